@@ -1,0 +1,160 @@
+"""Bytes from an event socket to frames, without any I/O.
+
+Strategy: a frame is a block of `Name: value` lines, an empty line, and then exactly `Content-Length`
+bytes if that header is there (facts: mod_event_socket.c). Nothing else delimits: bodies may contain
+empty lines and anything that looks like a header. So `Protocol` looks for the end of the header block,
+reads two headers out of it, and cuts by length. Bytes may come in any pieces; each is looked at once.
+
+Bounds: a header block of MAX_HEADERS bytes, a body of MAX_BODY bytes. Past a bound, or where the bytes
+cannot be Event Socket, `receive` raises ProtocolError and the stream can no longer be trusted: there is
+no resynchronising in a protocol without markers.
+
+Known cost: a frame that arrives in many pieces is copied twice (into the buffer and out of it).
+"""
+
+from typing import Final, NamedTuple
+
+from exporter.esl.errors import ProtocolError, printable
+
+MAX_HEADERS: Final = 64 * 1024
+MAX_BODY: Final = 16 * 1024 * 1024
+
+AUTH_REQUEST: Final = "auth/request"
+COMMAND_REPLY: Final = "command/reply"
+API_RESPONSE: Final = "api/response"
+EVENT_PLAIN: Final = "text/event-plain"
+EVENT_JSON: Final = "text/event-json"
+DISCONNECT_NOTICE: Final = "text/disconnect-notice"
+RUDE_REJECTION: Final = "text/rude-rejection"
+LOG_DATA: Final = "log/data"
+
+# Interned, so that the hot path compares identities instead of decoding the same ten words for ever.
+_KNOWN: Final = {
+    name.encode(): name
+    for name in (
+        AUTH_REQUEST,
+        COMMAND_REPLY,
+        API_RESPONSE,
+        EVENT_PLAIN,
+        EVENT_JSON,
+        DISCONNECT_NOTICE,
+        RUDE_REJECTION,
+        LOG_DATA,
+    )
+}
+
+
+class Frame(NamedTuple):
+    """One frame: its content type, its raw header block (LF separated) and its body (may be empty)."""
+
+    content_type: str
+    headers: bytes
+    body: bytes
+
+    def header(self, name: bytes) -> str | None:
+        """The first header of that exact name. Frame headers are not percent-encoded, unlike an event's."""
+        for line in self.headers.split(b"\n"):
+            key, colon, value = line.partition(b":")
+            if colon and key == name:
+                return value.strip().decode("utf-8", "replace")
+        return None
+
+
+class Protocol:
+    """Turns received bytes into frames: feed `receive`, in pieces of any size."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._scanned = 0  # the header block of the frame under way does not end before this offset
+        self._needed = 0  # no frame is complete before the buffer holds this many bytes
+
+    def receive(self, data: bytes) -> list[Frame]:
+        """The frames that `data` completes, in order.
+
+        Raises:
+            ProtocolError: the bytes are not Event Socket, or a bound is passed. Frames completed by the
+                same piece before that point are lost with the stream.
+        """
+        source: bytes | bytearray = data
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._needed:
+                return []
+            source = self._buffer
+        frames: list[Frame] = []
+        size = len(source)
+        start = 0
+        scanned = self._scanned
+        needed = 0
+        while start < size:
+            first = source[start]
+            if first in b"\r\n":  # FreeSWITCH separates nothing else with stray newlines, and we skip those
+                start += 1
+                scanned = 0
+                continue
+            end = source.find(b"\n\n", start + scanned)
+            if end < 0:
+                if size - start > MAX_HEADERS:
+                    raise ProtocolError(
+                        f"header block larger than {MAX_HEADERS} bytes: {printable(bytes(source[start:start + 80]))}"
+                    )
+                _refuse_other_services(source, start)
+                scanned = max(size - start - 1, 0)
+                break
+            scanned = 0
+            head = bytes(source[start:end])
+            content_type, length = _read_head(head)
+            body_end = end + 2 + length
+            if body_end > size:
+                scanned = end - start
+                needed = body_end - start
+                break
+            frames.append(Frame(content_type, head, bytes(source[end + 2 : body_end])))
+            start = body_end
+        if source is self._buffer:
+            del self._buffer[:start]
+        elif start < size:
+            self._buffer += data[start:]
+        self._scanned = scanned if start < size else 0
+        self._needed = needed
+        return frames
+
+    @property
+    def partial(self) -> bytes:
+        """What has been received of the frame under way (at most the first MAX_HEADERS bytes)."""
+        return bytes(self._buffer[:MAX_HEADERS])
+
+    def discard_partial(self) -> None:
+        """Forget the frame under way: FreeSWITCH sends some replies without their end (tried.md: userauth)."""
+        self._buffer.clear()
+        self._scanned = self._needed = 0
+
+
+def _read_head(head: bytes) -> tuple[str, int]:
+    """Content type and length of the body of a header block."""
+    content_type: str | None = None
+    length = 0
+    for line in head.split(b"\n"):
+        name, colon, value = line.partition(b":")
+        if not colon:
+            raise ProtocolError(f"header line without a colon: {printable(line)}")
+        if name == b"Content-Type":
+            value = value.strip()
+            content_type = _KNOWN.get(value) or printable(value)
+        elif name == b"Content-Length":
+            value = value.strip()
+            if not value.isdigit() or len(value) > 12:
+                raise ProtocolError(f"Content-Length is not a number: {printable(value)}")
+            length = int(value)
+            if length > MAX_BODY:
+                raise ProtocolError(f"Content-Length {length} is larger than {MAX_BODY} bytes")
+    if content_type is None:
+        raise ProtocolError(f"frame without Content-Type: {printable(head)}")
+    return content_type, length
+
+
+def _refuse_other_services(source: bytes | bytearray, start: int) -> None:
+    """Name a foreign service by its first line, before its silence looks like a hanging FreeSWITCH."""
+    newline = source.find(b"\n", start)
+    if newline >= 0 and b":" not in source[start:newline]:
+        raise ProtocolError(f"not an event socket, it says: {printable(bytes(source[start:newline]))}")

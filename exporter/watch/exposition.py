@@ -1,0 +1,190 @@
+"""Samples to text: a page of metrics in Prometheus' text format or OpenMetrics.
+
+Strategy: a scrape must not hold up events, whatever its size. So a page is written in units, each the
+samples of one gateway (or one node, one probe), taken from live values in one go so that they agree with
+each other; between units the loop gets its turn (`render`). A unit writes plain lines with labels escaped
+beforehand; a sample line is the same in both formats, but for exemplars, which only OpenMetrics has.
+
+prometheus_client is the oracle: tests read our pages with its parsers and compare its own rendering.
+"""
+
+import asyncio
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol, cast
+
+from prometheus_client.utils import floatToGoString
+
+SLICE: Final = 0.005  # seconds of writing after which the loop gets its turn
+
+number: Final = cast(Callable[[float], str], floatToGoString)
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """One metric family.
+
+    Attributes:
+        name: as in the text format; a counter's ends in `_total`.
+        type: gauge, counter or histogram.
+        help: what a person should conclude from it.
+        labels: the label names, in the order they are written.
+        buckets: upper bounds of a histogram, without +Inf.
+    """
+
+    name: str
+    type: str
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+    def header(self, openmetrics: bool) -> str:
+        """The HELP and TYPE lines."""
+        text = self.help.replace("\\", r"\\").replace("\n", r"\n")
+        name = self.name
+        if openmetrics:
+            text = text.replace('"', r"\"")
+            if self.type == "counter":
+                name = name.removesuffix("_total")
+        return f"# HELP {name} {text}\n# TYPE {name} {self.type}\n"
+
+
+class Exemplar(NamedTuple):
+    """The call behind a sample: its UUID (matching `[0-9a-f-]{36}`), the observed value, epoch seconds."""
+
+    call_uuid: str
+    value: float
+    timestamp: float
+
+    def __str__(self) -> str:
+        return f' # {{call_uuid="{self.call_uuid}"}} {number(self.value)} {self.timestamp:.3f}'
+
+
+class Histogram:
+    """Observations counted into the buckets of a family."""
+
+    __slots__ = ("bounds", "counts", "exemplars", "sum")
+
+    def __init__(self, family: Family) -> None:
+        self.bounds = family.buckets
+        self.counts = [0] * (len(family.buckets) + 1)
+        self.exemplars: dict[int, Exemplar] = {}
+        self.sum = 0.0
+
+    def observe(self, value: float, exemplar: Exemplar | None = None) -> None:
+        """Count one value."""
+        bucket = bisect_left(self.bounds, value)
+        self.counts[bucket] += 1
+        self.sum += value
+        if exemplar is not None:
+            self.exemplars[bucket] = exemplar
+
+
+def escape(value: str) -> str:
+    """A label value as it stands between the quotes."""
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def labels(**pairs: str) -> str:
+    """Label pairs as they stand between the braces."""
+    return ",".join([f'{name}="{escape(value)}"' for name, value in pairs.items()])
+
+
+class Page:
+    """Collects sample lines by family, in any order.
+
+    Args:
+        families: every family there is, in the order in which they are written.
+        openmetrics: write exemplars, and names as OpenMetrics has them.
+        names: sample names to keep (`?name[]=`); None keeps all.
+    """
+
+    def __init__(
+        self, families: Iterable[Family], *, openmetrics: bool, names: frozenset[str] | None = None
+    ) -> None:
+        self._lines: dict[Family, list[str]] = {family: [] for family in families}
+        self._openmetrics = openmetrics
+        self._names = names
+
+    def add(self, family: Family, labels: str, value: float, exemplar: Exemplar | None = None) -> None:
+        """One sample of a gauge or counter."""
+        if self._names is None or family.name in self._names:
+            tail = str(exemplar) if exemplar is not None and self._openmetrics else ""
+            braced = f"{{{labels}}}" if labels else ""
+            self._lines[family].append(f"{family.name}{braced} {number(value)}{tail}\n")
+
+    def stateset(self, family: Family, labels: str, label: str, values: Sequence[str], current: str) -> None:
+        """One sample per value: 1 for the current one, 0 for the others."""
+        if self._names is None or family.name in self._names:
+            head = f"{family.name}{{{labels},{label}=" if labels else f"{family.name}{{{label}="
+            self._lines[family].append(
+                "".join([f'{head}"{value}"}} {"1.0" if value == current else "0.0"}\n' for value in values])
+            )
+
+    def histogram(self, family: Family, labels: str, histogram: Histogram) -> None:
+        """The buckets, count and sum of one histogram."""
+        names = self._names
+        lines = self._lines[family]
+        comma = "," if labels else ""
+        total = 0
+        bucket_wanted = names is None or f"{family.name}_bucket" in names
+        for index, count in enumerate(histogram.counts):
+            total += count
+            if bucket_wanted:
+                bounds = histogram.bounds
+                bound = number(bounds[index]) if index < len(bounds) else "+Inf"
+                exemplar = histogram.exemplars.get(index) if self._openmetrics else None
+                lines.append(
+                    f'{family.name}_bucket{{{labels}{comma}le="{bound}"}} {number(total)}{exemplar or ""}\n'
+                )
+        braced = f"{{{labels}}}" if labels else ""
+        if names is None or f"{family.name}_count" in names:
+            lines.append(f"{family.name}_count{braced} {number(total)}\n")
+        if names is None or f"{family.name}_sum" in names:
+            lines.append(f"{family.name}_sum{braced} {number(histogram.sum)}\n")
+
+    def chunks(self) -> Iterator[bytes]:
+        """The page, a piece per family that has samples."""
+        for family, lines in self._lines.items():
+            if lines:
+                yield (family.header(self._openmetrics) + "".join(lines)).encode()
+        if self._openmetrics:
+            yield b"# EOF\n"
+
+
+Unit = Callable[[Page], None]
+
+
+class Source(Protocol):
+    """Something that has samples to show.
+
+    Attributes:
+        node: the node they are about; None for the exporter's own.
+    """
+
+    @property
+    def node(self) -> str | None: ...
+
+    def units(self) -> Iterable[Unit]:
+        """The writers of its samples; each writes what must agree with each other."""
+        ...
+
+
+async def render(page: Page, sources: Iterable[Source]) -> list[bytes]:
+    """Write all sources' units to the page, giving the loop its turn every SLICE seconds."""
+    turn = time.perf_counter()
+    for source in sources:
+        for unit in list(source.units()):
+            unit(page)
+            if time.perf_counter() - turn > SLICE:
+                await asyncio.sleep(0)
+                turn = time.perf_counter()
+    pieces = []
+    for piece in page.chunks():
+        pieces.append(piece)
+        if time.perf_counter() - turn > SLICE:
+            await asyncio.sleep(0)
+            turn = time.perf_counter()
+    return pieces

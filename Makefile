@@ -1,0 +1,58 @@
+# Each target does its own set-up: a fresh machine needs Python 3.11+, make and Debian's packages.
+# Everything lands in .venv and .cache; nothing is installed on the machine, `make clean` removes it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SOURCES := exporter tests $(wildcard dashboards benchmarks)
+# Two cores are what CI has; more processes than cores make the tests with deadlines restless.
+PYTEST := $(BIN)/pytest -n 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check live bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.run ## watch a simulated switch with live traffic; see http://127.0.0.1:9282/
+	$(BIN)/freeswitch-exporter demo
+
+test: $(VENV)/.dev .cache/.tools ## all tests that need no FreeSWITCH
+	$(PYTEST) $(ARGS)
+
+check: $(VENV)/.dev .cache/.tools ## lint, format, types, tests with branch coverage
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(SOURCES)
+	$(PYTEST) --cov --cov-report=term $(ARGS)
+
+live: $(VENV)/.dev .cache/.tools ## tests against the FreeSWITCH lab at FREESWITCH_LIVE=127.0.0.1:8021
+	@test -n "$$FREESWITCH_LIVE" || { echo "Say where it listens: make live FREESWITCH_LIVE=127.0.0.1:8021" >&2; exit 2; }
+	$(BIN)/pytest -m live $(ARGS)
+
+bench: $(VENV)/.bench ## events per CPU-second beside other ESL libraries, scrape time, memory
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove what the other targets set up
+	rm -rf $(VENV) .cache
+
+$(BIN)/pip:
+	scripts/venv.sh $(PYTHON)
+
+$(VENV)/.run: pyproject.toml | $(BIN)/pip
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/pip
+	$(PIP) --editable '.[dev]'
+	@touch $(VENV)/.run $@
+
+$(VENV)/.bench: pyproject.toml | $(BIN)/pip
+	$(PIP) --editable '.[bench]'
+	@touch $(VENV)/.run $@
+
+.cache/.tools: scripts/fetch-debian.sh
+	scripts/fetch-debian.sh prometheus prometheus-alertmanager fonts-dejavu-core
+	scripts/fetch-debian.sh --with-depends chromium
+	@touch $@

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Fetches the programs that the tests need from Debian and unpacks them under .cache/debian. Nothing is installed and
+# nothing is started, so root is not needed and a Prometheus or a browser of the machine's own is left alone.
+#
+#   scripts/fetch-debian.sh PACKAGE...                  the packages as they are
+#   scripts/fetch-debian.sh --with-depends PACKAGE...   and all they depend on that the machine lacks
+#
+# Go programs (Prometheus, Alertmanager) run from where they lie. Chromium runs too, if it is told where its libraries
+# and fonts are: .cache/debian/bin/chromium does that. apt decides what fits this machine, so libraries match its libc.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+target=$PWD/.cache/debian
+mkdir -p "$target/debs"
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+  echo "No apt-get here: put these on PATH yourself: $*" >&2
+  exit 1
+fi
+
+# As root apt-get would drop to the user _apt, which may not write here.
+apt=(-q -o APT::Sandbox::User=root)
+if [ "$(id -u)" -ne 0 ]; then
+  # Package lists of our own, for we may not refresh the machine's.
+  mkdir -p "$target/apt/lists/partial" "$target/apt/cache/archives/partial"
+  apt+=(-o "Dir::State::Lists=$target/apt/lists" -o "Dir::Cache=$target/apt/cache")
+fi
+
+missing_depends() {  # lines "Inst name (version ...)"; an upgrade would read "Inst name [old] (new ...)": not wanted
+  LC_ALL=C apt-get "${apt[@]}" install --simulate --no-install-recommends "$@" | awk '$1 == "Inst" && $3 ~ /^\(/ {print $2}'
+}
+
+download() {
+  local packages=("$@")
+  if [ "$1" = --with-depends ]; then
+    shift
+    local depends
+    depends=$(missing_depends "$@") || return
+    mapfile -t packages < <(printf '%s\n' "$@" $depends | sort -u)
+  fi
+  (cd "$target/debs" && apt-get "${apt[@]}" download "${packages[@]}")
+}
+
+rm -f "$target"/debs/*.deb
+# Lists that are missing, or older than what the mirror still has, are refreshed once.
+download "$@" || { apt-get "${apt[@]}" update && download "$@"; }
+for deb in "$target"/debs/*.deb; do
+  dpkg-deb --extract "$deb" "$target"
+  rm "$deb"
+done
+
+if [ -x "$target/usr/lib/chromium/chromium" ]; then
+  mkdir -p "$target/bin"
+  cat >"$target/bin/chromium" <<'EOF'
+#!/bin/sh
+# Chromium as unpacked beside this file, with the libraries and fonts unpacked with it.
+root=$(dirname "$(dirname "$(readlink -f "$0")")")
+for folder in "$root"/usr/lib/*-linux-gnu* "$root"/usr/lib/*-linux-gnu*/pulseaudio; do
+  LD_LIBRARY_PATH=$folder:${LD_LIBRARY_PATH:-}
+done
+export LD_LIBRARY_PATH FONTCONFIG_FILE="$root/bin/fonts.conf"
+exec "$root/usr/lib/chromium/chromium" "$@"
+EOF
+  chmod +x "$target/bin/chromium"
+  cat >"$target/bin/fonts.conf" <<EOF
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir>$target/usr/share/fonts</dir>
+  <cachedir>$target/var/cache/fontconfig</cachedir>
+</fontconfig>
+EOF
+fi

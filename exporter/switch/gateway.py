@@ -1,0 +1,274 @@
+"""A gateway as mod_sofia describes it, from either of the two forms that tell everything.
+
+`sofia xmlstatus gateway` (all gateways) and `sofia xmlstatus gateway NAME` answer in something like XML,
+`sofia status gateway NAME` in lines of `Key<tab>value`. Both are reduced to one table of text fields under
+the XML names, and one function types that table.
+
+The XML is not given to an XML parser: FreeSWITCH escapes three of the values and writes the others raw, so
+one `&` in a user name would cost every gateway. Nor is it needed. FreeSWITCH writes one field a line, and
+that is what is read: between a line `<gateway>` and a line `</gateway>` each line has to be
+`<tag>value</tag>`, each tag once. A value may hold any character but a newline, and a newline in a value
+always shows, as a line of another form or a tag seen twice; it spoils its own gateway only. What it could
+still do is close its block and open one in another gateway's name: hence a gateway listed twice counts
+only if all that its configuration gives it is the same both times. (FreeSWITCH itself lists one twice
+between `killgw` and the next scan; the newer stands first, and is taken.)
+
+Source: mod_sofia.c, cmd_status and xml_gateway_status (1.11).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from exporter.esl.errors import printable
+from exporter.switch.reply import ReplyError, accepted
+
+STATES: Final = (
+    "UNREGED",
+    "TRYING",
+    "REGISTER",
+    "REGED",
+    "UNREGISTER",
+    "FAILED",
+    "FAIL_WAIT",
+    "EXPIRED",
+    "NOREG",
+    "DOWN",
+    "TIMEOUT",
+)
+"""FreeSWITCH's registration states, in its own order (sofia_state_names)."""
+
+# Everything that is not configuration but was measured: a value of ours that changes by itself.
+_MEASURED: Final = frozenset(
+    {"ping", "pingcount", "pingtime", "pinging", "state", "status", "uptime-usec", "retry"}
+    | {"calls-in", "calls-out", "failed-calls-in", "failed-calls-out"}
+)
+# The text form's keys under the XML form's names. Three more need taking apart: see parse_gateway_text.
+_TEXT_KEYS: Final = {
+    "Name": "name",
+    "Profile": "profile",
+    "Realm": "realm",
+    "Proxy": "proxy",
+    "Ping": "ping",
+    "PingFreq": "pingfreq",
+    "PingTime": "pingtime",
+    "State": "state",
+    "CallsIN": "calls-in",
+    "CallsOUT": "calls-out",
+    "FailedCallsIN": "failed-calls-in",
+    "FailedCallsOUT": "failed-calls-out",
+}
+_RULER: Final = "====="
+_PINGING: Final = " (ping)"
+
+_GATEWAY_NAME: Final = re.compile(r"[\w.-]{1,128}", re.ASCII)  # FreeSWITCH skips other names (sofia.c)
+_PROFILE_NAME: Final = re.compile(r"[^\x00-\x1f\x7f<>]{1,128}")
+_WORD: Final = re.compile(r"\w{1,32}", re.ASCII)
+_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?")
+_RETRY: Final = re.compile(r"(-?[0-9]{1,18})s|NEVER")
+_FIELD: Final = re.compile(r"<([a-z][a-z0-9-]{0,31})>(.*)</\1>")
+
+_PROBLEMS_KEPT: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayStatus:
+    """One gateway at one moment.
+
+    Attributes:
+        state: one of `STATES`, or what a newer FreeSWITCH may say.
+        status: `UP` or `DOWN`: whether FreeSWITCH lets calls out by it. Without pings it is no
+            statement about the far end.
+        pinging: an OPTIONS is under way.
+        ping_next: when the next OPTIONS is due, seconds since the epoch by FreeSWITCH's clock; 0: pings off.
+        ping_interval: seconds; 0: pings off.
+        ping_seconds: round trip of the last OPTIONS; None when pings are off, none was answered yet, or
+            the last one failed.
+        ping_min, ping_count, ping_max: answered pings needed to be UP, have now, and at most counted.
+        uptime_seconds: since Status became UP; 0 while DOWN.
+        calls_in, calls_out, failed_calls_in, failed_calls_out: FreeSWITCH's counters, since it made the
+            gateway; failed_calls_in never moves (facts of mod_sofia.c).
+        retry_seconds: until the next REGISTER; None when none is planned or the form does not say.
+        proxy, realm: for people, cut to 200 characters.
+    """
+
+    name: str
+    profile: str
+    state: str
+    status: str
+    pinging: bool
+    ping_next: int
+    ping_interval: int
+    ping_seconds: float | None
+    ping_min: int
+    ping_count: int
+    ping_max: int
+    uptime_seconds: float
+    calls_in: int
+    calls_out: int
+    failed_calls_in: int
+    failed_calls_out: int
+    retry_seconds: int | None
+    proxy: str
+    realm: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayList:
+    """What could be read of a list of gateways.
+
+    Attributes:
+        gateways: in FreeSWITCH's order; no two of one profile and name.
+        malformed: entries that could not be read or not be believed.
+        problems: the first few reasons for that, one line each, fit for a log.
+    """
+
+    gateways: list[GatewayStatus]
+    malformed: int
+    problems: tuple[str, ...]
+
+
+def parse_gateway_text(text: str) -> GatewayStatus:
+    """Reads the reply of `sofia status gateway NAME`.
+
+    Raises:
+        GatewayNotFound: `Invalid Gateway!`; also for a gateway whose profile is restarting.
+        ReplyError: other refusals, and everything that is not this reply.
+    """
+    lines = accepted(text).split("\n")
+    if len(lines) < 3 or not lines[0].startswith(_RULER) or not lines[-1].startswith(_RULER):
+        raise ReplyError(f"not the status of one gateway: {printable(text)}")
+    keys: dict[str, str] = {}
+    for line in lines[1:-1]:
+        padded, tab, value = line.partition("\t")
+        key = padded.rstrip(" ")
+        if not tab or not key or key in keys:
+            raise ReplyError(f"unknown line in the status of a gateway: {printable(line)}")
+        keys[key] = value
+    fields = {name: keys[key] for key, name in _TEXT_KEYS.items() if key in keys}
+    if "PingState" in keys:
+        counts = keys["PingState"].split("/")
+        if len(counts) != 3:
+            raise ReplyError(f"unknown PingState: {printable(keys['PingState'])}")
+        fields["pingmin"], fields["pingcount"], fields["pingmax"] = counts
+    if "Status" in keys:
+        fields["status"] = keys["Status"].removesuffix(_PINGING)
+        fields["pinging"] = "1" if keys["Status"].endswith(_PINGING) else "0"
+    if "Uptime" in keys:
+        fields["uptime-usec"] = keys["Uptime"].removesuffix("s") + "000000"
+    return _typed(fields)
+
+
+def parse_gateways_xml(text: str) -> GatewayList:
+    """Reads the reply of `sofia xmlstatus gateway` or `sofia xmlstatus gateway NAME`.
+
+    Raises:
+        GatewayNotFound: `Invalid Gateway!`.
+        ReplyError: other refusals, and everything that is not this reply. A single unreadable gateway
+            raises nothing: it is counted.
+    """
+    lines = [line.strip(" \t\r") for line in accepted(text).split("\n")]
+    if lines[0].startswith("<?xml"):
+        del lines[0]
+    if not lines or lines[0] not in ("<gateways>", "<gateway>"):
+        raise ReplyError(f"not a list of gateways: {printable(text)}")
+
+    read: dict[tuple[str, str], tuple[GatewayStatus, dict[str, str]]] = {}
+    doubtful: set[tuple[str, str]] = set()
+    problems: list[str] = []
+    for block in _blocks(lines):
+        try:
+            fields = _fields(block)
+            gateway = _typed(fields)
+        except ReplyError as error:
+            problems.append(str(error))
+            continue
+        key = (gateway.profile, gateway.name)
+        configured = {tag: value for tag, value in fields.items() if tag not in _MEASURED}
+        if read.setdefault(key, (gateway, configured))[1] != configured:
+            doubtful.add(key)
+    problems += [
+        f"gateway {profile}::{name}: listed twice, with different values" for profile, name in doubtful
+    ]
+    return GatewayList(
+        gateways=[gateway for key, (gateway, _) in read.items() if key not in doubtful],
+        malformed=len(problems),
+        problems=tuple(problems[:_PROBLEMS_KEPT]),
+    )
+
+
+def _blocks(lines: list[str]) -> Iterator[list[str]]:
+    """The lines of each gateway, from its first line to its last, as far as it has one."""
+    block: list[str] = []
+    for line in lines:
+        if line == "<gateway>":
+            if block:
+                yield block
+            block = [line]
+        elif block:
+            block.append(line)
+            if line == "</gateway>":
+                yield block
+                block = []
+    if block:
+        yield block
+
+
+def _fields(block: list[str]) -> dict[str, str]:
+    """The lines of one gateway as tag and value, raw as FreeSWITCH wrote it."""
+    fields: dict[str, str] = {}
+    for line in block[1:-1]:
+        found = _FIELD.fullmatch(line)
+        if not found or found[1] in fields:
+            raise _unreadable(fields, f"cannot read {printable(line)!r}")
+        fields[found[1]] = found[2]
+    if block[-1] != "</gateway>":
+        raise _unreadable(fields, "without an end")
+    return fields
+
+
+def _typed(fields: dict[str, str]) -> GatewayStatus:
+    interval = _integer(fields, "pingfreq")
+    milliseconds = float(_match(fields, "pingtime", _DECIMAL, "0"))
+    retry = _RETRY.fullmatch(_match(fields, "retry", _RETRY, "NEVER"))
+    return GatewayStatus(
+        name=_match(fields, "name", _GATEWAY_NAME),
+        profile=_match(fields, "profile", _PROFILE_NAME),
+        state=_match(fields, "state", _WORD),
+        status=_match(fields, "status", _WORD),
+        pinging=_integer(fields, "pinging") > 0,
+        ping_next=_integer(fields, "ping"),
+        ping_interval=interval,
+        ping_seconds=milliseconds / 1000 if interval > 0 and milliseconds > 0 else None,
+        ping_min=_integer(fields, "pingmin"),
+        ping_count=_integer(fields, "pingcount"),
+        ping_max=_integer(fields, "pingmax"),
+        uptime_seconds=_integer(fields, "uptime-usec") / 1e6,
+        calls_in=_integer(fields, "calls-in"),
+        calls_out=_integer(fields, "calls-out"),
+        failed_calls_in=_integer(fields, "failed-calls-in"),
+        failed_calls_out=_integer(fields, "failed-calls-out"),
+        retry_seconds=max(0, int(retry[1])) if retry and retry[1] else None,
+        proxy=printable(fields.get("proxy", "")),
+        realm=printable(fields.get("realm", "")),
+    )
+
+
+def _match(fields: dict[str, str], tag: str, form: re.Pattern[str], absent: str | None = None) -> str:
+    value = fields.get(tag, absent)
+    if value is None:
+        raise _unreadable(fields, f"no {tag}")
+    if not form.fullmatch(value):
+        raise _unreadable(fields, f"unknown {tag} {printable(value)!r}")
+    return value
+
+
+def _integer(fields: dict[str, str], tag: str) -> int:
+    """A count or a time; absent (older FreeSWITCH) is 0, as is what a clock set back made negative."""
+    return max(0, int(_match(fields, tag, _INTEGER, "0")))
+
+
+def _unreadable(fields: dict[str, str], reason: str) -> ReplyError:
+    return ReplyError(f"gateway {printable(fields.get('name', '?'))}: {reason}")

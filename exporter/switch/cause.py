@@ -1,0 +1,54 @@
+"""Hang-up causes: FreeSWITCH's names, their numbers, and what they mean to an operator (causes.tsv).
+
+Numbers 1 to 127 are those of ITU-T Q.850; the others are FreeSWITCH's own. Beware of `hangup_cause_q850` in
+events: it is 16, "normal", for every cause above 127, a gateway that is down included. And a far end may
+replace the cause that FreeSWITCH would derive from the SIP status by a number of its own (`Reason: Q.850`).
+
+`UNKNOWN` is no cause of FreeSWITCH's table: it says so for a number that it has no name for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from exporter.switch.tables import read_table
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One hang-up cause.
+
+    Attributes:
+        number: of Q.850 up to 127, above that FreeSWITCH's own; 0 for NONE and UNKNOWN.
+        sip: the SIP statuses of the far end that FreeSWITCH turns into this cause.
+        meaning, remedy: for people; plain text in which commands stand between backquotes.
+    """
+
+    name: str
+    number: int
+    sip: tuple[int, ...]
+    meaning: str
+    remedy: str
+
+
+_BY_NAME: Final = {
+    name: Cause(name, int(number), tuple(int(code) for code in sip.split(",") if code), meaning, remedy)
+    for name, number, sip, meaning, remedy in read_table("causes.tsv", columns=5)
+}
+_OTHER: Final = Cause("other", 0, (), "A cause this program does not know.", "Look at FreeSWITCH's log.")
+
+CAUSES: Final[Mapping[str, int]] = MappingProxyType({c.name: c.number for c in _BY_NAME.values()})
+"""Every name FreeSWITCH gives the end of a call, and its number."""
+
+_KNOWN: Final = {name: name for name in CAUSES}
+
+
+def known_cause(name: str | None) -> str:
+    """The cause as a label value: itself if FreeSWITCH has it, else `other`."""
+    return _KNOWN.get(name or "", "other")
+
+
+def explain(name: str) -> Cause:
+    """What the cause means and what to do; for a name FreeSWITCH does not have, a `Cause` named `other`."""
+    return _BY_NAME.get(name, _OTHER)

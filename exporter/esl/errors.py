@@ -85,12 +85,18 @@ class EventsStalled(EslError):
 
 
 class FellBehind(EslError):
-    """We could not keep up reading and let go, so that FreeSWITCH is not held back by us."""
+    """We could not keep up reading: let go so that FreeSWITCH is not held back, or dropped by it."""
 
     problem = "events_stalled"
 
 
+class HandlerFailed(EslError):
+    """Our own handler of events or log lines raised: the defect is here, not there."""
+
+    problem = "protocol_error"
+
+
 class Disconnected(EslError):
-    """FreeSWITCH closed the connection: shut down, restarted, killed, or sent a disconnect notice."""
+    """FreeSWITCH closed the connection: shut down, restarted, killed, or it sent a disconnect notice."""
 
     problem = "shutdown"

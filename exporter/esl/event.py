@@ -6,18 +6,21 @@ value is escaped, in plain text a newline inside a value is percent-encoded. Onl
 is free text, and look-ups stop before it.
 
 Both encodings are read, told apart by the first byte. JSON is what we subscribe to: with selective
-look-up it costs the same, and it is exact, while plain text is not (a literal `%41` arrives as `A`).
-Where FreeSWITCH sends a header twice, the first counts. List values (`ARRAY::` in plain) count as absent.
+look-up it costs the same, and it is exact, while plain text is not (a literal `%41` arrives as `A`,
+switch_utils.c: switch_url_encode). Where FreeSWITCH sends a header twice, the first counts. A list of
+values (a JSON array, `ARRAY::` in plain) counts as absent. Bytes that are not UTF-8 become U+FFFD.
 """
 
 import json
+import math
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
-_OPEN_BRACE: Final = ord("{")
-_BACKSLASH: Final = ord("\\")
-_JSON_KEYS: dict[bytes, bytes] = {}
-_PLAIN_KEYS: dict[bytes, bytes] = {}
+_JSON: Final = json.JSONDecoder(strict=False)  # a bare control character is odd, not unreadable
+_ARRAY: Final = "ARRAY::"
+_MAX_DIGITS: Final = 20  # of a 64-bit number with its sign
+_JSON_KEYS: Final[dict[bytes, bytes]] = {}
+_PLAIN_KEYS: Final[dict[bytes, bytes]] = {}
 
 
 class Event:
@@ -31,7 +34,7 @@ class Event:
 
     def __init__(self, text: bytes) -> None:
         self.text = text
-        self._json = text[:1] == b"{"
+        self._json = text.startswith(b"{")
         self._end: int | None = None
 
     @property
@@ -58,87 +61,89 @@ class Event:
         return self._get_json(header) if self._json else self._get_plain(header)
 
     def get_int(self, header: bytes) -> int | None:
-        """The header as a whole number; None if absent or not one."""
+        """The header as a whole number of at most 64 bits' digits; None if absent or not one."""
         value = self.get(header)
-        if value is None:
+        if value is None or len(value) > _MAX_DIGITS:
             return None
-        try:
-            return int(value)
-        except ValueError:
-            return None
+        digits = value.removeprefix("-")
+        return int(value) if digits.isascii() and digits.isdigit() else None
 
     def get_float(self, header: bytes) -> float | None:
         """The header as a finite number; None if absent or not one."""
         value = self.get(header)
-        if value is None:
+        if value is None or "_" in value:  # Python's own notation, not FreeSWITCH's
             return None
         try:
             number = float(value)
         except ValueError:
             return None
-        return number if abs(number) != float("inf") and number == number else None
+        return number if math.isfinite(number) else None
+
+    def after(self, header: bytes) -> "Event | None":
+        """The event from its last header of that name on, None if there is none.
+
+        Look-ups in it are cheap: FreeSWITCH writes some groups of headers (`variable_rtp_audio_*`) together
+        at the end of a long event.
+        """
+        start = self.text.rfind(b',"' + header + b'":"' if self._json else b"\n" + header + b": ")
+        if start < 0:
+            return None
+        part = Event(self.text[start if self._json else start + 1 :])
+        part._json = self._json
+        return part
 
     @property
     def body(self) -> str:
         """The event's body (a job's reply, for example); the empty string if it has none."""
         if self._json:
             return self._get_json(b"_body") or ""
-        end = self._plain_end()
-        return self.text[end + 2 :].decode("utf-8", "replace")
+        return self.text[self._plain_end() + 2 :].decode("utf-8", "replace")
 
     def _get_json(self, header: bytes) -> str | None:
         key = _JSON_KEYS.get(header)
         if key is None:
-            key = _JSON_KEYS[header] = b'"' + header + b'":"'
+            key = _JSON_KEYS[header] = b',"' + header + b'":"'
         text = self.text
-        start = text.find(key)
+        start = _after(text, key, 1, len(text))
         if start < 0:
             return None
-        start += len(key)
         end = text.find(b'"', start)
-        while end > 0 and text[end - 1] == _BACKSLASH and _escaped(text, start, end):
-            end = text.find(b'"', end + 1)
         if end < 0:
             return None
         raw = text[start:end]
-        if b"\\" in raw:
-            try:
-                return str(json.loads(b'"' + raw + b'"', strict=False))
-            except ValueError:
-                return raw.decode("utf-8", "replace")
-        return raw.decode("utf-8", "replace")
+        if b"\\" not in raw:
+            return raw.decode("utf-8", "replace")
+        try:
+            value = _JSON.raw_decode(text[start - 1 :].decode("utf-8", "replace"))[0]
+        except ValueError:  # cut short, or escapes that are not JSON's
+            return None
+        return str(value).encode("utf-8", "replace").decode()  # half a surrogate pair could not be printed
 
     def _get_plain(self, header: bytes) -> str | None:
         key = _PLAIN_KEYS.get(header)
         if key is None:
             key = _PLAIN_KEYS[header] = b"\n" + header + b": "
         text = self.text
-        if text.startswith(key[1:]):  # the first header has no newline before it
-            start = len(key) - 1
-        else:
-            start = text.find(key)
-            if start < 0 or (self._has_body() and start > self._plain_end()):
-                return None
-            start += len(key)
-        end = text.find(b"\n", start)
-        raw = text[start:end] if end >= 0 else text[start:]
-        if b"%" in raw:
-            return unquote(raw.decode("utf-8", "replace"), errors="replace")
-        return raw.decode("utf-8", "replace")
-
-    def _has_body(self) -> bool:
-        return not self.text.startswith(b"Event-Name: CHANNEL_")
+        headers_end = self._plain_end()
+        start = _after(text, key, 0, headers_end)
+        if start < 0:
+            return None
+        end = text.find(b"\n", start, headers_end)
+        raw = text[start : end if end >= 0 else headers_end]
+        value = (unquote_to_bytes(raw) if b"%" in raw else raw).decode("utf-8", "replace")
+        return None if value.startswith(_ARRAY) else value
 
     def _plain_end(self) -> int:
+        """Where the headers end and the body, if there is one, begins after an empty line."""
         if self._end is None:
             end = self.text.find(b"\n\n")
             self._end = end if end >= 0 else len(self.text)
         return self._end
 
 
-def _escaped(text: bytes, start: int, quote: int) -> bool:
-    """True if an odd number of backslashes stands before the quote."""
-    count = 0
-    while quote - 1 - count >= start and text[quote - 1 - count] == _BACKSLASH:
-        count += 1
-    return count % 2 == 1
+def _after(text: bytes, key: bytes, first: int, end: int) -> int:
+    """Where the value after `key` begins, or -1. The first header, at `first`, lacks the key's separator."""
+    if text.startswith(key[1:], first):
+        return first + len(key) - 1
+    start = text.find(key, 0, end)
+    return start + len(key) if start >= 0 else -1

@@ -1,13 +1,14 @@
 """Bytes from an event socket to frames, without any I/O.
 
 Strategy: a frame is a block of `Name: value` lines, an empty line, and then exactly `Content-Length`
-bytes if that header is there (facts: mod_event_socket.c). Nothing else delimits: bodies may contain
-empty lines and anything that looks like a header. So `Protocol` looks for the end of the header block,
-reads two headers out of it, and cuts by length. Bytes may come in any pieces; each is looked at once.
+bytes if that header is there (mod_event_socket.c). Nothing else delimits: bodies may contain empty
+lines and anything that looks like a header. So `Protocol` looks for the end of the header block, reads
+two headers out of it, and cuts by length. Bytes may come in any pieces; each is looked at once.
 
 Bounds: a header block of MAX_HEADERS bytes, a body of MAX_BODY bytes. Past a bound, or where the bytes
 cannot be Event Socket, `receive` raises ProtocolError and the stream can no longer be trusted: there is
-no resynchronising in a protocol without markers.
+no resynchronising in a protocol without markers. Which streams are refused does not depend on the
+pieces they came in.
 
 Known cost: a frame that arrives in many pieces is copied twice (into the buffer and out of it).
 """
@@ -28,7 +29,7 @@ DISCONNECT_NOTICE: Final = "text/disconnect-notice"
 RUDE_REJECTION: Final = "text/rude-rejection"
 LOG_DATA: Final = "log/data"
 
-# Interned, so that the hot path compares identities instead of decoding the same ten words for ever.
+# Looked up, so that the hot path does not decode the same few words for ever.
 _KNOWN: Final = {
     name.encode(): name
     for name in (
@@ -84,38 +85,34 @@ class Protocol:
         frames: list[Frame] = []
         size = len(source)
         start = 0
-        scanned = self._scanned
+        search = self._scanned
         needed = 0
         while start < size:
-            first = source[start]
-            if first in b"\r\n":  # FreeSWITCH separates nothing else with stray newlines, and we skip those
-                start += 1
-                scanned = 0
+            if source[start] in b"\r\n":  # between frames only; FreeSWITCH sends none, and none is harmful
+                start = search = start + 1
                 continue
-            end = source.find(b"\n\n", start + scanned)
+            end = source.find(b"\n\n", search)
+            # Of a block that has not ended, the last byte may be the first of the two that end it.
+            if (end if end >= 0 else size - 1) - start > MAX_HEADERS:
+                raise ProtocolError(f"header block larger than {MAX_HEADERS} bytes")
             if end < 0:
-                if size - start > MAX_HEADERS:
-                    raise ProtocolError(
-                        f"header block larger than {MAX_HEADERS} bytes: {printable(bytes(source[start:start + 80]))}"
-                    )
                 _refuse_other_services(source, start)
-                scanned = max(size - start - 1, 0)
+                search = size - 1
                 break
-            scanned = 0
             head = bytes(source[start:end])
             content_type, length = _read_head(head)
             body_end = end + 2 + length
             if body_end > size:
-                scanned = end - start
+                search = end
                 needed = body_end - start
                 break
             frames.append(Frame(content_type, head, bytes(source[end + 2 : body_end])))
-            start = body_end
+            start = search = body_end
         if source is self._buffer:
             del self._buffer[:start]
         elif start < size:
             self._buffer += data[start:]
-        self._scanned = scanned if start < size else 0
+        self._scanned = search - start
         self._needed = needed
         return frames
 
@@ -125,7 +122,7 @@ class Protocol:
         return bytes(self._buffer[:MAX_HEADERS])
 
     def discard_partial(self) -> None:
-        """Forget the frame under way: FreeSWITCH sends some replies without their end (tried.md: userauth)."""
+        """Forget the frame under way: FreeSWITCH sends a long `userauth` reply without its end."""
         self._buffer.clear()
         self._scanned = self._needed = 0
 
@@ -133,28 +130,41 @@ class Protocol:
 def _read_head(head: bytes) -> tuple[str, int]:
     """Content type and length of the body of a header block."""
     content_type: str | None = None
-    length = 0
+    length: int | None = None
     for line in head.split(b"\n"):
-        name, colon, value = line.partition(b":")
-        if not colon:
-            raise ProtocolError(f"header line without a colon: {printable(line)}")
+        name, value = _split(line)
         if name == b"Content-Type":
-            value = value.strip()
+            if content_type is not None:
+                raise ProtocolError(f"Content-Type twice in one frame: {printable(head)}")
             content_type = _KNOWN.get(value) or printable(value)
         elif name == b"Content-Length":
-            value = value.strip()
-            if not value.isdigit() or len(value) > 12:
-                raise ProtocolError(f"Content-Length is not a number: {printable(value)}")
-            length = int(value)
-            if length > MAX_BODY:
-                raise ProtocolError(f"Content-Length {length} is larger than {MAX_BODY} bytes")
+            if length is not None:
+                raise ProtocolError(f"Content-Length twice in one frame: {printable(head)}")
+            length = _length(value)
     if content_type is None:
         raise ProtocolError(f"frame without Content-Type: {printable(head)}")
-    return content_type, length
+    return content_type, length or 0
+
+
+def _length(value: bytes) -> int:
+    if not value.isdigit() or len(value) > 12:
+        raise ProtocolError(f"Content-Length is not a number: {printable(value)}")
+    length = int(value)
+    if length > MAX_BODY:
+        raise ProtocolError(f"Content-Length {length} is larger than {MAX_BODY} bytes")
+    return length
+
+
+def _split(line: bytes) -> tuple[bytes, bytes]:
+    """Name and value of a header line. FreeSWITCH's names hold no blank; a mail server's first words do."""
+    name, colon, value = line.partition(b":")
+    if not colon or b" " in name:
+        raise ProtocolError(f"not an event socket, it says: {printable(line)}")
+    return name, value.strip()
 
 
 def _refuse_other_services(source: bytes | bytearray, start: int) -> None:
     """Name a foreign service by its first line, before its silence looks like a hanging FreeSWITCH."""
     newline = source.find(b"\n", start)
-    if newline >= 0 and b":" not in source[start:newline]:
-        raise ProtocolError(f"not an event socket, it says: {printable(bytes(source[start:newline]))}")
+    if newline >= 0:
+        _split(bytes(source[start:newline]))

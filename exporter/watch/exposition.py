@@ -73,6 +73,11 @@ class Histogram:
         self.exemplars: dict[int, Exemplar] = {}
         self.sum = 0.0
 
+    @property
+    def total(self) -> int:
+        """How many values were counted."""
+        return sum(self.counts)
+
     def observe(self, value: float, exemplar: Exemplar | None = None) -> None:
         """Count one value."""
         bucket = bisect_left(self.bounds, value)

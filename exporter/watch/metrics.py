@@ -47,23 +47,23 @@ _PROBE: Final = ("node", "probe", "gateway")
 
 
 def _family(
-    type: str, name: str, help: str, labels: tuple[str, ...] = _NODE, buckets: tuple[float, ...] = ()
+    kind: str, name: str, text: str, labels: tuple[str, ...] = _NODE, buckets: tuple[float, ...] = ()
 ) -> Family:
-    family = Family(name, type, help, labels, buckets)
+    family = Family(name, kind, text, labels, buckets)
     FAMILIES[name] = family
     return family
 
 
-def _gauge(name: str, help: str, labels: tuple[str, ...] = _NODE) -> Family:
-    return _family("gauge", name, help, labels)
+def _gauge(name: str, text: str, labels: tuple[str, ...] = _NODE) -> Family:
+    return _family("gauge", name, text, labels)
 
 
-def _counter(name: str, help: str, labels: tuple[str, ...] = _NODE) -> Family:
-    return _family("counter", name, help, labels)
+def _counter(name: str, text: str, labels: tuple[str, ...] = _NODE) -> Family:
+    return _family("counter", name, text, labels)
 
 
-def _histogram(name: str, help: str, buckets: tuple[float, ...], labels: tuple[str, ...] = _NODE) -> Family:
-    return _family("histogram", name, help, labels, buckets)
+def _histogram(name: str, text: str, buckets: tuple[float, ...], labels: tuple[str, ...] = _NODE) -> Family:
+    return _family("histogram", name, text, labels, buckets)
 
 
 # -- connection and exporter ------------------------------------------------------------------------------
@@ -75,7 +75,8 @@ UP = _gauge(
 CONNECTION_PROBLEM = _gauge(
     "freeswitch_connection_problem",
     "What keeps us from watching FreeSWITCH: exactly one problem is 1. hung: no command is answered; "
-    "events_stalled: commands are answered, events do not arrive. No series before the first attempt ended.",
+    "events_stalled: commands are answered, events do not arrive. No series before the first attempt "
+    "ended.",
     ("node", "problem"),
 )
 CONNECTION_ATTEMPTS = _counter(
@@ -95,7 +96,8 @@ EVENTS_DROPPED = _counter(
 )
 EVENT_LAG = _histogram(
     "freeswitch_event_lag_seconds",
-    "How late events arrive, compared with the promptest of the last 10 minutes (so clock error is left out).",
+    "How late events arrive, compared with the promptest of the last 10 minutes (so clock error is left "
+    "out).",
     (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 EVENT_ROUND_TRIP = _gauge(
@@ -201,13 +203,15 @@ PROFILE_INFO = _gauge(
 
 GATEWAY_STATE = _gauge(
     "freeswitch_gateway_state",
-    "Registration state as FreeSWITCH has it: exactly one is 1. MISSING: expected, and FreeSWITCH does not know it. "
+    "Registration state as FreeSWITCH has it: exactly one is 1. MISSING: expected, and FreeSWITCH does "
+    "not know it. "
     "A healthy gateway passes through REGISTER at each refresh.",
     (*_GATEWAY, "state"),
 )
 GATEWAY_UP = _gauge(
     "freeswitch_gateway_up",
-    "FreeSWITCH's Status of the gateway: at 0 it dials nothing through it. At 1 without registration and ping, nothing "
+    "FreeSWITCH's Status of the gateway: at 0 it dials nothing through it. At 1 without registration "
+    "and ping, nothing "
     "was checked (problem unmonitored).",
     _GATEWAY,
 )
@@ -218,13 +222,15 @@ GATEWAY_PROBLEM = _gauge(
 )
 GATEWAY_USABLE = _gauge(
     "freeswitch_gateway_usable",
-    "1 while FreeSWITCH would dial through the gateway and nothing speaks against it (missing, profile_down, "
+    "1 while FreeSWITCH would dial through the gateway and nothing speaks against it (missing, "
+    "profile_down, "
     "ping_overdue).",
     _GATEWAY,
 )
 GATEWAY_SECONDS = _counter(
     "freeswitch_gateway_seconds_total",
-    "Time spent in each state, flaps between scrapes included; UNKNOWN grows while FreeSWITCH cannot be watched.",
+    "Time spent in each state, flaps between scrapes included; UNKNOWN grows while FreeSWITCH cannot be "
+    "watched.",
     (*_GATEWAY, "state"),
 )
 GATEWAY_USABLE_SECONDS = _counter(
@@ -273,17 +279,20 @@ GATEWAY_UPTIME = _gauge(
 )
 GATEWAY_CALLS = _counter(
     "freeswitch_gateway_calls_total",
-    "Calls by FreeSWITCH's own gateway counters, resets taken out. Inbound counts only calls to the registered contact.",
+    "Calls by FreeSWITCH's own gateway counters, resets taken out. Inbound counts only calls to the "
+    "registered contact.",
     (*_GATEWAY, "direction"),
 )
 GATEWAY_FAILED_CALLS = _counter(
     "freeswitch_gateway_failed_calls_total",
-    "Outbound calls that ended unanswered, busy and no answer included, and dials refused because the gateway is DOWN.",
+    "Outbound calls that ended unanswered, busy and no answer included, and dials refused because the "
+    "gateway is DOWN.",
     (*_GATEWAY, "direction"),
 )
 GATEWAY_REFUSED_CALLS = _counter(
     "freeswitch_gateway_refused_calls_total",
-    "Dials that FreeSWITCH refused without an INVITE because the gateway was DOWN; no call family shows them.",
+    "Dials that FreeSWITCH refused without an INVITE because the gateway was DOWN; no call family shows "
+    "them.",
     _GATEWAY,
 )
 GATEWAY_CALLS_LIMIT = _gauge(
@@ -312,7 +321,8 @@ CALL_HANGUPS = _counter(
 )
 CALL_SIP_RESPONSES = _counter(
     "freeswitch_call_sip_responses_total",
-    "Final SIP status from the far end of unanswered calls; 403 and 503 are the provider's, 404 and 486 the callee's.",
+    "Final SIP status from the far end of unanswered calls; 403 and 503 are the provider's, 404 and 486 "
+    "the callee's.",
     (*_CALLS, "code"),
 )
 CALL_PROVIDER_REJECTIONS = _counter(
@@ -336,7 +346,8 @@ CALL_DURATION = _histogram(
 )
 CALL_MOS = _histogram(
     "freeswitch_call_mos",
-    "FreeSWITCH's estimate of the quality heard (1 to 4.5), calls that received packets only; below 3.6 people complain.",
+    "FreeSWITCH's estimate of the quality heard (1 to 4.5), calls that received packets only; below 3.6 "
+    "people complain.",
     (1, 2, 2.6, 3.1, 3.6, 4, 4.3, 4.5),
     _CALLS,
 )
@@ -354,7 +365,8 @@ CALL_PACKET_LOSS = _histogram(
 )
 CALLS_WITHOUT_MEDIA = _counter(
     "freeswitch_calls_without_media_total",
-    "Answered calls that should have heard audio and received no packet: firewall, NAT or the provider's media.",
+    "Answered calls that should have heard audio and received no packet: firewall, NAT or the "
+    "provider's media.",
     _CALLS,
 )
 CALLS_REFUSED_LOCALLY = _counter(

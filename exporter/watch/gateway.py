@@ -1,0 +1,304 @@
+"""One gateway under watch: its state as of now, the time it spent in each, and what FreeSWITCH counted.
+
+Strategy: events move the state at once, polls bring what no event tells and correct the rest. Everything
+that can change a gateway comes in through one of six doors (`on_event`, `on_poll`, `on_absent`, `on_lost`,
+`on_restart`, `advance`), and each of them first books the time since the last one. So the seconds per state
+sum to the time watched, however fast the states change, and a scrape need only call `advance`.
+
+A poll and an event may cross on the way, as they travel on two connections. Two rules keep history straight:
+a poll that was asked before an event arrived does not move the state back, and a poll that contradicts the
+state is believed only after CROSSING seconds without an event.
+
+All times are seconds of one monotonic clock, given by the caller; epochs are told apart by their names.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from exporter.switch.gateway import GatewayStatus
+from exporter.watch.surplus import Surplus
+from exporter.watch.verdict import (
+    ABSENT_GRACE,
+    GATEWAY_STATES,
+    PING_FLIP,
+    TIMED_OUT,
+    Facts,
+    usable,
+    verdict,
+)
+
+CROSSING: Final = 0.1
+_REGISTERED: Final = ("REGISTER", "REGED")
+_NOT_REGISTERING: Final = ("NOREG", "MISSING", "UNKNOWN")
+_PING_FAILURES: Final = (408, 503)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The last answer to REGISTER (or its absence) that was not a success.
+
+    Attributes:
+        code: SIP status, or PING_FLIP or TIMED_OUT (verdict.py).
+        phrase: the reason phrase, as received.
+        at: epoch seconds.
+    """
+
+    code: int
+    phrase: str
+    at: float
+
+
+class GatewayWatch:
+    """What is known of one gateway.
+
+    Args:
+        name, profile: as FreeSWITCH has them; profile is empty until it is known.
+        now: monotonic seconds.
+        expected: it stands in the configuration.
+        register: registration is expected (True), is not (False), or follows from what is seen (None).
+    """
+
+    def __init__(
+        self, name: str, profile: str, now: float, *, expected: bool = False, register: bool | None = None
+    ) -> None:
+        self.name = name
+        self.profile = profile
+        self.expected = expected
+        self.register = register
+        self.seen_registering = False
+        self.listed = False
+        self.profile_down = False
+        self.readable = False  # FreeSWITCH could be asked; False while its node is lost
+        self.status: GatewayStatus | None = None
+        self.state = "UNKNOWN"
+        self.up = False
+        self.problem = "unknown"
+        self.usable = False
+        self.answer: Answer | None = None
+        self.last_change_epoch = 0.0
+        self.seconds: dict[str, float] = dict.fromkeys(GATEWAY_STATES, 0.0)
+        self.usable_seconds = 0.0
+        self.watched_seconds = 0.0
+        self.changes: dict[str, int] = dict.fromkeys(GATEWAY_STATES, 0)
+        self.responses: dict[int, int] = {}
+        self.calls = {"inbound": 0, "outbound": 0}
+        self.failed_calls = 0
+        self.refused = Surplus()
+        self.unanswered_legs = 0  # outbound legs that ended unanswered, as their events told
+        self.absent_since: float | None = None
+        self._counters: tuple[int, int, int] | None = None
+        self._booked = now
+        self._entered = now
+        self._event_at = -CROSSING
+        self._contradiction: tuple[str, float] | None = None
+        self._before_loss = ("UNKNOWN", 0.0)
+        self._ping_since: float | None = None
+        self._not_pinging = now
+
+    # -- the doors ------------------------------------------------------------------------------------
+
+    def on_event(self, state: str, up: bool, code: int, phrase: str, now: float, epoch: float) -> None:
+        """A `sofia::gateway_state` event: State, Ping-Status, Status (0 if absent) and Phrase."""
+        self.advance(now)
+        self._event_at = now
+        self._contradiction = None
+        self.listed = True
+        self.absent_since = None
+        self._latch(state, up, code, phrase, epoch)
+        self.up = up
+        self._enter(state, now, epoch)
+        self._judge(now)
+
+    def on_poll(
+        self, status: GatewayStatus, asked: float, now: float, epoch: float, clock_skew: float
+    ) -> None:
+        """A poll's reply.
+
+        Args:
+            asked: when the poll was sent (monotonic).
+            clock_skew: FreeSWITCH's clock less ours, seconds.
+        """
+        self.advance(now)
+        first = self.status is None or not self.readable
+        returned = not self.listed
+        self.readable = True
+        self.listed = True
+        self.absent_since = None
+        self.profile = status.profile or self.profile
+        self._count(status)
+        self.status = status
+        self._time_ping(status, now, epoch + clock_skew)
+        if self._event_at <= asked:  # nothing newer than this reply has been told by an event
+            self.up = status.status == "UP"
+            state = status.state if status.state in GATEWAY_STATES else "UNKNOWN"
+            if state == self.state:
+                self._contradiction = None
+            elif first:
+                self._recognise(state, now, epoch)
+            elif returned:
+                self._enter(state, now, epoch)
+            elif self._contradiction is None or self._contradiction[0] != state:
+                self._contradiction = (state, now)
+        self._settle(now, epoch)
+        self._judge(now)
+
+    def on_absent(self, now: float, profile_down: bool) -> None:
+        """FreeSWITCH does not list it (or said that it deleted it)."""
+        self.advance(now)
+        self.readable = True
+        self.profile_down = profile_down
+        if self.absent_since is None:
+            self.absent_since = now
+            self.listed = False
+            self._counters = None  # a new object of that name counts from 0
+            self.refused.restart()
+        self._judge(now)
+
+    def on_lost(self, now: float) -> None:
+        """The node is lost: nothing is known until the next poll."""
+        self.advance(now)
+        if self.readable:
+            self._before_loss = (self.state, self.last_change_epoch)
+        self.readable = False
+        self.absent_since = None
+        self.refused.restart()
+        self._contradiction = None
+        self._ping_since = None
+        self.state = "UNKNOWN"
+        self._entered = now
+        self.up = False
+        self.problem = "unknown"
+        self.usable = False
+
+    def on_restart(self) -> None:
+        """FreeSWITCH began a new life: its counters count from 0."""
+        self._counters = (0, 0, 0)
+
+    def advance(self, now: float, epoch: float | None = None) -> None:
+        """Book the time since the last call, and let pass what only time decides."""
+        passed = now - self._booked
+        if passed > 0:
+            self._booked = now
+            self.seconds[self.state] += passed
+            if self.readable:
+                self.watched_seconds += passed
+                if self.usable:
+                    self.usable_seconds += passed
+        if epoch is not None:
+            self._settle(now, epoch)
+            self._judge(now)
+
+    # -- what is asked of it --------------------------------------------------------------------------
+
+    @property
+    def registration_expected(self) -> bool:
+        """It should register: by configuration, else because it has been seen to."""
+        return self.seen_registering if self.register is None else self.register
+
+    @property
+    def pinging(self) -> bool:
+        """An OPTIONS is in flight, as of the last poll."""
+        return self._ping_since is not None
+
+    def ping_pending(self, now: float) -> float:
+        """Seconds the OPTIONS in flight is old; 0.0 if there is none."""
+        return max(now - self._ping_since, 0.0) if self._ping_since is not None else 0.0
+
+    def in_state(self, now: float) -> float:
+        """Seconds in the current state."""
+        return max(now - self._entered, 0.0)
+
+    # -- inside ---------------------------------------------------------------------------------------
+
+    def _enter(self, state: str, now: float, epoch: float, *, counted: bool = True) -> None:
+        if state not in self.seconds:
+            state = "UNKNOWN"
+        if state not in _NOT_REGISTERING:
+            self.seen_registering = True
+        if state in _REGISTERED:
+            self.answer = None
+        if state == self.state:
+            return
+        if state == "FAIL_WAIT" and self.state == "REGED" and self.answer is None:
+            self.answer = Answer(PING_FLIP, "", epoch)  # only a failed OPTIONS leads there without FAILED
+        self.state = state
+        self._entered = now
+        self.changes[state] += counted
+        self.last_change_epoch = epoch
+        self._contradiction = None
+
+    def _recognise(self, state: str, now: float, epoch: float) -> None:
+        """The first state seen, or seen again after a loss: a change only if it is another than before."""
+        before, changed = self._before_loss
+        if before not in ("UNKNOWN", state):
+            self._enter(state, now, epoch)
+            return
+        self._enter(state, now, epoch, counted=False)
+        if before == state:
+            self.last_change_epoch = changed
+
+    def _latch(self, state: str, up: bool, code: int, phrase: str, epoch: float) -> None:
+        if state == "FAILED" and code:
+            if self.up and not up and code in _PING_FAILURES:
+                self.answer = Answer(PING_FLIP, phrase, epoch)
+                return
+            self.answer = Answer(code, phrase, epoch)
+        elif state == "TIMEOUT":
+            self.answer = Answer(TIMED_OUT, "", epoch)
+        if state in ("FAILED", "REGISTER") and code >= 200:
+            self.responses[code] = self.responses.get(code, 0) + 1
+
+    def _count(self, status: GatewayStatus) -> None:
+        counters = (status.calls_in, status.calls_out, status.failed_calls_out)
+        if self._counters is not None:
+            grown = [
+                new - old if new >= old else new for new, old in zip(counters, self._counters, strict=True)
+            ]
+            self.calls["inbound"] += grown[0]
+            self.calls["outbound"] += grown[1]
+            self.failed_calls += grown[2]
+            if counters[2] < self._counters[2]:
+                self.refused.restart()
+        self._counters = counters
+        self.refused.read(counters[2], self.unanswered_legs)
+
+    def _time_ping(self, status: GatewayStatus, now: float, switch_epoch: float) -> None:
+        if not status.pinging:
+            self._ping_since = None
+            self._not_pinging = now
+        elif self._ping_since is None:
+            # `ping` is when it was due, which was seen seconds before it was sent: the later one counts.
+            due = now - max(switch_epoch - status.ping_next, 0.0) if status.ping_next else now
+            sent = max(due, self._not_pinging)
+            self._ping_since = max(sent, self._entered) if self.state == "REGED" else sent
+
+    def _settle(self, now: float, epoch: float) -> None:
+        """Let stand what was only provisional: a poll nobody contradicted, an absence that lasts."""
+        if self._contradiction is not None and now - self._contradiction[1] > CROSSING:
+            self._enter(self._contradiction[0], now, epoch)
+        if self.absent_since is not None and now - self.absent_since > ABSENT_GRACE:
+            self.up = False
+            self._ping_since = None
+            self._enter("MISSING" if self.expected else "UNKNOWN", now, epoch)
+
+    def _judge(self, now: float) -> None:
+        absent = now - self.absent_since if self.absent_since is not None else 0.0
+        if 0 < absent <= ABSENT_GRACE and self.problem != "unknown":
+            return  # a profile restart: keep the last verdict
+        status = self.status
+        self.problem = verdict(
+            Facts(
+                readable=self.readable,
+                absent=absent,
+                profile_down=self.profile_down,
+                state=self.state,
+                up=self.up,
+                in_state=self.in_state(now),
+                registration_expected=self.registration_expected,
+                ping_interval=status.ping_interval if status else 0,
+                ping_answered=status is not None and status.ping_seconds is not None,
+                ping_pending=self.ping_pending(now),
+                latched=self.answer.code if self.answer else 0,
+            )
+        )
+        self.usable = usable(self.problem, self.up)

@@ -1,0 +1,358 @@
+"""Gateways: FreeSWITCH's registration machine, with a provider behind it that does as it is told.
+
+Strategy: FreeSWITCH looks at each gateway once per second (facts.md 2.1). `Gateway.tick` is that look and
+`ON_TICK` the whole machine: what happens to a gateway found in a state. Between the ticks only answers
+change anything: to REGISTER (`_registered`) and to OPTIONS (`_pinged`). Every change FreeSWITCH would tell
+about is told through `announce`, every change it keeps silent about (facts.md 3, "Not signalled") is not.
+
+Time is counted in ticks: what FreeSWITCH calls a second lasts `tick` seconds here, so a test can have its
+60 s refresh in half a second. What a reply shows as a point in time or an uptime is real time all the same.
+
+    UNREGED ─▶ TRYING ─200─▶ REGISTER ─▶ REGED ─refresh─▶ REGISTER ...
+                 │ no answer within timeout_seconds: TIMEOUT ─▶ FAILED
+                 └─ any other answer, or an unanswered ping while REGED: FAILED ─▶ FAIL_WAIT ─▶ UNREGED
+    UNREGISTER ─▶ DOWN          NOREG for ever
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from exporter.simulator.clock import Clock
+
+TRANSACTION_TIMEOUT: Final = 32  # s, sofia gives up on a request nobody answers: 408
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """One `<gateway>` of the profile's configuration, in FreeSWITCH's own words and defaults.
+
+    Attributes:
+        ping: seconds between OPTIONS, 0 for none (FreeSWITCH wants at least 5).
+        timeout_seconds: how long a REGISTER may stay without any answer.
+    """
+
+    name: str
+    profile: str = "external"
+    username: str = "telnyxuser"
+    realm: str = "telnyx.lab"
+    proxy: str = "127.0.0.1:5070"
+    from_domain: str = ""
+    register: bool = True
+    expire_seconds: int = 3600
+    retry_seconds: int = 30
+    timeout_seconds: int = 60
+    ping: int = 0
+    ping_min: int = 1
+    ping_max: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What comes back to a request: a SIP status, or nothing at all (`code` 0)."""
+
+    code: int
+    phrase: str
+    reached: bool = True  # a packet came back: FreeSWITCH knows the port it came from
+
+
+OK: Final = Answer(200, "OK")
+SILENCE: Final = Answer(0, "", reached=False)
+REFUSED_PORT: Final = Answer(503, "Service Unavailable", reached=False)
+NO_SUCH_NAME: Final = Answer(503, "DNS Error", reached=False)
+REPEATED_CHALLENGE: Final = Answer(904, "Operation has no matching challenge")
+NO_RESPONSE: Final = Answer(408, "Request Timeout", reached=False)
+
+
+class Provider:
+    """The far end of one gateway: how it answers REGISTER, OPTIONS and INVITE.
+
+    Attributes:
+        register: answer to REGISTER.
+        options: answer to OPTIONS (FreeSWITCH takes all but 408 and 503 as alive).
+        invite: answer to every INVITE, or None to let the dialled number decide.
+        latency: seconds until an answer to REGISTER or OPTIONS, in FreeSWITCH's seconds.
+    """
+
+    def __init__(self) -> None:
+        self.register = OK
+        self.options = OK
+        self.invite: Answer | None = None
+        self.latency = 0.02
+
+    def accepts(self) -> None:
+        """A healthy provider again."""
+        self.register = self.options = OK
+        self.invite = None
+
+    def rejects(self, code: int = 403, phrase: str = "Forbidden") -> None:
+        """REGISTER is refused with this status; pings are still answered."""
+        self.register = Answer(code, phrase)
+
+    def repeats_challenge(self) -> None:
+        """REGISTER is challenged for ever: FreeSWITCH reports 904, never 401."""
+        self.register = REPEATED_CHALLENGE
+
+    def falls_silent(self) -> None:
+        """Nothing is answered any more: frozen host, dropped packets."""
+        self.register = self.options = self.invite = SILENCE
+
+    def refuses_port(self) -> None:
+        """Nobody listens there: ICMP port unreachable."""
+        self.register = self.options = self.invite = REFUSED_PORT
+
+    def loses_its_name(self) -> None:
+        """The proxy's host name does not resolve."""
+        self.register = self.options = self.invite = NO_SUCH_NAME
+
+    def answers_pings(self, code: int, phrase: str) -> None:
+        """OPTIONS get this status; registration is as it was."""
+        self.options = Answer(code, phrase)
+
+    def ignores_pings(self) -> None:
+        """OPTIONS get no answer; registration is as it was."""
+        self.options = SILENCE
+
+
+Announce = Callable[["Gateway", Answer | None], None]
+
+
+class Gateway:
+    """One gateway as mod_sofia keeps it.
+
+    Attributes:
+        state: one of FreeSWITCH's eleven.
+        up: FreeSWITCH's Status.
+        deleted: killgw was given; the gateway goes at a tick that finds it NOREG or DOWN.
+        gone: it went.
+        retry_at: tick of the next registration attempt (shown as `retry`), 0 none.
+        calls_in, calls_out, failed_calls_in, failed_calls_out: FreeSWITCH's counters.
+    """
+
+    def __init__(
+        self, config: GatewayConfig, provider: Provider, clock: Clock, tick: float, announce: Announce
+    ) -> None:
+        self.config = config
+        self.provider = provider
+        self.state = "UNREGED" if config.register else "NOREG"
+        self.up = not config.register
+        self.deleted = False
+        self.gone = False
+        self.retry_at = 0
+        self.network: tuple[str, str] | None = None
+        self.pinging = False
+        self.ping_at = clock.now() + config.ping * tick if config.ping else 0.0
+        self.ping_sent = 0.0
+        self.ping_count = 0
+        self.ping_milliseconds = 0.0
+        self.calls_in = self.calls_out = self.failed_calls_in = self.failed_calls_out = 0
+        self._clock = clock
+        self._tick = tick
+        self._announce = announce
+        self._now = 0  # ticks since creation
+        self._failures = 0
+        self._last_failure = 0
+        self._timeout_at = 0
+        self._refresh_at = 0
+        self._attempt = 0
+        self._up_since = clock.now() if self.up else 0.0
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def profile(self) -> str:
+        return self.config.profile
+
+    @property
+    def uptime(self) -> float:
+        """Seconds with Status UP, 0 while DOWN."""
+        return self._clock.now() - self._up_since if self.up else 0.0
+
+    @property
+    def retry_seconds(self) -> int | None:
+        """Seconds to the next attempt as `sofia status` shows them; None where nothing is shown, 0 for NEVER."""
+        return self._until(self.retry_at)
+
+    @property
+    def timeout_seconds(self) -> int | None:
+        """The same as `sofia status gateway`'s list shows it: it looks at the REGISTER's own limit."""
+        return self._until(self._timeout_at)
+
+    def _until(self, tick: int) -> int | None:
+        if self.state not in ("TRYING", "FAILED", "FAIL_WAIT"):
+            return None
+        return max(0, tick - self._now)
+
+    # What an operator types.
+
+    def ask_register(self) -> None:
+        """`sofia profile P register NAME`: no event until the tick that sends the REGISTER."""
+        self.retry_at = 0
+        self.state = "UNREGED"
+
+    def ask_unregister(self) -> None:
+        """`sofia profile P unregister NAME`."""
+        self.retry_at = 0
+        self.state = "UNREGISTER"
+
+    def kill(self) -> None:
+        """`sofia profile P killgw NAME`: unknown at once, listed until it is unregistered."""
+        self.deleted = True
+        if self.state not in ("NOREG", "DOWN"):
+            self.state = "UNREGISTER"
+
+    # The machine.
+
+    def tick(self) -> None:
+        """FreeSWITCH's look at the gateway, once per second."""
+        self._now += 1
+        if self.deleted and self.state in ("NOREG", "DOWN"):
+            self.gone = True
+            return
+        self._ping_if_due()
+        before = self.state
+        handler = ON_TICK.get(before)
+        if handler:
+            handler(self)
+        if self.state != before:
+            self._announce(self, None)
+        if self.state == "TRYING" and before == "UNREGED":
+            self._send_register()
+
+    def _set_up(self, up: bool) -> None:
+        if up and not self.up:
+            self._up_since = self._clock.now()
+        self.up = up
+
+    def _reged(self) -> None:
+        self.state = "REGED"
+        self._failures = 0
+        self._refresh_at = self._now + max(2, int(self.config.expire_seconds * random.uniform(0.35, 0.6)))
+        self._set_up(True)
+
+    def _try(self) -> None:
+        self.state = "TRYING"
+        self.retry_at = self._now + self.config.retry_seconds
+        self._timeout_at = self._now + self.config.timeout_seconds
+
+    def _trying(self) -> None:
+        if self._now >= self._timeout_at:
+            self._attempt += 1
+            self._failures += 1
+            self._last_failure = 0
+            self.state = "TIMEOUT"
+
+    def _timed_out(self) -> None:
+        self.state = "FAILED"
+
+    def _failed(self) -> None:
+        quick = self._last_failure in (0, 503)
+        wait = self.config.retry_seconds * (1 if quick else max(1, self._failures))
+        self.retry_at = self._now + wait
+        self._set_up(False)
+        self.state = "FAIL_WAIT"
+
+    def _waiting(self) -> None:
+        if self._now >= self.retry_at:
+            self.state = "UNREGED"
+
+    def _unregister(self) -> None:
+        self.state = "DOWN"
+        self._set_up(False)
+
+    def _unmonitored(self) -> None:
+        if not self.config.ping:
+            self._set_up(True)
+
+    def _refresh_if_due(self) -> None:
+        if self._refresh_at and self._now >= self._refresh_at:
+            self._refresh_at = 0
+            self._send_register()
+
+    # Answers.
+
+    def _after(self, seconds: float, action: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_later(seconds * self._tick, action)
+
+    def _send_register(self) -> None:
+        self._attempt += 1
+        attempt = self._attempt
+        answer = self.provider.register
+        if answer == SILENCE:
+            self._after(TRANSACTION_TIMEOUT, lambda: self._registered(attempt, NO_RESPONSE))
+            return
+        if answer == REPEATED_CHALLENGE and self._failures and self.network:
+            # The second time round sofia first reports that it reuses the credentials it has.
+            self._announce(self, Answer(100, "Request Authorized by Cache"))
+        if answer.reached:
+            self._after(self.provider.latency, lambda: self._registered(attempt, answer))
+        else:
+            self._registered(attempt, answer)  # ICMP and DNS are as quick as the machine
+
+    def _registered(self, attempt: int, answer: Answer) -> None:
+        if attempt != self._attempt or self.gone or self.state not in ("TRYING", "REGED", "REGISTER"):
+            return
+        if answer is not NO_RESPONSE:
+            host, _, port = self.config.proxy.partition(":")
+            self.network = (host, port or "5060") if answer.reached else (host, "0")
+        if answer.code == 200:
+            self.state = "REGISTER"
+        else:
+            self.state = "FAILED"
+            self._failures += 1
+            self._last_failure = answer.code
+        self._announce(self, answer)
+
+    def _ping_if_due(self) -> None:
+        due = self.ping_at and not self.pinging and self._clock.now() >= self.ping_at
+        if not due or self.state not in ("NOREG", "REGED") or self.deleted:
+            return
+        self.pinging = True
+        self.ping_sent = self._clock.now()
+        answer = self.provider.options
+        if answer == SILENCE:
+            self._after(TRANSACTION_TIMEOUT, lambda: self._pinged(NO_RESPONSE))
+        else:
+            self._after(self.provider.latency if answer.reached else 0.0, lambda: self._pinged(answer))
+
+    def _pinged(self, answer: Answer) -> None:
+        """sofia.c:6430: what an answer, or none, does to the count, the Status and a REGED gateway."""
+        if self.gone:
+            return
+        self.pinging = False
+        alive = answer.code not in (408, 503)
+        was_up = self.up
+        if alive:
+            self.ping_milliseconds = (self._clock.now() - self.ping_sent) * 1000
+            self.ping_count = min(self.config.ping_max, self.ping_count + 1)
+            if self.ping_count >= self.config.ping_min:
+                self._set_up(True)
+        else:
+            self.ping_count = max(0, self.ping_count - 1)
+            if self.ping_count < self.config.ping_min:
+                self.ping_milliseconds = 0.0
+                self._set_up(False)
+            if self.state == "REGED":
+                self.state = "FAILED"
+                self._last_failure = 503
+        self.ping_at = self._clock.now() + self.config.ping * self._tick
+        if self.up != was_up:
+            self._announce(self, answer)
+
+
+ON_TICK: Final[dict[str, Callable[[Gateway], None]]] = {
+    "UNREGED": Gateway._try,
+    "TRYING": Gateway._trying,
+    "TIMEOUT": Gateway._timed_out,
+    "FAILED": Gateway._failed,
+    "FAIL_WAIT": Gateway._waiting,
+    "REGISTER": Gateway._reged,
+    "REGED": Gateway._refresh_if_due,
+    "UNREGISTER": Gateway._unregister,
+    "DOWN": Gateway._unmonitored,
+    "NOREG": Gateway._unmonitored,
+}

@@ -51,6 +51,7 @@ def test_values_that_make_no_sense() -> None:
         ("\n0 total.\n", ReplyError),
         ('{"row_count":1,"rows":[{"uuid":1}]}', ReplyError),
         ('{"row_count":1,"rows":' + "[" * 5000, ReplyError),
+        ('{"row_count":1,"rows":[{"uuid":"\ud800"}]}', ReplyError),
         ('{"rows":[]}', ReplyError),
     ],
 )

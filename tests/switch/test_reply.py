@@ -77,6 +77,9 @@ def test_a_long_reply_is_not_repeated_in_full() -> None:
 def test_true_and_false() -> None:
     assert flag(reply("api-uuid_exists.txt")) is True
     assert flag(reply("api-fsctl-pause_check.txt")) is False
+    for text in ("True", "yes", "0", "-ERR no reply\n"):
+        with pytest.raises(ReplyError):
+            flag(text)
 
 
 @given(anything)

@@ -1,4 +1,4 @@
-"""What every test runs under: no settings from the developer's shell, and Hypothesis without wall-clock limits."""
+"""What every test runs under: no settings from the developer's shell, Hypothesis without time limits."""
 
 import os
 

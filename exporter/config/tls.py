@@ -1,0 +1,83 @@
+"""From the TLS part of the web config to a context of the standard library; the check of a client's names.
+
+Building the context is the check that certificate, key and CA are readable and belong together, so the loader
+builds one and throws it away; whoever serves builds another each time one of `TlsConfig.files` changes.
+"""
+
+import ipaddress
+import ssl
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from exporter.config.files import read_text
+from exporter.config.model import TlsConfig
+from exporter.config.secret import Secret
+from exporter.config.section import Unfit
+
+_VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
+_VERIFY = {
+    "NoClientCert": ssl.CERT_NONE,
+    "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
+    "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
+}
+
+
+def context(tls: TlsConfig) -> ssl.SSLContext:
+    """A server context. Raises `Unfit` if certificate, key or client CA cannot be read or used."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = _VERSIONS[tls.min_version]
+    made.maximum_version = _VERSIONS[tls.max_version]
+    try:
+        with _path(tls.cert_file, tls.cert) as certificate, _path(tls.key_file, tls.key) as key:
+            # An encrypted key would ask for its password on the terminal; an empty one makes it fail instead.
+            made.load_cert_chain(certificate, key, password="")
+    except (ssl.SSLError, ValueError):
+        raise Unfit(
+            "has no matching certificate and key; write both in PEM, the key without a password"
+        ) from None
+    made.verify_mode = _VERIFY[tls.client_auth_type]
+    authority = read_text(tls.client_ca_file) if tls.client_ca_file else tls.client_ca
+    if authority is not None:
+        try:
+            made.load_verify_locations(cadata=authority)
+        except (ssl.SSLError, ValueError):
+            raise Unfit("has a client CA that is no certificate; write it in PEM") from None
+    return made
+
+
+@contextmanager
+def _path(file: Path | None, pem: str | Secret | None) -> Iterator[Path]:
+    """The file, or `pem` in one that only this user can read, while OpenSSL needs it: it takes no text."""
+    if file:
+        read_text(file)  # says better than OpenSSL does what is wrong with the file itself
+        yield file
+        return
+    with tempfile.NamedTemporaryFile("w", prefix="exporter-") as temporary:
+        temporary.write(pem.reveal() if isinstance(pem, Secret) else pem or "")
+        temporary.flush()
+        yield Path(temporary.name)
+
+
+def is_allowed(tls: TlsConfig, peer: Mapping[str, Any] | None) -> bool:
+    """Whether the client whose certificate reads `peer` (`ssl.SSLSocket.getpeercert()`) may come in.
+
+    Without `client_allowed_sans` everyone who got through the handshake may; with it, one of the
+    certificate's DNS names, e-mail, IP or URI addresses must be listed.
+    """
+    if not tls.client_allowed_sans:
+        return True
+    names = (peer or {}).get("subjectAltName", ())
+    return any(_plain(kind, name) in tls.client_allowed_sans for kind, name in names)
+
+
+def _plain(kind: str, name: str) -> str:
+    """The address as people write it: OpenSSL spells IPv6 out."""
+    if kind != "IP Address":
+        return name
+    try:
+        return str(ipaddress.ip_address(name.strip()))
+    except ValueError:
+        return name

@@ -1,0 +1,301 @@
+"""Turns one plain value of a config into one type, or raises `Unfit` with what to write instead.
+
+Types are strict, because YAML guesses: `+15550000001` without quotes is a number, `no` is false. A guess that
+went wrong is answered with the quotes to add, never repaired. Bounds are those within which the program keeps
+its promises.
+"""
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from exporter.config.files import read_text
+from exporter.config.model import Listen
+from exporter.config.numbers import is_number, is_pattern
+from exporter.config.secret import MASK, Secret
+from exporter.config.section import Unfit, kind, show
+from exporter.config.variables import is_value
+
+T = TypeVar("T")
+W = TypeVar("W", bound=str)
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]*)(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*))*\.?"
+)
+_LISTEN = re.compile(r"(?:\[(?P<v6>[^\]]*:[^\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_GATEWAY = re.compile(r"[A-Za-z0-9_.@+:-]{1,100}")
+_TOKEN = re.compile(r"[\x21-\x7e]{1,1000}")
+_MAX_TEXT = 1000
+
+
+def text(value: object) -> str:
+    """Printable text on one line, not empty."""
+    if not isinstance(value, str):
+        raise Unfit(f"is {show(value)}, not text; {_quoted(value)}")
+    if not value or len(value) > _MAX_TEXT or not value.isprintable() or value != value.strip():
+        raise Unfit(
+            f"is {show(value)}; write up to {_MAX_TEXT} printable characters, without blanks at the ends"
+        )
+    return value
+
+
+def _quoted(value: object) -> str:
+    if isinstance(value, bool | int | float):
+        return "put it in quotes"
+    return "write text"
+
+
+def choice(*words: W) -> Callable[[object], W]:
+    """One of `words`."""
+
+    def read(value: object) -> W:
+        for word in words:
+            if value == word:
+                return word
+        raise Unfit(f"is {show(value)}; {nearest(value, words) or 'write ' + ' or '.join(words)}")
+
+    return read
+
+
+def nearest(value: object, words: Iterable[str]) -> str:
+    """The advice to write the one of `words` that `value` resembles; "" if it resembles none."""
+    near = difflib.get_close_matches(value, words, n=1) if isinstance(value, str) else []
+    return f"did you mean {near[0]}?" if near else ""
+
+
+def integer(low: int, high: int) -> Callable[[object], int]:
+    """A whole number from `low` to `high`."""
+
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise Unfit(f"is {show(value)}; write a whole number from {low} to {high}, without quotes")
+        return value
+
+    return read
+
+
+def number(low: float, high: float) -> Callable[[object], float]:
+    """A number from `low` to `high`."""
+
+    def read(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise Unfit(f"is {show(value)}; write a number from {low:g} to {high:g}, without quotes")
+        return float(value)
+
+    return read
+
+
+def duration(low: float, high: float) -> Callable[[object], float]:
+    """A time span from `low` to `high` seconds: "60ms", "10s", "5m", "1h", "1d", or a number of seconds."""
+
+    def read(value: object) -> float:
+        if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
+            seconds = float(match[1]) * _UNITS[match[2]]
+        elif isinstance(value, int | float) and not isinstance(value, bool) and value == value:
+            seconds = float(max(-1, min(value, high + 1)))  # an integer may be too large for a float
+        else:
+            raise Unfit(f"is {show(value)}, which is no duration; write one such as 10s, 5m or 60ms")
+        if not low <= seconds <= high:
+            raise Unfit(f"is {show(value)}; write a duration from {span(low)} to {span(high)}")
+        return seconds
+
+    return read
+
+
+def span(seconds: float) -> str:
+    """A duration as `duration` reads it, in the largest unit that leaves no fraction."""
+    for unit in ("d", "h", "m", "s", "ms"):
+        count = seconds / _UNITS[unit]
+        if count >= 1 and count == int(count) and int(count) * _UNITS[unit] == seconds:
+            return f"{int(count)}{unit}"
+    return f"{seconds:f}".rstrip("0").rstrip(".") + "s"
+
+
+def yes_no_auto(value: object) -> bool | None:
+    """true, false, or None for `auto`."""
+    if isinstance(value, bool):
+        return value
+    if value == "auto":
+        return None
+    raise Unfit(f"is {show(value)}; write auto, true or false")
+
+
+port = integer(1, 65535)
+
+
+def in_text(read: Callable[[object], int]) -> Callable[[object], int]:
+    """As `read`, for a value that arrives as text (the environment)."""
+
+    def from_text(value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
+            return read(int(value))
+        return read(value)
+
+    return from_text
+
+
+def separated(read: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
+    """The items between the commas of a text (the environment), each as `read` gives it."""
+
+    def from_text(value: object) -> tuple[T, ...]:
+        items = [item.strip() for item in text(value).split(",")]
+        return tuple(read(item) for item in items if item)
+
+    return from_text
+
+
+def host(value: object) -> str:
+    """A host name, IPv4 or IPv6 address (the last with or without brackets)."""
+    name = text(value)
+    bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
+    try:
+        ipaddress.ip_address(bare)
+    except ValueError:
+        if _HOST_NAME.fullmatch(name) and not re.fullmatch(r"[0-9.]+", name):
+            return name
+        raise Unfit(
+            f"is {show(name)}; write a host name or an IP address, the port under its own key"
+        ) from None
+    return bare
+
+
+def listen(value: object) -> Listen:
+    """An address to serve on: HOST:PORT, [IPv6]:PORT, or :PORT for every interface."""
+    address = text(value)
+    match = _LISTEN.fullmatch(address)
+    if not match or int(match["port"]) > 65535:
+        raise Unfit(f'is {show(address)}; write "HOST:PORT", such as "127.0.0.1:9282", or ":9282" for all')
+    named = match["v6"] or match["host"]
+    return Listen(host=host(named) if named else "", port=int(match["port"]))
+
+
+def name(value: object) -> str:
+    """A name of ours, fit for a label, a URL and a file name."""
+    return _matching(_NAME, value, "letters, digits, '.', '_' and '-'")
+
+
+def gateway_name(value: object) -> str:
+    """The name of a gateway, such that FreeSWITCH's commands can say it: no blank, quote or slash."""
+    return _matching(_GATEWAY, value, "letters, digits and . _ - @ + :, as FreeSWITCH's gateway is named")
+
+
+def _matching(pattern: re.Pattern[str], value: object, allowed: str) -> str:
+    word = text(value)
+    if not pattern.fullmatch(word):
+        raise Unfit(f"is {show(word)}; write up to 100 of {allowed}")
+    return word
+
+
+def telephone_number(value: object) -> str:
+    """One E.164 number."""
+    if isinstance(value, str) and is_number(value):
+        return value
+    raise Unfit(f"is {show(value)}; {_quoted_number(value)}")
+
+
+def allow_pattern(value: object) -> str:
+    """One E.164 number, or the first digits of some followed by `*`."""
+    if isinstance(value, str) and is_pattern(value):
+        return value
+    raise Unfit(f'is {show(value)}; {_quoted_number(value)}, or its first digits and a star, as "+1555000*"')
+
+
+def _quoted_number(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and is_number(f"+{value}"):
+        return f'put it in quotes: "+{value}"'
+    return 'write + and 7 to 15 digits in quotes, as "+15550000001"'
+
+
+def url(value: object) -> str:
+    """An http or https address without a user or password in it."""
+    address = text(value) if isinstance(value, str) else ""
+    try:
+        parts = urlsplit(address)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        named = parts.username is not None or parts.password is not None
+    except ValueError:
+        fits = named = False
+    # Not shown in the message: a password in it would be.
+    if not fits:
+        raise Unfit('is no web address; write one such as "https://app.example.org:8443/base"')
+    if named:
+        raise Unfit("has a user or password in it; write the address without")
+    return address
+
+
+def path_below(folder: Path) -> Callable[[object], Path]:
+    """A path, relative to `folder`."""
+
+    def read(value: object) -> Path:
+        return folder / text(value)
+
+    return read
+
+
+def folder_below(folder: Path) -> Callable[[object], Path]:
+    """The path of a folder that exists or can come to, relative to `folder`."""
+
+    def read(value: object) -> Path:
+        path = folder / text(value)
+        try:
+            if path.exists() and not path.is_dir():
+                raise Unfit(f"is {path}, which is a file; write the path of a folder")
+        except OSError as error:
+            raise Unfit(f"is {path}: {error.strerror}; write the path of a folder of this user's") from None
+        return path
+
+    return read
+
+
+def password(value: object) -> Secret:
+    """A password as FreeSWITCH's `auth` takes it: any text on one line."""
+    if not isinstance(value, str):
+        raise Unfit(f"is {kind(value)}, not text; put the password in quotes")
+    if not value or len(value) > _MAX_TEXT or any(char in value for char in "\r\n\0"):
+        raise Unfit(f"is not one line of 1 to {_MAX_TEXT} characters; write the password in quotes")
+    if value == MASK:
+        raise Unfit("is the mask that check-config prints; write the password itself, or password_file")
+    return Secret(value)
+
+
+def token(value: object) -> Secret:
+    """A bearer token: what an Authorization header can carry (RFC 6750, section 2.1, taken widely)."""
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise Unfit("is no token; write 1 to 1000 ASCII letters, digits and marks without blanks")
+    return Secret(value)
+
+
+def secret_file(folder: Path, read: Callable[[object], Secret]) -> Callable[[object], Secret]:
+    """The secret in a file whose path is relative to `folder`; the line end behind it is not part of it."""
+
+    def from_file(value: object) -> Secret:
+        path = folder / text(value)
+        content = read_text(path).removesuffix("\n").removesuffix("\r")
+        try:
+            return read(content)
+        except Unfit as unfit:
+            raise Unfit(f"is {path}, and what that file holds {unfit}") from None
+
+    return from_file
+
+
+def user(value: object) -> str:
+    """The account of a `userauth`: `name@domain`. FreeSWITCH splits `user:password` at a colon."""
+    account = text(value)
+    if ":" in account or " " in account:
+        raise Unfit(f"is {show(account)}; write name@domain, without colon or blank")
+    return account
+
+
+def variable(value: object) -> str:
+    """The value of a channel variable."""
+    if isinstance(value, str) and is_value(value):
+        return value
+    raise Unfit(f"is {show(value)}; write up to 128 letters, digits and . _ + - in quotes")

@@ -1,0 +1,32 @@
+r"""The channel variables that a probe may set, by name and value.
+
+A variable in an originate can run applications, move the call to another host or lift its time limits
+(`execute_on_answer`, `sip_route_uri`, `originate_timeout`, ...), and a value with a comma, brace or backslash
+ends the variable and begins another (FreeSWITCH's originate grammar). So the names are a fixed list of those
+that only describe the call, and the values have no character that the grammar knows.
+"""
+
+import re
+
+NAMES = (
+    "absolute_codec_string",  # offers exactly this codec
+    "accountcode",  # marks the call's record
+    "call_direction",
+    "codec_string",
+    "rtp_secure_media",  # asks for SRTP
+    "sip_cid_type",  # which header carries the caller id: none, pid, rpid
+)
+HEADER = "sip_h_X-*"  # a SIP header of its own: X- headers mean nothing to SIP itself
+
+_HEADER = re.compile(r"sip_h_X-[A-Za-z0-9-]{1,64}")
+_VALUE = re.compile(r"[A-Za-z0-9_.+-]{1,128}")
+
+
+def is_name(name: str) -> bool:
+    """Whether a probe may set the variable `name`."""
+    return name in NAMES or _HEADER.fullmatch(name) is not None
+
+
+def is_value(value: str) -> bool:
+    """Whether `value` is plain enough to stand in an originate."""
+    return _VALUE.fullmatch(value) is not None

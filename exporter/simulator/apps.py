@@ -11,10 +11,12 @@ send each other nothing; an unknown application kills the call with DESTINATION_
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from exporter.simulator.events import Header
 from exporter.simulator.leg import Application, Leg
+
+if TYPE_CHECKING:
+    from exporter.simulator.events import Header
 
 DETECTION_SECONDS: Final = 0.08  # a tone is recognised this long after it is first heard
 FRAME_SECONDS: Final = 0.02
@@ -77,7 +79,7 @@ class Runner:
 Behaviour = Callable[[Runner, Application], Awaitable[str]]
 
 
-async def _nothing(runner: Runner, application: Application) -> str:
+async def _nothing(_runner: Runner, _application: Application) -> str:
     return "_none_"
 
 
@@ -91,7 +93,7 @@ async def _park(runner: Runner, application: Application) -> str:
     return "_none_"
 
 
-async def _echo(runner: Runner, application: Application) -> str:
+async def _echo(runner: Runner, _application: Application) -> str:
     leg = runner.leg
     if leg.path.speaks and leg.path.heard:
         leg.start_sending()

@@ -15,11 +15,13 @@ from exporter.simulator.causes import cause_of_status
 from exporter.simulator.farends import UNKNOWN_NUMBER, FarEnd
 from exporter.simulator.gateways import NO_SUCH_NAME, REFUSED_PORT, SILENCE, Gateway, GatewayConfig
 from exporter.simulator.leg import Leg
-from exporter.simulator.media import Path
+from exporter.simulator.media import SPEAKING, Path
 from exporter.simulator.originate import Originate, Refused, parse
 from exporter.simulator.variables import PCMU, Codec, Sip
 
 if TYPE_CHECKING:
+    import random
+
     from exporter.simulator.switch import Switch
 
 OUT_OF_ORDER: Final = "-ERR DESTINATION_OUT_OF_ORDER\n"
@@ -76,7 +78,7 @@ class Calls:
         """A leg through the request's gateway, or the cause why FreeSWITCH dropped it before the INVITE."""
         switch = self._switch
         gateway = switch.find_gateway(request.gateway)
-        sip = sip_of(gateway.config) if gateway else Sip()
+        sip = sip_of(gateway.config, switch.rng) if gateway else Sip(switch.rng)
         leg = Leg(
             switch,
             outbound=True,
@@ -182,9 +184,9 @@ class Calls:
 
     async def _looped(self, leg: Leg) -> None:
         """The provider routed the call back to our own number: it arrives here and is echoed."""
-        sip = Sip(peer=leg.sip.peer, peer_port=leg.sip.peer_port)
+        sip = Sip(self._switch.rng, peer=leg.sip.peer, peer_port=leg.sip.peer_port)
         back = self.arrive(
-            sip, caller=leg.caller_number, called="+15559990000", codec=leg.codec, path=Path(speaks=True)
+            sip, caller=leg.caller_number, called="+15559990000", codec=leg.codec, path=SPEAKING
         )
         if back is None:
             return
@@ -195,7 +197,7 @@ class Calls:
     # Calls of the switch's own traffic.
 
     def arrive(
-        self, sip: Sip, *, caller: str, called: str, codec: Codec = PCMU, path: Path = Path(speaks=True)
+        self, sip: Sip, *, caller: str, called: str, codec: Codec = PCMU, path: Path = SPEAKING
     ) -> Leg | None:
         """An INVITE comes in; None if FreeSWITCH refuses it (pause or session limit)."""
         switch = self._switch
@@ -238,14 +240,16 @@ class Calls:
         called: str,
         seconds: float,
         codec: Codec = PCMU,
-        path: Path = Path(speaks=True),
+        path: Path = SPEAKING,
         answer_after: float = 0.02,
     ) -> Leg | None:
         """A call comes in through `gateway`, is answered, and the caller hangs up after `seconds`."""
         found = self._switch.find_gateway(gateway)
         if found is None:
             return None
-        leg = self.arrive(sip_of(found.config), caller=caller, called=called, codec=codec, path=path)
+        leg = self.arrive(
+            sip_of(found.config, self._switch.rng), caller=caller, called=called, codec=codec, path=path
+        )
         if leg is None:
             return None
 
@@ -288,7 +292,7 @@ class Calls:
         leg = self.dial(request, far_end, codec=codec)
         if isinstance(leg, str):
             return leg
-        leg.on_reply = lambda reply: None
+        leg.on_reply = lambda _: None
 
         async def work() -> None:
             talk = asyncio.get_running_loop().create_task(self._outbound(leg, request, far_end))
@@ -308,6 +312,7 @@ class Calls:
     ) -> Leg | None:
         """A telephone of ours calls out: an inbound leg without gateway, bridged to one through `gateway`."""
         sip = Sip(
+            self._switch.rng,
             profile="internal",
             profile_url="sip:mod_sofia@127.0.0.1:5060",
             local_port="5060",
@@ -357,11 +362,15 @@ class Calls:
         leg.end_by_us("NORMAL_CLEARING")
 
 
-def sip_of(config: GatewayConfig) -> Sip:
+def sip_of(config: GatewayConfig, rng: "random.Random") -> Sip:
     """The dialog of a leg through a gateway."""
     host, _, port = config.proxy.partition(":")
     return Sip(
-        gateway=config.name, realm=config.from_domain or config.realm, peer=host, peer_port=port or "5060"
+        rng,
+        gateway=config.name,
+        realm=config.from_domain or config.realm,
+        peer=host,
+        peer_port=port or "5060",
     )
 
 

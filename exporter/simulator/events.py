@@ -143,7 +143,7 @@ class Event:
         return "".join(lines) + "\n"
 
     def json(self) -> str:
-        """The payload of a `text/event-json` frame. Repeated names stay repeated, as FreeSWITCH leaves them."""
+        """The payload of a `text/event-json` frame. Repeated names stay repeated."""
         pairs = list(self.headers)
         if self.body:
             length = len(self.body.encode("utf-8", "surrogateescape"))
@@ -160,7 +160,7 @@ def flat(value: Value) -> str:
     return value if isinstance(value, str) else "ARRAY::" + "|:".join(value)
 
 
-# switch_utils.h SWITCH_URL_UNSAFE, blanks and everything outside printable ASCII; an escape already there stays.
+# switch_utils.h SWITCH_URL_UNSAFE, blanks and all outside printable ASCII; an escape already there stays.
 _UNSAFE: Final = re.compile(r"""%[0-9A-F]{2}|[^!$'()*,\-./0-9A-Z_a-z~]""")
 
 

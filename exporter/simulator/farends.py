@@ -8,7 +8,7 @@ not here is unknown to the provider: 404 with Q.850 cause 3.
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.simulator.media import Path
+from exporter.simulator.media import SILENT, Path
 
 PREFIX: Final = "+155500000"
 
@@ -37,7 +37,7 @@ class FarEnd:
     phrase: str = ""
     cause: str = ""
     hang_up: float | None = None
-    path: Path = Path()
+    path: Path = SILENT
     loops_back: bool = False
 
 

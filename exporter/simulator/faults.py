@@ -73,7 +73,7 @@ class SimulatedSwitch(Switch):
             self._drop_clients()
 
     def change_password(self, password: str, *, drop: bool = True) -> None:
-        """The password in event_socket.conf changed; `drop`: and the module was reloaded, so clients are out."""
+        """The password in event_socket.conf changed; `drop`: clients are thrown out by a module reload."""
         self.password = password
         if drop:
             self._drop_clients()

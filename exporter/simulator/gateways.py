@@ -1,7 +1,7 @@
 """Gateways: FreeSWITCH's registration machine, with a provider behind it that does as it is told.
 
 Strategy: FreeSWITCH looks at each gateway once per second (facts.md 2.1). `Gateway.tick` is that look and
-`ON_TICK` the whole machine: what happens to a gateway found in a state. Between the ticks only answers
+`_ON_TICK` the whole machine: what happens to a gateway found in a state. Between the ticks only answers
 change anything: to REGISTER (`_registered`) and to OPTIONS (`_pinged`). Every change FreeSWITCH would tell
 about is told through `announce`, every change it keeps silent about (facts.md 3, "Not signalled") is not.
 
@@ -15,12 +15,14 @@ Time is counted in ticks: what FreeSWITCH calls a second lasts `tick` seconds he
 """
 
 import asyncio
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from exporter.simulator.clock import Clock
+
+if TYPE_CHECKING:
+    import random
 
 TRANSACTION_TIMEOUT: Final = 32  # s, sofia gives up on a request nobody answers: 408
 
@@ -132,7 +134,13 @@ class Gateway:
     """
 
     def __init__(
-        self, config: GatewayConfig, provider: Provider, clock: Clock, tick: float, announce: Announce
+        self,
+        config: GatewayConfig,
+        provider: Provider,
+        clock: Clock,
+        tick: float,
+        announce: Announce,
+        rng: "random.Random",
     ) -> None:
         self.config = config
         self.provider = provider
@@ -151,6 +159,7 @@ class Gateway:
         self._clock = clock
         self._tick = tick
         self._announce = announce
+        self._rng = rng
         self._now = 0  # ticks since creation
         self._failures = 0
         self._last_failure = 0
@@ -174,7 +183,7 @@ class Gateway:
 
     @property
     def retry_seconds(self) -> int | None:
-        """Seconds to the next attempt as `sofia status` shows them; None where nothing is shown, 0 for NEVER."""
+        """Seconds to the next attempt as `sofia status` shows them; None: nothing is shown, 0: NEVER."""
         return self._until(self.retry_at)
 
     @property
@@ -215,7 +224,7 @@ class Gateway:
             return
         self._ping_if_due()
         before = self.state
-        handler = ON_TICK.get(before)
+        handler = self._ON_TICK.get(before)
         if handler:
             handler(self)
         if self.state != before:
@@ -231,7 +240,7 @@ class Gateway:
     def _reged(self) -> None:
         self.state = "REGED"
         self._failures = 0
-        self._refresh_at = self._now + max(2, int(self.config.expire_seconds * random.uniform(0.35, 0.6)))
+        self._refresh_at = self._now + max(2, int(self.config.expire_seconds * self._rng.uniform(0.35, 0.6)))
         self._set_up(True)
 
     def _try(self) -> None:
@@ -343,16 +352,15 @@ class Gateway:
         if self.up != was_up:
             self._announce(self, answer)
 
-
-ON_TICK: Final[dict[str, Callable[[Gateway], None]]] = {
-    "UNREGED": Gateway._try,
-    "TRYING": Gateway._trying,
-    "TIMEOUT": Gateway._timed_out,
-    "FAILED": Gateway._failed,
-    "FAIL_WAIT": Gateway._waiting,
-    "REGISTER": Gateway._reged,
-    "REGED": Gateway._refresh_if_due,
-    "UNREGISTER": Gateway._unregister,
-    "DOWN": Gateway._unmonitored,
-    "NOREG": Gateway._unmonitored,
-}
+    _ON_TICK: ClassVar[dict[str, Callable[["Gateway"], None]]] = {
+        "UNREGED": _try,
+        "TRYING": _trying,
+        "TIMEOUT": _timed_out,
+        "FAILED": _failed,
+        "FAIL_WAIT": _waiting,
+        "REGISTER": _reged,
+        "REGED": _refresh_if_due,
+        "UNREGISTER": _unregister,
+        "DOWN": _unmonitored,
+        "NOREG": _unmonitored,
+    }

@@ -11,18 +11,21 @@ claims five seconds shows five seconds, however quickly a test ran it. At speed 
 """
 
 import asyncio
-import random
 import uuid
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from exporter.simulator import variables
 from exporter.simulator.causes import Q850, shown_q850
 from exporter.simulator.clock import quantized
 from exporter.simulator.events import Header, Value
-from exporter.simulator.gateways import Gateway
-from exporter.simulator.media import MediaReport, Path, measured
+from exporter.simulator.media import SILENT, MediaReport, Path, measured
 from exporter.simulator.variables import PCMU, Codec, Sip, Times
+
+if TYPE_CHECKING:
+    import random
+
+    from exporter.simulator.gateways import Gateway
 
 # Events that carry the channel's variables (facts.md 4.1); the others have the channel's headers only.
 WITH_VARIABLES: Final = frozenset(
@@ -52,7 +55,7 @@ class Core(Protocol):
     """What a leg needs of the switch it belongs to."""
 
     speed: float
-    rng: random.Random
+    rng: "random.Random"
 
     def fire_named_late(
         self, name: str, subclass: str, headers: list[Header], given: dict[str, str], stamp: int
@@ -105,7 +108,7 @@ class Leg:
         caller_number: str,
         sip: Sip,
         codec: Codec = PCMU,
-        path: Path = Path(),
+        path: Path = SILENT,
         leg_uuid: str = "",
         context: str = "default",
     ) -> None:
@@ -149,7 +152,7 @@ class Leg:
         self._sent = 0.0
         self._sending_since: int | None = None
         self._timers: list[asyncio.TimerHandle] = []
-        self._other_type = ""
+        self.other_type = ""
         self.times["created"] = core.stamp()
 
     # Time.
@@ -163,7 +166,7 @@ class Leg:
         return self.times["created"] + quantized(int(self.elapsed() * 1_000_000))
 
     def second_fraction(self) -> float:
-        """How far into a second of the clock we are: FreeSWITCH's timers count whole seconds (facts.md 6.3)."""
+        """How far into a second the clock is: FreeSWITCH's timers count whole seconds (facts.md 6.3)."""
         return self.stamp() % 1_000_000 / 1_000_000
 
     async def wait(self, seconds: float) -> bool:
@@ -226,13 +229,13 @@ class Leg:
                     (f"Channel-{way}-Codec-Bit-Rate", str(self.codec.bit_rate)),
                 ]
         if self._profiled:
-            head += self._profile("Caller")
+            head += self.profile_headers("Caller")
         if self.other is not None:
-            head.append(("Other-Type", self._other_type))
-            head += self.other._profile("Other-Leg")
+            head.append(("Other-Type", self.other_type))
+            head += self.other.profile_headers("Other-Leg")
         return head
 
-    def _profile(self, prefix: str) -> list[Header]:
+    def profile_headers(self, prefix: str) -> list[Header]:
         """A caller profile as switch_caller_profile_event_set_data writes it; empty values are left out."""
         name, number = self.caller_id
         callee_name, callee_number = self._callee_name, self.number
@@ -498,12 +501,12 @@ class Leg:
 
     def pair(self, other: "Leg") -> None:
         """This leg dials `other`: from now on each shows the other's profile."""
-        self.other, self._other_type = other, "originatee"
-        other.other, other._other_type = self, "originator"
+        self.other, self.other_type = other, "originatee"
+        other.other, other.other_type = self, "originator"
 
     def leads(self) -> bool:
         """This leg stands for its call: it dialled the other one, or there is no other."""
-        return self._other_type != "originator"
+        return self.other_type != "originator"
 
     def bridged_with(self, other: "Leg") -> None:
         """Audio flows between the two legs."""
@@ -549,7 +552,7 @@ class Leg:
             on_reply(text)
 
     def end_by_us(self, cause: str) -> None:
-        """FreeSWITCH hangs up: BYE once answered, CANCEL before. originate replies right behind CHANNEL_HANGUP."""
+        """FreeSWITCH hangs up: BYE once answered, CANCEL before; originate replies behind CHANNEL_HANGUP."""
         if self.hung_up.is_set():
             return
         answered = self.times["answered"]

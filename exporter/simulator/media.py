@@ -5,9 +5,11 @@ make of it; `measured` turns both into the counters of the RTP engine. The formu
 (switch_rtp.c): MOS and quality look at flaws only, and read 4.50 and 100 when no packet came at all.
 """
 
-import random
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import random
 
 PACKET_SECONDS: Final = 0.02
 LOSS_WINDOW_SECONDS: Final = 8.0  # tried.md 3: before that jitter_loss_rate still reads 0.00
@@ -43,6 +45,10 @@ class Path:
         return self.echoes and self.hears and self.heard
 
 
+SILENT: Final = Path()
+SPEAKING: Final = Path(speaks=True)
+
+
 @dataclass(frozen=True, slots=True)
 class MediaReport:
     """The RTP counters of one leg at its end."""
@@ -72,7 +78,7 @@ def measured(
     early_ignored: bool,
     sent: float,
     packet_bytes: int,
-    rng: random.Random,
+    rng: "random.Random",
 ) -> MediaReport:
     """The counters after a call.
 

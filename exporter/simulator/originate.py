@@ -130,14 +130,16 @@ def _braces(text: str) -> tuple[list[tuple[str, str]], str]:
     while text[:1] in ("{", "["):
         opening, closing = text[0], {"{": "}", "[": "]"}[text[0]]
         depth = 0
-        for position, character in enumerate(text):
+        end = 0
+        for character in text:
             depth += (character == opening) - (character == closing)
             if depth == 0:
                 break
-        else:
+            end += 1
+        if depth:
             raise Refused("-ERR DESTINATION_OUT_OF_ORDER\n")
-        variables += _assignments(text[1:position])
-        text = text[position + 1 :]
+        variables += _assignments(text[1:end])
+        text = text[end + 1 :]
     return variables, text
 
 

@@ -1,7 +1,7 @@
 """The wire side: one Event Socket client of the simulated switch.
 
-Strategy: a `Client` is an asyncio protocol that cuts the bytes into commands, hands each to a method named
-in `COMMANDS`, and writes the reply. What mod_event_socket does to its clients is kept (facts.md 1): replies
+Strategy: a `Client` is an asyncio protocol that cuts the bytes into commands, hands each to a method of
+`_COMMANDS`, and writes the reply. What mod_event_socket does to its clients is kept (facts.md 1): replies
 come in order; while an `api` command runs, or half a command has arrived, that client gets no event; one
 failed authentication ends the connection; CUSTOM swallows every name after it.
 
@@ -14,7 +14,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from exporter.simulator.events import EVENT_NAMES, Event
 from exporter.simulator.replies import answer
@@ -38,7 +38,8 @@ class Faults:
     """What is wrong with the switch just now, as far as its clients see it.
 
     Attributes:
-        hung: nothing is read or written. commands_hung: no command is answered. events_stalled: no event is sent.
+        hung: nothing is read or written. commands_hung: no command is answered.
+        events_stalled: no event is sent.
         acl_denies: new connections are refused. banner: another service greets them.
         reply_delay: seconds until each reply.
         lost_events: names and subclasses that are dropped.
@@ -89,6 +90,19 @@ def _tokens(text: str) -> list[str]:
 ANYBODY: Final = User(password="")
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of a client: its first word, the rest of that line, its header lines and its body."""
+
+    word: str
+    rest: str
+    headers: list[tuple[str, str]]
+    body: str
+
+    def header(self, name: str) -> str:
+        return next((value for key, value in self.headers if key.lower() == name), "")
+
+
 class Client(asyncio.Protocol):
     """One connection.
 
@@ -119,8 +133,7 @@ class Client(asyncio.Protocol):
     # Connection.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self.switch.clients.add(self)
         if not self.switch.faults.hung:
             self._greet()
@@ -140,7 +153,7 @@ class Client(asyncio.Protocol):
         self.write(GREETING)
         self._idle = asyncio.get_running_loop().call_later(FIRST_COMMAND_SECONDS, self.close)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self.switch.clients.discard(self)
         if self._idle:
             self._idle.cancel()
@@ -186,10 +199,10 @@ class Client(asyncio.Protocol):
                 break
             body = self._buffer[end.end() : end.end() + length].decode("utf-8", "surrogateescape")
             self._buffer = self._buffer[end.end() + length :]
-            self._command(line, headers, body)
+            self._obey(line, headers, body)
         self._flush()
 
-    def _command(self, line: str, headers: list[tuple[str, str]], body: str) -> None:
+    def _obey(self, line: str, headers: list[tuple[str, str]], body: str) -> None:
         faults = self.switch.faults
         word, _, rest = line.partition(" ")
         word = word.lower()
@@ -197,13 +210,13 @@ class Client(asyncio.Protocol):
             self._before_authentication(word, line)
             return
         self.switch.commands_seen.append(line)
-        handler = COMMANDS.get(word)
+        handler = self._COMMANDS.get(word)
 
         def run() -> None:
             if handler is None:
                 self.reply(NOT_FOUND)
             else:
-                handler(self, rest, headers, body)
+                handler(self, Command(word, rest, headers, body))
 
         if faults.commands_hung or faults.reply_delay:
             self._busy = True
@@ -217,7 +230,7 @@ class Client(asyncio.Protocol):
         if self._idle:
             self._idle.cancel()  # FreeSWITCH forgets its limit after the first command, whatever it was
         if word == "exit":
-            self._exit("", [], "")
+            self._exit()
             return
         if word not in ("auth", "userauth"):
             self.reply(NOT_FOUND)
@@ -249,7 +262,7 @@ class Client(asyncio.Protocol):
         return user if user is not None and user.password == password else None
 
     def _accept(self, user: User) -> None:
-        """The reply with the allow lists, cut at the buffer's end: then it lacks its blank line (tried.md 1)."""
+        """The reply with the allow lists; cut at the buffer's end it lacks its blank line (tried.md 1)."""
         text = (
             f"~Reply-Text: +OK accepted\nAllowed-Events: {user.events}\nAllowed-API: {user.api}\n"
             f"Allowed-LOG: {user.log}\n\n"
@@ -259,26 +272,26 @@ class Client(asyncio.Protocol):
     def reply(self, text: str, extra: str = "") -> None:
         self.write(f"Content-Type: command/reply\nReply-Text: {text}\n{extra}\n")
 
-    def _exit(self, rest: str, headers: list[tuple[str, str]], body: str) -> None:
+    def _exit(self, _command: Command | None = None) -> None:
         self.reply("+OK bye")
         self.say_goodbye(GOODBYE)
 
-    def _api(self, rest: str, headers: list[tuple[str, str]], body: str) -> None:
-        command, _, arguments = rest.partition(" ")
-        if not rest:
+    def _api(self, command: Command) -> None:
+        name, _, arguments = command.rest.partition(" ")
+        if not command.rest:
             self.reply(NOT_FOUND)
             return
-        if self.user is not None and not self.user.may_call(command):
+        if self.user is not None and not self.user.may_call(name):
             self.reply(DENIED)
             return
-        api_event = self.switch.api_event(command, arguments)
+        api_event = self.switch.api_event(name, arguments)
 
         def respond(text: str) -> None:
             payload = text.encode("utf-8", "surrogateescape")
             self.write(f"Content-Type: api/response\nContent-Length: {len(payload)}\n\n".encode() + payload)
             api_event()
 
-        if command in ("originate", "msleep"):
+        if name in ("originate", "msleep"):
             # Runs in the listener's thread: this client gets nothing else meanwhile.
             self._busy = True
 
@@ -287,25 +300,25 @@ class Client(asyncio.Protocol):
                 respond(text)
                 asyncio.get_running_loop().call_soon(self._work)
 
-            if command == "msleep":
+            if name == "msleep":
                 seconds = int(arguments or 0) / 1000
                 asyncio.get_running_loop().call_later(seconds, finished, "+OK\n")
             else:
                 self.switch.calls.originate(arguments, finished)
             return
-        respond(self.switch.scripted_replies.get(rest) or answer(self.switch, command, arguments))
+        respond(self.switch.scripted_replies.get(command.rest) or answer(self.switch, name, arguments))
 
-    def _bgapi(self, rest: str, headers: list[tuple[str, str]], body: str) -> None:
-        command, _, arguments = rest.partition(" ")
-        if self.user is not None and not self.user.may_call(command):
+    def _bgapi(self, command: Command) -> None:
+        name, _, arguments = command.rest.partition(" ")
+        if self.user is not None and not self.user.may_call(name):
             self.reply(DENIED)
             return
-        job = next((value for name, value in headers if name.lower() == "job-uuid"), "") or str(uuid.uuid4())
+        job = command.header("job-uuid") or str(uuid.uuid4())
         self.reply(f"+OK Job-UUID: {job}", f"Job-UUID: {job}\n")
-        asyncio.get_running_loop().call_soon(self.switch.run_job, job, command, arguments)
+        asyncio.get_running_loop().call_soon(self.switch.run_job, job, name, arguments)
 
-    def _event(self, rest: str, headers: list[tuple[str, str]], body: str) -> None:
-        words = rest.split()
+    def _event(self, command: Command) -> None:
+        words = command.rest.split()
         encoding = words.pop(0).lower() if words and words[0].lower() in ("plain", "json", "xml") else "plain"
         names, subclasses = _subscription(words)
         user = self.user or ANYBODY
@@ -321,8 +334,8 @@ class Client(asyncio.Protocol):
         self.subclasses |= subclasses
         self.reply(f"+OK event listener enabled {encoding}")
 
-    def _nixevent(self, rest: str, headers: list[tuple[str, str]], body: str) -> None:
-        names, subclasses = _subscription(rest.split())
+    def _nixevent(self, command: Command) -> None:
+        names, subclasses = _subscription(command.rest.split())
         if not names:
             self.reply("-ERR no keywords supplied")
             return
@@ -332,7 +345,7 @@ class Client(asyncio.Protocol):
         self.names -= names - ({"CUSTOM"} if subclasses else set())
         self.reply("+OK events nixed")
 
-    def _noevents(self, rest: str, headers: list[tuple[str, str]], body: str) -> None:
+    def _noevents(self, _command: Command) -> None:
         if not self.names:
             self.reply("-ERR not currently listening for events")
             return
@@ -341,8 +354,8 @@ class Client(asyncio.Protocol):
         self._waiting.clear()
         self.reply("+OK no longer listening for events")
 
-    def _filter(self, rest: str, headers: list[tuple[str, str]], body: str) -> None:
-        name, _, value = rest.strip().partition(" ")
+    def _filter(self, command: Command) -> None:
+        name, _, value = command.rest.strip().partition(" ")
         if name.lower() == "delete":
             name, _, value = value.partition(" ")
             if name.lower() == "all":
@@ -360,16 +373,16 @@ class Client(asyncio.Protocol):
         else:
             self.reply("-ERR invalid syntax")
 
-    def _sendevent(self, rest: str, headers: list[tuple[str, str]], body: str) -> None:
+    def _sendevent(self, command: Command) -> None:
         event_uuid = str(uuid.uuid4())
         self.reply(f"+OK {event_uuid}")
-        self.switch.client_event(rest.strip(), headers, body, event_uuid)
+        self.switch.client_event(command.rest.strip(), command.headers, command.body, event_uuid)
 
-    def _log(self, rest: str, headers: list[tuple[str, str]], body: str) -> None:
+    def _log(self, command: Command) -> None:
         if self.user is not None and self.user.log not in ("true", "all"):
             self.reply(DENIED)
             return
-        word = rest.strip().lower() or "debug"
+        word = command.rest.strip().lower() or "debug"
         if word.isdigit():
             level = min(int(word), len(LOG_LEVELS) - 1)
         elif word in LOG_LEVELS:
@@ -378,16 +391,16 @@ class Client(asyncio.Protocol):
             self.reply(f"-ERR invalid log level {word}")
             return
         self.log_level = level
-        self.reply(f"+OK log level {rest.strip()} [{level}]")
+        self.reply(f"+OK log level {command.rest.strip()} [{level}]")
 
-    def _nolog(self, rest: str, headers: list[tuple[str, str]], body: str) -> None:
+    def _nolog(self, _command: Command) -> None:
         if self.log_level < 0:
             self.reply("-ERR not loging")
             return
         self.log_level = -1
         self.reply("+OK no longer logging")
 
-    def _needs_session(self, rest: str, headers: list[tuple[str, str]], body: str) -> None:
+    def _needs_session(self, _command: Command) -> None:
         self.reply("-ERR not controlling a session")
 
     # Events.
@@ -457,9 +470,27 @@ class Client(asyncio.Protocol):
             held()
         self._work()
 
+    _COMMANDS: ClassVar[dict[str, Callable[["Client", Command], None]]] = {
+        "exit": _exit,
+        "api": _api,
+        "bgapi": _bgapi,
+        "event": _event,
+        "nixevent": _nixevent,
+        "noevents": _noevents,
+        "filter": _filter,
+        "sendevent": _sendevent,
+        "log": _log,
+        "nolog": _nolog,
+        "linger": _needs_session,
+        "nolinger": _needs_session,
+        "divert_events": _needs_session,
+        "getvar": _needs_session,
+        "resume": _needs_session,
+    }
+
 
 def _subscription(words: list[str]) -> tuple[set[str], set[str]]:
-    """Names and subclasses of an `event` line: everything behind CUSTOM is a subclass, unknown names vanish."""
+    """Names and subclasses of an `event` line: behind CUSTOM all are subclasses, unknown names vanish."""
     names: set[str] = set()
     for position, word in enumerate(words):
         name = word.upper()
@@ -468,24 +499,3 @@ def _subscription(words: list[str]) -> tuple[set[str], set[str]]:
         if name == "CUSTOM":
             return names, set(words[position + 1 :])
     return names, set()
-
-
-Handler = Callable[[Client, str, list[tuple[str, str]], str], None]
-
-COMMANDS: Final[dict[str, Handler]] = {
-    "exit": Client._exit,
-    "api": Client._api,
-    "bgapi": Client._bgapi,
-    "event": Client._event,
-    "nixevent": Client._nixevent,
-    "noevents": Client._noevents,
-    "filter": Client._filter,
-    "sendevent": Client._sendevent,
-    "log": Client._log,
-    "nolog": Client._nolog,
-    "linger": Client._needs_session,
-    "nolinger": Client._needs_session,
-    "divert_events": Client._needs_session,
-    "getvar": Client._needs_session,
-    "resume": Client._needs_session,
-}

@@ -7,13 +7,12 @@ does in calls.py and leg.py, what goes wrong in faults.py. Everything runs in on
 
 import asyncio
 import random
-import socket
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from exporter.simulator import events, replies
 from exporter.simulator.calls import Calls, count_end
@@ -23,6 +22,9 @@ from exporter.simulator.farends import FAR_ENDS, FarEnd
 from exporter.simulator.gateways import Answer, Gateway, GatewayConfig, Provider
 from exporter.simulator.leg import Leg
 from exporter.simulator.server import LOG_LEVELS, SHUTTING_DOWN, Client, Faults, User
+
+if TYPE_CHECKING:
+    import socket
 
 RESTART_GAP = 1.9  # s between a profile's gateways going and coming back in a restart
 SHUTDOWN_DELAY = 0.6  # s from the command to the first gateway going
@@ -114,7 +116,7 @@ class Switch:
         self,
         gateways: Sequence[GatewayConfig] | None = None,
         *,
-        password: str = "ClueCon",
+        password: str = "ClueCon",  # noqa: S107 - published default
         users: dict[str, User] | None = None,
         tick: float = 1.0,
         speed: float = 1.0,
@@ -134,7 +136,7 @@ class Switch:
         self.tick = tick
         self.speed = speed
         self.heartbeat = heartbeat
-        self.rng = random.Random(seed)
+        self.rng = random.Random(seed)  # noqa: S311 - nothing secret is made of it
         self.max_sessions = max_sessions
         self.max_sps = max_sps
         self.min_idle_cpu = 0.0
@@ -262,7 +264,7 @@ class Switch:
             TimeoutError: it did not within `seconds`.
         """
         async with asyncio.timeout(seconds):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - nothing tells when any condition changes
                 await asyncio.sleep(0.005)
 
     async def gateway_reaches(self, name: str, state: str, seconds: float = 5.0) -> Gateway:
@@ -325,7 +327,9 @@ class Switch:
         self.gateway(name).kill()
 
     def _add_gateway(self, config: GatewayConfig) -> None:
-        gateway = Gateway(config, self.providers[config.name], self.clock, self.tick, self._gateway_changed)
+        gateway = Gateway(
+            config, self.providers[config.name], self.clock, self.tick, self._gateway_changed, self.rng
+        )
         self.profiles[config.profile].gateways.insert(0, gateway)
         self.fire(
             "CUSTOM",
@@ -417,7 +421,7 @@ class Switch:
         if answer is not None:
             headers += [("Phrase", answer.phrase), ("Status", str(answer.code))]
             if answer.code >= 300 and gateway.state == "FAILED":
-                text = f"{gateway.name} Failed Registration with status {answer.phrase} [{answer.code}]. failure #1"
+                text = f"{gateway.name} Failed Registration with status {answer.phrase} [{answer.code}]"
                 self.log("warning", "sofia_reg.c", "sofia_reg_handle_sip_r_register", 2551, text)
         elif gateway.state == "TIMEOUT":
             self.log(
@@ -620,8 +624,8 @@ class Switch:
         shown = {"err": "ERR", "crit": "CRIT"}.get(level, level.upper())
         line_text = f"{date}.{fraction:06d} {self.idle_cpu:.2f}% [{shown}] {file}:{line} {text}\n"
         head = (
-            f"Log-Level: {number}\nText-Channel: 0\nLog-File: {file}\nLog-Func: {function}\nLog-Line: {line}\n"
-            "User-Data: \n"
+            f"Log-Level: {number}\nText-Channel: 0\nLog-File: {file}\nLog-Func: {function}\n"
+            f"Log-Line: {line}\nUser-Data: \n"
         )
         for client in list(self.clients):
             client.send_log(number, head, line_text)

@@ -6,16 +6,19 @@ recordings show it and returns what FreeSWITCH sets then; `Leg` applies them. Va
 knows (tags, branches, SDP) are invented but well-formed.
 """
 
-import random
-from dataclasses import dataclass
-from typing import Final, Protocol
+from dataclasses import InitVar, dataclass
+from typing import TYPE_CHECKING, Final, Protocol
 
 from exporter.simulator.events import Header, local_date
-from exporter.simulator.media import MediaReport
+
+if TYPE_CHECKING:
+    import random
+
+    from exporter.simulator.media import MediaReport
 
 USER_AGENT: Final = "Telnyx SIP Proxy (lab)"
 ALLOW: Final = "INVITE, ACK, BYE, CANCEL, OPTIONS, MESSAGE, INFO, UPDATE, REGISTER, REFER, NOTIFY"
-_TOKEN: Final = "0123456789ABCDEFGHJKLMNPQRSTUVXYZabcdefghijkmnpqrstuvxyz"
+_TAG_LETTERS: Final = "0123456789ABCDEFGHJKLMNPQRSTUVXYZabcdefghijkmnpqrstuvxyz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,9 @@ OPUS: Final = Codec("opus", 102, 48000, 32000, 92)
 class Sip:
     """The SIP dialog of one leg: what the two ends call each other.
 
+    Args:
+        rng: what tags, ports and the like are drawn from.
+
     Attributes:
         gateway: name of the gateway, "" for a leg without one.
         realm: domain in our From.
@@ -46,6 +52,7 @@ class Sip:
         profile, profile_url: the sofia profile.
     """
 
+    rng: InitVar["random.Random"]
     gateway: str = ""
     realm: str = ""
     peer: str = "127.0.0.1"
@@ -58,21 +65,25 @@ class Sip:
     from_tag: str = ""
     to_tag: str = ""
     branch: str = ""
+    bye_branch: str = ""
     cseq: str = ""
     call_id: str = ""
     media_port: str = ""
     remote_media_port: str = ""
     sdp_id: int = 0
+    ssrc: int = 0
 
-    def __post_init__(self) -> None:
-        self.from_tag, self.to_tag = _token(13), _token(13)
-        self.branch = "z9hG4bK" + _token(13)
-        self.cseq = str(123142000 + random.randrange(9000))
-        digits = f"{random.getrandbits(128):032x}"
+    def __post_init__(self, rng: "random.Random") -> None:
+        self.from_tag, self.to_tag = _tag(rng), _tag(rng)
+        self.branch = "z9hG4bK" + _tag(rng)
+        self.bye_branch = "z9hG4bK" + _tag(rng)
+        self.cseq = str(123142000 + rng.randrange(9000))
+        digits = f"{rng.getrandbits(128):032x}"
         self.call_id = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-        self.media_port = str(20000 + 2 * random.randrange(500))
-        self.remote_media_port = str(21000 + 2 * random.randrange(500))
-        self.sdp_id = 1795370000 + random.randrange(3000)
+        self.media_port = str(20000 + 2 * rng.randrange(500))
+        self.remote_media_port = str(21000 + 2 * rng.randrange(500))
+        self.ssrc = rng.getrandbits(30)
+        self.sdp_id = 1795370000 + rng.randrange(3000)
 
     @property
     def contact(self) -> str:
@@ -98,8 +109,8 @@ class LegFacts(Protocol):
     caller_number: str
 
 
-def _token(length: int) -> str:
-    return "".join(random.choices(_TOKEN, k=length))
+def _tag(rng: "random.Random") -> str:
+    return "".join(rng.choices(_TAG_LETTERS, k=13))
 
 
 def local_sdp(sip: Sip) -> str:
@@ -114,7 +125,8 @@ def local_sdp(sip: Sip) -> str:
 def remote_sdp(sip: Sip, codec: Codec) -> str:
     return (
         f"v=0\r\no=FreeSWITCH {sip.sdp_id - 400} {sip.sdp_id - 399} IN IP4 {sip.peer}\r\ns=FreeSWITCH\r\n"
-        f"c=IN IP4 {sip.peer}\r\nt=0 0\r\nm=audio {sip.remote_media_port} RTP/AVP {codec.payload_type} 101 13\r\n"
+        f"c=IN IP4 {sip.peer}\r\nt=0 0\r\n"
+        f"m=audio {sip.remote_media_port} RTP/AVP {codec.payload_type} 101 13\r\n"
         f"a=rtpmap:{codec.payload_type} {codec.name}/{codec.rate}\r\na=rtpmap:101 telephone-event/8000\r\n"
         "a=fmtp:101 0-15\r\na=rtpmap:13 CN/8000\r\na=ptime:20\r\n"
     )
@@ -262,7 +274,7 @@ def _rtp_started(leg: LegFacts) -> list[Header]:
         ("advertised_media_ip", leg.sip.local_ip),
         ("rtp_use_timer_name", "soft"),
         ("rtp_use_pt", str(leg.codec.payload_type)),
-        ("rtp_use_ssrc", str(random.getrandbits(30))),
+        ("rtp_use_ssrc", str(leg.sip.ssrc)),
         ("rtp_2833_send_payload", "101"),
         ("rtp_2833_recv_payload", "101"),
     ]
@@ -377,7 +389,6 @@ def terminated(status: int, term_cause: int) -> list[Header]:
 def bye_received(leg: LegFacts, *, inbound: bool, reason: str, term_cause: int) -> list[Header]:
     """The far end sent BYE."""
     sip = leg.sip
-    branch = "z9hG4bK" + _token(13)
     peer = f"{sip.peer}:{sip.peer_port}"
     if inbound:
         from_uri, to_uri = f"<sip:{leg.caller_number}@{sip.peer}>", f"{sip.contact}"
@@ -388,7 +399,7 @@ def bye_received(leg: LegFacts, *, inbound: bool, reason: str, term_cause: int) 
         ("sip_from_tag", sip.from_tag),
         ("sip_cseq", sip.cseq),
         ("sip_call_id", sip.call_id),
-        ("sip_full_via", f"SIP/2.0/UDP {peer};rport={sip.peer_port};branch={branch}"),
+        ("sip_full_via", f"SIP/2.0/UDP {peer};rport={sip.peer_port};branch={sip.bye_branch}"),
         ("sip_full_from", f"{from_uri};tag={sip.from_tag}"),
         ("sip_full_to", f"{to_uri};tag={sip.to_tag}"),
         *([("sip_reason", reason)] if reason else []),
@@ -485,7 +496,7 @@ def _durations(times: Times) -> list[Header]:
     return pairs
 
 
-def media_report(report: MediaReport) -> list[Header]:
+def media_report(report: "MediaReport") -> list[Header]:
     """The RTP statistics of a leg whose RTP ever started (facts.md 4.4)."""
     in_, out = "rtp_audio_in_", "rtp_audio_out_"
     return [

@@ -1,0 +1,309 @@
+"""Bytes to frames, without a socket: recorded streams cut everywhere, and streams that are not Event Socket.
+
+The facts of every capture stand in `stories.txt`. They are asserted on the capture received whole; every
+other way of cutting it must give the very same frames, and so the same facts.
+"""
+
+import random
+import re
+import tracemalloc
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.esl import Frame, Protocol, ProtocolError
+from exporter.esl.protocol import MAX_BODY, MAX_HEADERS
+from tests.esl.recorded import CAPTURES, EVENTS, frames, raw, stories, tell
+
+STORIES = stories()
+JSON = b"Content-Length: 2\nContent-Type: text/event-json\n\n{}"
+
+
+def receive(*pieces: bytes) -> list[Frame]:
+    protocol = Protocol()
+    received = [frame for piece in pieces for frame in protocol.receive(piece)]
+    assert protocol.partial == b""
+    return received
+
+
+def boundaries(of: list[Frame]) -> list[int]:
+    """Offsets in the stream at which a header block or a body ends."""
+    offsets = [0]
+    for frame in of:
+        offsets.append(offsets[-1] + len(frame.headers) + 2)
+        offsets.append(offsets[-1] + len(frame.body))
+    return offsets
+
+
+# -- the captures ------------------------------------------------------------------------------------
+
+
+def test_every_capture_has_a_story_and_every_story_a_capture() -> None:
+    assert list(STORIES) == list(CAPTURES)
+    assert len(CAPTURES) == 268
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_a_capture_received_whole_tells_its_facts(name: str) -> None:
+    assert tell(receive(raw(name))) == STORIES[name]
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_frames_are_the_stream_without_a_byte_lost_or_gained(name: str) -> None:
+    assert b"".join(frame.headers + b"\n\n" + frame.body for frame in frames(name)) == raw(name)
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_a_capture_received_byte_by_byte_gives_the_same_frames(name: str) -> None:
+    data = raw(name)
+    assert receive(*(data[i : i + 1] for i in range(len(data)))) == frames(name)
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_a_capture_cut_in_two_near_every_boundary_and_everywhere_in_its_first_4_kib(name: str) -> None:
+    data, whole = raw(name), frames(name)
+    cuts = {at + near for at in boundaries(whole) for near in range(-3, 4)} | set(range(4096))
+    for cut in cuts:
+        if 0 < cut < len(data):
+            assert receive(data[:cut], data[cut:]) == whole, f"cut at {cut}"
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_an_event_stream_cut_at_any_places_gives_the_same_frames(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(EVENTS))
+    stream = raw(name)
+    cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=40))
+    pieces = [stream[a:b] for a, b in pairwise([0, *sorted(cuts), len(stream)])]
+    assert receive(*pieces) == frames(name)
+
+
+# -- frames --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["auth-fail", "rude-rejection", "ev-json-heartbeat", "api-status"])
+def test_a_stream_that_ends_early_gives_the_frames_it_completed_and_keeps_the_rest(name: str) -> None:
+    data, whole = raw(name), frames(name)
+    ends = boundaries(whole)[2::2]
+    for length in range(len(data)):
+        protocol = Protocol()
+        done = sum(end <= length for end in ends)
+        assert protocol.receive(data[:length]) == whole[:done]
+        assert protocol.partial == data[([0, *ends])[done] : length]
+
+
+def test_a_body_may_hold_empty_lines_and_what_looks_like_frames() -> None:
+    body = b"\n\nContent-Type: auth/request\n\n\n"
+    data = b"Content-Type: api/response\nContent-Length: %d\n\n%s" % (len(body), body)
+    assert receive(data + data) == [Frame("api/response", data[: -len(body) - 2], body)] * 2
+
+
+@pytest.mark.parametrize("stray", [b"\n", b"\r\n", b"\n\n\n", b"\r\n\r\n"])
+def test_line_ends_between_frames_are_skipped(stray: bytes) -> None:
+    frame = receive(JSON)
+    assert receive(stray + JSON + stray + JSON + stray) == frame * 2
+    assert receive(*(bytes([byte]) for byte in stray + JSON + stray + JSON)) == frame * 2
+
+
+@pytest.mark.parametrize("length", [b"0", b" 0 ", b"000"])
+def test_a_body_of_no_bytes(length: bytes) -> None:
+    head = b"Content-Type: api/response\nContent-Length:" + length
+    assert receive(head + b"\n\n" + JSON) == [Frame("api/response", head, b""), *receive(JSON)]
+
+
+def test_an_unknown_content_type_is_a_frame_like_any_other() -> None:
+    data = b"Content-Type: text/event-xml\x1b[2J\nContent-Length: 3\n\nabc"
+    assert receive(data) == [Frame("text/event-xml [2J", data[:-5], b"abc")]
+
+
+def test_frame_headers_are_read_as_they_stand() -> None:
+    head = b"Content-Type: command/reply\nReply-Text: +OK 50%25: a  \nX:1\nReply-Text: second\nBad: \xff"
+    (frame,) = receive(head + b"\n\n")
+    assert frame.header(b"Reply-Text") == "+OK 50%25: a"
+    assert frame.header(b"X") == "1"
+    assert frame.header(b"Bad") == "\ufffd"
+    assert frame.header(b"reply-text") is None
+    assert frame.header(b"Reply") is None
+
+
+def test_the_frame_under_way_can_be_dropped() -> None:
+    protocol = Protocol()
+    cut = b"Content-Type: command/reply\nReply-Text: +OK accepted\nAllowed-Events: a b"
+    assert protocol.receive(cut) == []
+    assert protocol.partial == cut
+    protocol.discard_partial()
+    assert protocol.partial == b""
+    assert protocol.receive(JSON) == receive(JSON)
+
+    protocol.receive(JSON[:-1])
+    protocol.discard_partial()
+    assert protocol.receive(JSON) == receive(JSON)
+
+
+# -- what is not Event Socket ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "banner",
+    [
+        b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n",
+        b"220 mail.example.net ESMTP Postfix\r\n",
+        b"220 mail.example.net ESMTP Sendmail; Mon, 23 Nov 2026 06:51:00 GMT\r\n",
+        b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n",
+        b"RFB 003.008\n",
+        b"J\0\0\0\n8.0.36\0\x0f\0\0\0",
+        b"\xff\xfe\xfd\n",
+    ],
+)
+def test_another_service_is_known_by_its_first_line(banner: bytes) -> None:
+    said = re.escape(banner.split(b"\n")[0].rstrip().decode("utf-8", "replace").replace("\0", " ").strip())
+    for pieces in ([banner], [bytes([byte]) for byte in banner]):
+        with pytest.raises(ProtocolError, match=f"^not an event socket, it says: {said}$"):
+            receive(*pieces)
+
+
+@pytest.mark.parametrize(
+    ("head", "complaint"),
+    [
+        (b"Content-Type: api/response\nContent-Length: -1", "Content-Length is not a number: -1"),
+        (b"Content-Type: api/response\nContent-Length: +1", "Content-Length is not a number: +1"),
+        (b"Content-Type: api/response\nContent-Length: 1e3", "Content-Length is not a number: 1e3"),
+        (b"Content-Type: api/response\nContent-Length: 0x10", "Content-Length is not a number: 0x10"),
+        (b"Content-Type: api/response\nContent-Length: 1 2", "Content-Length is not a number: 1 2"),
+        (b"Content-Type: api/response\nContent-Length:", "Content-Length is not a number: "),
+        (
+            b"Content-Type: api/response\nContent-Length: \xef\xbc\x95",
+            "Content-Length is not a number: \uff15",
+        ),
+        (b"Content-Type: api/response\nContent-Length: " + b"9" * 5000, "is not a number: 999"),
+        (b"Content-Type: api/response\nContent-Length: 16777217", "16777217 is larger than 16777216 bytes"),
+        (b"Content-Type: api/response\nContent-Length: 999999999999", "999999999999 is larger"),
+        (b"Content-Type: api/response\nContent-Length: 1\nContent-Length: 1", "Content-Length twice"),
+        (b"Content-Type: api/response\nContent-Type: api/response", "Content-Type twice"),
+        (b"Content-Length: 4", "frame without Content-Type: Content-Length: 4"),
+        (b"content-type: api/response", "frame without Content-Type"),
+        (b"Content-Type: command/reply\nno colon", "it says: no colon"),
+        (b"Content-Type: command/reply\nno name: x", "it says: no name: x"),
+        (b"Content-Type: command/reply\n\xff\x00", "it says: \ufffd"),
+    ],
+)
+def test_a_head_that_cannot_be_trusted_ends_the_stream(head: bytes, complaint: str) -> None:
+    data = JSON + head + b"\n\n"
+    for pieces in ([data], [bytes([byte]) for byte in data]):
+        with pytest.raises(ProtocolError, match=re.escape(complaint)):
+            receive(*pieces)
+
+
+def test_what_the_far_end_says_is_quoted_short_and_printable() -> None:
+    with pytest.raises(ProtocolError) as caught:
+        receive(b"\x1b[31mno colon \xe2\x80\xae\x07" + b"x" * 10_000 + b"\n")
+    assert str(caught.value).startswith("not an event socket, it says: [31mno colon   xxx")
+    assert len(str(caught.value)) < 250
+    assert str(caught.value).isprintable()
+
+
+# -- bounds --------------------------------------------------------------------------------------------
+
+
+def head_of(size: int) -> bytes:
+    start = b"Content-Type: command/reply\nReply-Text: "
+    return start + b"x" * (size - len(start))
+
+
+@pytest.mark.parametrize("step", [1, 4096, 10**6])
+def test_the_largest_header_block_is_taken_and_one_byte_more_is_not(step: int) -> None:
+    for size, fits in ((MAX_HEADERS, True), (MAX_HEADERS + 1, False)):
+        data = head_of(size) + b"\n\n"
+        pieces = [data[i : i + step] for i in range(0, len(data), step)]
+        if fits:
+            assert [len(frame.headers) for frame in receive(*pieces)] == [MAX_HEADERS]
+        else:
+            with pytest.raises(ProtocolError, match="header block larger than 65536 bytes"):
+                receive(*pieces)
+
+
+def test_the_largest_body_is_taken_and_its_memory_given_back() -> None:
+    protocol = Protocol()
+    protocol.receive(b"Content-Type: api/response\nContent-Length: %d\n\n" % MAX_BODY)
+    piece = bytes(256 * 1024)
+    tracemalloc.start()
+    try:
+        received = [len(f.body) for _ in range(MAX_BODY // len(piece)) for f in protocol.receive(piece)]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert received == [MAX_BODY]
+    assert protocol.partial == b""
+    assert peak < 4 * MAX_BODY
+    assert protocol._buffer.__sizeof__() < MAX_HEADERS
+
+
+@pytest.mark.parametrize("endless", [b"x", b"A: b\n", b"Content-Type: api/response\n"])
+def test_a_header_block_without_end_is_cut_off(endless: bytes) -> None:
+    protocol = Protocol()
+    piece = endless * (4096 // len(endless))
+    with pytest.raises(ProtocolError):
+        list(map(protocol.receive, [piece] * 1000))
+    assert len(protocol._buffer) <= MAX_HEADERS + 4096
+
+
+# -- anything ------------------------------------------------------------------------------------------
+
+_WORDS = [
+    b"Content-Type: ",
+    b"Content-Length: ",
+    b"api/response",
+    b"text/event-json",
+    b"Reply-Text: +OK",
+    b": ",
+]
+_WORDS += [b"\n", b"\n\n", b"\r\n", b"0", b"1", b"7", b"-", b"{}", b"a b", b"\xff", b"\0", JSON]
+ANYTHING = st.lists(st.sampled_from(_WORDS) | st.binary(max_size=20), max_size=60).map(b"".join)
+
+
+def outcome(pieces: list[bytes]) -> tuple[list[Frame], bytes | None]:
+    """The frames of a stream, and what is left of it, or None if it was refused."""
+    protocol = Protocol()
+    received = []
+    for piece in pieces:
+        try:
+            received += protocol.receive(piece)
+        except ProtocolError as error:
+            assert str(error).isprintable()  # noqa: PT017 - any other exception fails the test
+            return received, None
+        assert len(protocol._buffer) <= MAX_HEADERS + MAX_BODY
+    return received, protocol.partial
+
+
+@given(stream=ANYTHING, cuts=st.lists(st.integers(0, 1200), max_size=10))
+@settings(max_examples=400, deadline=None)
+def test_any_bytes_give_frames_or_a_protocol_error_and_cuts_change_neither(
+    stream: bytes, cuts: list[int]
+) -> None:
+    whole, rest = outcome([stream])
+    slowly, rest_slowly = outcome([bytes([byte]) for byte in stream])
+    cut, rest_cut = outcome([stream[a:b] for a, b in pairwise([0, *sorted(cuts), len(stream) + 1200])])
+    assert rest == rest_slowly == rest_cut
+    if rest is None:  # frames that the refused piece completed are lost with it
+        assert slowly[: len(whole)] == whole
+        assert slowly[: len(cut)] == cut
+    else:
+        assert whole == slowly == cut
+
+
+@given(stream=st.binary(max_size=3000))
+@settings(max_examples=200, deadline=None)
+def test_noise_is_no_stream(stream: bytes) -> None:
+    outcome([stream])
+
+
+def test_a_damaged_capture_gives_frames_or_a_protocol_error() -> None:
+    rng = random.Random(8021)
+    for name in EVENTS:
+        for _ in range(10):
+            data = bytearray(raw(name)[:20_000])
+            at = rng.randrange(len(data))
+            data[at : at + rng.randrange(3)] = rng.randbytes(rng.randrange(3))
+            outcome([bytes(data)])

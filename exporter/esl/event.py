@@ -85,7 +85,10 @@ class Event:
         Look-ups in it are cheap: FreeSWITCH writes some groups of headers (`variable_rtp_audio_*`) together
         at the end of a long event.
         """
-        start = self.text.rfind(b',"' + header + b'":"' if self._json else b"\n" + header + b": ")
+        if self._json:
+            start = self.text.rfind(b',"' + header + b'":"')
+        else:
+            start = self.text.rfind(b"\n" + header + b": ", 0, self._plain_end())
         if start < 0:
             return None
         part = Event(self.text[start if self._json else start + 1 :])

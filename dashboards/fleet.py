@@ -1,0 +1,436 @@
+"""The fleet overview: is everything well, and if not, where?
+
+Strategy. The top row answers the first question from across the room: eight tiles that are green or blue
+when nobody has to get up. Below it stands which gateway and which switch (tables with a click to the
+details), then what callers notice, then the switches themselves, and at the bottom the exporter, for the
+doubt whether it is the watcher that is ill.
+"""
+
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models import units
+
+from dashboards import looks
+from dashboards.frame import (
+    FLEET,
+    GATEWAY,
+    PROBES,
+    Row,
+    common_marks,
+    compose,
+    link,
+    row_link,
+    runbook,
+    variable,
+)
+from dashboards.frame import SEVERAL as VIEW
+from dashboards.panels import Column, Query, Strip, bars, lines, table, tile, timeline
+from dashboards.promql import per_minute, ratio, total
+from dashboards.queries import (
+    RECENT,
+    availability,
+    gateways_without,
+    inbound_answer_ratio,
+    network_failure_ratio,
+    of_our_exporters,
+    outbound_answer_ratio,
+    per_gateway,
+)
+from exporter.watch import metrics
+
+
+def build() -> model.Dashboard:
+    """The dashboard."""
+    return compose(
+        FLEET,
+        "Every FreeSWITCH and every gateway at a glance: is it ok, and if not, where to look.",
+        variables=[
+            variable("node", "Node", f"label_values({metrics.UP.name}, node)", several=True),
+            variable(
+                "gateway",
+                "Gateway",
+                f'label_values({metrics.GATEWAY_WATCHED_SECONDS.name}{{node=~"$node"}}, gateway)',
+                several=True,
+            ),
+        ],
+        links=[link(GATEWAY, "One gateway"), link(PROBES, "Probes", ("node",)), runbook()],
+        marks=common_marks(VIEW),
+        rows=[_is_it_ok(), _where(), _callers(), _switches(), _exporter()],
+        since="now-3h",
+    )
+
+
+def _is_it_ok() -> Row:
+    lost = f"{total(VIEW.increase(metrics.EVENTS_DROPPED, 'reason', window=RECENT))}"
+    unaccounted = f"{total(VIEW.increase(metrics.CALLS_UNACCOUNTED, window=RECENT))}"
+    success = VIEW.well(metrics.PROBE_SUCCESS)
+    load = ratio(VIEW.value(metrics.CURRENT_SESSIONS), VIEW.value(metrics.MAX_SESSIONS))
+    return "", [
+        tile(
+            "Switches lost",
+            "FreeSWITCH processes that do not answer, refuse us or no longer send events. Anything but 0: "
+            "look at the strip of connections below for the reason.",
+            units.Short,
+            f"sum(1 - {VIEW.well(metrics.UP)})",
+            looks.worse_above(*looks.NONE_ALLOWED),
+        ),
+        tile(
+            "Gateways not usable",
+            "Gateways that FreeSWITCH would not dial through, or that are missing, on a stopped profile or "
+            "silent. Those of a lost switch count: what is not seen is not fine.",
+            units.Short,
+            gateways_without(VIEW, metrics.GATEWAY_USABLE),
+            looks.worse_above(*looks.NONE_ALLOWED),
+            empty="no gateway known",
+        ),
+        tile(
+            "Gateways with a problem",
+            "Gateways with any verdict other than none, also those that still take calls. The table below "
+            "names each; unmonitored means that nothing ever checks the gateway.",
+            units.Short,
+            gateways_without(VIEW, metrics.GATEWAY_PROBLEM, 'problem="none"'),
+            looks.worse_above((1, looks.WARNING)),
+            empty="no gateway known",
+        ),
+        tile(
+            f"Failed by the network, {RECENT}",
+            "Share of outbound calls that failed for a reason of the network: not busy, unanswered, "
+            "abandoned or misdialled ones, but rejections, timeouts and dials refused because the gateway "
+            "was down.",
+            units.PercentUnit,
+            VIEW.or_zero(network_failure_ratio(VIEW, RECENT)),
+            looks.worse_above(*looks.NETWORK_FAILURES),
+            decimals=1,
+        ),
+        tile(
+            "Probes failing",
+            "Probes whose last test call failed. A single one can be bad luck; see the probes dashboard.",
+            units.Short,
+            VIEW.or_zero(f"sum(1 - {success})"),
+            looks.worse_above((1, looks.WARNING), (2, looks.CRITICAL)),
+        ),
+        tile(
+            "Fullest switch",
+            "Sessions in use, as a share of the session limit, on the fullest switch. At 100 % FreeSWITCH "
+            "refuses calls.",
+            units.PercentUnit,
+            f"max({load})",
+            looks.worse_above(*looks.LOAD),
+            decimals=0,
+        ),
+        tile(
+            "Calls now",
+            "Call legs up at this moment, ringing ones included, on the gateways chosen. 0 in a busy hour "
+            "is an alarm that no threshold knows.",
+            units.Short,
+            total(VIEW.value(metrics.CALLS_ACTIVE)),
+            looks.plain(),
+        ),
+        tile(
+            f"Events missed, {RECENT}",
+            "What the exporter had to drop, and calls that FreeSWITCH counted but never told us of. Above 0 "
+            "the figures on this page have gaps.",
+            units.Short,
+            VIEW.or_zero(f"{lost} + {unaccounted}"),
+            looks.worse_above((1, looks.WARNING)),
+            decimals=0,
+        ),
+    ]
+
+
+def _where() -> Row:
+    gateway_labels = ("node", "gateway", "profile")
+    by = ("node", "gateway")
+    return "Where", [
+        table(
+            "Gateways",
+            "One row per gateway. The problem names what to mend first; availability is the share of the "
+            "time watched, in the range shown, in which calls could be placed. Click a gateway for its "
+            "details.",
+            gateway_labels,
+            Column(
+                "problem",
+                VIEW.code(metrics.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
+                units.Short,
+                words=looks.PROBLEMS,
+            ),
+            Column(
+                "state",
+                VIEW.code(metrics.GATEWAY_STATE, "state", list(looks.STATES)),
+                units.Short,
+                words=looks.STATES,
+            ),
+            Column(
+                "availability",
+                availability(VIEW),
+                units.PercentUnit,
+                limits=looks.better_above(looks.CRITICAL, *looks.AVAILABILITY),
+                decimals=2,
+            ),
+            Column("last change", f"1000 * {VIEW.value(metrics.GATEWAY_LAST_CHANGE)}", units.DateTimeFromNow),
+            Column("ping", VIEW.value(metrics.GATEWAY_PING), units.Seconds, decimals=1),
+            Column(
+                "calls now",
+                per_gateway(VIEW, total(VIEW.value(metrics.CALLS_ACTIVE), *by)),
+                units.Short,
+            ),
+            Column(
+                f"failed by the network, {RECENT}",
+                per_gateway(VIEW, network_failure_ratio(VIEW, RECENT, *by)),
+                units.PercentUnit,
+                limits=looks.worse_above(*looks.NETWORK_FAILURES),
+                decimals=1,
+            ),
+            links={"gateway": ("Show this gateway", row_link(GATEWAY, "node", "gateway"))},
+            sort_by="problem",
+            descending=True,
+            empty="no gateway known",
+        ),
+        timeline(
+            "Verdict per gateway",
+            "What the exporter held against each gateway, over time. Gaps: its switch was lost.",
+            Strip(
+                VIEW.code(metrics.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
+                "{{node}} {{profile}} {{gateway}}",
+                looks.PROBLEMS,
+            ),
+            empty="no gateway known",
+            width=12,
+            height=9,
+        ),
+        timeline(
+            "Connection per switch",
+            "What kept the exporter from watching each FreeSWITCH, over time: none is well. hung: no "
+            "command is answered; events_stalled: commands are answered, but no event arrives.",
+            Strip(
+                VIEW.code(metrics.CONNECTION_PROBLEM, "problem", list(looks.CONNECTION_PROBLEMS)),
+                "{{node}}",
+                looks.CONNECTION_PROBLEMS,
+            ),
+            width=12,
+            height=9,
+        ),
+    ]
+
+
+def _callers() -> Row:
+    unanswered = VIEW.rate(metrics.CALL_HANGUPS, "cause", where='answered="false"')
+    by_node_gateway = "{{node}} {{gateway}}"
+    return "What callers notice", [
+        lines(
+            "Calls now",
+            "Call legs up, ringing ones included, per gateway. Legs that use no gateway (local extensions) "
+            "stand under the node alone. A sudden drop is as telling as a peak.",
+            units.Short,
+            Query(total(VIEW.value(metrics.CALLS_ACTIVE), "node", "gateway"), by_node_gateway),
+        ),
+        lines(
+            "Calls started and answered",
+            "Legs per minute, both directions.",
+            units.CountsPerMinute,
+            Query(per_minute(total(VIEW.rate(metrics.CALLS_STARTED))), "started"),
+            Query(per_minute(total(VIEW.rate(metrics.CALLS_ANSWERED))), "answered"),
+        ),
+        lines(
+            f"Answered and failed, over {RECENT}",
+            "Share of calls answered (ASR) by direction, and of outbound calls that the network made fail "
+            "(1 - NER). ASR differs by hour and country: compare it with its own past.",
+            units.PercentUnit,
+            Query(VIEW.or_zero(outbound_answer_ratio(VIEW, RECENT)), "answered, outbound"),
+            Query(VIEW.or_zero(inbound_answer_ratio(VIEW, RECENT)), "answered, inbound"),
+            Query(VIEW.or_zero(network_failure_ratio(VIEW, RECENT)), "failed by the network"),
+            highest=1,
+        ),
+        bars(
+            "Why calls were not answered",
+            "Unanswered legs per minute by FreeSWITCH's hang-up cause. CALL_REJECTED is most often the "
+            "provider (credentials, balance, limits); NORMAL_TEMPORARY_FAILURE a provider that is down or "
+            "unreachable.",
+            units.CountsPerMinute,
+            Query(VIEW.or_none(per_minute(total(unanswered, "cause")), "cause"), "{{cause}}"),
+        ),
+        bars(
+            "SIP answers to unanswered calls",
+            "Final SIP status from the far end, per minute. 403, 407 and 503 are the provider's, 404, 480, "
+            "486 and 487 are about the people called.",
+            units.CountsPerMinute,
+            Query(
+                VIEW.or_none(
+                    per_minute(total(VIEW.rate(metrics.CALL_SIP_RESPONSES, "code"), "code")), "code"
+                ),
+                "{{code}}",
+            ),
+        ),
+        bars(
+            "Rejections the provider explained",
+            "Rejections per minute with a code of the provider's own, by class: capacity, billing, "
+            "authentication, caller id and so on. The gateway dashboard shows the codes.",
+            units.CountsPerMinute,
+            Query(
+                VIEW.or_none(
+                    per_minute(
+                        total(
+                            VIEW.rate(metrics.CALL_PROVIDER_REJECTIONS, "provider", "code", "class"), "class"
+                        )
+                    ),
+                    "class",
+                ),
+                "{{class}}",
+            ),
+        ),
+        lines(
+            "Post-dial delay",
+            "Seconds from dialling to the first ringing tone or early media: how long callers hear nothing.",
+            units.Seconds,
+            Query(VIEW.quantile(0.5, metrics.CALL_POST_DIAL_DELAY), "half of all calls within", True),
+            Query(VIEW.quantile(0.95, metrics.CALL_POST_DIAL_DELAY), "95 % within", True),
+            empty="no call in this range",
+        ),
+        lines(
+            "Bad audio",
+            "Share of answered calls with an estimated quality (MOS) up to 3.6, at which people complain, "
+            "and with more than 5 % packet loss.",
+            units.PercentUnit,
+            Query(VIEW.or_zero(VIEW.share_up_to(metrics.CALL_MOS, 3.6)), "MOS up to 3.6"),
+            Query(VIEW.or_zero(f"1 - {VIEW.share_up_to(metrics.CALL_PACKET_LOSS, 0.05)}"), "loss above 5 %"),
+            highest=1,
+        ),
+        bars(
+            "Calls without media",
+            "Answered calls per minute that should have heard audio and received no packet: firewall, NAT, "
+            "or the provider's media. One is a hint, several in a row are an outage that no SIP code shows.",
+            units.CountsPerMinute,
+            Query(per_minute(total(VIEW.rate(metrics.CALLS_WITHOUT_MEDIA), "node")), "{{node}}"),
+        ),
+    ]
+
+
+def _switches() -> Row:
+    sessions = ratio(VIEW.value(metrics.CURRENT_SESSIONS), VIEW.value(metrics.MAX_SESSIONS))
+    new_sessions = ratio(VIEW.value(metrics.CURRENT_SPS), VIEW.value(metrics.MAX_SPS))
+    return "The switches themselves", [
+        table(
+            "Switches",
+            "One row per FreeSWITCH: what it is, how full it is, and whether somebody paused it.",
+            ("node", "version", "hostname"),
+            Column("info", VIEW.value(metrics.INFO, "version", "hostname"), units.Short),
+            Column("uptime", VIEW.value(metrics.UPTIME), units.DurationSeconds),
+            Column("sessions", VIEW.value(metrics.CURRENT_SESSIONS), units.Short),
+            Column(
+                "of the limit",
+                sessions,
+                units.PercentUnit,
+                limits=looks.worse_above(*looks.LOAD),
+                decimals=0,
+            ),
+            Column("calls", VIEW.value(metrics.CURRENT_CALLS), units.Short),
+            Column("endpoints registered", VIEW.value(metrics.REGISTRATIONS), units.Short),
+            Column("idle CPU", VIEW.value(metrics.IDLE_CPU), units.Percent, decimals=0),
+            Column("clock skew", VIEW.value(metrics.CLOCK_SKEW), units.Seconds, decimals=3),
+            Column(
+                "paused",
+                f"max by (node) ({VIEW.series(metrics.PAUSED)})",
+                units.Short,
+                words=looks.PAUSED,
+            ),
+            hidden=("info",),
+            height=6,
+        ),
+        lines(
+            "Sessions, of the limit",
+            "Sessions (legs) in use as a share of max-sessions. At 100 % FreeSWITCH refuses calls.",
+            units.PercentUnit,
+            Query(sessions, "{{node}}"),
+            limits=looks.LOAD,
+            highest=1,
+            width=6,
+        ),
+        lines(
+            "New sessions, of the limit",
+            "New sessions in the last second as a share of sessions-per-second. At 100 % FreeSWITCH refuses "
+            "calls.",
+            units.PercentUnit,
+            Query(new_sessions, "{{node}}"),
+            limits=looks.LOAD,
+            highest=1,
+            width=6,
+        ),
+        lines(
+            "Idle CPU",
+            "Idle CPU of the switch's host as FreeSWITCH sees it. Near 0, audio suffers before calls fail.",
+            units.Percent,
+            Query(VIEW.value(metrics.IDLE_CPU), "{{node}}"),
+            highest=100,
+            width=6,
+        ),
+        timeline(
+            "SIP profiles",
+            "Whether each sofia profile runs. A stopped profile takes all its gateways with it.",
+            Strip(VIEW.well(metrics.PROFILE_UP), "{{node}} {{profile}}", looks.PROFILE_UP),
+            width=6,
+            height=8,
+        ),
+    ]
+
+
+def _exporter() -> Row:
+    lag = f"histogram_quantile(0.99, {VIEW.buckets(metrics.EVENT_LAG, 'node')})"
+    command = VIEW.rate(metrics.COMMAND_DURATION, "le", "command", suffix="_bucket")
+    return "The exporter itself", [
+        bars(
+            "Events received",
+            "Events per second by name. None at all while calls are up: the event stream is stalled.",
+            units.CountsPerSecond,
+            Query(total(VIEW.rate(metrics.EVENTS, "event"), "event"), "{{event}}"),
+        ),
+        lines(
+            "Event delay",
+            "99 % of events arrive within this time of their own stamp (less the best seen), and how long "
+            "the exporter's own tick takes through FreeSWITCH. Up to 20 ms of the latter is FreeSWITCH's "
+            "polling.",
+            units.Seconds,
+            Query(lag, "{{node}} 99 % within"),
+            Query(VIEW.value(metrics.EVENT_ROUND_TRIP), "{{node}} tick"),
+        ),
+        bars(
+            "What was missed or refused",
+            "Per minute: what the exporter dropped and why, sessions that FreeSWITCH counted but never "
+            "announced, and legs it dropped before any INVITE (gateway down or unknown).",
+            units.CountsPerMinute,
+            Query(
+                per_minute(total(VIEW.rate(metrics.EVENTS_DROPPED, "reason"), "reason")),
+                "dropped: {{reason}}",
+            ),
+            Query(per_minute(total(VIEW.rate(metrics.CALLS_UNACCOUNTED))), "calls unaccounted for"),
+            Query(per_minute(total(VIEW.rate(metrics.CALLS_REFUSED_LOCALLY))), "legs refused by FreeSWITCH"),
+        ),
+        lines(
+            "Command duration",
+            "99 % of our commands are answered within this time. Slow answers come before FreeSWITCH hangs.",
+            units.Seconds,
+            Query(f"histogram_quantile(0.99, {total(command, 'le', 'command')})", "{{command}}"),
+        ),
+        bars(
+            "Connection attempts",
+            "Attempts per minute by outcome. Many that end connected mean that connections keep breaking.",
+            units.CountsPerMinute,
+            Query(
+                per_minute(total(VIEW.rate(metrics.CONNECTION_ATTEMPTS, "outcome"), "outcome")), "{{outcome}}"
+            ),
+        ),
+        lines(
+            "Exporter health",
+            "Delay of the exporter's own loop (above 0.1 s it lacks CPU).",
+            units.Seconds,
+            Query(VIEW.value(metrics.LOOP_LAG), "{{instance}} loop delay"),
+            width=4,
+        ),
+        lines(
+            "Memory and backlog",
+            "Resident memory of the exporter, and bytes that FreeSWITCH has sent and the exporter has not "
+            "read.",
+            units.BytesIEC,
+            Query(of_our_exporters("process_resident_memory_bytes"), "{{instance}} memory"),
+            Query(VIEW.value(metrics.EVENT_BACKLOG), "{{node}} backlog"),
+            width=4,
+        ),
+    ]

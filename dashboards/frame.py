@@ -1,0 +1,208 @@
+"""What the three dashboards have in common: variables, links, annotations, and the order of panels.
+
+Strategy. A dashboard is a list of rows of panels; Grafana's builder places them from left to right. It leaves
+the ids of panels at 0 and the names of queries empty, so `compose` sets both last. The dashboards know each
+other by fixed uids, so that links survive renaming and folders.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models import prometheus as prometheus_model
+
+from dashboards import looks
+from dashboards.panels import SOURCE, Panel, ref_id
+from dashboards.promql import View
+from exporter.watch import metrics
+
+FLEET, GATEWAY, PROBES = "freeswitch-fleet", "freeswitch-gateway", "freeswitch-probes"
+RUNBOOK = "https://github.com/freeswitch-exporter/freeswitch-exporter/blob/main/docs/runbook.md"
+TITLES = {FLEET: "FreeSWITCH fleet", GATEWAY: "FreeSWITCH gateway", PROBES: "FreeSWITCH probes"}
+
+SEVERAL = View({"node": '=~"$node"', "gateway": '=~"$gateway"'})
+ONE_GATEWAY = View({"node": '="$node"', "gateway": '="$gateway"'})
+SEVERAL_PROBES = View({"node": '=~"$node"', "gateway": '=~"$gateway"', "probe": '=~"$probe"'})
+
+# How old a change may be to be marked, in seconds: twice the step in which Grafana asks for annotations.
+_RECENT_CHANGE = 120
+
+Row = tuple[str, Sequence[Panel]]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An annotation from a query; Grafana draws a mark, or a region, where the value is above 0.
+
+    With `at_value` the value itself is the time of the mark, in milliseconds.
+    """
+
+    name: str
+    colour: str
+    expression: str
+    title: str
+    tags: Sequence[str] = field(default=("node",))
+    at_value: bool = False
+
+
+def data_source() -> Builder[model.VariableModel]:
+    """The variable that lets a dashboard be imported anywhere: which Prometheus to ask."""
+    return dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
+
+
+def variable(name: str, label: str, query: str, *, several: bool) -> Builder[model.VariableModel]:
+    """A variable over the values of a label; `several`: any number of them, all by default."""
+    built = (
+        dashboard.QueryVariable(name)
+        .label(label)
+        .datasource(SOURCE)
+        .query({"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"})
+        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(model.VariableSort.NATURAL_ASC)
+        .multi(several)
+        .include_all(several)
+    )
+    if several:
+        # `.*` rather than the list of all: calls without a gateway have an empty label.
+        built.all_value(".*").current(model.VariableOption(text="All", value="$__all", selected=True))
+    return built
+
+
+def link(uid: str, text: str, keep: Sequence[str] = ()) -> Builder[model.DashboardLink]:
+    """A link at the top of a dashboard; `keep` names variables to carry over besides the data source."""
+    return (
+        dashboard.DashboardLink(text)
+        .type(model.DashboardLinkType.LINK)
+        .icon("dashboard")
+        .tooltip(TITLES[uid])
+        .url(f"/d/{uid}?" + "&".join(f"${{{name}:queryparam}}" for name in ("datasource", *keep)))
+        .keep_time(True)
+    )
+
+
+def runbook() -> Builder[model.DashboardLink]:
+    """A link at the top to the page that says what to do about each alert and problem."""
+    return (
+        dashboard.DashboardLink("Runbook")
+        .type(model.DashboardLinkType.LINK)
+        .icon("doc")
+        .tooltip("What to do about each problem and alert")
+        .url(RUNBOOK)
+        .target_blank(True)
+    )
+
+
+def row_link(uid: str, *labels: str) -> str:
+    """The URL that a click on a table row leads to, with that row's labels as variables."""
+    picked = "".join(f"&var-{label}=${{__data.fields.{label}}}" for label in labels)
+    return f"/d/{uid}?${{datasource:queryparam}}{picked}&${{__url_time_range}}"
+
+
+def common_marks(view: View) -> list[Mark]:
+    """What every graph should be seen against: nodes lost and restarted, gateways failing and coming back."""
+    change = f"1000 * {view.value(metrics.GATEWAY_LAST_CHANGE)}"
+    recent = f"{view.value(metrics.GATEWAY_LAST_CHANGE)} > time() - {_RECENT_CHANGE}"
+    well = view.series(metrics.GATEWAY_PROBLEM, 'problem="none"')
+    gateways = "on (node, gateway, profile)"
+    names = ("node", "gateway", "profile")
+    return [
+        Mark(
+            "FreeSWITCH lost",
+            looks.CRITICAL,
+            f"1 - {view.well(metrics.UP)}",
+            "{{node}} cannot be watched",
+        ),
+        Mark(
+            "FreeSWITCH restarted",
+            looks.WARNING,
+            f"{view.value(metrics.UPTIME)} < 60",
+            "{{node}} started",
+        ),
+        Mark(
+            "Gateway in trouble",
+            looks.CRITICAL,
+            f"{change} and {gateways} ({recent}) and {gateways} {well} == 0"
+            f" and {gateways} max_over_time({well}[5m]) == 1",
+            "{{gateway}} has a problem",
+            names,
+            at_value=True,
+        ),
+        Mark(
+            "Gateway recovered",
+            looks.WELL,
+            f"{change} and {gateways} ({recent}) and {gateways} {well} == 1"
+            f" and {gateways} min_over_time({well}[5m]) == 0",
+            "{{gateway}} is well again",
+            names,
+            at_value=True,
+        ),
+    ]
+
+
+def compose(
+    uid: str,
+    about: str,
+    *,
+    variables: Sequence[Builder[model.VariableModel]],
+    links: Sequence[Builder[model.DashboardLink]],
+    marks: Sequence[Mark],
+    rows: Sequence[Row],
+    since: str,
+) -> model.Dashboard:
+    """The dashboard; a row without a title is not headed. `since` is the default time range's begin."""
+    built = (
+        dashboard.Dashboard(TITLES[uid])
+        .uid(uid)
+        .description(about)
+        .tags(["freeswitch", "freeswitch-exporter"])
+        .time(since, "now")
+        .timezone("browser")
+        .refresh("30s")
+        .tooltip(model.DashboardCursorSync.CROSSHAIR)
+        .editable()
+        .variables([data_source(), *variables])
+        .links(list(links))
+    )
+    for title, panels in rows:
+        if title:
+            built.with_row(dashboard.Row(title).collapsed(False))
+        for panel in panels:
+            built.with_panel(panel)
+    result = built.build()
+    result.annotations.list_val = [_notes_of_people(), *(_Annotation(mark) for mark in marks)]
+    for number, placed in enumerate(result.panels or [], start=1):
+        placed.id_val = number
+        if isinstance(placed, model.Panel):
+            for index, target in enumerate(placed.targets or []):
+                if isinstance(target, prometheus_model.Dataquery):
+                    target.ref_id = ref_id(index)
+    return result
+
+
+def _notes_of_people() -> model.AnnotationQuery:
+    """Grafana's own annotations: what people note down, and its alerts."""
+    return model.AnnotationQuery(
+        name="Annotations & Alerts",
+        datasource=model.DataSourceRef(type_val="grafana", uid="-- Grafana --"),
+        icon_color=looks.NEUTRAL,
+        hide=True,
+        built_in=1,
+        type_val="dashboard",
+    )
+
+
+class _Annotation(model.AnnotationQuery):
+    """A Prometheus annotation: the SDK knows `expr`, but none of the fields that stand beside it."""
+
+    def __init__(self, mark: Mark) -> None:
+        super().__init__(name=mark.name, datasource=SOURCE, icon_color=mark.colour, expr=mark.expression)
+        self._mark = mark
+
+    def to_json(self) -> dict[str, object]:
+        return super().to_json() | {
+            "titleFormat": self._mark.title,
+            "tagKeys": ",".join(self._mark.tags),
+            "useValueForTime": self._mark.at_value,
+        }

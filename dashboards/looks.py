@@ -1,0 +1,126 @@
+"""Words and limits, and the colours they are shown in.
+
+Strategy. Colours are Grafana's palette names, never numbers, because Grafana
+draws a name differently on a dark and on a light page. Green is well, blue is
+"nothing known against it", yellow and orange want a look in the morning, red
+wants one now, purple is "we cannot tell". Every coloured thing also carries its
+word or number, for those who cannot tell the colours apart.
+
+The words are the label values of the statesets, spelled as FreeSWITCH and the
+exporter spell them, so that what stands on a dashboard can be searched for in
+metrics, alerts and runbook. Their order is from well to worst and gives each
+word its number in a query (`View.code`).
+"""
+
+from collections.abc import Mapping, Sequence
+
+from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
+from grafana_foundation_sdk.models import dashboard as model
+
+from dashboards.objectives import objective
+
+WELL, UNKNOWN = "green", "purple"
+NEUTRAL, NOTICE, WARNING, CRITICAL, DEAD = "blue", "yellow", "orange", "red", "dark-red"
+
+STATES: Mapping[str, str] = {
+    "REGED": WELL,
+    "NOREG": NEUTRAL,
+    "REGISTER": "light-green",
+    "TRYING": NOTICE,
+    "UNREGED": NOTICE,
+    "UNREGISTER": WARNING,
+    "EXPIRED": WARNING,
+    "UNKNOWN": UNKNOWN,
+    "TIMEOUT": CRITICAL,
+    "FAIL_WAIT": CRITICAL,
+    "FAILED": CRITICAL,
+    "DOWN": DEAD,
+    "MISSING": DEAD,
+}
+
+PROBLEMS: Mapping[str, str] = {
+    "none": WELL,
+    "registering": NOTICE,
+    "unmonitored": NEUTRAL,
+    "ping_overdue": WARNING,
+    "unknown": UNKNOWN,
+    "register_failed": CRITICAL,
+    "not_registering": CRITICAL,
+    "unregistered": CRITICAL,
+    "ping_failed": CRITICAL,
+    "rejected": CRITICAL,
+    "auth_rejected": CRITICAL,
+    "unreachable": DEAD,
+    "profile_down": DEAD,
+    "missing": DEAD,
+}
+
+CONNECTION_PROBLEMS: Mapping[str, str] = {
+    "none": WELL,
+    "shutdown": WARNING,
+    "permission_denied": WARNING,
+    "events_stalled": CRITICAL,
+    "protocol_error": CRITICAL,
+    "auth_rejected": CRITICAL,
+    "acl_denied": CRITICAL,
+    "dns": CRITICAL,
+    "timeout": DEAD,
+    "refused": DEAD,
+    "hung": DEAD,
+}
+
+RESULTS: Mapping[str, str] = {"success": WELL, "degraded": WARNING, "failed": CRITICAL}
+USABLE: Mapping[str, str] = {"not usable": CRITICAL, "usable": WELL}
+PROFILE_UP: Mapping[str, str] = {"down": CRITICAL, "running": WELL}
+PAUSED: Mapping[str, str] = {"no": WELL, "paused": WARNING}
+
+
+def mappings(words: Mapping[str, str]) -> list[model.ValueMapping]:
+    """Show the numbers 0, 1, 2, ... as these words in these colours."""
+    return [
+        model.ValueMap(
+            options={
+                str(number): model.ValueMappingResult(text=word, color=colour, index=number)
+                for number, (word, colour) in enumerate(words.items())
+            }
+        )
+    ]
+
+
+def thresholds(base: str, *steps: tuple[float, str]) -> ThresholdsConfig:
+    """Colour limits: `base` below the first step, then each step's colour from its value up."""
+    limits = [model.Threshold(value=None, color=base)]
+    limits += [model.Threshold(value=value, color=colour) for value, colour in steps]
+    return ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(limits)
+
+
+def worse_above(*steps: tuple[float, str]) -> ThresholdsConfig:
+    """Well below the first step."""
+    return thresholds(WELL, *steps)
+
+
+def better_above(bad: str, *steps: tuple[float, str]) -> ThresholdsConfig:
+    """`bad` below the first step."""
+    return thresholds(bad, *steps)
+
+
+def plain() -> ThresholdsConfig:
+    """A figure that is neither good nor bad."""
+    return thresholds(NEUTRAL)
+
+
+NONE_ALLOWED: Sequence[tuple[float, str]] = ((1, CRITICAL),)
+LOAD: Sequence[tuple[float, str]] = ((0.8, WARNING), (0.95, CRITICAL))
+NETWORK_FAILURES: Sequence[tuple[float, str]] = ((0.05, WARNING), (0.2, CRITICAL))
+AVAILABILITY_OBJECTIVE = objective("slo:freeswitch_gateway_availability:objective")
+PROBE_OBJECTIVE = objective("slo:freeswitch_probe_success:objective")
+
+
+def _budget(objective: float) -> Sequence[tuple[float, str]]:
+    """Well from the objective up, a warning until ten times its error budget is spent."""
+    return ((round(1 - 10 * (1 - objective), 6), WARNING), (objective, WELL))
+
+
+AVAILABILITY = _budget(AVAILABILITY_OBJECTIVE)
+PROBE_SUCCESS = _budget(PROBE_OBJECTIVE)
+BUDGET_LEFT: Sequence[tuple[float, str]] = ((0.05, WARNING), (0.2, WELL))

@@ -1,0 +1,344 @@
+"""The few kinds of panel that the dashboards use, each a function over Grafana's own builders.
+
+Strategy. One look for all panels of a kind is decided here and nowhere else. Every panel has to say what it
+shows and what to conclude (`about`), in which unit, and what an empty panel means (`empty`), so these are not
+optional. Ids and positions are given later, in `frame`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from grafana_foundation_sdk.builders import (
+    common,
+    dashboard,
+    heatmap,
+    prometheus,
+    stat,
+    statetimeline,
+    timeseries,
+)
+from grafana_foundation_sdk.builders import table as table_builder
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import common as common_model
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models import heatmap as heatmap_model
+from grafana_foundation_sdk.models import prometheus as prometheus_model
+from grafana_foundation_sdk.models import units
+
+from dashboards import looks
+
+Panel = Builder[model.Panel]
+Limits = Sequence[tuple[float, str]]
+
+SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
+NOT_SCRAPED = "no data: is the exporter scraped?"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query of a panel; `name` is the legend, in which `{{label}}` stands for a label's value."""
+
+    expression: str
+    name: str = ""
+    exemplars: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One query of a state timeline: numbers, shown as the words whose index they are."""
+
+    expression: str
+    name: str
+    words: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One query of a table. `words` turn numbers into words; `limits` colour the cell."""
+
+    title: str
+    expression: str
+    unit: str
+    words: Mapping[str, str] | None = None
+    limits: Builder[model.ThresholdsConfig] | None = None
+    decimals: int | None = None
+
+
+def tile(
+    title: str,
+    about: str,
+    unit: str,
+    expression: str,
+    limits: Builder[model.ThresholdsConfig],
+    *,
+    empty: str = NOT_SCRAPED,
+    words: Mapping[str, str] | None = None,
+    decimals: int | None = None,
+    width: int = 3,
+) -> Panel:
+    """One number, or one word, on a coloured ground."""
+    panel = (
+        stat.Panel()
+        .title(title)
+        .description(about)
+        .datasource(SOURCE)
+        .span(width)
+        .height(4)
+        .unit(unit)
+        .thresholds(limits)
+        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
+        .no_value(empty)
+        .color_mode(common_model.BigValueColorMode.BACKGROUND_SOLID)
+        .graph_mode(common_model.BigValueGraphMode.NONE)
+        .justify_mode(common_model.BigValueJustifyMode.CENTER)
+        .text_mode(common_model.BigValueTextMode.VALUE)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .with_target(_query(expression).instant())
+    )
+    if words is not None:
+        panel.mappings(looks.mappings(words))
+    if decimals is not None:
+        panel.decimals(decimals)
+    return panel
+
+
+def lines(
+    title: str,
+    about: str,
+    unit: str,
+    *queries: Query,
+    empty: str = NOT_SCRAPED,
+    limits: Limits = (),
+    highest: float | None = None,
+    lowest: float | None = 0,
+    width: int = 8,
+    height: int = 8,
+) -> Panel:
+    """Figures over time; `limits` are drawn as dashed lines."""
+    panel = _over_time(title, about, unit, queries, empty, width, height, lowest)
+    panel.line_width(2).fill_opacity(8).show_points(common_model.VisibilityMode.AUTO)
+    if limits:
+        panel.thresholds(looks.thresholds("transparent", *limits)).thresholds_style(
+            common.GraphThresholdsStyleConfig().mode(common_model.GraphThresholdsStyleMode.DASHED)
+        )
+    if highest is not None:
+        panel.max(highest)
+    return panel
+
+
+def bars(
+    title: str,
+    about: str,
+    unit: str,
+    *queries: Query,
+    empty: str = NOT_SCRAPED,
+    colours: Mapping[str, str] | None = None,
+    width: int = 8,
+    height: int = 8,
+) -> Panel:
+    """Parts of a whole over time, on top of each other; `colours` by series name where words have theirs."""
+    panel = _over_time(title, about, unit, queries, empty, width, height, lowest=0)
+    panel.draw_style(common_model.GraphDrawStyle.BARS).fill_opacity(70).line_width(0)
+    panel.stacking(common.StackingConfig().mode(common_model.StackingMode.NORMAL).group("A"))
+    for name, colour in (colours or {}).items():
+        fixed = {"mode": model.FieldColorModeId.FIXED, "fixedColor": colour}
+        panel.override_by_name(name, [model.DynamicConfigValue(id_val="color", value=fixed)])
+    return panel
+
+
+def timeline(
+    title: str,
+    about: str,
+    *strips: Strip,
+    empty: str = NOT_SCRAPED,
+    width: int = 24,
+    height: int = 7,
+) -> Panel:
+    """Words over time, one strip per series."""
+    panel = (
+        statetimeline.Panel()
+        .title(title)
+        .description(about)
+        .datasource(SOURCE)
+        .span(width)
+        .height(height)
+        .unit(units.Short)
+        .thresholds(looks.plain())
+        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
+        .no_value(empty)
+        .show_value(common_model.VisibilityMode.AUTO)
+        .align_value(common_model.TimelineValueAlignment.LEFT)
+        .merge_values(True)
+        .row_height(0.85)
+        .fill_opacity(75)
+        .line_width(0)
+        .legend(common.VizLegendOptions().show_legend(False))
+        .tooltip(common.VizTooltipOptions().mode(common_model.TooltipDisplayMode.SINGLE))
+    )
+    for index, strip in enumerate(strips):
+        panel.with_target(_query(strip.expression, strip.name).range())
+        panel.override_by_query(
+            ref_id(index), [model.DynamicConfigValue(id_val="mappings", value=looks.mappings(strip.words))]
+        )
+    return panel
+
+
+def heat(
+    title: str, about: str, unit: str, buckets: str, *, empty: str, width: int = 8, height: int = 8
+) -> Panel:
+    """A histogram over time: the darker or brighter, the more calls per minute fell there."""
+    return (
+        heatmap.Panel()
+        .title(title)
+        .description(about)
+        .datasource(SOURCE)
+        .span(width)
+        .height(height)
+        .unit(unit)
+        .no_value(empty)
+        .calculate(False)
+        .color(
+            heatmap.HeatmapColorOptions()
+            .mode(heatmap_model.HeatmapColorMode.SCHEME)
+            .scheme("Blues")
+            .fill("blue")
+            .scale(heatmap_model.HeatmapColorScale.EXPONENTIAL)
+            .exponent(0.5)
+            .steps(32)
+        )
+        .y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(common_model.AxisPlacement.LEFT))
+        .cell_values(heatmap.CellValues().unit(units.CountsPerMinute))
+        .cell_gap(1)
+        .exemplars_color("orange")
+        .filter_values(heatmap.FilterValueRange().le(1e-9))
+        .hide_y_histogram()
+        .scale_distribution(common.ScaleDistributionConfig().type(common_model.ScaleDistribution.LINEAR))
+        .show_legend()
+        .with_target(_query(buckets, "{{le}}").format(prometheus_model.PromQueryFormat.HEATMAP).range())
+    )
+
+
+def table(
+    title: str,
+    about: str,
+    labels: Sequence[str],
+    *columns: Column,
+    links: Mapping[str, tuple[str, str]] | None = None,
+    hidden: Sequence[str] = (),
+    sort_by: str = "",
+    descending: bool = False,
+    empty: str = NOT_SCRAPED,
+    width: int = 24,
+    height: int = 8,
+) -> Panel:
+    """One row per set of `labels`, one column per query.
+
+    Args:
+        labels: label columns, leftmost first.
+        links: for a label column, the text and the URL that a click leads to.
+        hidden: titles of columns that are asked for their labels only.
+        sort_by: column title; without it rows stand as they come.
+    """
+    panel = (
+        table_builder.Panel()
+        .title(title)
+        .description(about)
+        .datasource(SOURCE)
+        .span(width)
+        .height(height)
+        .unit(units.Short)
+        .thresholds(looks.thresholds("text"))
+        .no_value(empty)
+        .cell_height(common_model.TableCellHeight.SM)
+        .filterable(True)
+    )
+    for column in columns:
+        panel.with_target(_query(column.expression).instant().format(prometheus_model.PromQueryFormat.TABLE))
+        panel.override_by_name(column.title, _cell(column))
+    for label, (text, url) in (links or {}).items():
+        panel.override_by_name(
+            label, [model.DynamicConfigValue(id_val="links", value=[{"title": text, "url": url}])]
+        )
+    values = [f"Value #{ref_id(index)}" for index in range(len(columns))] if len(columns) > 1 else ["Value"]
+    titles = {value: column.title for value, column in zip(values, columns, strict=True)}
+    order = [*labels, *values]
+    panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
+    panel.with_transformation(
+        model.DataTransformerConfig(
+            id_val="organize",
+            options={
+                "excludeByName": {"Time": True}
+                | {value: True for value, title in titles.items() if title in hidden},
+                "indexByName": {name: index for index, name in enumerate(order)},
+                "renameByName": titles,
+            },
+        )
+    )
+    if sort_by:
+        panel.sort_by([common.TableSortByFieldState().display_name(sort_by).desc(descending)])
+    return panel
+
+
+def ref_id(index: int) -> str:
+    """Grafana's name of a panel's query: A, B, C, ..."""
+    return chr(ord("A") + index)
+
+
+def _query(expression: str, name: str = "") -> prometheus.Dataquery:
+    query = prometheus.Dataquery().expr(expression).datasource(SOURCE)
+    return query.editor_mode(prometheus_model.QueryEditorMode.CODE).legend_format(name)
+
+
+def _over_time(
+    title: str,
+    about: str,
+    unit: str,
+    queries: Sequence[Query],
+    empty: str,
+    width: int,
+    height: int,
+    lowest: float | None,
+) -> timeseries.Panel:
+    panel = (
+        timeseries.Panel()
+        .title(title)
+        .description(about)
+        .datasource(SOURCE)
+        .span(width)
+        .height(height)
+        .unit(unit)
+        .no_value(empty)
+        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(common_model.LegendDisplayMode.LIST)
+            .placement(common_model.LegendPlacement.BOTTOM)
+            .show_legend(True)
+            .calcs(["lastNotNull"])
+        )
+        .tooltip(
+            common.VizTooltipOptions()
+            .mode(common_model.TooltipDisplayMode.MULTI)
+            .sort(common_model.SortOrder.DESCENDING)
+        )
+    )
+    if lowest is not None:
+        panel.min(lowest)
+    for query in queries:
+        panel.with_target(_query(query.expression, query.name).range().exemplar(query.exemplars))
+    return panel
+
+
+def _cell(column: Column) -> list[model.DynamicConfigValue]:
+    properties: dict[str, object] = {"unit": column.unit}
+    if column.decimals is not None:
+        properties["decimals"] = column.decimals
+    if column.words is not None:
+        properties["mappings"] = looks.mappings(column.words)
+    if column.limits is not None:
+        properties["thresholds"] = column.limits.build()
+    if column.words is not None or column.limits is not None:
+        properties["custom.cellOptions"] = common_model.TableColoredBackgroundCellOptions(
+            mode=common_model.TableCellBackgroundDisplayMode.BASIC
+        )
+    return [model.DynamicConfigValue(id_val=name, value=value) for name, value in properties.items()]

@@ -1,0 +1,304 @@
+"""The probes: do calls really get through, end to end, and what does the watching cost?
+
+Strategy. Probes are few and each run counts, so this page shows runs rather than rates: a strip per probe,
+the last run's figures in a table, and counts over an hour. Refused and aborted runs say something about us,
+not about the trunk: they are shown, and left out of the success ratio. The budget stands beside it, because
+a probe that may not call any more looks healthy for ever.
+"""
+
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models import units
+
+from dashboards import looks
+from dashboards.frame import (
+    FLEET,
+    GATEWAY,
+    PROBES,
+    Mark,
+    Row,
+    common_marks,
+    compose,
+    link,
+    row_link,
+    runbook,
+    variable,
+)
+from dashboards.frame import SEVERAL_PROBES as VIEW
+from dashboards.panels import Column, Query, Strip, bars, lines, table, tile, timeline
+from dashboards.promql import RANGE, ratio, total
+from dashboards.queries import overdue_probes, probe_result, probe_success_ratio
+from exporter.watch import metrics
+
+HOUR = "1h"
+"""Window of counts over time: runs are too few for a rate, and a failure should stay in sight for a while."""
+
+NO_PROBE = "no probe has run"
+LABELS = ("probe", "node", "gateway")
+SERIES = "{{probe}} {{node}} {{gateway}}"
+
+
+def build() -> model.Dashboard:
+    """The dashboard."""
+    runs = metrics.PROBE_RUNS.name
+    failed = f"{VIEW.well(metrics.PROBE_SUCCESS)} == 0"
+    failure = Mark(
+        "Probe failed",
+        looks.CRITICAL,
+        f"1000 * {VIEW.value(metrics.PROBE_LAST_RUN)} and {failed}",
+        "{{probe}} failed through {{gateway}}",
+        LABELS,
+        at_value=True,
+    )
+    return compose(
+        PROBES,
+        "Synthetic calls: do they get through, how fast, how do they sound, and how much budget is left.",
+        variables=[
+            variable("node", "Node", f"label_values({runs}, node)", several=True),
+            variable("gateway", "Gateway", f'label_values({runs}{{node=~"$node"}}, gateway)', several=True),
+            variable(
+                "probe",
+                "Probe",
+                f'label_values({runs}{{node=~"$node",gateway=~"$gateway"}}, probe)',
+                several=True,
+            ),
+        ],
+        links=[link(FLEET, "Fleet", ("node",)), link(GATEWAY, "One gateway"), runbook()],
+        marks=[*common_marks(VIEW), failure],
+        rows=[_is_it_ok(), _runs(), _last_run(), _budget()],
+        since="now-24h",
+    )
+
+
+def _is_it_ok() -> Row:
+    calls_left = ratio(VIEW.value(metrics.PROBE_BUDGET_CALLS), VIEW.value(metrics.PROBE_BUDGET_CALLS_LIMIT))
+    time_left = ratio(
+        VIEW.value(metrics.PROBE_BUDGET_SECONDS), VIEW.value(metrics.PROBE_BUDGET_SECONDS_LIMIT)
+    )
+    return "", [
+        tile(
+            "Failing",
+            "Probes whose last call failed. The table below says in which way.",
+            units.Short,
+            VIEW.or_zero(f"sum(1 - {VIEW.well(metrics.PROBE_SUCCESS)})"),
+            looks.worse_above(*looks.NONE_ALLOWED),
+        ),
+        tile(
+            "Degraded",
+            "Probes whose last call got through but missed a threshold: slow, or bad audio.",
+            units.Short,
+            VIEW.or_zero(total(VIEW.value(metrics.PROBE_DEGRADED))),
+            looks.worse_above((1, looks.WARNING)),
+        ),
+        tile(
+            "Overdue",
+            "Scheduled probes whose last run is older than two of their intervals and a minute. Nobody is "
+            "testing.",
+            units.Short,
+            VIEW.or_zero(overdue_probes(VIEW)),
+            looks.worse_above((1, looks.WARNING)),
+        ),
+        tile(
+            "Success",
+            "Share of runs in the range shown that got through, degraded ones included, refused and aborted "
+            f"ones left out. The objective is {100 * looks.PROBE_OBJECTIVE:g} %.",
+            units.PercentUnit,
+            probe_success_ratio(VIEW, RANGE),
+            looks.better_above(looks.CRITICAL, *looks.PROBE_SUCCESS),
+            empty=NO_PROBE,
+            decimals=2,
+        ),
+        tile(
+            "Runs",
+            "Runs in the range shown, whatever their result.",
+            units.Short,
+            VIEW.or_zero(total(VIEW.increase(metrics.PROBE_RUNS, "result"))),
+            looks.plain(),
+            decimals=0,
+        ),
+        tile(
+            "Calls left today",
+            "Share of the day's budget of calls that is left; it starts anew at 00:00 UTC. At 0 probes are "
+            "refused.",
+            units.PercentUnit,
+            f"min({calls_left})",
+            looks.better_above(looks.CRITICAL, *looks.BUDGET_LEFT),
+            decimals=0,
+        ),
+        tile(
+            "Minutes left today",
+            "Share of the day's budget of talk time that is left; it starts anew at 00:00 UTC.",
+            units.PercentUnit,
+            f"min({time_left})",
+            looks.better_above(looks.CRITICAL, *looks.BUDGET_LEFT),
+            decimals=0,
+        ),
+        tile(
+            "Refused",
+            "Requests for probe calls that were refused in the range shown. Many: somebody, or a wrong "
+            "schedule, asks for more than the guard allows.",
+            units.Short,
+            total(VIEW.increase(metrics.PROBE_REFUSED, "reason")),
+            looks.worse_above((1, looks.NOTICE)),
+            decimals=0,
+        ),
+    ]
+
+
+def _runs() -> Row:
+    results = {"refused": looks.NOTICE, "aborted": looks.UNKNOWN, **looks.RESULTS}
+    return "Runs", [
+        table(
+            "Last run of each probe",
+            "One row per probe. Empty cells: the run did not come that far. Click a gateway for its details.",
+            LABELS,
+            Column("result", probe_result(VIEW), units.Short, words=looks.RESULTS),
+            Column("when", f"1000 * {VIEW.value(metrics.PROBE_LAST_RUN)}", units.DateTimeFromNow),
+            Column(
+                "success in range",
+                probe_success_ratio(VIEW, RANGE, *LABELS),
+                units.PercentUnit,
+                limits=looks.better_above(looks.CRITICAL, *looks.PROBE_SUCCESS),
+                decimals=1,
+            ),
+            Column("SIP status", VIEW.value(metrics.PROBE_SIP_STATUS), units.NoUnit, decimals=0),
+            Column("time to answer", _phase("answer"), units.Seconds, decimals=2),
+            Column("MOS", VIEW.value(metrics.PROBE_MOS), units.NoUnit, decimals=2),
+            Column("loss", VIEW.value(metrics.PROBE_PACKET_LOSS), units.PercentUnit, decimals=1),
+            Column("jitter", VIEW.value(metrics.PROBE_JITTER), units.Seconds, decimals=1),
+            links={"gateway": ("Show this gateway", row_link(GATEWAY, "node", "gateway"))},
+            sort_by="result",
+            descending=True,
+            empty=NO_PROBE,
+            height=6,
+        ),
+        timeline(
+            "Results",
+            "Result of each probe's last run, over time. A strip ends where its probe no longer runs.",
+            Strip(probe_result(VIEW), SERIES, looks.RESULTS),
+            empty=NO_PROBE,
+        ),
+        bars(
+            "Runs in the hour before",
+            "Runs by result. refused and aborted are about us (guard, lost switch), not about the trunk.",
+            units.Short,
+            Query(total(VIEW.increase(metrics.PROBE_RUNS, "result", window=HOUR), "result"), "{{result}}"),
+            colours=results,
+            empty=NO_PROBE,
+        ),
+        bars(
+            "Failures in the hour before",
+            "Failed runs by the phase that failed and FreeSWITCH's cause. originate: nothing came back at "
+            "all; ringing: nobody answered; media: answered, but silent.",
+            units.Short,
+            Query(
+                VIEW.or_none(
+                    total(
+                        VIEW.increase(metrics.PROBE_FAILURES, "phase", "cause", window=HOUR),
+                        "phase",
+                        "cause",
+                    ),
+                    "phase",
+                    "cause",
+                ),
+                "{{phase}} {{cause}}",
+            ),
+        ),
+        lines(
+            "Success over a day",
+            "Share of the runs of the last 24 hours that got through; the line is the objective.",
+            units.PercentUnit,
+            Query(probe_success_ratio(VIEW, "1d", *LABELS), SERIES),
+            limits=((0.99, looks.WELL),),
+            highest=1,
+            lowest=None,
+            empty=NO_PROBE,
+        ),
+    ]
+
+
+def _last_run() -> Row:
+    return "What the runs measured", [
+        lines(
+            "Phases",
+            "How long each phase of the last run took. Compare with its own past: a slow answer is often "
+            "the first sign.",
+            units.Seconds,
+            Query(VIEW.value(metrics.PROBE_PHASE, "phase"), f"{{{{phase}}}} {SERIES}"),
+            empty=NO_PROBE,
+        ),
+        lines(
+            "Whole run",
+            "From originate to hang-up: what half, and 95 %, of the runs stay below.",
+            units.Seconds,
+            Query(VIEW.quantile(0.5, metrics.PROBE_DURATION), "half of all runs within"),
+            Query(VIEW.quantile(0.95, metrics.PROBE_DURATION), "95 % within"),
+            empty=NO_PROBE,
+        ),
+        lines(
+            "Quality heard (MOS)",
+            "FreeSWITCH's estimate for what came back, from 1 to 4.5. Below 3.6 people complain.",
+            units.NoUnit,
+            Query(VIEW.value(metrics.PROBE_MOS), SERIES),
+            limits=((3.6, looks.WARNING),),
+            lowest=1,
+            highest=5,
+            empty="no run received audio",
+        ),
+        lines(
+            "Packet loss",
+            "Share of packets lost in the last run. Above 5 % it is heard.",
+            units.PercentUnit,
+            Query(VIEW.value(metrics.PROBE_PACKET_LOSS), SERIES),
+            limits=((0.05, looks.WARNING),),
+            empty="no run received audio",
+        ),
+        lines(
+            "Jitter and round trip",
+            "Worst jitter of the last run; for probes that send a tone, also how long it took to come back.",
+            units.Seconds,
+            Query(VIEW.value(metrics.PROBE_JITTER), f"jitter {SERIES}"),
+            Query(VIEW.value(metrics.PROBE_ROUND_TRIP), f"round trip {SERIES}"),
+            empty="no run received audio",
+        ),
+        lines(
+            "Packets received",
+            "Media packets that came back in the last run: about 50 a second of talk time. 0 is a silent "
+            "call.",
+            units.Short,
+            Query(VIEW.value(metrics.PROBE_PACKETS), SERIES),
+            empty="no run was answered",
+        ),
+    ]
+
+
+def _budget() -> Row:
+    return "What it costs", [
+        lines(
+            "Calls left today",
+            "Probe calls left of the day's budget, and the budget. It starts anew at 00:00 UTC.",
+            units.Short,
+            Query(VIEW.value(metrics.PROBE_BUDGET_CALLS), "{{instance}} left"),
+            Query(VIEW.value(metrics.PROBE_BUDGET_CALLS_LIMIT), "{{instance}} budget"),
+        ),
+        lines(
+            "Talk time left today",
+            "Probe talk time left of the day's budget, and the budget. It starts anew at 00:00 UTC.",
+            units.Seconds,
+            Query(VIEW.value(metrics.PROBE_BUDGET_SECONDS), "{{instance}} left"),
+            Query(VIEW.value(metrics.PROBE_BUDGET_SECONDS_LIMIT), "{{instance}} budget"),
+        ),
+        bars(
+            "Refused in the hour before",
+            "Requests for probe calls that were refused, by reason. unauthorized and cross_site: somebody "
+            "tries a door.",
+            units.Short,
+            Query(
+                total(VIEW.increase(metrics.PROBE_REFUSED, "reason", window=HOUR), "reason"),
+                "{{reason}}",
+            ),
+        ),
+    ]
+
+
+def _phase(name: str) -> str:
+    return VIEW.value(metrics.PROBE_PHASE, where=f'phase="{name}"')

@@ -1,0 +1,119 @@
+"""PromQL made from the families as the exporter declares them.
+
+Strategy. A family's labels say which dashboard variables can choose its series and which labels tell one
+measured thing from another. From these a `View` (one dashboard's way of choosing: several nodes at once, or
+exactly one gateway) writes every query. Metric names are not repeated: they stand once, in
+`exporter.watch.metrics`.
+
+Two rules hold for all queries, so that no panel lies on a bad day:
+
+* Series of one thing are first merged over its identity labels and only then summed. Two exporters that watch
+  the same switch therefore count once, labels added by a scrape job (`instance`, `pod`) do no harm, and where
+  two exporters differ the worse view is shown. This takes node names for unique: the README says so.
+* Counters of rare things fall back to 0, so that "nothing happened" looks like nothing happened. Gauges never
+  do: a gauge that is gone because its node is lost leaves a gap, not a healthy-looking 0.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from exporter.watch import metrics
+from exporter.watch.exposition import Family
+
+RATE_WINDOW = "$__rate_interval"
+RANGE = "$__range"
+
+IDENTITY = ("node", "gateway", "profile", "direction", "probe")
+"""Labels that tell one measured thing from another. Others tell its kinds, or who scraped it."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How one dashboard chooses series: the matcher that follows each label its variables set."""
+
+    matchers: Mapping[str, str]
+
+    def series(self, family: Family, where: str = "", suffix: str = "") -> str:
+        """A family's chosen series; `where` adds matchers, `suffix` is `_bucket` and the like."""
+        chosen = [label + match for label, match in self.matchers.items() if label in family.labels]
+        matchers = ",".join([*chosen, where] if where else chosen)
+        return f"{family.name}{suffix}{{{matchers}}}" if matchers else family.name + suffix
+
+    def value(self, family: Family, *labels: str, where: str = "") -> str:
+        """A gauge, once per measured thing and value of `labels`; the highest if exporters differ."""
+        return _merge(family, labels, self.series(family, where))
+
+    def well(self, family: Family, where: str = "") -> str:
+        """A gauge that is 1 if all is well and else 0, once per measured thing; 0 if exporters differ."""
+        return _merge(family, (), self.series(family, where), how="min")
+
+    def rate(self, family: Family, *labels: str, where: str = "", suffix: str = "") -> str:
+        """A counter's growth per second, once per measured thing and value of `labels`."""
+        return _merge(family, labels, f"rate({self.series(family, where, suffix)}[{RATE_WINDOW}])")
+
+    def increase(self, family: Family, *labels: str, where: str = "", window: str = RANGE) -> str:
+        """A counter's growth over `window`, once per measured thing and value of `labels`."""
+        return _merge(family, labels, f"increase({self.series(family, where)}[{window}])")
+
+    def code(self, family: Family, label: str, words: Sequence[str]) -> str:
+        """Which value of a stateset is set, as its index in `words`; the highest if exporters differ."""
+        terms = (f"{index} * {self.series(family, equals(label, word))}" for index, word in enumerate(words))
+        return _merge(family, (), " or ".join(terms))
+
+    def buckets(self, family: Family, *by: str) -> str:
+        """A histogram's buckets, as growth per second."""
+        return total(self.rate(family, "le", suffix="_bucket"), "le", *by)
+
+    def quantile(self, quantile: float, family: Family, *by: str) -> str:
+        """A quantile (0-1) of what a histogram observed in the rate window."""
+        return f"histogram_quantile({quantile}, {self.buckets(family, *by)})"
+
+    def mean(self, family: Family, *by: str) -> str:
+        """The mean of what a histogram observed in the rate window."""
+        return ratio(
+            total(self.rate(family, suffix="_sum"), *by), total(self.rate(family, suffix="_count"), *by)
+        )
+
+    def share_up_to(self, family: Family, bound: float, *by: str) -> str:
+        """The share (0-1) of observations up to `bound`, which must be one of the buckets."""
+        within = self.rate(family, where=equals("le", str(bound)), suffix="_bucket")
+        return ratio(total(within, *by), total(self.rate(family, suffix="_count"), *by))
+
+    def or_zero(self, expression: str) -> str:
+        """An expression without labels, or 0 if nothing was counted; absent if nothing is scraped."""
+        return f"{expression} or on () {self._zero()}"
+
+    def or_none(self, expression: str, *labels: str) -> str:
+        """A labelled expression, or one 0 with the labels "none"; absent if nothing is scraped."""
+        zero = self._zero()
+        for label in labels:
+            zero = f'label_replace({zero}, "{label}", "none", "", "")'
+        return f"{expression} or on () {zero}"
+
+    def _zero(self) -> str:
+        return f"0 * max({self.series(metrics.UP)})"
+
+
+def _merge(family: Family, labels: Sequence[str], expression: str, how: str = "max") -> str:
+    identity = [label for label in IDENTITY if label in family.labels] or ["instance"]
+    return f"{how} by ({', '.join([*identity, *labels])}) ({expression})"
+
+
+def equals(label: str, value: str) -> str:
+    """One equality matcher; `value` is a word of ours and needs no escaping."""
+    return f'{label}="{value}"'
+
+
+def total(expression: str, *by: str) -> str:
+    """The sum, all in one or per value of `by`."""
+    return f"sum by ({', '.join(by)}) ({expression})" if by else f"sum({expression})"
+
+
+def ratio(part: str, whole: str) -> str:
+    """A quotient that is absent where the whole is 0, instead of not a number."""
+    return f"{part} / ({whole} > 0)"
+
+
+def per_minute(expression: str) -> str:
+    """A rate per second, told per minute: nobody can picture 0.03 calls per second."""
+    return f"60 * {expression}"

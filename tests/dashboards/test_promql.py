@@ -1,0 +1,282 @@
+"""What the queries answer on bad days, asked of promtool with made-up series.
+
+Each case gives series as promtool writes them (one value a minute, `5x4` for four repetitions of 5, `_` for a
+scrape without the series), a query, and the answer expected after twenty minutes.
+"""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dashboards import looks, queries
+from dashboards.frame import SEVERAL, SEVERAL_PROBES, common_marks
+from dashboards.promql import per_minute, total
+from exporter.watch import metrics
+from tests.tools import program
+
+Series = dict[str, str]
+Answer = dict[str, float]
+
+NODE = 'node="fs1"'
+GATEWAY = f'{NODE},gateway="telnyx",profile="external"'
+OUT = f'{NODE},gateway="telnyx",direction="outbound"'
+PROBE = f'{NODE},gateway="telnyx",probe="echo"'
+SCRAPED: Series = {f"freeswitch_up{{{NODE}}}": "1x20"}
+
+MARKS = {mark.name: mark.expression for mark in common_marks(SEVERAL)}
+
+
+def ask(folder: Path, series: Series, query: str, answer: Answer) -> None:
+    """Fail unless Prometheus answers the query, of these series, with exactly this."""
+    for variable, value in {"$node": ".*", "$gateway": ".*", "$probe": ".*"}.items():
+        query = query.replace(variable, value)
+    query = query.replace("$__rate_interval", "4m").replace("$__range", "20m")
+    samples = [{"labels": labels, "value": value} for labels, value in answer.items()]
+    case: dict[str, Any] = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": [{"expr": query, "eval_time": "20m", "exp_samples": samples}],
+    }
+    file = folder / "case.yml"
+    file.write_text(yaml.safe_dump({"evaluation_interval": "1m", "tests": [case]}), encoding="utf-8")
+    ran = subprocess.run(
+        [program("promtool"), "test", "rules", file], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def stateset(family: str, label: str, labels: str, words: dict[str, str]) -> Series:
+    return {f'{family}{{{labels},{label}="{word}"}}': values for word, values in words.items()}
+
+
+CASES: dict[str, tuple[Series, str, Answer]] = {
+    "two exporters that watch one switch count once": (
+        {f'freeswitch_calls_active{{{OUT},instance="{name}"}}': "7x20" for name in "ab"},
+        total(SEVERAL.value(metrics.CALLS_ACTIVE)),
+        {"{}": 7},
+    ),
+    "so do their counters, though they began at different times": (
+        {
+            f'freeswitch_calls_started_total{{{OUT},instance="a"}}': "100+6x20",
+            f'freeswitch_calls_started_total{{{OUT},instance="b"}}': "0+6x20",
+        },
+        per_minute(total(SEVERAL.rate(metrics.CALLS_STARTED))),
+        {"{}": 6},
+    ),
+    "of two exporters the one that lost the switch is shown": (
+        {f'freeswitch_up{{{NODE},instance="a"}}': "1x20", f'freeswitch_up{{{NODE},instance="b"}}': "0x20"},
+        f"sum(1 - {SEVERAL.well(metrics.UP)})",
+        {"{}": 1},
+    ),
+    "of two exporters the worse verdict is shown": (
+        stateset(
+            "freeswitch_gateway_problem",
+            "problem",
+            f'{GATEWAY},instance="a"',
+            {"none": "1x20", "ping_overdue": "0x20"},
+        )
+        | stateset(
+            "freeswitch_gateway_problem",
+            "problem",
+            f'{GATEWAY},instance="b"',
+            {"none": "0x20", "ping_overdue": "1x20"},
+        ),
+        SEVERAL.code(metrics.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
+        {f"{{{GATEWAY}}}": list(looks.PROBLEMS).index("ping_overdue")},
+    ),
+    "a state is its place in the list of words": (
+        stateset(
+            "freeswitch_gateway_state", "state", GATEWAY, {"REGED": "0x20", "NOREG": "0x20", "DOWN": "1x20"}
+        ),
+        SEVERAL.code(metrics.GATEWAY_STATE, "state", list(looks.STATES)),
+        {f"{{{GATEWAY}}}": list(looks.STATES).index("DOWN")},
+    ),
+    "the gateway of a lost switch is not fine": (
+        {
+            f"freeswitch_up{{{NODE}}}": "1x9 0x10",
+            f"freeswitch_gateway_usable{{{GATEWAY}}}": "1x9 stale",
+            f"freeswitch_gateway_watched_seconds_total{{{GATEWAY}}}": "0+60x9 540x10",
+        },
+        queries.gateways_without(SEVERAL, metrics.GATEWAY_USABLE),
+        {"{}": 1},
+    ),
+    "a gateway that is usable is": (
+        SCRAPED
+        | {
+            f"freeswitch_gateway_usable{{{GATEWAY}}}": "1x20",
+            f"freeswitch_gateway_watched_seconds_total{{{GATEWAY}}}": "0+60x20",
+        },
+        queries.gateways_without(SEVERAL, metrics.GATEWAY_USABLE),
+        {"{}": 0},
+    ),
+    "a node without gateways has none with a problem, and says nothing": (
+        SCRAPED,
+        queries.gateways_without(SEVERAL, metrics.GATEWAY_USABLE),
+        {},
+    ),
+    "without calls nothing has failed": (
+        SCRAPED,
+        SEVERAL.or_zero(queries.network_failure_ratio(SEVERAL, "15m")),
+        {"{}": 0},
+    ),
+    "what is not scraped is not fine either": (
+        {},
+        SEVERAL.or_zero(queries.network_failure_ratio(SEVERAL, "15m")),
+        {},
+    ),
+    "busy is not the network's failure, a rejection is, and so is a dial that was refused unseen": (
+        SCRAPED
+        | {
+            f"freeswitch_calls_started_total{{{OUT}}}": "0+6x20",
+            f'freeswitch_call_hangups_total{{{OUT},cause="USER_BUSY",answered="false"}}': "0+3x20",
+            f'freeswitch_call_hangups_total{{{OUT},cause="CALL_REJECTED",answered="false"}}': "0+1x20",
+            f'freeswitch_call_hangups_total{{{OUT},cause="NORMAL_CLEARING",answered="true"}}': "0+2x20",
+            f"freeswitch_gateway_refused_calls_total{{{GATEWAY}}}": "0+2x20",
+        },
+        queries.network_failure_ratio(SEVERAL, "15m"),
+        {"{}": 3 / 8},
+    ),
+    "a gateway that is down, so that no call event ever comes, fails wholly": (
+        SCRAPED | {f"freeswitch_gateway_refused_calls_total{{{GATEWAY}}}": "0+2x20"},
+        queries.network_failure_ratio(SEVERAL, "15m", "node", "gateway"),
+        {'{node="fs1",gateway="telnyx"}': 1},
+    ),
+    "refused dials lower the answer ratio": (
+        SCRAPED
+        | {
+            f"freeswitch_calls_started_total{{{OUT}}}": "0+6x20",
+            f"freeswitch_calls_answered_total{{{OUT}}}": "0+3x20",
+            f"freeswitch_gateway_refused_calls_total{{{GATEWAY}}}": "0+6x20",
+        },
+        queries.outbound_answer_ratio(SEVERAL, "15m"),
+        {"{}": 0.25},
+    ),
+    "calls answered that began before the window do not make more than all": (
+        SCRAPED
+        | {
+            f'freeswitch_calls_started_total{{{NODE},gateway="",direction="inbound"}}': "0+1x20",
+            f'freeswitch_calls_answered_total{{{NODE},gateway="",direction="inbound"}}': "0+2x20",
+        },
+        queries.inbound_answer_ratio(SEVERAL, "15m"),
+        {"{}": 1},
+    ),
+    "two gateways of one name share the calls of that name": (
+        {f"freeswitch_calls_active{{{OUT}}}": "4x20"}
+        | {
+            f'freeswitch_gateway_watched_seconds_total{{{NODE},gateway="telnyx",profile="{name}"}}': "0+60x20"
+            for name in ("external", "internal")
+        },
+        queries.per_gateway(SEVERAL, total(SEVERAL.value(metrics.CALLS_ACTIVE), "node", "gateway")),
+        {
+            f'{{{NODE},gateway="telnyx",profile="external"}}': 4,
+            f'{{{NODE},gateway="telnyx",profile="internal"}}': 4,
+        },
+    ),
+    "a restarted exporter takes nothing from availability": (
+        {
+            f"freeswitch_gateway_usable_seconds_total{{{GATEWAY}}}": "1000+30x10 0+30x9",
+            f"freeswitch_gateway_watched_seconds_total{{{GATEWAY}}}": "9000+60x10 0+60x9",
+        },
+        queries.availability(SEVERAL),
+        {f"{{{GATEWAY}}}": 0.5},
+    ),
+    "what was never counted is a 0 called none": (
+        SCRAPED,
+        SEVERAL.or_none(total(SEVERAL.rate(metrics.CALL_SIP_RESPONSES, "code"), "code"), "code"),
+        {'{code="none"}': 0},
+    ),
+    "what was counted stands alone": (
+        SCRAPED | {f'freeswitch_call_sip_responses_total{{{OUT},code="403"}}': "0+60x20"},
+        SEVERAL.or_none(total(SEVERAL.rate(metrics.CALL_SIP_RESPONSES, "code"), "code"), "code"),
+        {'{code="403"}': 1},
+    ),
+    "a probe that got through": (
+        {f"freeswitch_probe_success{{{PROBE}}}": "1x20", f"freeswitch_probe_degraded{{{PROBE}}}": "0x20"},
+        queries.probe_result(SEVERAL_PROBES),
+        {f"{{{PROBE}}}": 0},
+    ),
+    "a probe that got through badly": (
+        {f"freeswitch_probe_success{{{PROBE}}}": "1x20", f"freeswitch_probe_degraded{{{PROBE}}}": "1x20"},
+        queries.probe_result(SEVERAL_PROBES),
+        {f"{{{PROBE}}}": 1},
+    ),
+    "a probe that failed": (
+        {f"freeswitch_probe_success{{{PROBE}}}": "0x20", f"freeswitch_probe_degraded{{{PROBE}}}": "0x20"},
+        queries.probe_result(SEVERAL_PROBES),
+        {f"{{{PROBE}}}": 2},
+    ),
+    "refused and aborted runs are no failures": (
+        {
+            f'freeswitch_probe_runs_total{{{PROBE},result="{result}"}}': "0+1x20"
+            for result in ("success", "degraded", "failed", "refused", "aborted")
+        },
+        queries.probe_success_ratio(SEVERAL_PROBES, "$__range"),
+        {"{}": 2 / 3},
+    ),
+    "a probe that ran twelve minutes ago is not overdue at one in ten": (
+        {
+            f"freeswitch_probe_last_run_timestamp_seconds{{{PROBE}}}": "480x20",
+            f"freeswitch_probe_interval_seconds{{{PROBE}}}": "600x20",
+        },
+        queries.overdue_probes(SEVERAL_PROBES),
+        {"{}": 0},
+    ),
+    "at one in five it is": (
+        {
+            f"freeswitch_probe_last_run_timestamp_seconds{{{PROBE}}}": "480x20",
+            f"freeswitch_probe_interval_seconds{{{PROBE}}}": "300x20",
+        },
+        queries.overdue_probes(SEVERAL_PROBES),
+        {"{}": 1},
+    ),
+    "only our exporters' memory is shown": (
+        {
+            'process_resident_memory_bytes{job="fs",instance="a"}': "5x20",
+            'process_resident_memory_bytes{job="prometheus",instance="b"}': "9x20",
+            'freeswitch_exporter_build_info{job="fs",instance="a",version="1"}': "1x20",
+        },
+        queries.of_our_exporters("process_resident_memory_bytes"),
+        {'process_resident_memory_bytes{job="fs",instance="a"}': 5},
+    ),
+    "a gateway that has just failed is marked at the time it did, in milliseconds": (
+        stateset(
+            "freeswitch_gateway_problem", "problem", GATEWAY, {"none": "1x18 0x1", "ping_failed": "0x18 1x1"}
+        )
+        | {f"freeswitch_gateway_last_change_timestamp_seconds{{{GATEWAY}}}": "0x18 1110x1"},
+        MARKS["Gateway in trouble"],
+        {f"{{{GATEWAY}}}": 1_110_000},
+    ),
+    "one that has been failing for long is not marked again": (
+        stateset("freeswitch_gateway_problem", "problem", GATEWAY, {"none": "0x20", "auth_rejected": "1x20"})
+        | {f"freeswitch_gateway_last_change_timestamp_seconds{{{GATEWAY}}}": "1190x20"},
+        MARKS["Gateway in trouble"],
+        {},
+    ),
+    "one that is well again is marked": (
+        stateset(
+            "freeswitch_gateway_problem", "problem", GATEWAY, {"none": "0x18 1x1", "ping_failed": "1x18 0x1"}
+        )
+        | {f"freeswitch_gateway_last_change_timestamp_seconds{{{GATEWAY}}}": "0x18 1190x1"},
+        MARKS["Gateway recovered"],
+        {f"{{{GATEWAY}}}": 1_190_000},
+    ),
+    "one that only refreshed its registration is not": (
+        stateset("freeswitch_gateway_problem", "problem", GATEWAY, {"none": "1x20"})
+        | {f"freeswitch_gateway_last_change_timestamp_seconds{{{GATEWAY}}}": "1190x20"},
+        MARKS["Gateway recovered"],
+        {},
+    ),
+    "a lost switch is a region": (
+        {f"freeswitch_up{{{NODE}}}": "0x20"},
+        MARKS["FreeSWITCH lost"],
+        {f"{{{NODE}}}": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize(("series", "query", "answer"), CASES.values(), ids=CASES)
+def test_answers(tmp_path: Path, series: Series, query: str, answer: Answer) -> None:
+    ask(tmp_path, series, query, answer)

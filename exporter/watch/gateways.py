@@ -28,7 +28,7 @@ class Gateways:
     Args:
         expected: those of the configuration, by name.
         now: monotonic seconds.
-        on_new: called with the name of each gateway when it becomes known.
+        on_new: called with each gateway when it becomes known.
         on_gone: called with the name of a gateway to forget; False keeps it.
     """
 
@@ -36,7 +36,7 @@ class Gateways:
         self,
         expected: Mapping[str, GatewayConfig],
         now: float,
-        on_new: Callable[[str], None],
+        on_new: Callable[[GatewayWatch], None],
         on_gone: Callable[[str], bool],
     ) -> None:
         self._known: dict[tuple[str, str], GatewayWatch] = {}
@@ -234,7 +234,7 @@ class Gateways:
         )
         self._known[name, profile] = gateway
         self._by_name.setdefault(name, []).append(gateway)
-        self._on_new(name)
+        self._on_new(gateway)
         return gateway
 
     def _remove(self, key: tuple[str, str]) -> None:

@@ -43,9 +43,11 @@ from exporter.switch.reply import CommandDenied, GatewayNotFound, ReplyError
 from exporter.switch.status import Heartbeat, parse_count, parse_pause, parse_profiles, parse_status
 from exporter.watch import metrics
 from exporter.watch.exposition import Histogram
+from exporter.watch.gateway import GatewayWatch
 from exporter.watch.gateways import Gateways
 from exporter.watch.lag import Lag
 from exporter.watch.ledger import Ledger
+from exporter.watch.memory import AnswerMemory
 from exporter.watch.surplus import Surplus
 from exporter.watch.switch import SwitchFacts
 from exporter.watch.tick import INTERVAL as TICK_INTERVAL
@@ -108,6 +110,7 @@ class Node:
     Args:
         config: whom to watch.
         instance: four hex digits that tell this exporter from others.
+        memory: failed registrations, remembered over our restarts.
 
     Attributes:
         connected: subscribed, answering, events flowing.
@@ -117,11 +120,12 @@ class Node:
         core_uuid: identifies FreeSWITCH's present life.
     """
 
-    def __init__(self, config: NodeConfig, instance: str) -> None:
+    def __init__(self, config: NodeConfig, instance: str, memory: AnswerMemory | None = None) -> None:
         now = time.monotonic()
         self.config = config
         self.name = config.name
         self.instance = instance
+        self._memory = memory if memory is not None else AnswerMemory(None)
         self.connected = False
         self.problem = ""
         self.reason = "not tried yet"
@@ -296,6 +300,7 @@ class Node:
         self._arrived()
 
     async def _subscribe(self, events: Connection) -> None:
+        await self._filter(events)
         self.denied = set()
         for name in SUBSCRIPTIONS:
             try:
@@ -304,6 +309,21 @@ class Node:
                 self.denied.add(name)
         if len(self.denied) == len(SUBSCRIPTIONS):
             raise PermissionDenied("this user may have none of the events; see esl-allowed-events")
+
+    @staticmethod
+    async def _filter(events: Connection) -> None:
+        """Let through CHANNEL_DESTROY only for legs that never began.
+
+        The other DESTROYs repeat their HANGUP_COMPLETE, and writing one costs FreeSWITCH 0.2 ms. An event passes
+        if any filter matches, so every other name gets one; they must be complete before the first event.
+        """
+        names = {name.partition(" ")[0] for name in SUBSCRIPTIONS} - {"CHANNEL_DESTROY"}
+        filters = [f"Event-Name {name}" for name in sorted(names)] + ["Channel-State CS_NONE"]
+        for wanted in filters:
+            reply = await events.command(f"filter {wanted}")
+            if not reply.ok:
+                await events.command("filter delete all")
+                return
 
     async def _sync(self) -> None:
         self._heartbeat_at = time.monotonic()
@@ -588,6 +608,8 @@ class Node:
     def _on_gateway_state(self, event: Event) -> None:
         self.gateways.on_state(event, time.monotonic(), time.time())
         self._marked.set()
+        for gateway in self.gateways.named(event.get(b"Gateway") or ""):
+            self._memory.keep(self.name, gateway.name, gateway.answer)
 
     def _on_gateway_add(self, event: Event) -> None:
         self.gateways.on_add(event, time.monotonic())
@@ -617,7 +639,9 @@ class Node:
         for gateway in self.gateways.named(name):
             gateway.unanswered_legs += 1
 
-    def _on_new_gateway(self, name: str) -> None:
+    def _on_new_gateway(self, gateway: GatewayWatch) -> None:
+        name = gateway.name
+        gateway.answer = self._memory.recall(self.name, name)
         config = self.config.gateways.get(name)
         known = config.provider if config is not None else None
         self.ledger.open_books(name, provider(known) if known else None)

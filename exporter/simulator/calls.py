@@ -186,7 +186,12 @@ class Calls:
         """The provider routed the call back to our own number: it arrives here and is echoed."""
         sip = Sip(self._switch.rng, peer=leg.sip.peer, peer_port=leg.sip.peer_port)
         back = self.arrive(
-            sip, caller=leg.caller_number, called="+15559990000", codec=leg.codec, path=SPEAKING
+            sip,
+            caller=leg.caller_number,
+            called="+15559990000",
+            display=leg.caller_number,
+            codec=leg.codec,
+            path=SPEAKING,
         )
         if back is None:
             return
@@ -197,7 +202,14 @@ class Calls:
     # Calls of the switch's own traffic.
 
     def arrive(
-        self, sip: Sip, *, caller: str, called: str, codec: Codec = PCMU, path: Path = SPEAKING
+        self,
+        sip: Sip,
+        *,
+        caller: str,
+        called: str,
+        display: str = "",
+        codec: Codec = PCMU,
+        path: Path = SPEAKING,
     ) -> Leg | None:
         """An INVITE comes in; None if FreeSWITCH refuses it (pause or session limit)."""
         switch = self._switch
@@ -213,7 +225,7 @@ class Calls:
             switch,
             outbound=False,
             number=called,
-            caller_name="",
+            caller_name=display,
             caller_number=caller,
             sip=sip,
             codec=codec,

@@ -202,7 +202,12 @@ class Leg:
         """Name and number as events show them: swapped once an outbound leg is answered."""
         if self._flipped:
             return self.number, self.number
-        return self.caller_name, self.caller_number
+        return self.shown_name, self.caller_number
+
+    @property
+    def shown_name(self) -> str:
+        """The caller's name; who calls in without one is shown by number."""
+        return self.caller_name or ("" if self.outbound else self.caller_number)
 
     def base_headers(self) -> list[Header]:
         """The channel's headers, in the order of switch_channel_event_set_basic_data."""
@@ -250,7 +255,7 @@ class Leg:
             ("Dialplan", "" if self.outbound else "XML"),
             ("Caller-ID-Name", name),
             ("Caller-ID-Number", number),
-            ("Orig-Caller-ID-Name", self.caller_name or ("" if self.outbound else self.caller_number)),
+            ("Orig-Caller-ID-Name", self.shown_name),
             ("Orig-Caller-ID-Number", self.caller_number),
             ("Callee-ID-Name", callee_name if self.outbound else ""),
             ("Callee-ID-Number", callee_number if self.outbound else ""),
@@ -393,7 +398,9 @@ class Leg:
         self._codecs()
         self._run("CS_INIT")
         self.set(variables.created(self, outbound=False))
-        self.set(variables.arrived(self, addressed_to=addressed_to, via_gateway=via_gateway))
+        self.set(
+            variables.arrived(self, addressed_to=addressed_to, via_gateway=via_gateway, stamp=self.stamp())
+        )
         self.state_number = STATE_NUMBERS["CS_ROUTING"]
         self.fire("CHANNEL_CREATE")
         self.state = "CS_ROUTING"
@@ -631,7 +638,7 @@ class Leg:
                 q850=shown_q850(self.cause),
                 last_app=last_app,
                 last_arg=last_arg,
-                caller_id=f'"{name or number}" <{number}>',
+                caller_id=f'"{name}" <{number}>' if name else number,
             )
         )
         self.set(late)

@@ -87,9 +87,8 @@ def _json(switch: "Switch", arguments: str) -> str:
     except ValueError:
         request = None
     if not isinstance(request, dict) or request.get("command") != "status" or "data" not in request:
-        return json.dumps(
-            {"status": "error", "message": "Invalid request or non-existent method"}, separators=(",", ":")
-        )
+        error = {"status": "error", "message": "Invalid request or non-existent method"}
+        return json.dumps(error, separators=(",", ":")) + "\n"
     load = switch.load
     response = {
         "systemStatus": "ready" if switch.ready else "not ready",
@@ -115,7 +114,7 @@ def _json(switch: "Switch", arguments: str) -> str:
         "stackSizeKB": {"current": 240, "max": 8192},
     }
     whole = {**request, "status": "success", "response": response}
-    return json.dumps(whole, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(whole, separators=(",", ":"), ensure_ascii=False) + "\n"
 
 
 def _version(_switch: "Switch", arguments: str) -> str:

@@ -280,11 +280,12 @@ def _rtp_started(leg: LegFacts) -> list[Header]:
     ]
 
 
-def arrived(leg: LegFacts, *, addressed_to: str, via_gateway: bool) -> list[Header]:
+def arrived(leg: LegFacts, *, addressed_to: str, via_gateway: bool, stamp: int) -> list[Header]:
     """An INVITE arrived and its SDP was read: an inbound leg as its CHANNEL_CREATE has it.
 
     Args:
         addressed_to: user part of the request URI.
+        stamp: microseconds since the epoch when the INVITE came.
         via_gateway: the URI carried the Contact that FreeSWITCH registered, so `sip_gateway` is known.
     """
     sip = leg.sip
@@ -305,6 +306,7 @@ def arrived(leg: LegFacts, *, addressed_to: str, via_gateway: bool) -> list[Head
         ("sip_local_network_addr", sip.local_ip),
         ("sip_network_ip", sip.peer),
         ("sip_network_port", sip.peer_port),
+        ("sip_invite_stamp", str(stamp)),
         ("sip_received_ip", sip.peer),
         ("sip_received_port", sip.peer_port),
         ("sip_via_protocol", "udp"),

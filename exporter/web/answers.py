@@ -1,0 +1,133 @@
+"""How answers leave: refusals as JSON, pages with a strict policy, nothing that tells more than it must.
+
+A handler that cannot serve raises `Refusal`; so does everything that guards the door. The outermost
+middleware turns it, aiohttp's own HTTP errors and any bug into `{"error","message","hint"}`. A bug is logged
+with its traceback, and the client learns only that there was one.
+"""
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import msgspec
+import structlog
+from aiohttp import hdrs, web
+
+from exporter.web.house import HOUSE
+
+MAX_BODY: Final = 16 * 1024
+BODY_SECONDS: Final = 10.0  # for a client to send its body
+SHOWN: Final = 100  # characters of a client's own text in a message
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+log = structlog.get_logger()
+
+SERVER_HEADER: Final = {hdrs.SERVER: "freeswitch-exporter"}  # aiohttp would tell its version and Python's
+_EVERYWHERE: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+_POLICY: Final = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+# aiohttp's own HTTP errors: the word, what it means, what to do.
+_ERRORS: Final = {
+    404: ("not_found", "There is nothing at this path.", "The page at / lists what there is."),
+    405: ("method_not_allowed", "This path does not take this method.", "Use one of the Allow header."),
+    413: ("too_large", "The body is too large.", f"Send at most {MAX_BODY} bytes."),
+    417: ("expectation_failed", "This Expect header cannot be met.", "Leave it out."),
+}
+
+
+class Refusal(Exception):
+    """A request that is not served.
+
+    Args:
+        status: the HTTP status.
+        error: one word for programs.
+        message: a sentence for people on what is the matter.
+        hint: what to do about it.
+        headers: to send along, such as Retry-After.
+    """
+
+    def __init__(
+        self, status: int, error: str, message: str, hint: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+        self.message = message
+        self.hint = hint
+        self.headers = headers or {}
+
+    def response(self) -> web.Response:
+        """The answer that says so."""
+        body = {"error": self.error, "message": self.message, "hint": self.hint}
+        return web.json_response(body, status=self.status, headers=self.headers)
+
+
+def internal_error(status: int) -> Refusal:
+    """All that a client learns of a bug."""
+    return Refusal(status, "internal", "The exporter failed at this request.", "Its log says why.")
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn everything a handler may raise into an answer."""
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return refusal.response()
+    except ConnectionError:
+        raise  # the client has gone; there is nobody to answer
+    except web.HTTPError as error:
+        known = _ERRORS.get(error.status, ("refused", error.reason, "See the API in the README."))
+        allow = {name: value for name, value in error.headers.items() if name == hdrs.ALLOW}
+        return Refusal(error.status, *known, allow).response()
+    except Exception:
+        log.exception("request failed", limit="request failed", method=request.method, path=request.path)
+        return internal_error(500).response()
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """What every answer carries; headers of the web config file win (signal `on_response_prepare`)."""
+    headers = response.headers
+    headers.update(SERVER_HEADER)
+    for name, value in _EVERYWHERE.items():
+        headers.setdefault(name, value)
+    headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+    if web_config := request.app[HOUSE].config.web:
+        headers.update(web_config.headers)
+
+
+def html(text: str, style: str = "") -> web.Response:
+    """A page for people, under a policy that runs no script and loads nothing but its own style.
+
+    Args:
+        text: the page; whatever in it comes from elsewhere must be escaped.
+        style: what stands between <style> and </style> in it, to the letter.
+    """
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    headers = {
+        "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{digest}'; {_POLICY}",
+        "X-Frame-Options": "DENY",
+    }
+    return web.Response(text=text, content_type="text/html", headers=headers)
+
+
+async def read_object(request: web.Request) -> dict[str, object]:
+    """The JSON object in the request's body. Raises Refusal if it is none, too large or too slow."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await request.read()
+    except TimeoutError:
+        raise Refusal(408, "timeout", "The body did not arrive in time.", "Send it at once.") from None
+    except web.RequestPayloadError:
+        raise Refusal(400, "bad_request", "The body is malformed.", "Send it as HTTP/1.1 has it.") from None
+    try:
+        return msgspec.json.decode(body, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        hint = 'Send one such as {"destinationNumber":"+15550000001"}.'
+        raise Refusal(400, "invalid_json", "The body is no JSON object.", hint) from None
+
+
+def shown(text: str) -> str:
+    """A client's own text as a message can carry it: quoted, short, printable."""
+    return repr(text if len(text) <= SHOWN else text[:SHOWN] + "...")

@@ -1,0 +1,50 @@
+"""The application: one table of routes, each with what guards it."""
+
+from typing import Final, NamedTuple
+
+from aiohttp import web
+
+from exporter.web.answers import MAX_BODY, Handler, add_headers, answer_errors
+from exporter.web.health import calls_health, healthy, ready, reload
+from exporter.web.house import HOUSE, House
+from exporter.web.landing import landing
+from exporter.web.passwords import Passwords
+from exporter.web.protection import PASSWORDS, PROTECTIONS, Protection, protect
+from exporter.web.scrape import SCRAPES, Scrapes, metrics
+
+_READ: Final = ("GET", "HEAD")
+
+
+class Route(NamedTuple):
+    """Requests of these methods to this path (aiohttp pattern) go to `handler` if `protection` lets them."""
+
+    methods: tuple[str, ...]
+    path: str
+    handler: Handler
+    protection: Protection
+
+
+ROUTES: Final = (
+    Route(_READ, "/", landing, Protection.BASIC),
+    Route(_READ, "/metrics", metrics, Protection.BASIC),
+    Route(_READ, "/api/calls/health", calls_health, Protection.BASIC),
+    Route(_READ, "/-/healthy", healthy, Protection.OPEN),
+    Route(_READ, "/-/ready", ready, Protection.OPEN),
+    Route(("POST",), "/-/reload", reload, Protection.TOKEN),
+)
+
+
+def make_app(house: House, routes: tuple[Route, ...] = ROUTES) -> web.Application:
+    """The application that serves `house`. Whoever serves it: `server`."""
+    # The outermost comes first: what `protect` raises is answered as well.
+    app = web.Application(middlewares=[answer_errors, protect], client_max_size=MAX_BODY)
+    app[HOUSE] = house
+    app[SCRAPES] = Scrapes(house)
+    app[PASSWORDS] = Passwords()
+    app[PROTECTIONS] = {
+        app.router.add_route(method, route.path, route.handler): route.protection
+        for route in routes
+        for method in route.methods
+    }
+    app.on_response_prepare.append(add_headers)
+    return app

@@ -1,0 +1,75 @@
+"""One client's connection: bounded in what it may send and how long it may dawdle, and told little if it
+sends nonsense.
+
+aiohttp has the limits. What it would say to a client that speaks no HTTP (its own version, parts of what it
+read) and to the log (a traceback each time) is replaced here. So is who gets in by certificate: the handshake
+checks who issued it, this checks whom it names.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from aiohttp import web
+
+from exporter.config.tls import is_allowed
+from exporter.web.answers import SERVER_HEADER, Refusal, internal_error, log
+from exporter.web.house import House
+
+MAX_CONNECTIONS: Final = 256
+LIMITS: Final[dict[str, Any]] = {
+    "max_line_size": 8190,  # of the request line, and so of the URL
+    "max_field_size": 8190,  # of one header
+    "max_headers": 64,
+    # Seconds a connection may idle or take to send a request's head. Prometheus mostly asks again sooner.
+    "keepalive_timeout": 75.0,
+    "lingering_time": 2.0,  # for the rest of a body that nobody wants
+    "auto_decompress": False,  # nothing we read is worth the risk of what it unpacks to
+    "access_log": None,
+}
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's handling of a connection, with our limits, our words and our check of certificates."""
+
+    __slots__ = ("_house",)
+
+    def __init__(self, server: web.Server, house: House) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), **LIMITS)
+        self._house = house
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to serve, unless the client's certificate names nobody who may come in."""
+        config = self._house.config.web
+        peer = transport.get_extra_info("peercert")
+        encrypted = transport.get_extra_info("sslcontext") is not None
+        if encrypted and config and config.tls:
+            missing = config.tls.client_auth_type == "RequireAndVerifyClientCert" and not peer
+            if missing or not is_allowed(config.tls, peer):
+                reason = "client certificate refused: no name of it is in client_allowed_sans"
+                log.info(reason, limit=reason)
+                self.force_close()
+                transport.close()
+                return
+        super().connection_made(transport)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - has parts of what the client sent
+    ) -> web.StreamResponse:
+        """The answer to what never reached the application: no HTTP, or a limit passed."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer is under way and cannot be taken back")
+        if status == 400:
+            refusal = Refusal(
+                400, "bad_request", "This is no HTTP request, or it is too large.", "Shorten URL and headers."
+            )
+        else:
+            log.error("request failed", limit="request failed", exc_info=exc)
+            refusal = internal_error(status)
+        response = refusal.response()
+        response.headers.update(SERVER_HEADER)
+        response.force_close()
+        return response

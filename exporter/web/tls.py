@@ -1,0 +1,83 @@
+"""TLS whose certificates can be replaced while it serves.
+
+The listening sockets keep one context for good: the entrance. It holds no certificate; in each handshake it
+hands the connection over to the newest context that could be built, by the callback meant for virtual hosts
+(OpenSSL calls it without a server name as well). Before each handshake the files' stamps are compared: three
+stats, microseconds. What cannot be built (a certificate written, its key not yet) is told in the log once,
+and the old one goes on serving.
+
+What OpenSSL takes from the entrance even so, client verification and protocol versions, is kept in step
+there. Tickets are off: a session resumed would outlive the client CA that let it in.
+"""
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+from exporter.config import TlsConfig
+from exporter.config.section import Unfit
+from exporter.config.tls import context
+from exporter.web.answers import log
+
+
+class Tls:
+    """The context to listen with.
+
+    Args:
+        first: the TLS config to begin with.
+        config: gives the one in force. None, after a reload that took it away, keeps the last one.
+
+    Attributes:
+        entrance: for the listening sockets.
+
+    Raises Unfit if certificate, key or client CA cannot be read or used.
+    """
+
+    def __init__(self, first: TlsConfig, config: Callable[[], TlsConfig | None]) -> None:
+        self._config = config
+        self.entrance = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.entrance.options |= ssl.OP_NO_TICKET
+        self.entrance.num_tickets = 0
+        self.entrance.sni_callback = self._hand_over
+        self._seen = (first, _stamps(first))
+        self._newest = self._build(first)
+
+    def refresh(self) -> None:
+        """Build a new context if config or files have changed; to be called before each handshake."""
+        wanted = self._config()
+        if wanted is None:
+            return
+        # Taken before the files are read: one that changes meanwhile is read again the next time.
+        seen = (wanted, _stamps(wanted))
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            self._newest = self._build(wanted)
+        except Unfit as unfit:
+            log.warning("new certificate unusable, the old one goes on", limit="certificate", reason=str(unfit))
+        else:
+            log.info("certificate read anew", limit="certificate")
+
+    def _build(self, tls: TlsConfig) -> ssl.SSLContext:
+        made = context(tls)
+        self.entrance.verify_mode = made.verify_mode
+        self.entrance.minimum_version = made.minimum_version
+        self.entrance.maximum_version = made.maximum_version
+        return made
+
+    def _hand_over(self, connection: ssl.SSLObject, _name: str | None, _entrance: ssl.SSLContext) -> None:
+        connection.context = self._newest
+
+
+def _stamps(tls: TlsConfig) -> list[tuple[int, int, int] | None]:
+    """What tells one content of each file from another; None: it cannot be looked at."""
+    return [_stamp(path) for path in tls.files()]
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_ino, stat.st_size

@@ -100,7 +100,7 @@ def seconds_from_start(event: Event, *stamps: bytes) -> float | None:
 
 
 def post_dial_delay(event: Event) -> float | None:
-    """Seconds from start to the first ringing or early media, in a PROGRESS, PROGRESS_MEDIA or ANSWER event."""
+    """Seconds from start to the first ringing or early media, in any event after it."""
     return seconds_from_start(event, b"Caller-Channel-Progress-Time", b"Caller-Channel-Progress-Media-Time")
 
 

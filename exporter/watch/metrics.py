@@ -141,6 +141,13 @@ RELOAD_TIMESTAMP = _gauge(
     (),
 )
 
+PROCESS_VIRTUAL = _gauge("process_virtual_memory_bytes", "Virtual memory of the exporter.", ())
+PROCESS_RESIDENT = _gauge("process_resident_memory_bytes", "Resident memory of the exporter.", ())
+PROCESS_START = _gauge("process_start_time_seconds", "When the exporter started; a jump is a restart.", ())
+PROCESS_CPU = _counter("process_cpu_seconds_total", "CPU time the exporter has used.", ())
+PROCESS_OPEN_FDS = _gauge("process_open_fds", "File descriptors the exporter has open.", ())
+PROCESS_MAX_FDS = _gauge("process_max_fds", "File descriptors the exporter may have open.", ())
+
 # -- switch -----------------------------------------------------------------------------------------------
 
 INFO = _gauge("freeswitch_info", "FreeSWITCH's version and host name.", ("node", "version", "hostname"))

@@ -314,8 +314,8 @@ class Node:
     async def _filter(events: Connection) -> None:
         """Let through CHANNEL_DESTROY only for legs that never began.
 
-        The other DESTROYs repeat their HANGUP_COMPLETE, and writing one costs FreeSWITCH 0.2 ms. An event passes
-        if any filter matches, so every other name gets one; they must be complete before the first event.
+        The other DESTROYs repeat their HANGUP_COMPLETE, and writing one costs FreeSWITCH 0.2 ms. An event
+        passes if any filter matches, so every other name gets one, before the first event is asked for.
         """
         names = {name.partition(" ")[0] for name in SUBSCRIPTIONS} - {"CHANNEL_DESTROY"}
         filters = [f"Event-Name {name}" for name in sorted(names)] + ["Channel-State CS_NONE"]

@@ -1,0 +1,193 @@
+"""The daemon: what runs, in which order it starts and stops, and what a reload changes.
+
+Start: listen first, so that an address in use is told before anything else happens; then the nodes. Ready is
+when the first attempt at every node has ended. Stop, on SIGTERM or SIGINT: probes hang up, nodes close their
+connections, the HTTP side ends last so that a last scrape can still see it happen.
+
+A reload reads the config anew. A file that cannot be used changes nothing. Nodes whose config is the same go
+on undisturbed, with their counters; others end and begin. Addresses to listen on are those of the start.
+"""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+import structlog
+
+from exporter import __version__
+from exporter import log as logging
+from exporter.config import Config, ConfigError, NodeConfig, Secret
+from exporter.instance import instance_id
+from exporter.notify import Notifier
+from exporter.own import OwnSource
+from exporter.watch.exposition import Source
+from exporter.watch.guard import LoopGuard
+from exporter.watch.memory import AnswerMemory
+from exporter.watch.node import Node
+from exporter.watch.source import NodeSource
+from exporter.web.app import make_app
+from exporter.web.server import Server
+
+log = structlog.get_logger(__name__)
+
+
+class Daemon:
+    """Everything that runs, as the HTTP side sees it (`exporter.web.house.House`).
+
+    Args:
+        config: the first config.
+        read_config: reads it anew; raises ConfigError.
+    """
+
+    def __init__(self, config: Config, read_config: Callable[[], Config]) -> None:
+        self._config = config
+        self._read_config = read_config
+        self._instance = instance_id(config.state_dir)
+        self._memory = AnswerMemory(config.state_dir)
+        self._notifier = Notifier()
+        self._guard = LoopGuard(self._sever, self._notifier.alive)
+        self._own = OwnSource(lambda: self._guard.lag, time.time())
+        self._nodes = [self._make_node(node) for node in config.nodes]
+        self._server = Server(self, make_app(self))
+        self._stop = asyncio.Event()
+
+    # -- as the web sees it -----------------------------------------------------------------------------
+
+    @property
+    def config(self) -> Config:
+        """The config in force."""
+        return self._config
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """The nodes, in the order of the config."""
+        return self._nodes
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where HTTP is served."""
+        return self._server.addresses
+
+    def sources(self) -> Iterable[Source]:
+        """All that has samples."""
+        yield from [NodeSource(node) for node in self._nodes]
+        yield self._own
+
+    def count_refusal(self, reason: str) -> None:
+        """Count a request for a call that was turned away at the door."""
+
+    async def reload(self) -> None:
+        """Read the config anew and put it in force.
+
+        Raises:
+            ConfigError: it cannot be used; the old one stays in force.
+        """
+        try:
+            config = self._read_config()
+        except ConfigError:
+            self._own.reload_successful = False
+            raise
+        nodes = [self._kept(node) or self._make_node(node) for node in config.nodes]
+        for old in self._nodes:
+            if old not in nodes:
+                await old.stop()
+        for new in nodes:
+            if new not in self._nodes:
+                new.start()
+        self._nodes = nodes
+        self._config = config
+        self._own.reload_successful = True
+        self._own.reloaded_epoch = time.time()
+        configure_log(config)
+        log.info("config reloaded", nodes=[node.name for node in nodes])
+
+    # -- running ----------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until `stop` is called or a signal says so.
+
+        Raises:
+            ConfigError: an address or a certificate cannot be had.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(self._reload_or_log()))
+        guard = asyncio.ensure_future(self._guard.run())
+        try:
+            await self._server.start()
+            for node in self._nodes:
+                node.start()
+            self._notifier.ready()
+            log.info(
+                "serving",
+                version=__version__,
+                addresses=[f"{host}:{port}" for host, port in self.addresses],
+                nodes=[node.name for node in self._nodes],
+                instance=self._instance,
+            )
+            await self._stop.wait()
+            log.info("stopping")
+        finally:
+            self._notifier.stopping()
+            await asyncio.gather(*(node.stop() for node in self._nodes))
+            await self._server.stop()
+            guard.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await guard
+
+    def stop(self) -> None:
+        """Ask `run` to end."""
+        self._stop.set()
+
+    async def _reload_or_log(self) -> None:
+        try:
+            await self.reload()
+        except ConfigError as error:
+            log.error("reload refused, the old config stays in force", problems=list(error.problems))
+
+    def _kept(self, config: NodeConfig) -> Node | None:
+        for node in self._nodes:
+            if node.config == config:
+                return node
+        return None
+
+    def _make_node(self, config: NodeConfig) -> Node:
+        return Node(config, self._instance, self._memory)
+
+    def _sever(self) -> None:
+        for node in self._nodes:
+            node.dropped["loop_stalled"] += 1
+            node.sever()
+
+
+def secrets_of(config: Config) -> list[Secret]:
+    """Everything that must never be seen."""
+    found = [node.password for node in config.nodes]
+    if config.token is not None:
+        found.append(config.token)
+    return found
+
+
+def configure_log(config: Config) -> None:
+    """Log as the config says, and say its warnings."""
+    logging.configure(config.log, secrets_of(config))
+    for warning in config.warnings:
+        log.warning("config", warning=warning)
+
+
+def serve(config: Config, read_config: Callable[[], Config]) -> int:
+    """Run the daemon until a signal ends it; the exit code.
+
+    Raises:
+        ConfigError: it cannot start.
+    """
+    configure_log(config)
+
+    async def run() -> None:
+        await Daemon(config, read_config).run()
+
+    asyncio.run(run())
+    return 0

@@ -176,7 +176,7 @@ def ambiguous(value: bytes) -> bool:
 @example(headers=[(b"variable_a", b'x","Hangup-Cause":"FORGED')], cause=b"TRUE", body=b"")
 @example(headers=[(b"variable_a", b"x\nHangup-Cause: FORGED")], cause=b"TRUE", body=b"")
 @example(headers=[(b"variable_a", b"x\\")], cause=b"TRUE", body=b"\nHangup-Cause: FORGED\n\n")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_written_header_is_read_back_and_none_is_forged(
     write: Writer, headers: Headers, cause: bytes, body: bytes
 ) -> None:
@@ -192,7 +192,7 @@ def test_every_written_header_is_read_back_and_none_is_forged(
 
 @WRITERS
 @given(headers=HEADERS, body=VALUES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_header_is_not_found_in_values_or_bodies(write: Writer, headers: Headers, body: bytes) -> None:
     event = Event(write([(b"Event-Name", b"BACKGROUND_JOB"), *headers], body))
     assert event.get(b"Hangup-Cause") is None
@@ -356,7 +356,7 @@ def test_a_damaged_event_gives_what_can_be_read(text: bytes, value: str | None) 
 @given(
     text=st.binary(max_size=200) | st.lists(VALUES | HEADERS.map(as_json) | HEADERS.map(plain)).map(b"".join)
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_bytes_make_a_look_up_raise(text: bytes) -> None:
     for start in (b"", b"{", b'{"Event-Name":"A",', b"Event-Name: A\n"):
         event = Event(start + text)

@@ -71,7 +71,7 @@ def test_a_capture_cut_in_two_near_every_boundary_and_everywhere_in_its_first_4_
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_an_event_stream_cut_at_any_places_gives_the_same_frames(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(EVENTS))
     stream = raw(name)
@@ -278,7 +278,7 @@ def outcome(pieces: list[bytes]) -> tuple[list[Frame], bytes | None]:
 
 
 @given(stream=ANYTHING, cuts=st.lists(st.integers(0, 1200), max_size=10))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_any_bytes_give_frames_or_a_protocol_error_and_cuts_change_neither(
     stream: bytes, cuts: list[int]
 ) -> None:
@@ -294,7 +294,7 @@ def test_any_bytes_give_frames_or_a_protocol_error_and_cuts_change_neither(
 
 
 @given(stream=st.binary(max_size=3000))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_noise_is_no_stream(stream: bytes) -> None:
     outcome([stream])
 

@@ -37,6 +37,8 @@ class Calls:
 
     def stop(self) -> None:
         """Forget every call, as a process that was killed does: nobody is told."""
+        for leg in self._switch.legs.values():
+            leg.vanish()
         for task in self._tasks:
             task.cancel()
         self._tasks.clear()
@@ -208,15 +210,21 @@ class Calls:
         caller: str,
         called: str,
         display: str = "",
+        to_contact: bool = True,
         codec: Codec = PCMU,
         path: Path = SPEAKING,
     ) -> Leg | None:
-        """An INVITE comes in; None if FreeSWITCH refuses it (pause or session limit)."""
+        """An INVITE comes in; None if FreeSWITCH refuses it (pause or session limit).
+
+        Args:
+            to_contact: it is addressed to the Contact a gateway registered, not to number@address; only
+                then does FreeSWITCH know which gateway it came by.
+        """
         switch = self._switch
         if switch.refuses_session("inbound"):
             return None
         gateway = switch.find_gateway(sip.gateway) if sip.gateway else None
-        via_gateway = gateway is not None and gateway.config.register
+        via_gateway = gateway is not None and gateway.config.register and to_contact
         if gateway is not None and via_gateway:
             gateway.calls_in += 1
         else:
@@ -254,13 +262,19 @@ class Calls:
         codec: Codec = PCMU,
         path: Path = SPEAKING,
         answer_after: float = 0.02,
+        to_contact: bool = True,
     ) -> Leg | None:
         """A call comes in through `gateway`, is answered, and the caller hangs up after `seconds`."""
         found = self._switch.find_gateway(gateway)
         if found is None:
             return None
         leg = self.arrive(
-            sip_of(found.config, self._switch.rng), caller=caller, called=called, codec=codec, path=path
+            sip_of(found.config, self._switch.rng),
+            caller=caller,
+            called=called,
+            to_contact=to_contact,
+            codec=codec,
+            path=path,
         )
         if leg is None:
             return None

@@ -653,7 +653,11 @@ class Leg:
         self._finish()
 
     def _finish(self) -> None:
+        self.vanish()
+        self.core.forget(self)
+
+    def vanish(self) -> None:
+        """Be gone without a word, as when the process dies."""
         for timer in self._timers:
             timer.cancel()
         self.hung_up.set()
-        self.core.forget(self)

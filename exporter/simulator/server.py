@@ -319,7 +319,10 @@ class Client(asyncio.Protocol):
 
     def _event(self, command: Command) -> None:
         words = command.rest.split()
-        encoding = words.pop(0).lower() if words and words[0].lower() in ("plain", "json", "xml") else "plain"
+        if words[:1] == ["xml"]:
+            self.reply("-ERR xml events are not simulated")
+            return
+        encoding = words.pop(0).lower() if words and words[0].lower() in ("plain", "json") else "plain"
         names, subclasses = _subscription(words)
         user = self.user or ANYBODY
         wanted = [(name, "") for name in names] + [("CUSTOM", subclass) for subclass in subclasses]

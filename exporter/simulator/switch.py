@@ -163,6 +163,7 @@ class Switch:
         self._started = 0.0
         self._server: asyncio.Server | None = None
         self._loops: list[asyncio.Task[None]] = []
+        self._timers: list[asyncio.TimerHandle] = []
         self._filter_sockets: list[socket.socket] = []
         self._configured = list(gateways)
         for name, port, context in (("external", 5080, "public"), ("internal", 5060, "default")):
@@ -242,7 +243,11 @@ class Switch:
         self.calls.stop()
         for task in self._loops:
             task.cancel()
-        self._loops = []
+        for timer in self._timers:
+            timer.cancel()
+        for gateway in self.listed_gateways():
+            gateway.gone = True
+        self._loops, self._timers = [], []
         server, self._server = self._server, None
         if server is not None:
             server.close()
@@ -385,8 +390,11 @@ class Switch:
         """Stop and start again: the gateways are unknown for about two seconds in between."""
         self._reloaded()
         loop = asyncio.get_running_loop()
-        loop.call_later(SHUTDOWN_DELAY * self.tick, self.stop_profile, name)
-        loop.call_later((SHUTDOWN_DELAY + RESTART_GAP) * self.tick, self.start_profile, name)
+        gone, back = SHUTDOWN_DELAY * self.tick, (SHUTDOWN_DELAY + RESTART_GAP) * self.tick
+        self._timers = [
+            loop.call_later(gone, self.stop_profile, name),
+            loop.call_later(back, self.start_profile, name),
+        ]
 
     def _profile_headers(self, profile: Profile) -> list[Header]:
         return [

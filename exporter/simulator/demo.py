@@ -1,0 +1,99 @@
+"""The scene of `freeswitch-exporter demo`: a small switch on an ordinary bad day.
+
+Four gateways, one of each kind an operator meets: `telnyx` is registered, pinged and busy; `flapping` loses
+its provider again and again; `rejected` has the wrong password; `unmonitored` neither registers nor is
+pinged, so nobody knows. Calls come and go through `telnyx`, now and then one is tried through a gateway that
+is down, and a minute never passes without a few hang-up causes and a provider code.
+
+Probes may call the numbers of farends.py: +15550000001 echoes, +15550000002 is busy, and so on.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from exporter.simulator.farends import FarEnd
+from exporter.simulator.faults import SimulatedSwitch
+from exporter.simulator.gateways import GatewayConfig
+from exporter.simulator.traffic import OUR_NUMBER, Traffic
+
+GATEWAYS: Final = [
+    GatewayConfig("unmonitored", username="pbx", realm="192.0.2.40", proxy="192.0.2.40", register=False),
+    GatewayConfig(
+        "rejected", username="sales", realm="sip.example.net", proxy="192.0.2.30:5060", retry_seconds=10
+    ),
+    GatewayConfig(
+        "flapping",
+        username="backup",
+        realm="sip.example.org",
+        proxy="192.0.2.20:5060",
+        retry_seconds=3,
+        expire_seconds=120,
+        ping=5,
+    ),
+    GatewayConfig(
+        "telnyx",
+        username="demo",
+        realm="sip.telnyx.com",
+        from_domain="sip.telnyx.com",
+        proxy="192.0.2.10:5060",
+        retry_seconds=5,
+        expire_seconds=60,
+        ping=10,
+    ),
+]
+
+AWAY_SECONDS: Final = (15.0, 25.0)
+BACK_SECONDS: Final = (8.0, 16.0)
+CALLS_PER_SECOND: Final = 0.8
+HOPELESS_EVERY_SECONDS: Final = 12.0
+
+
+@asynccontextmanager
+async def demo_switch(
+    *, host: str = "127.0.0.1", port: int = 0, rate: float = CALLS_PER_SECOND, seed: int = 7
+) -> AsyncIterator[SimulatedSwitch]:
+    """The scene, running; its calls begin at once.
+
+    Args:
+        rate: new calls per second.
+        seed: another seed, another day.
+    """
+    switch = SimulatedSwitch(GATEWAYS, heartbeat=10.0, seed=seed, hostname="demo", switchname="demo")
+    switch.provider("rejected").rejects(403, "Forbidden")
+    switch.provider("flapping").refuses_port()
+    switch.provider("telnyx").latency = 0.028
+    switch.registrations = 3
+    await switch.start(host, port)
+    traffic = Traffic(switch, rate)
+    traffic.start()
+    acts = [asyncio.create_task(_flap(switch)), asyncio.create_task(_try_in_vain(switch))]
+    try:
+        yield switch
+    finally:
+        traffic.stop()
+        for act in acts:
+            act.cancel()
+        await asyncio.gather(*acts, return_exceptions=True)
+        await switch.stop()
+
+
+async def _flap(switch: SimulatedSwitch) -> None:
+    """The provider of `flapping` goes away, by turns refusing and silent, and comes back."""
+    provider = switch.provider("flapping")
+    while True:
+        await asyncio.sleep(switch.rng.uniform(*AWAY_SECONDS))
+        provider.accepts()
+        await asyncio.sleep(switch.rng.uniform(*BACK_SECONDS))
+        provider.refuses_port()
+
+
+async def _try_in_vain(switch: SimulatedSwitch) -> None:
+    """Somebody's dialplan still sends calls to gateways that are down, and to one nobody configured."""
+    while True:
+        await asyncio.sleep(switch.rng.expovariate(1 / HOPELESS_EVERY_SECONDS))
+        gateway = switch.rng.choice(["rejected", "flapping", "telnix"])
+        number = f"+1555{switch.rng.randrange(200, 999)}0100"
+        answering = FarEnd(ring=0.5, answer=3.0)
+        switch.calls.outbound(gateway, number, answering, caller=OUR_NUMBER, seconds=10)

@@ -1,0 +1,147 @@
+"""Background traffic: calls that come and go as on a busy switch, for the demo and for tests under load.
+
+Strategy: calls arrive at random (exponential gaps) at `rate` per second. `KINDS` says whether one goes out,
+comes in, or is a telephone of ours bridged to the trunk; `OUTCOMES` what the far end does with it, Telnyx's
+own rejections among them; `QUALITY` what its audio is like. All drawn from one seeded generator, so a
+seed is a story that can be told again.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from exporter.simulator.farends import FarEnd, refuses
+from exporter.simulator.media import Path
+from exporter.simulator.variables import G722, OPUS, PCMA, PCMU, Codec
+
+if TYPE_CHECKING:
+    import random
+
+    from exporter.simulator.switch import Switch
+
+OUR_NUMBER: Final = "+19495431333"
+MAX_LIVE_LEGS: Final = 400
+
+KINDS: Final = {"outbound": 55, "inbound": 30, "bridged": 15}
+
+CODECS: Final[dict[Codec, int]] = {PCMU: 60, PCMA: 25, G722: 10, OPUS: 5}
+
+# Loss, jitter (s) and whether the far end's packets reach us, by weight.
+QUALITY: Final[list[tuple[int, Path]]] = [
+    (70, Path(speaks=True, jitter=0.008)),
+    (17, Path(speaks=True, jitter=0.018, loss=0.005)),
+    (7, Path(speaks=True, jitter=0.032, loss=0.03)),
+    (3, Path(speaks=True, jitter=0.06, loss=0.12)),
+    (3, Path(speaks=True, heard=False)),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One thing a far end may do, and how often."""
+
+    weight: int
+    far_end: Callable[["random.Random"], FarEnd]
+
+
+def _answers(rng: "random.Random") -> FarEnd:
+    ring = rng.uniform(0.3, 2.5)
+    early = rng.random() < 0.3
+    return FarEnd(
+        ring=None if early else ring,
+        early=ring if early else None,
+        answer=ring + rng.uniform(0.8, 8.0),
+        hang_up=rng.uniform(2, 60) if rng.random() < 0.6 else None,
+    )
+
+
+def _rings(rng: "random.Random") -> FarEnd:
+    return FarEnd(ring=rng.uniform(0.3, 2.5))
+
+
+def _refused(status: int, phrase: str, cause: str = "") -> Callable[["random.Random"], FarEnd]:
+    return lambda rng: refuses(status, phrase, cause, after=rng.uniform(0.05, 2.0))
+
+
+OUTCOMES: Final = [
+    Outcome(62, _answers),
+    Outcome(8, _rings),
+    Outcome(9, _refused(486, "Busy Here")),
+    Outcome(5, _refused(480, "Temporarily Unavailable")),
+    Outcome(5, _refused(404, "Not Found")),
+    Outcome(2, _refused(603, "Decline")),
+    Outcome(2, _refused(503, "Service Unavailable")),
+    Outcome(1, _refused(484, "Address Incomplete")),
+    Outcome(2, _refused(403, "User channel limit exceeded D1")),
+    Outcome(2, _refused(403, "Caller Origination Number is Invalid D35")),
+    Outcome(1, _refused(403, "Dialed number is not included in whitelisted countries D13")),
+    Outcome(1, _refused(404, "Account blocked D19")),
+]
+
+
+class Traffic:
+    """Calls through the gateways of one switch.
+
+    Attributes:
+        rate: new calls per second; may be changed while running.
+        talk: the shortest and longest conversation, in seconds.
+    """
+
+    def __init__(
+        self,
+        switch: "Switch",
+        rate: float,
+        *,
+        gateways: tuple[str, ...] = ("telnyx",),
+        talk: tuple[float, float] = (3.0, 45.0),
+    ) -> None:
+        self.rate = rate
+        self.talk = talk
+        self._switch = switch
+        self._gateways = gateways
+        self._rng = switch.rng
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def stop(self) -> None:
+        """No new calls; those under way go on."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._rng.expovariate(self.rate) if self.rate > 0 else 1.0)
+            if self.rate > 0 and len(self._switch.legs) < MAX_LIVE_LEGS:
+                self.one_call()
+
+    def one_call(self) -> None:
+        """Start one call of a kind, outcome and quality drawn by weight."""
+        rng = self._rng
+        calls = self._switch.calls
+        kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
+        codec = rng.choices(list(CODECS), list(CODECS.values()))[0]
+        path = rng.choices([path for _, path in QUALITY], [weight for weight, _ in QUALITY])[0]
+        outcome = rng.choices(OUTCOMES, [outcome.weight for outcome in OUTCOMES])[0]
+        far_end = replace(outcome.far_end(rng), path=path)
+        gateway = rng.choice(self._gateways)
+        number = f"+1555{rng.randrange(200, 999)}{rng.randrange(10_000):04d}"
+        seconds = rng.uniform(*self.talk)
+        if kind == "inbound":
+            calls.inbound(
+                gateway,
+                caller=number,
+                called=OUR_NUMBER,
+                seconds=seconds,
+                codec=codec,
+                path=path,
+                answer_after=rng.uniform(0.02, 4.0),
+            )
+        elif kind == "outbound":
+            calls.outbound(
+                gateway, number, far_end, caller=OUR_NUMBER, seconds=seconds, codec=codec, ring_seconds=15
+            )
+        else:
+            calls.bridged(gateway, number, far_end, caller="1000", seconds=seconds, codec=codec)

@@ -2,8 +2,7 @@
 sends nonsense.
 
 aiohttp has the limits. What it would say to a client that speaks no HTTP (its own version, parts of what it
-read) and to the log (a traceback each time) is replaced here. So is who gets in by certificate: the handshake
-checks who issued it, this checks whom it names.
+read) and to the log (a traceback each time) is replaced here.
 """
 
 import asyncio
@@ -11,9 +10,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from exporter.config.tls import is_allowed
 from exporter.web.answers import SERVER_HEADER, Refusal, internal_error, log
-from exporter.web.house import House
+from exporter.web.tls import Tls
 
 MAX_CONNECTIONS: Final = 256
 LIMITS: Final[dict[str, Any]] = {
@@ -29,27 +27,21 @@ LIMITS: Final[dict[str, Any]] = {
 
 
 class Connection(web.RequestHandler):
-    """aiohttp's handling of a connection, with our limits, our words and our check of certificates."""
+    """aiohttp's handling of a connection, with our limits and words. `tls`: what it came by, if by any."""
 
-    __slots__ = ("_house",)
+    __slots__ = ("_tls",)
 
-    def __init__(self, server: web.Server, house: House) -> None:
+    def __init__(self, server: web.Server, tls: Tls | None) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **LIMITS)
-        self._house = house
+        self._tls = tls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to serve, unless the client's certificate names nobody who may come in."""
-        config = self._house.config.web
-        peer = transport.get_extra_info("peercert")
-        encrypted = transport.get_extra_info("sslcontext") is not None
-        if encrypted and config and config.tls:
-            missing = config.tls.client_auth_type == "RequireAndVerifyClientCert" and not peer
-            if missing or not is_allowed(config.tls, peer):
-                reason = "client certificate refused: no name of it is in client_allowed_sans"
-                log.info(reason, limit=reason)
-                self.force_close()
-                transport.close()
-                return
+        """Begin to serve, if the client's certificate is one that may come in."""
+        if self._tls and not self._tls.admits(transport.get_extra_info("ssl_object")):
+            log.info("client certificate refused", limit="client certificate refused")
+            self.force_close()  # nothing that it sends is looked at
+            transport.close()
+            return
         super().connection_made(transport)
 
     def handle_error(

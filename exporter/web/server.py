@@ -67,7 +67,7 @@ class Server:
             return _Full()
         if self._tls:
             self._tls.refresh()
-        return Connection(server, self._house)
+        return Connection(server, self._tls)
 
     def _tls_config(self) -> TlsConfig | None:
         web_config = self._house.config.web

@@ -7,16 +7,19 @@ stats, microseconds. What cannot be built (a certificate written, its key not ye
 and the old one goes on serving.
 
 What OpenSSL takes from the entrance even so, client verification and protocol versions, is kept in step
-there. Tickets are off: a session resumed would outlive the client CA that let it in.
+there. A resumed session would bring in a client on the word of a CA that is trusted no more, so tickets are
+off, and a session of TLS 1.2 that is older than the newest context does not get in. The handshake checks who
+issued a client's certificate; whom it names is checked after it.
 """
 
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from exporter.config import TlsConfig
 from exporter.config.section import Unfit
-from exporter.config.tls import context
+from exporter.config.tls import context, is_allowed
 from exporter.web.answers import log
 
 
@@ -40,6 +43,7 @@ class Tls:
         self.entrance.num_tickets = 0
         self.entrance.sni_callback = self._hand_over
         self._seen = (first, _stamps(first))
+        self._since = 0.0
         self._newest = self._build(first)
 
     def refresh(self) -> None:
@@ -55,15 +59,28 @@ class Tls:
         try:
             self._newest = self._build(wanted)
         except Unfit as unfit:
-            log.warning("new certificate unusable, the old one goes on", limit="certificate", reason=str(unfit))
+            log.warning(
+                "new certificate unusable, the old one goes on", limit="certificate", reason=str(unfit)
+            )
         else:
             log.info("certificate read anew", limit="certificate")
+
+    def admits(self, connection: ssl.SSLObject) -> bool:
+        """Whether the client may come in, now that the handshake is done."""
+        tls, _ = self._seen
+        if connection.session_reused and connection.session and connection.session.time <= self._since:
+            return False
+        peer = connection.getpeercert()
+        if tls.client_auth_type == "RequireAndVerifyClientCert" and not peer:
+            return False
+        return is_allowed(tls, peer)
 
     def _build(self, tls: TlsConfig) -> ssl.SSLContext:
         made = context(tls)
         self.entrance.verify_mode = made.verify_mode
         self.entrance.minimum_version = made.minimum_version
         self.entrance.maximum_version = made.maximum_version
+        self._since = time.time()
         return made
 
     def _hand_over(self, connection: ssl.SSLObject, _name: str | None, _entrance: ssl.SSLContext) -> None:

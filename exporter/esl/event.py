@@ -30,12 +30,13 @@ class Event:
         text: the body of a `text/event-json` or `text/event-plain` frame.
     """
 
-    __slots__ = ("_end", "_json", "text")
+    __slots__ = ("_end", "_json", "_timestamp", "text")
 
     def __init__(self, text: bytes) -> None:
         self.text = text
         self._json = text.startswith(b"{")
         self._end: int | None = None
+        self._timestamp: float | None = None
 
     @property
     def name(self) -> str:
@@ -53,20 +54,28 @@ class Event:
 
         That clock advances in steps of 20 ms by default (switch_time.c).
         """
-        stamp = self.get_int(b"Event-Date-Timestamp")
-        return stamp / 1e6 if stamp else 0.0
+        if self._timestamp is None:
+            self._timestamp = (self.get_int(b"Event-Date-Timestamp") or 0) / 1e6
+        return self._timestamp
 
     def get(self, header: bytes) -> str | None:
         """The header's value, decoded; None if it is absent. Header names are case sensitive."""
-        return self._get_json(header) if self._json else self._get_plain(header)
+        raw = self._raw(header)
+        if raw is None:
+            return None
+        if self._json:
+            return raw.decode("utf-8", "replace") if b"\\" not in raw else self._unescaped(header)
+        value = (unquote_to_bytes(raw) if b"%" in raw else raw).decode("utf-8", "replace")
+        return None if value.startswith(_ARRAY) else value
 
     def get_int(self, header: bytes) -> int | None:
         """The header as a whole number of at most 64 bits' digits; None if absent or not one."""
-        value = self.get(header)
-        if value is None or len(value) > _MAX_DIGITS:
+        raw = self._raw(header)
+        if raw is None or len(raw) > _MAX_DIGITS:
             return None
-        digits = value.removeprefix("-")
-        return int(value) if digits.isascii() and digits.isdigit() else None
+        if raw.isdigit():
+            return int(raw)
+        return -int(raw[1:]) if raw.startswith(b"-") and raw[1:].isdigit() else None
 
     def get_float(self, header: bytes) -> float | None:
         """The header as a finite number; None if absent or not one."""
@@ -99,42 +108,46 @@ class Event:
     def body(self) -> str:
         """The event's body (a job's reply, for example); the empty string if it has none."""
         if self._json:
-            return self._get_json(b"_body") or ""
+            return self.get(b"_body") or ""
         return self.text[self._plain_end() + 2 :].decode("utf-8", "replace")
 
-    def _get_json(self, header: bytes) -> str | None:
-        key = _JSON_KEYS.get(header)
-        if key is None:
-            key = _JSON_KEYS[header] = b',"' + header + b'":"'
+    def _raw(self, header: bytes) -> bytes | None:
+        """The header's value as it stands in the text; of a JSON value with a quote in it, the beginning."""
         text = self.text
-        start = _after(text, key, 1, len(text))
-        if start < 0:
-            return None
-        end = text.find(b'"', start)
-        if end < 0:
-            return None
-        raw = text[start:end]
-        if b"\\" not in raw:
-            return raw.decode("utf-8", "replace")
-        try:
-            value = _JSON.raw_decode(text[start - 1 :].decode("utf-8", "replace"))[0]
-        except ValueError:  # cut short, or escapes that are not JSON's
-            return None
-        return str(value).encode("utf-8", "replace").decode()  # half a surrogate pair could not be printed
-
-    def _get_plain(self, header: bytes) -> str | None:
+        if self._json:
+            # Only a name is followed by a colon, and quotes inside a value are escaped: nothing forges this.
+            key = _JSON_KEYS.get(header)
+            if key is None:
+                key = _JSON_KEYS[header] = b'"' + header + b'":"'
+            start = text.find(key)
+            if start < 0:
+                return None
+            start += len(key)
+            end = text.find(b'"', start)
+            return text[start:end] if end >= 0 else None
         key = _PLAIN_KEYS.get(header)
         if key is None:
             key = _PLAIN_KEYS[header] = b"\n" + header + b": "
-        text = self.text
         headers_end = self._plain_end()
-        start = _after(text, key, 0, headers_end)
-        if start < 0:
-            return None
+        if text.startswith(key[1:]):  # the first header has no newline before it
+            start = len(key) - 1
+        else:
+            start = text.find(key, 0, headers_end)
+            if start < 0:
+                return None
+            start += len(key)
         end = text.find(b"\n", start, headers_end)
-        raw = text[start : end if end >= 0 else headers_end]
-        value = (unquote_to_bytes(raw) if b"%" in raw else raw).decode("utf-8", "replace")
-        return None if value.startswith(_ARRAY) else value
+        return text[start : end if end >= 0 else headers_end]
+
+    def _unescaped(self, header: bytes) -> str | None:
+        """The header's value where JSON had to escape something in it."""
+        key = _JSON_KEYS[header]
+        start = self.text.find(key) + len(key) - 1
+        try:
+            value = _JSON.raw_decode(self.text[start:].decode("utf-8", "replace"))[0]
+        except ValueError:  # cut short, or escapes that are not JSON's
+            return None
+        return str(value).encode("utf-8", "replace").decode()  # half a surrogate pair could not be printed
 
     def _plain_end(self) -> int:
         """Where the headers end and the body, if there is one, begins after an empty line."""
@@ -143,10 +156,3 @@ class Event:
             self._end = end if end >= 0 else len(self.text)
         return self._end
 
-
-def _after(text: bytes, key: bytes, first: int, end: int) -> int:
-    """Where the value after `key` begins, or -1. The first header, at `first`, lacks the key's separator."""
-    if text.startswith(key[1:], first):
-        return first + len(key) - 1
-    start = text.find(key, 0, end)
-    return start + len(key) if start >= 0 else -1

@@ -44,6 +44,9 @@ _KNOWN: Final = {
     )
 }
 
+_EVENT_HEAD: Final = b"Content-Length: "
+_EVENT_TAIL: Final = b"\nContent-Type: text/event-json"
+
 
 class Frame(NamedTuple):
     """One frame: its content type, its raw header block (LF separated) and its body (may be empty)."""
@@ -129,6 +132,8 @@ class Protocol:
 
 def _read_head(head: bytes) -> tuple[str, int]:
     """Content type and length of the body of a header block."""
+    if head.startswith(_EVENT_HEAD) and head.endswith(_EVENT_TAIL):  # nearly all there is, and always so
+        return EVENT_JSON, _length(head[len(_EVENT_HEAD) : -len(_EVENT_TAIL)])
     content_type: str | None = None
     length: int | None = None
     for line in head.split(b"\n"):

@@ -138,16 +138,18 @@ class Ledger:
 
     def on_progress(self, event: Event) -> None:
         """CHANNEL_PROGRESS (ringing) or CHANNEL_PROGRESS_MEDIA (early media)."""
-        leg = self._find(event)
+        uuid = legs.leg_uuid(event)
+        leg = self._find(uuid, event)
         if leg is not None and not leg.progressed:
             leg.progressed = True
             delay = legs.post_dial_delay(event)
             if delay is not None:
-                leg.stats.post_dial_delay.observe(delay, _exemplar(event, delay))
+                leg.stats.post_dial_delay.observe(delay, _exemplar(uuid, delay, event))
 
     def on_answer(self, event: Event) -> None:
         """CHANNEL_ANSWER."""
-        leg = self._find(event)
+        uuid = legs.leg_uuid(event)
+        leg = self._find(uuid, event)
         if leg is None or leg.answered:
             return
         leg.answered = True
@@ -155,7 +157,7 @@ class Ledger:
         delay = legs.answer_delay(event)
         if delay is None:
             return
-        exemplar = _exemplar(event, delay)
+        exemplar = _exemplar(uuid, delay, event)
         leg.stats.answer.observe(delay, exemplar)
         if not leg.progressed:
             leg.progressed = True
@@ -163,24 +165,24 @@ class Ledger:
 
     def on_hangup(self, event: Event) -> None:
         """CHANNEL_HANGUP_COMPLETE."""
-        uuid = legs.leg_uuid(event)
         end = legs.leg_end(event)
+        uuid = end.uuid
         if end.talk_seconds is None and event.get(b"Call-Direction") == "outbound":
             gateway = event.get(b"variable_sip_gateway_name")
             if gateway:
                 self._on_unanswered(gateway)
         if legs.is_probe(uuid):
             return
-        leg = self._find(event)
+        leg = self._find(uuid, event)
         if leg is not None:
-            self._leave(uuid, leg, end, event)
+            self._leave(leg, end, event)
 
     def on_destroy(self, event: Event) -> None:
         """CHANNEL_DESTROY: the last word on a leg, and the only one on dials refused before any INVITE."""
         uuid = legs.leg_uuid(event)
         leg = self._legs.get(uuid)
         if leg is not None:  # its HANGUP_COMPLETE was lost; DESTROY repeats all of it
-            self._leave(uuid, leg, legs.leg_end(event), event)
+            self._leave(leg, legs.leg_end(event), event)
         elif event.get(b"Channel-State") == "CS_NONE":
             self.refused_locally += 1
 
@@ -223,9 +225,8 @@ class Ledger:
         stats.active += 1
         return leg
 
-    def _find(self, event: Event) -> _Leg | None:
+    def _find(self, uuid: str, event: Event) -> _Leg | None:
         """The leg of an event; one never heard of was up before us."""
-        uuid = legs.leg_uuid(event)
         leg = self._legs.get(uuid)
         if leg is None and uuid and not legs.is_probe(uuid):
             if uuid in self._ended:
@@ -235,7 +236,8 @@ class Ledger:
                 leg.stats.learned += 1
         return leg
 
-    def _leave(self, uuid: str, leg: _Leg, end: legs.LegEnd, event: Event) -> None:
+    def _leave(self, leg: _Leg, end: legs.LegEnd, event: Event) -> None:
+        uuid = end.uuid
         del self._legs[uuid]
         self._ended[uuid] = None
         if len(self._ended) > _ENDED_KEPT:
@@ -244,7 +246,7 @@ class Ledger:
         stats.active -= 1
         answered = end.talk_seconds is not None
         cause = known_cause(end.cause)
-        exemplar = _exemplar(event, 1.0)
+        exemplar = _exemplar(uuid, 1.0, event)
         key = (cause, answered)
         count, earlier = stats.hangups.get(key, (0, None))
         stats.hangups[key] = (count + 1, exemplar or earlier)
@@ -273,8 +275,7 @@ class Ledger:
             stats.without_media += 1
 
 
-def _exemplar(event: Event, value: float) -> Exemplar | None:
-    uuid = legs.leg_uuid(event)
+def _exemplar(uuid: str, value: float, event: Event) -> Exemplar | None:
     if _UUID.fullmatch(uuid) is None:
         return None
     return Exemplar(uuid, value, event.timestamp)

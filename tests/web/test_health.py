@@ -1,0 +1,80 @@
+"""The short answers: alive, ready, connected, reloaded."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.config import Config, ConfigError
+from tests.web.fakes import LOOPBACK, FakeHouse, FakeNode, serving
+
+UP = FakeNode("fs1")
+REFUSED = FakeNode("fs2", connected=False, problem="refused", reason="Nothing listens at 192.0.2.7:8021.")
+UNTRIED = FakeNode("fs3", connected=False, problem="", tried=False)
+
+
+async def ask(house: FakeHouse, path: str) -> tuple[int, Any]:
+    async with serving(house) as served, served.client.get(served.base + path) as response:
+        text = await response.text()
+        return response.status, await response.json() if response.content_type == "application/json" else text
+
+
+@pytest.mark.parametrize("nodes", [[UP], [REFUSED], [UNTRIED]])
+async def test_healthy_whatever_the_nodes_are(nodes: list[FakeNode]) -> None:
+    assert await ask(FakeHouse(nodes=nodes), "/-/healthy") == (200, "Healthy.\n")
+
+
+@pytest.mark.parametrize("nodes", [[UP], [REFUSED], [UP, REFUSED]])
+async def test_ready_once_each_node_was_tried(nodes: list[FakeNode]) -> None:
+    assert await ask(FakeHouse(nodes=nodes), "/-/ready") == (200, "Ready.\n")
+
+
+async def test_not_ready_before() -> None:
+    status, answer = await ask(FakeHouse(nodes=[UP, UNTRIED]), "/-/ready")
+    assert (status, answer["error"], answer["message"]) == (503, "not_ready", "Not tried yet: fs3.")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "query", "status", "message"),
+    [
+        ([UP], "", 200, "Connected to FreeSWITCH"),
+        ([UP, UP], "", 200, "Connected to FreeSWITCH"),
+        ([UP, REFUSED], "", 503, "fs2: Nothing listens at 192.0.2.7:8021."),
+        ([UP, REFUSED], "?node=fs1", 200, "Connected to FreeSWITCH"),
+        ([UP, REFUSED], "?node=fs2", 503, "fs2: Nothing listens at 192.0.2.7:8021."),
+        ([UP, REFUSED], "?node=fs1&node=fs2", 503, "fs2: Nothing listens at 192.0.2.7:8021."),
+        ([REFUSED, UNTRIED], "", 503, "fs2: Nothing listens at 192.0.2.7:8021. fs3: not tried yet."),
+    ],
+)
+async def test_calls_health(nodes: list[FakeNode], query: str, status: int, message: str) -> None:
+    answer = await ask(FakeHouse(nodes=nodes), "/api/calls/health" + query)
+    assert answer == (status, {"connected": status == 200, "message": message})
+
+
+async def test_calls_health_of_a_node_that_is_not_known() -> None:
+    status, answer = await ask(FakeHouse(nodes=[UP, REFUSED]), "/api/calls/health?node=fs9")
+    assert (status, answer["error"], answer["hint"]) == (404, "unknown_node", "Known nodes: fs1, fs2.")
+
+
+async def test_reload() -> None:
+    house = FakeHouse(next=Config(listen=(LOOPBACK,), state_dir=Path("elsewhere")))
+    async with serving(house) as served:
+        async with served.client.post(served.base + "/-/reload") as response:
+            assert (response.status, await response.json()) == (
+                200,
+                {"message": "The configuration was reloaded."},
+            )
+        assert house.config is house.next
+        house.next = ConfigError(
+            ("exporter.yml: nodes[0].port: is 0; write a whole number", "exporter.yml: x: y")
+        )
+        async with served.client.post(served.base + "/-/reload") as response:
+            answer = await response.json()
+            assert (response.status, answer["error"]) == (500, "bad_config")
+            assert (
+                answer["message"]
+                == "exporter.yml: nodes[0].port: is 0; write a whole number\nexporter.yml: x: y"
+            )
+        async with served.client.get(served.base + "/-/reload") as response:
+            assert response.status == 405
+    assert house.reloads == 2

@@ -177,6 +177,11 @@ class Client(asyncio.Protocol):
 
     # Commands.
 
+    @property
+    def mid_command(self) -> bool:
+        """Half a command has arrived: no event is sent until the rest does."""
+        return bool(self._buffer)
+
     def data_received(self, data: bytes) -> None:
         if self.switch.faults.banner is None:
             self._buffer += data
@@ -449,14 +454,14 @@ class Client(asyncio.Protocol):
 
     def _queue(self, frame: bytes) -> None:
         faults = self.switch.faults
-        if self._busy or self._buffer or faults.events_stalled or faults.hung:
+        if self._busy or self.mid_command or faults.events_stalled or faults.hung:
             if len(self._waiting) < MAX_QUEUED_EVENTS:
                 self._waiting.append(frame)
         else:
             self.write(frame)
 
     def _flush(self) -> None:
-        if self._busy or self._buffer or self.switch.faults.events_stalled or self.switch.faults.hung:
+        if self._busy or self.mid_command or self.switch.faults.events_stalled or self.switch.faults.hung:
             return
         while self._waiting:
             self.write(self._waiting.popleft())

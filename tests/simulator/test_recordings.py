@@ -91,7 +91,6 @@ async def test_a_call_fires_what_was_recorded(lab: SimulatedSwitch, call: Call) 
     await wire.event(lambda seen: seen.get("Channel-State") == last)
     await wire.event(lambda seen: seen.name == "BACKGROUND_JOB")
     now = wire.events()
-    await wire.close()
 
     assert [name for name, _ in outline(now)] == [name for name, _ in outline(was)]
     for (name, ours), (_, theirs) in zip(outline(now), outline(was), strict=True):
@@ -162,7 +161,6 @@ async def test_an_inbound_call_fires_what_was_recorded(lab: SimulatedSwitch) -> 
     lab.calls.inbound("telnyx", caller="+15557654321", called="telnyxuser", seconds=3.1, answer_after=0)
     await wire.event(lambda seen: seen.get("Channel-State") == "CS_DESTROY")
     now = wire.events()
-    await wire.close()
     assert [name for name, _ in outline(now)] == [name for name, _ in outline(was)]
     for (name, ours), (_, theirs) in zip(outline(now), outline(was), strict=True):
         assert ours == theirs, name
@@ -188,7 +186,6 @@ async def test_a_call_that_comes_back_to_us_has_both_recorded_legs(lab: Simulate
         lambda: all(len(legs(wire.events()).get(way, [])) >= len(expected[way]) for way in expected)
     )
     now = legs(wire.events())
-    await wire.close()
     for way, events in expected.items():
         # In the recording the far end says the number it reached; nothing else may differ.
         assert now[way][: len(events)] == events

@@ -4,10 +4,11 @@ It shares no code with exporter/esl, so that the simulator and the client cannot
 """
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 from urllib.parse import unquote
 
 CAPTURES = Path(__file__).parent.parent / "captures"
@@ -90,7 +91,9 @@ def recorded_events(name: str) -> list[Seen]:
 
 
 class Wire:
-    """A connection to a simulated switch."""
+    """A connection to a simulated switch; conftest.py closes it."""
+
+    opened: ClassVar[list["Wire"]] = []
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
@@ -108,6 +111,7 @@ class Wire:
         wire = cls()
         reader, wire._writer = await asyncio.open_connection("127.0.0.1", port)
         wire._reader_task = asyncio.create_task(wire._read(reader))
+        cls.opened.append(wire)
         if password is not None:
             await wire.frame("auth/request")
             await wire.reply(f"auth {password}")
@@ -128,9 +132,12 @@ class Wire:
         self._arrived.set()
 
     async def close(self) -> None:
-        assert self._writer is not None and self._reader_task is not None
+        assert self._writer is not None
+        assert self._reader_task is not None
         self._reader_task.cancel()
         self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
 
     def send(self, text: str) -> None:
         assert self._writer is not None

@@ -66,6 +66,11 @@ class Course:
         return self.facts.cause == "MANAGER_REQUEST"
 
     @property
+    def unfinished(self) -> bool:
+        """It did not end by itself, as far as is known."""
+        return self.killed or not self.facts.cause
+
+    @property
     def media(self) -> Media:
         return self.facts.media or Media(0, 0, 0, 0, 0, None, None)
 
@@ -174,14 +179,14 @@ _ABORTED: Final = (
         "Look at freeswitch_events_dropped_total and at FreeSWITCH's log for this UUID.",
     ),
     _Rule(
-        lambda c: c.interruption == "cancelled" and c.killed,
+        lambda c: c.interruption == "cancelled" and c.unfinished,
         "aborted",
         None,
         lambda _: "Nobody waited for the call any more, so it was ended.",
         "Give the asker more time: a scrape_timeout above ring_timeout and talk_time.",
     ),
     _Rule(
-        lambda c: c.interruption == "shutdown" and c.killed,
+        lambda c: c.interruption == "shutdown" and c.unfinished,
         "aborted",
         None,
         lambda _: "The exporter was stopped during the call and ended it.",

@@ -2,8 +2,8 @@
 
 Strategy: a channel event has 80 to 230 headers of which a dozen matter, so none is parsed in advance. A
 look-up is one search for the header's exact frame, which no value can forge: in JSON a quote inside a
-value is escaped, in plain text a newline inside a value is percent-encoded. Only a body (BACKGROUND_JOB)
-is free text, and look-ups stop before it.
+value is escaped and no value is followed by a colon, in plain text a newline inside a value is
+percent-encoded. Only a body (BACKGROUND_JOB) is free text, and look-ups stop before it.
 
 Both encodings are read, told apart by the first byte. JSON is what we subscribe to: with selective
 look-up it costs the same, and it is exact, while plain text is not (a literal `%41` arrives as `A`,
@@ -19,6 +19,7 @@ from urllib.parse import unquote_to_bytes
 _JSON: Final = json.JSONDecoder(strict=False)  # a bare control character is odd, not unreadable
 _ARRAY: Final = "ARRAY::"
 _MAX_DIGITS: Final = 20  # of a 64-bit number with its sign
+_BACKSLASH: Final = ord("\\")
 _JSON_KEYS: Final[dict[bytes, bytes]] = {}
 _PLAIN_KEYS: Final[dict[bytes, bytes]] = {}
 
@@ -115,11 +116,12 @@ class Event:
         """The header's value as it stands in the text; of a JSON value with a quote in it, the beginning."""
         text = self.text
         if self._json:
-            # Only a name is followed by a colon, and quotes inside a value are escaped: nothing forges this.
             key = _JSON_KEYS.get(header)
             if key is None:
                 key = _JSON_KEYS[header] = b'"' + header + b'":"'
             start = text.find(key)
+            if start > 0 and text[start - 1] == _BACKSLASH:
+                start = _unforged(text, key)
             if start < 0:
                 return None
             start += len(key)
@@ -142,7 +144,7 @@ class Event:
     def _unescaped(self, header: bytes) -> str | None:
         """The header's value where JSON had to escape something in it."""
         key = _JSON_KEYS[header]
-        start = self.text.find(key) + len(key) - 1
+        start = _unforged(self.text, key) + len(key) - 1
         try:
             value = _JSON.raw_decode(self.text[start:].decode("utf-8", "replace"))[0]
         except ValueError:  # cut short, or escapes that are not JSON's
@@ -156,3 +158,10 @@ class Event:
             self._end = end if end >= 0 else len(self.text)
         return self._end
 
+
+def _unforged(text: bytes, key: bytes) -> int:
+    """Where the header stands, -1 if nowhere. A name that ends like ours has an escaped quote before that."""
+    start = text.find(key)
+    while start > 0 and text[start - 1] == _BACKSLASH:
+        start = text.find(key, start + 1)
+    return start

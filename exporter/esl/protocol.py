@@ -132,8 +132,10 @@ class Protocol:
 
 def _read_head(head: bytes) -> tuple[str, int]:
     """Content type and length of the body of a header block."""
-    if head.startswith(_EVENT_HEAD) and head.endswith(_EVENT_TAIL):  # nearly all there is, and always so
-        return EVENT_JSON, _length(head[len(_EVENT_HEAD) : -len(_EVENT_TAIL)])
+    if head.startswith(_EVENT_HEAD) and head.endswith(_EVENT_TAIL):  # nearly all there is
+        digits = head[len(_EVENT_HEAD) : -len(_EVENT_TAIL)]
+        if digits.isdigit():  # and nothing between the two
+            return EVENT_JSON, _length(digits)
     content_type: str | None = None
     length: int | None = None
     for line in head.split(b"\n"):

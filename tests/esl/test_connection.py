@@ -447,7 +447,9 @@ async def test_neither_logs_nor_reprs_show_the_password(
         assert "sesame" not in text
 
 
-async def test_giving_up_while_opening_leaves_nothing_behind(listen: Listen, connect: Connect) -> None:
+async def test_giving_up_while_opening_leaves_nothing_behind(
+    listen: Listen, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def silent(far: Far) -> None:
         assert isinstance(await far.gone(), ConnectionResetError)
 
@@ -455,11 +457,18 @@ async def test_giving_up_while_opening_leaves_nothing_behind(listen: Listen, con
         far.greet()
         assert isinstance(await far.gone(), ConnectionResetError)
 
-    for script in (silent, greets):
-        port = await listen(script)
+    async def never(*args: object, **kwargs: object) -> None:
+        await asyncio.Event().wait()
+
+    async def give_up(port: int) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await connect(port)
+
+    await give_up(await listen(silent))
+    await give_up(await listen(greets))
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", never)
+    await give_up(await listen(silent))  # connected, but asyncio has not taken the socket over
     gc.collect()  # an exception nobody fetched would be reported now
 
 
@@ -578,6 +587,13 @@ async def test_a_cancelled_command_keeps_its_deadline(listen: Listen, connect: C
         async with asyncio.timeout(0.02):
             await connection.command("lost", deadline=0.1)
     assert isinstance(await ended(connection), CommandTimeout)
+
+
+async def test_a_connection_that_was_never_opened_answers_nothing() -> None:
+    connection = Connection()
+    with pytest.raises(CommandTimeout):
+        await connection.command("one", deadline=0.01)
+    assert connection.closed.done()
 
 
 async def test_a_reply_nobody_asked_for_cannot_be_trusted(listen: Listen, connect: Connect) -> None:

@@ -118,6 +118,20 @@ def test_an_unknown_content_type_is_a_frame_like_any_other() -> None:
     assert receive(data) == [Frame("text/event-xml [2J", data[:-5], b"abc")]
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: 2\nContent-Type: text/event-json",
+        b"Content-Length: 2\nEvent-Header: x\nContent-Type: text/event-json",
+        b"Content-Length: 2 \nContent-Type: text/event-json",
+        b"Content-Type: text/event-json\nContent-Length: 2",
+        b"Content-Type:text/event-json \nContent-Length:2",
+    ],
+)
+def test_the_head_of_an_event_may_be_written_otherwise_than_freeswitch_does(head: bytes) -> None:
+    assert receive(head + b"\n\n{}") == [Frame("text/event-json", head, b"{}")]
+
+
 def test_frame_headers_are_read_as_they_stand() -> None:
     head = b"Content-Type: command/reply\nReply-Text: +OK 50%25: a  \nX:1\nReply-Text: second\nBad: \xff"
     (frame,) = receive(head + b"\n\n")

@@ -56,7 +56,7 @@ def one_frame(data: bytes) -> tuple[Frame, bytes] | None:
     end = data.find(b"\n\n")
     if end < 0:
         return None
-    headers = [_pair(line) for line in data[:end].decode().split("\n") if line]
+    headers = [_pair(line) for line in data[:end].decode("utf-8", "replace").split("\n") if line]
     length = int(dict(headers).get("Content-Length", 0))
     stop = end + 2 + length
     if len(data) < stop:

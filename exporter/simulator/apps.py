@@ -52,23 +52,23 @@ class Runner:
     def arm(self, key: str) -> None:
         """tone_detect: one answer per key, once the tone is heard."""
         leg = self.leg
-        self.detectors[key] = leg.elapsed()
+        self.detectors[key] = leg.time.elapsed()
         leg.fire("MEDIA_BUG_START", before=[("Media-Bug-Function", "tone_detect"), ("Media-Bug-Target", key)])
         if leg.path.speaks and leg.path.tone and leg.path.heard:
-            leg.after(DETECTION_SECONDS, lambda: self._detected(key))
+            leg.time.at(DETECTION_SECONDS, lambda: self._detected(key))
 
     def tone_begins(self) -> None:
         """We send the tone; if it comes back, every armed detector finds it."""
         leg = self.leg
         if leg.path.returns_audio():
             for key in list(self.detectors):
-                leg.after(leg.path.round_trip + DETECTION_SECONDS, lambda key=key: self._detected(key))  # type: ignore[misc]
+                leg.time.at(leg.path.round_trip + DETECTION_SECONDS, lambda key=key: self._detected(key))  # type: ignore[misc]
 
     def _detected(self, key: str) -> None:
         armed = self.detectors.pop(key, None)
         if armed is None:
             return
-        milliseconds = round((self.leg.elapsed() - armed) * 50) * 20
+        milliseconds = round((self.leg.time.elapsed() - armed) * 50) * 20
         self.leg.set([(f"tone_detect_{key}_total_time", str(milliseconds))])
         self.leg.core.fire("DETECTED_TONE", [("Detected-Tone", key)], stamp=self.leg.stamp())
 
@@ -89,7 +89,7 @@ async def _park(runner: Runner, application: Application) -> str:
     application.on_hangup = lambda: leg.fire("CHANNEL_UNPARK")
     if runner.idle_sends():
         leg.start_sending()
-    await leg.wait(FOREVER)
+    await leg.time.wait(FOREVER)
     return "_none_"
 
 
@@ -97,7 +97,7 @@ async def _echo(runner: Runner, _application: Application) -> str:
     leg = runner.leg
     if leg.path.speaks and leg.path.heard:
         leg.start_sending()
-    await leg.wait(FOREVER)
+    await leg.time.wait(FOREVER)
     return "_none_"
 
 
@@ -105,7 +105,7 @@ async def _sleep(runner: Runner, application: Application) -> str:
     leg = runner.leg
     if runner.idle_sends():
         leg.start_sending()
-    await leg.wait(int(application.data or 0) / 1000)
+    await leg.time.wait(int(application.data or 0) / 1000)
     leg.stop_sending()
     return "_none_"
 
@@ -132,7 +132,7 @@ async def _playback(runner: Runner, application: Application) -> str:
     seconds, is_tone = stream_seconds(path)
     if application.name == "endless_playback":
         seconds = FOREVER
-    begun = leg.elapsed()
+    begun = leg.time.elapsed()
     file_headers: list[Header] = [
         ("Playback-File-Type", path.partition("://")[0]),
         ("Playback-File-Path", path),
@@ -140,7 +140,7 @@ async def _playback(runner: Runner, application: Application) -> str:
     leg.fire("PLAYBACK_START", after=file_headers)
 
     def stopped() -> None:
-        samples = round((leg.elapsed() - begun) * 8000)
+        samples = round((leg.time.elapsed() - begun) * 8000)
         leg.set(
             [
                 ("playback_last_offset_pos", str(samples)),
@@ -155,7 +155,7 @@ async def _playback(runner: Runner, application: Application) -> str:
     leg.start_sending()
     if is_tone:
         runner.tone_begins()
-    if not await leg.wait(seconds):
+    if not await leg.time.wait(seconds):
         leg.stop_sending()
         stopped()
     return "FILE PLAYED"
@@ -176,7 +176,7 @@ async def _detect_audio(runner: Runner, application: Application) -> str:
         heard_after = needed + path.round_trip
     else:
         heard_after = FOREVER
-    if await leg.wait(min(heard_after, limit)):
+    if await leg.time.wait(min(heard_after, limit)):
         return "_none_"
     leg.stop_sending()
     leg.set([("detect_audio_timeout", "false" if heard_after <= limit else "true")])
@@ -224,7 +224,7 @@ def schedule_hangup(leg: Leg, data: str) -> None:
     if not when.lstrip("+").isdigit():
         return
     seconds = int(when.lstrip("+")) - leg.second_fraction()
-    leg.after(max(0.0, seconds), lambda: leg.end_by_us(cause or "ALLOTTED_TIMEOUT"))
+    leg.time.at(max(0.0, seconds), lambda: leg.end_by_us(cause or "ALLOTTED_TIMEOUT"))
 
 
 def execute_on(leg: Leg, values: list[str]) -> None:

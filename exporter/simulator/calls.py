@@ -121,7 +121,7 @@ class Calls:
             if not leg.times["answered"] and leg.on_reply is not None:
                 leg.end_by_us("NO_ANSWER")
 
-        leg.after(ring_limit, gave_up)
+        leg.time.at(ring_limit, gave_up)
 
         def promoted() -> None:
             """originate is content with early media: it replies, and the script runs on it."""
@@ -134,7 +134,7 @@ class Calls:
         if far_end.loops_back:
             self._start(self._looped(leg))
         if far_end.hang_up is not None:
-            leg.after(far_end.hang_up, leg.end_by_bye)
+            leg.time.at(far_end.hang_up, leg.end_by_bye)
         if leg.on_reply is not None:
             await self._talk(leg, request)
 
@@ -163,9 +163,9 @@ class Calls:
             (far_end.refuse, "refuse"),
             (far_end.answer, "answer"),
         ]
-        begun = leg.elapsed()
+        begun = leg.time.elapsed()
         for moment, step in sorted((moment, step) for moment, step in steps if moment is not None):
-            if await leg.wait(max(0.0, begun + moment - leg.elapsed())):
+            if await leg.time.wait(max(0.0, begun + moment - leg.time.elapsed())):
                 return
             if step == "ring":
                 leg.ring()
@@ -180,7 +180,7 @@ class Calls:
             else:
                 return
         heard_of = far_end.ring is not None or far_end.early is not None
-        if not heard_of and not await leg.wait(begun + INVITE_TIMEOUT - leg.elapsed()):
+        if not heard_of and not await leg.time.wait(begun + INVITE_TIMEOUT - leg.time.elapsed()):
             leg.end_by_refusal(408, "Request Timeout", "RECOVERY_ON_TIMER_EXPIRE", reason=False)
         await leg.hung_up.wait()
 
@@ -199,6 +199,7 @@ class Calls:
             return
         self._answer_inbound(back)
         await leg.hung_up.wait()
+        back.time.catch_up()
         back.end_by_bye()
 
     # Calls of the switch's own traffic.
@@ -280,9 +281,9 @@ class Calls:
             return None
 
         async def work() -> None:
-            if not await leg.wait(answer_after):
+            if not await leg.time.wait(answer_after):
                 self._answer_inbound(leg)
-                if not await leg.wait(seconds):
+                if not await leg.time.wait(seconds):
                     leg.end_by_bye()
 
         self._start(work())
@@ -325,9 +326,9 @@ class Calls:
             self._tasks.add(talk)
             talk.add_done_callback(self._tasks.discard)
             while not leg.times["answered"]:
-                if await leg.wait(0.1):
+                if await leg.time.wait(0.1):
                     return
-            if not await leg.wait(seconds):
+            if not await leg.time.wait(seconds):
                 leg.end_by_us("NORMAL_CLEARING")
 
         self._start(work())
@@ -364,6 +365,7 @@ class Calls:
         leg.pair(other)
         other.create_outbound([], early_media=True)
         await self._ring(other, far_end, promoted=None)
+        leg.time.catch_up()
         if other.hung_up.is_set():
             leg.end_by_us(other.cause)
             return
@@ -379,9 +381,9 @@ class Calls:
             "CHANNEL_BRIDGE", before=[("Bridge-A-Unique-ID", leg.uuid), ("Bridge-B-Unique-ID", other.uuid)]
         )
         other.exchange_media()
-        await leg.wait(seconds)
-        if not other.hung_up.is_set():
-            other.end_by_bye()
+        await leg.time.wait(seconds)
+        other.time.catch_up()
+        other.end_by_bye()
         leg.fire(
             "CHANNEL_UNBRIDGE", before=[("Bridge-A-Unique-ID", leg.uuid), ("Bridge-B-Unique-ID", other.uuid)]
         )

@@ -7,9 +7,8 @@ here waits; when a step happens is decided by calls.py.
 
 Times: a leg is created at the wall clock. From then on its time runs `speed` times as fast as ours, and
 everything in its events (`Caller-*-Time`, `*_uepoch`, `Event-Date-Timestamp`) is that time: a call that
-claims five seconds shows five seconds, however quickly a test ran it. At speed 1 both are the same. Faster
-than that, a wait of five seconds ends at exactly five seconds and the work done in between takes no time:
-else a millisecond of a busy machine would be a tenth of a second of the call.
+claims five seconds shows five seconds, however quickly a test ran it (timeline.py). At speed 1 both are the
+same.
 """
 
 import asyncio
@@ -22,6 +21,7 @@ from exporter.simulator.causes import Q850, shown_q850
 from exporter.simulator.clock import quantized
 from exporter.simulator.events import Header, Value
 from exporter.simulator.media import SILENT, MediaReport, Path, measured
+from exporter.simulator.timeline import Timeline
 from exporter.simulator.variables import PCMU, Codec, Sip, Times
 
 if TYPE_CHECKING:
@@ -50,8 +50,6 @@ STATE_NUMBERS: Final = {
     "CS_REPORTING": 11,
     "CS_DESTROY": 12,
 }
-GRACE_SECONDS: Final = 0.01  # of ours: what handling an event may take without counting, at speeds above 1
-FOREVER: Final = 1e9
 CALL_STATE_NUMBERS: Final = {"RINGING": 2, "EARLY": 3, "ACTIVE": 4, "HANGUP": 7}
 
 
@@ -96,6 +94,7 @@ class Leg:
     Attributes:
         number: the number dialled, or the one that called in was sent to.
         path: what comes back as audio.
+        time: the leg's own (timeline.py).
         hung_up: set once the leg has ended; its `cause` says why.
         silent: never tells its end (a lost CHANNEL_HANGUP_COMPLETE and CHANNEL_DESTROY).
         gateway: whose counters the leg moves.
@@ -145,10 +144,7 @@ class Leg:
         self.silent = False
         self.gateway: Gateway | None = None
         self.on_reply: Callable[[str], None] | None = None
-        self._loop = asyncio.get_running_loop()
-        self._born = self._anchor = self._loop.time()
-        self._reached = 0.0
-        self._targets: list[float] = []
+        self.time = Timeline(core.speed)
         self._flipped = False
         self._hit_dialplan = not outbound
         self._profiled = outbound  # an inbound leg has no caller profile before it is routed
@@ -157,56 +153,18 @@ class Leg:
         self._media = ""  # "early" or "answered" once RTP runs
         self._sent = 0.0
         self._sending_since: int | None = None
-        self._timers: list[asyncio.TimerHandle] = []
         self.other_type = ""
         self.times["created"] = core.stamp()
 
     # Time.
 
-    def elapsed(self) -> float:
-        """Seconds of this leg's time since it was created."""
-        if self.core.speed == 1:
-            return self._loop.time() - self._born
-        run = max(0.0, self._loop.time() - self._anchor - GRACE_SECONDS) * self.core.speed
-        return min(self._reached + run, *self._targets, FOREVER)
-
-    def _arrive(self, target: float) -> None:
-        """A wait or timer set for `target` is over: it is that moment, however late our loop is."""
-        self._targets.remove(target)
-        self._reached = max(self._reached, target)
-        self._anchor = self._loop.time()
-
     def stamp(self) -> int:
         """Now, in this leg's time: microseconds since the epoch."""
-        return self.times["created"] + quantized(round(self.elapsed() * 1_000_000))
+        return self.times["created"] + quantized(round(self.time.elapsed() * 1_000_000))
 
     def second_fraction(self) -> float:
         """How far into a second the clock is: FreeSWITCH's timers count whole seconds (facts.md 6.3)."""
         return self.stamp() % 1_000_000 / 1_000_000
-
-    async def wait(self, seconds: float) -> bool:
-        """Wait in this leg's time; True if the leg ended meanwhile."""
-        target = self.elapsed() + seconds
-        self._targets.append(target)
-        try:
-            async with asyncio.timeout(seconds / self.core.speed):
-                await self.hung_up.wait()
-        except TimeoutError:
-            self._arrive(target)
-        else:
-            self._targets.remove(target)
-        return self.hung_up.is_set()
-
-    def after(self, seconds: float, action: Callable[[], None]) -> None:
-        """Arm a timer that belongs to the leg and dies with it."""
-        target = self.elapsed() + seconds
-        self._targets.append(target)
-
-        def due() -> None:
-            self._arrive(target)
-            action()
-
-        self._timers.append(self._loop.call_later(seconds / self.core.speed, due))
 
     # Variables and headers.
 
@@ -680,6 +638,5 @@ class Leg:
 
     def vanish(self) -> None:
         """Be gone without a word, as when the process dies."""
-        for timer in self._timers:
-            timer.cancel()
+        self.time.stop()
         self.hung_up.set()

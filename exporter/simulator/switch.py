@@ -231,7 +231,7 @@ class Switch:
         """`fsctl shutdown`: SHUTDOWN event, gateways unregister, every client gets a notice; then refuses."""
         self.fire("SHUTDOWN", [("Event-Info", "System Shutting Down")])
         for leg in list(self.legs.values()):
-            leg.end_by_us("SYSTEM_SHUTDOWN")
+            self.kill(leg, "SYSTEM_SHUTDOWN")
         for profile in self.profiles.values():
             if profile.running:
                 self.stop_profile(profile.name)
@@ -507,6 +507,7 @@ class Switch:
 
     def kill(self, leg: Leg, cause: str) -> None:
         """`uuid_kill`."""
+        leg.time.catch_up()
         leg.end_by_us(cause)
 
     def ends_unsent(self) -> bool:

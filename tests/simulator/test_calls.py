@@ -163,7 +163,7 @@ async def test_two_echoes_send_each_other_nothing(switch: SimulatedSwitch, wire:
     leg = str(uuid.uuid4())
     await wire.reply(f"bgapi originate {{origination_uuid={leg}}}sofia/gateway/telnyx/+15550000001 &echo()")
     await wire.event(lambda seen: seen.get("Application") == "echo")
-    switch.legs[leg].end_by_us("NORMAL_CLEARING")
+    switch.kill(switch.legs[leg], "NORMAL_CLEARING")
     ended = await wire.event(lambda seen: seen.name == "CHANNEL_HANGUP_COMPLETE")
     assert (
         variable(ended, "rtp_audio_out_packet_count") == variable(ended, "rtp_audio_in_packet_count") == "0"

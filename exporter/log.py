@@ -118,7 +118,7 @@ class Writer:
                 line.set()
                 continue
             rest = memoryview((line + "\n").encode(errors="backslashreplace"))
-            # A closed pipe or a full disk is no reason to stop watching. Python's own buffer is passed by, for
+            # A closed pipe or a full disk is no reason to stop watching. Python's own buffer is passed by:
             # its lock, held by a thread that hangs in a write, would abort the process as it exits.
             with contextlib.suppress(OSError):
                 while rest:

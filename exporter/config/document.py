@@ -17,11 +17,11 @@ from exporter.config.section import Unfit, show
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|yes|Yes|YES|on|On|ON|false|False|FALSE|no|No|NO|off|Off|OFF")
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,99})")
-_FLOAT = re.compile(r"[-+]?[0-9]{1,99}\.[0-9]{0,99}")
+_FLOAT = re.compile(r"[-+]?[0-9]{1,99}\.[0-9]{0,99}(?:[eE][-+][0-9]{1,9})?")
 _TRUE = ("true", "yes", "on")
 _DIGITS = [*"-+0123456789"]
-# Words of PyYAML's messages that come from the text itself.
-_QUOTED = re.compile(r"'(?![<\\])[^']{2,}'")
+# A quotation in one of PyYAML's messages: of a character or a token's name, or (not captured) of more text.
+_QUOTED = re.compile(r"""(['"](?:\\?.|\\x[0-9a-f]{2}|<[a-z ]+>)['"])|['"].*""", re.DOTALL)
 
 
 class _Loader(yaml.SafeLoader):
@@ -75,7 +75,7 @@ def parse(text: str) -> object:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        problem = _QUOTED.sub("'...'", error.problem or error.context or "is no YAML")
+        problem = _QUOTED.sub(lambda match: match[1] or "...", error.problem or error.context or "is no YAML")
         line = _line(error.problem_mark or error.context_mark)
         raise Unfit(f"{line}{problem}; put text with any of : # * & ! % @ ` in quotes") from None
     except yaml.YAMLError:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _MAX_SHOWN = 60
 _MAX_NUMBER = 1e20
 # More than a person reads at a time: the rest follows once these are mended.

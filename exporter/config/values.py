@@ -59,7 +59,7 @@ def choice(*words: W) -> Callable[[object], W]:
         for word in words:
             if value == word:
                 return word
-        raise Unfit(f"is {show(value)}; {nearest(value, words) or 'write ' + ' or '.join(words)}")
+        raise Unfit(f"is {show(value)}; {nearest(value, words) or 'write ' + ' or '.join(words[:10])}")
 
     return read
 

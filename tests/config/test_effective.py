@@ -1,0 +1,125 @@
+"""What check-config prints is the config itself, less its secrets."""
+
+from pathlib import Path
+
+import msgspec
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.config import (
+    Config,
+    Expect,
+    Flags,
+    GatewayConfig,
+    GuardConfig,
+    Listen,
+    LogConfig,
+    NodeConfig,
+    ProbeConfig,
+    Secret,
+    Thresholds,
+    effective,
+    load,
+)
+from tests.config.files import loaded
+
+
+def test_secrets_are_masked(tmp_path: Path) -> None:
+    text = "nodes: [{password: hunter2}]\nguard: {allow: ['+15550000001']}"
+    printed = effective(loaded(tmp_path, text, {"EXPORTER_TOKEN": "hunter3"}))
+    assert "hunter" not in printed
+    document = yaml.safe_load(printed)
+    assert document["token"] == "<secret>"
+    assert document["nodes"][0]["password"] == "<secret>"
+    assert document["guard"]["allow"] == ["+15550000001"]
+
+
+milliseconds = st.integers(1000, 86_400_000).map(lambda count: count / 1000)
+names = st.from_regex(r"[A-Za-z0-9_.-]{1,20}", fullmatch=True)
+numbers = st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True)
+spans = st.one_of(st.none(), st.integers(1, 60_000).map(lambda count: count / 1000))
+
+gateways = st.dictionaries(
+    names,
+    st.builds(
+        GatewayConfig,
+        register=st.sampled_from([None, True, False]),
+        profile=names,
+        max_calls=st.one_of(st.none(), st.integers(1, 1000)),
+        provider=st.sampled_from([None, "telnyx"]),
+    ),
+    max_size=3,
+)
+node_configs = st.builds(
+    NodeConfig,
+    name=names,
+    host=st.sampled_from(["127.0.0.1", "::1", "fs.example.org"]),
+    port=st.integers(1, 65535),
+    user=st.sampled_from([None, "me@fs"]),
+    password=st.just(Secret("hunter2")),
+    poll_interval=st.integers(1000, 300_000).map(lambda count: count / 1000),
+    gateways=gateways,
+)
+thresholds = st.builds(
+    Thresholds,
+    post_dial_delay=spans,
+    answer=spans,
+    jitter=spans,
+    round_trip=spans,
+    mos=st.one_of(st.none(), st.floats(1, 5)),
+    packet_loss=st.one_of(st.none(), st.floats(0, 1)),
+)
+expects = st.one_of(
+    st.just(Expect()),
+    st.builds(
+        Expect,
+        result=st.just("rejected"),
+        cause=st.sampled_from([None, "USER_BUSY"]),
+        sip=st.one_of(st.none(), st.integers(300, 699)),
+    ),
+)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Config:
+    """A config that passes every rule."""
+    nodes = draw(st.lists(node_configs, min_size=1, max_size=3, unique_by=lambda node: node.name))
+    probes = [
+        ProbeConfig(
+            name=name,
+            node=draw(st.sampled_from(nodes)).name,
+            gateway=draw(names),
+            destination=draw(numbers),
+            caller_id=draw(st.one_of(st.none(), numbers)),
+            application=draw(st.sampled_from(["echo", "tone"])),
+            ring_timeout=draw(st.integers(3000, 180_000)) / 1000,
+            talk_time=draw(st.integers(1000, 600_000)) / 1000,
+            interval=draw(
+                st.one_of(st.none(), st.integers(10_000, 86_400_000).map(lambda count: count / 1000))
+            ),
+            variables=draw(st.dictionaries(st.sampled_from(["call_direction", "sip_h_X-a"]), names)),
+            expect=draw(expects),
+            thresholds=draw(thresholds),
+        )
+        for name in draw(st.lists(names, max_size=3, unique=True))
+    ]
+    return Config(
+        listen=tuple(draw(st.lists(st.builds(Listen, port=st.integers(0, 65535)), min_size=1, max_size=2))),
+        log=LogConfig(level="debug", format="json"),
+        backend_url=draw(st.sampled_from([None, "https://a.example:8443/x"])),
+        nodes=tuple(nodes),
+        probes={probe.name: probe for probe in probes},
+        guard=GuardConfig(
+            allow=tuple(probe.destination for probe in probes), min_interval=draw(milliseconds)
+        ),
+    )
+
+
+@given(config=configs())
+@settings(max_examples=40)
+def test_it_loads_as_what_it_was_printed_from(config: Config, tmp_path_factory) -> None:  # type: ignore[no-untyped-def]
+    path: Path = tmp_path_factory.getbasetemp() / "effective.yml"
+    path.write_text(effective(config).replace("<secret>", "hunter2"))
+    again = load(path, {}, Flags())
+    assert msgspec.structs.replace(again, path=None, warnings=()) == config

@@ -1,0 +1,403 @@
+"""The whole config: file, environment and flags in their order, and every refusal with key and remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from exporter.config import (
+    Config,
+    ConfigError,
+    Expect,
+    Flags,
+    GatewayConfig,
+    Listen,
+    LogConfig,
+    NodeConfig,
+    Secret,
+    Thresholds,
+    load,
+)
+from tests.config.files import loaded, refused
+
+PROBE = """
+probes:
+  echo:
+    gateway: telnyx
+    destination: "+15550000001"
+    {}
+guard: {{allow: ["+15550000001"]}}
+"""
+
+
+def test_without_anything_it_watches_the_switch_on_this_machine() -> None:
+    config = load(None, {}, Flags())
+    assert config == Config()
+    assert config.nodes == (NodeConfig(name="127.0.0.1:8021", host="127.0.0.1", port=8021),)
+    assert config.nodes[0].password.reveal() == "ClueCon"
+    assert config.listen == (Listen(host="127.0.0.1", port=9282),)
+    assert config.guard.allow == ()
+    assert config.warnings == ()
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "nodes:\nlisten:\nguard:\nlog:\nprobes:\n"])
+def test_an_empty_file_is_the_default(tmp_path: Path, text: str) -> None:
+    assert loaded(tmp_path, text) == Config(path=tmp_path / "exporter.yml")
+
+
+def test_nodes_and_gateways(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path,
+        """
+        nodes:
+          - name: fs1
+            host: fs1.example.org
+            port: 8022
+            user: exporter@fs1
+            password: s3cret
+            poll_interval: 5s
+            gateways:
+              telnyx: {register: auto, profile: external, max_calls: 10, provider: telnyx}
+              plain:
+              ip-auth: {register: false}
+              trunk@provider: {register: true}
+          - {host: "::1"}
+        """,
+    )
+    assert config.nodes == (
+        NodeConfig(
+            name="fs1",
+            host="fs1.example.org",
+            port=8022,
+            user="exporter@fs1",
+            password=Secret("s3cret"),
+            poll_interval=5,
+            gateways={
+                "telnyx": GatewayConfig(register=None, profile="external", max_calls=10, provider="telnyx"),
+                "plain": GatewayConfig(),
+                "ip-auth": GatewayConfig(register=False),
+                "trunk@provider": GatewayConfig(register=True),
+            },
+        ),
+        NodeConfig(name="[::1]:8021", host="::1", port=8021),
+    )
+
+
+def test_a_probe(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path,
+        PROBE.format("""
+    caller_id: "+19495431333"
+    application: tone
+    ring_timeout: 15
+    talk_time: 8s
+    interval: 10m
+    variables: {call_direction: outbound, sip_h_X-Probe: "1"}
+    expect: {result: rejected, cause: USER_BUSY, sip: 486}
+    thresholds: {mos: 3.6, jitter: 60ms, packet_loss: 0.05, post_dial_delay: 3s, answer: 10, round_trip: 1}
+"""),
+    )
+    probe = config.probes["echo"]
+    assert (probe.name, probe.node, probe.gateway) == ("echo", "127.0.0.1:8021", "telnyx")
+    assert (probe.destination, probe.caller_id) == ("+15550000001", "+19495431333")
+    assert (probe.ring_timeout, probe.talk_time, probe.interval) == (15, 8, 600)
+    assert probe.application == "tone"
+    assert probe.variables == {"call_direction": "outbound", "sip_h_X-Probe": "1"}
+    assert probe.expect == Expect(result="rejected", cause="USER_BUSY", sip=486)
+    assert probe.thresholds == Thresholds(
+        post_dial_delay=3, answer=10, mos=3.6, packet_loss=0.05, jitter=0.06, round_trip=1
+    )
+    assert config.guard.permits("+15550000001")
+    assert not config.guard.permits("+15550000002")
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "pw").write_text("from-etc\n")
+    (tmp_path / "etc" / "token").write_text("tok\n")
+    (tmp_path / "etc" / "web.yml").write_text("http_server_config: {http2: false}\n")
+    monkeypatch.chdir(tmp_path)
+    config = loaded(
+        tmp_path / "etc",
+        "{state_dir: state, token_file: token, web_config_file: web.yml, nodes: [{password_file: pw}]}",
+    )
+    assert config.state_dir == tmp_path / "etc" / "state"
+    assert config.token == Secret("tok")
+    assert config.nodes[0].password == Secret("from-etc")
+    assert config.web is not None
+    assert config.web.path == tmp_path / "etc" / "web.yml"
+
+
+# Environment and flags
+
+
+def test_the_environment_names_the_file_and_a_flag_wins(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("log: {level: debug}")
+    (tmp_path / "b").write_text("log: {level: error}")
+    environ = {"EXPORTER_CONFIG": str(tmp_path / "a")}
+    assert load(None, environ, Flags()).log.level == "debug"
+    assert load(tmp_path / "b", environ, Flags()).log.level == "error"
+
+
+def test_the_environment_describes_the_only_node(tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("from-file\n")
+    environ = {
+        "FREESWITCH_HOST": "fs9",
+        "FREESWITCH_PORT": "9021",
+        "FREESWITCH_USER": "me@fs9",
+        "FREESWITCH_PASSWORD_FILE": str(tmp_path / "pw"),
+        "FREESWITCH_GATEWAYS": "a, b:noreg",
+    }
+    described = NodeConfig(
+        name="fs9:9021",
+        host="fs9",
+        port=9021,
+        user="me@fs9",
+        password=Secret("from-file"),
+        gateways={"a": GatewayConfig(register=True), "b": GatewayConfig(register=False)},
+    )
+    assert load(None, environ, Flags()).nodes == (described,)
+    text = "nodes: [{host: fs1, port: 1, user: x@y, password: z, gateways: {c: {}}}]"
+    assert loaded(tmp_path, text, environ).nodes == (described,)
+
+
+def test_a_node_keeps_what_the_environment_does_not_say(tmp_path: Path) -> None:
+    text = "nodes: [{name: n, host: h, port: 1, password: z, gateways: {a: {max_calls: 2, register: false}}}]"
+    (node,) = loaded(tmp_path, text, {"FREESWITCH_PASSWORD": "y", "FREESWITCH_GATEWAYS": "a"}).nodes
+    assert (node.name, node.host, node.port, node.password) == ("n", "h", 1, Secret("y"))
+    assert node.gateways == {"a": GatewayConfig(register=True, max_calls=2)}
+
+
+def test_the_environment_overrules_the_file_and_flags_overrule_both(tmp_path: Path) -> None:
+    text = 'listen: [":1"]\nlog: {level: debug, format: json}\nstate_dir: a\n'
+    environ = {
+        "EXPORTER_LISTEN": ":2, [::1]:3",
+        "EXPORTER_LOG_LEVEL": "warning",
+        "EXPORTER_LOG_FORMAT": "console",
+        "EXPORTER_STATE_DIR": str(tmp_path / "b"),
+        "EXPORTER_TOKEN": "tok",
+    }
+    config = loaded(tmp_path, text, environ)
+    assert config.listen == (Listen(host="", port=2), Listen(host="::1", port=3))
+    assert config.log == LogConfig(level="warning", format="console")
+    assert config.state_dir == tmp_path / "b"
+    assert config.token == Secret("tok")
+    flags = Flags(listen=("127.0.0.1:4",), log_level="error", log_format="auto")
+    config = loaded(tmp_path, text, environ, flags)
+    assert config.listen == (Listen(host="127.0.0.1", port=4),)
+    assert config.log == LogConfig(level="error", format="auto")
+
+
+def test_empty_variables_are_not_set() -> None:
+    names = ["HOST", "PORT", "USER", "PASSWORD", "PASSWORD_FILE", "GATEWAYS"]
+    environ = {f"FREESWITCH_{name}": "" for name in names} | {"EXPORTER_CONFIG": "", "EXPORTER_TOKEN": ""}
+    assert load(None, environ, Flags()) == Config()
+
+
+def test_other_variables_are_nobodys_business() -> None:
+    environ = {"FREESWITCH_PORT_8021_TCP_ADDR": "172.17.0.2", "HOST": "x", "FREESWITCH_ENV_PATH": "/bin"}
+    assert load(None, environ, Flags()) == Config()
+
+
+def test_the_address_of_a_container_link_is_no_port() -> None:
+    config = load(None, {"FREESWITCH_PORT": "tcp://172.17.0.2:8021"}, Flags())
+    assert config.nodes[0].port == 8021
+    (warning,) = config.warnings
+    assert warning.startswith("environment: FREESWITCH_PORT: is ignored")
+
+
+def test_with_several_nodes_the_environment_describes_none(tmp_path: Path) -> None:
+    text = "nodes: [{name: a}, {name: b}]"
+    problems = refused(tmp_path, text, {"FREESWITCH_HOST": "h", "FREESWITCH_GATEWAYS": "g"})
+    assert problems == [
+        f"environment: {name}: describes the only node, and the file has 2; write it there under one"
+        for name in ("FREESWITCH_HOST", "FREESWITCH_GATEWAYS")
+    ]
+    assert len(loaded(tmp_path, text, {"EXPORTER_LOG_LEVEL": "info"}).nodes) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("FREESWITCH_HOST", "fs1:8021", "is 'fs1:8021'; write a host name or an IP address"),
+        ("FREESWITCH_PORT", "http", "is 'http'; write a whole number from 1 to 65535"),
+        ("FREESWITCH_USER", "a:b", "write name@domain"),
+        ("FREESWITCH_PASSWORD_FILE", "/nowhere/x", "cannot read /nowhere/x: No such file"),
+        ("FREESWITCH_GATEWAYS", "a,b/c", "is 'b/c'; write"),
+        ("FREESWITCH_GATEWAYS", "a,a:noreg", "names a gateway twice"),
+        ("FREESWITCH_GATEWAYS", "a:noregister", ""),
+        ("EXPORTER_LISTEN", "9282", "is '9282'; write \"HOST:PORT\""),
+        ("EXPORTER_TOKEN", "a b", "is no token"),
+        ("EXPORTER_LOG_LEVEL", "verbose", "write debug or info or warning or error"),
+        ("EXPORTER_LOG_FORMAT", "jsn", "did you mean json?"),
+        ("EXPORTER_CONFIG", "/nowhere/x.yml", ""),
+    ],
+)
+def test_a_bad_variable_is_named(name: str, value: str, said: str) -> None:
+    if name == "FREESWITCH_GATEWAYS" and not said:
+        # A colon may stand in a gateway's name; only ":noreg" means something.
+        assert list(load(None, {name: value}, Flags()).nodes[0].gateways) == [value]
+        return
+    with pytest.raises(ConfigError) as error:
+        load(None, {name: value}, Flags())
+    (problem,) = error.value.problems
+    if name == "EXPORTER_CONFIG":
+        assert problem.startswith("/nowhere/x.yml: cannot read /nowhere/x.yml: No such file")
+    else:
+        assert problem.startswith(f"environment: {name}: ")
+        assert said in problem
+
+
+@pytest.mark.parametrize("name", ["FREESWITCH_PASSWORD", "EXPORTER_TOKEN"])
+def test_a_secret_stands_in_one_place(tmp_path: Path, name: str) -> None:
+    (tmp_path / "s").write_text("hunter2")
+    with pytest.raises(ConfigError, match=f"environment: {name}_FILE: stands beside {name}; keep one"):
+        load(None, {name: "x", f"{name}_FILE": str(tmp_path / "s")}, Flags())
+
+
+# What a file may not say
+
+
+def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
+    text = """
+listen: [9282, "127.0.0.1:1"]
+tokens_file: x
+backend_url: nowhere
+log: {level: verbose}
+nodes:
+  - {name: a, prot: 8021, password: 1234}
+  - {name: a, host: "h:1", poll_interval: fast, gateways: {g: {register: maybe}, "b d": {}}}
+  - text
+probes:
+  p: {node: c, gateway: "a b", destination: +15550000001, ring_timeout: 1s, expect: {sip: 200}}
+  q: {destination: "+15550000001"}
+guard: {allow: [15550000001, "+1555000*"], max_concurrent: 0}
+"""
+    assert refused(tmp_path, text) == [
+        "nodes[0].password: is a number, not text; put the password in quotes",
+        "nodes[0].prot: is no known key; did you mean port?",
+        "nodes[1].host: is 'h:1'; write a host name or an IP address, the port under its own key",
+        "nodes[1].gateways.g.register: is 'maybe'; write auto, true or false",
+        (
+            "nodes[1].gateways['b d']: is a name that is 'b d'; write up to 100 of letters, digits and "
+            ". _ - @ + :, as FreeSWITCH's gateway is named"
+        ),
+        "nodes[1].poll_interval: is 'fast', which is no duration; write one such as 10s, 5m or 60ms",
+        "nodes[1].name: is 'a' for a second time; write another, for it is the label of its metrics",
+        "nodes[2]: is text; write a mapping of names to values",
+        "listen[0]: is the number 9282, not text; put it in quotes",
+        'backend_url: is no web address; write one such as "https://app.example.org:8443/base"',
+        "log.level: is 'verbose'; write debug or info or warning or error",
+        "probes.p.node: is 'c'; write a or a or 127.0.0.1:8021",
+        "probes.p.gateway: is 'a b'; write up to 100 of letters, digits, '.', '_' and '-'",
+        'probes.p.destination: is the number 15550000001; put it in quotes: "+15550000001"',
+        "probes.p.ring_timeout: is '1s'; write a duration from 3s to 3m",
+        "probes.p.expect.sip: is the number 200; write a whole number from 300 to 699, without quotes",
+        "probes.q.node: is missing; write a or a or 127.0.0.1:8021",
+        "probes.q.gateway: is missing; write the name of the gateway to call through",
+        (
+            'guard.allow[0]: is the number 15550000001; put it in quotes: "+15550000001", '
+            'or its first digits and a star, as "+1555000*"'
+        ),
+        "guard.max_concurrent: is the number 0; write a whole number from 1 to 100, without quotes",
+        "tokens_file: is no known key; did you mean token_file?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("token: abc", "token: is no known key; did you mean token_file?"),
+        ("nodes: {host: a}", "nodes: is a mapping; write a list, each item after a dash or all in [ ]"),
+        ("nodes: []", "nodes: is empty; write at least one node, or leave it out for 127.0.0.1:8021"),
+        ("listen: []", 'listen: is empty; write ["127.0.0.1:9282"], or leave it out'),
+        ('listen: ":1"', "listen: is text; write a list, each item after a dash or all in [ ]"),
+        ("- a", "is a list; write a mapping of names to values"),
+        ("text", "is text; write a mapping of names to values"),
+        ("{1: 2}", "has the key the number 1, which is no text; put it in quotes"),
+        (
+            "nodes: [{port: true}]",
+            "nodes[0].port: is the yes/no value true; write a whole number from 1 to 65535",
+        ),
+        (
+            "nodes: [{port: '8021'}]",
+            "nodes[0].port: is '8021'; write a whole number from 1 to 65535, without quotes",
+        ),
+        ("nodes: [{name: no}]", "nodes[0].name: is the yes/no value false, not text; put it in quotes"),
+        ("nodes: [{gateways: [telnyx]}]", "nodes[0].gateways: is a list; write a mapping of names to values"),
+        (
+            "nodes: [{gateways: {g: {provider: telnix}}}]",
+            "nodes[0].gateways.g.provider: is 'telnix'; did you mean telnyx?",
+        ),
+        ("nodes: [{gateways: {g: {max_calls: 0}}}]", "nodes[0].gateways.g.max_calls: is the number 0; write"),
+        (
+            "nodes: [{password: a, password_file: b}]",
+            "nodes[0].password_file: stands beside password; keep one",
+        ),
+        ("nodes: [{password_file: nowhere}]", "nodes[0].password_file: cannot read "),
+        ("web_config_file: nowhere", "/nowhere: cannot read "),
+        ("a: 1\na: 2", "line 2: the key 'a' stands here twice; keep one"),
+    ],
+)
+def test_a_mistake_is_named_with_its_remedy(tmp_path: Path, text: str, said: str) -> None:
+    assert any(said in problem for problem in refused(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "variables: {execute_on_answer: x}",
+            "variables.execute_on_answer: may not be set by a probe; write one of",
+        ),
+        ("variables: {origination_uuid: x}", "variables.origination_uuid: may not be set by a probe"),
+        ("variables: {api_on_answer: x}", "variables.api_on_answer: may not be set by a probe"),
+        ("variables: {originate_timeout: '9'}", "variables.originate_timeout: may not be set by a probe"),
+        ("variables: {sip_h_X-: x}", "variables.sip_h_X-: may not be set by a probe"),
+        ("variables: {sip_h_Route: x}", "variables.sip_h_Route: may not be set by a probe"),
+        ("variables: {'sip_h_X-a b': x}", "variables['sip_h_X-a b']: may not be set by a probe"),
+        ("variables: {call_direction: 'a,b'}", "variables.call_direction: is 'a,b'; write up to 128 letters"),
+        ("variables: {call_direction: yes}", "variables.call_direction: is the yes/no value true; write"),
+        ("expect: {result: busy}", "expect.result: is 'busy'; write answered or rejected"),
+        ("expect: {result: rejected, cause: BUSY}", "expect.cause: is 'BUSY'; "),
+        ("expect: {cause: USER_BUSY}", "expect.result: is answered, which has neither cause nor sip; write"),
+        (
+            "thresholds: {packet_loss: 5}",
+            "thresholds.packet_loss: is the number 5; write a number from 0 to 1",
+        ),
+        ("thresholds: {mos: low}", "thresholds.mos: is 'low'; write a number from 1 to 5"),
+        ("thresholds: {jiter: 1s}", "thresholds.jiter: is no known key; did you mean jitter?"),
+        ("application: tones", "application: is 'tones'; did you mean tone?"),
+        ("caller_id: Operator", "caller_id: is 'Operator'; write + and 7 to 15 digits in quotes"),
+        ("interval: 1s", "interval: is '1s'; write a duration from 10s to 7d"),
+    ],
+)
+def test_a_mistake_in_a_probe_is_named_with_its_remedy(tmp_path: Path, line: str, said: str) -> None:
+    (problem,) = refused(tmp_path, PROBE.format(line))
+    assert problem.startswith(f"probes.echo.{said}")
+
+
+def test_an_unreadable_file_ends_it(tmp_path: Path) -> None:
+    for content in (b"\xff\xfe\x00", b"a: " + b"x" * 300_000, b"\x7fELF\x01\x00"):
+        (tmp_path / "f").write_bytes(content)
+        with pytest.raises(ConfigError) as error:
+            load(tmp_path / "f", {}, Flags())
+        assert len(error.value.problems) == 1
+    with pytest.raises(ConfigError, match="Is a directory"):
+        load(tmp_path, {}, Flags())
+
+
+def test_a_thousand_mistakes_are_told_in_part(tmp_path: Path) -> None:
+    problems = refused(tmp_path, "\n".join(f"key{number}: 1" for number in range(1000)))
+    assert len(problems) == 51
+    assert problems[-1] == "... and 950 more"
+
+
+def test_no_secret_shows(tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("hunter2\n")
+    (tmp_path / "token").write_text("hunter3\n")
+    text = "{token_file: token, nodes: [{password_file: pw}], backend_url: 'https://h/'}"
+    config = loaded(tmp_path, text)
+    assert [secret.reveal() for secret in config.secrets()] == ["hunter2", "hunter3"]
+    for shown in (repr(config), str(config), f"{config.token}", f"{config.nodes}"):
+        assert "hunter" not in shown
+        assert "<secret>" in shown

@@ -1,0 +1,110 @@
+"""What only the whole config can tell: refused where calls nobody allowed could be placed, else warned of."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.config.files import loaded, refused
+
+PROBES = (
+    "probes: {{p: {{gateway: g, destination: '+15550000001', {}}}}}\nguard: {{allow: ['+15550000001'], {}}}\n"
+)
+
+
+def _warnings(folder: Path, text: str, **environ: str) -> list[str]:
+    return [
+        line.removeprefix(f"{folder / 'exporter.yml'}: ") for line in loaded(folder, text, environ).warnings
+    ]
+
+
+def test_a_probe_may_call_only_what_the_guard_allows(tmp_path: Path) -> None:
+    text = (
+        "probes: {p: {gateway: g, destination: '+15550000001'}}\nguard: {allow: ['+15550000002', '+1666*']}"
+    )
+    assert refused(tmp_path, text) == [
+        'probes.p.destination: is "+15550000001", which guard.allow does not list; add it there'
+    ]
+    assert refused(tmp_path, "probes: {p: {gateway: g, destination: '+15550000001'}}")
+
+
+def test_a_list_that_is_wrong_is_not_held_against_the_probe(tmp_path: Path) -> None:
+    text = "probes: {p: {gateway: g, destination: '+15550000001'}}\nguard: {allow: [x]}"
+    (problem,) = refused(tmp_path, text)
+    assert problem.startswith("guard.allow[0]: ")
+
+
+OPEN = "listen: ['127.0.0.1:1', '{}:1']\nguard: {{allow: ['+15550000001']}}"
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "10.0.0.1", "[::]", "fs1"])
+def test_an_open_door_needs_a_token(tmp_path: Path, host: str) -> None:
+    (problem,) = refused(tmp_path, OPEN.format(host))
+    assert problem == (
+        f"guard.allow: lets whoever reaches {host}:1 place calls; "
+        "write token_file (or set EXPORTER_TOKEN_FILE), listen on 127.0.0.1 only, or leave guard.allow empty"
+    )
+    assert loaded(tmp_path, OPEN.format(host), {"EXPORTER_TOKEN": "t"}).token
+    assert loaded(tmp_path, f"listen: ['{host}:1']").listen
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
+def test_on_loopback_no_token_is_needed(tmp_path: Path, host: str) -> None:
+    assert loaded(tmp_path, OPEN.format(host)).token is None
+
+
+def test_the_environment_can_open_the_door_too(tmp_path: Path) -> None:
+    (problem,) = refused(tmp_path, "guard: {allow: ['+15550000001']}", {"EXPORTER_LISTEN": ":9282"})
+    assert problem.startswith("guard.allow: lets whoever reaches :9282 place calls")
+
+
+def test_a_token_file_that_is_wrong_is_told_once(tmp_path: Path) -> None:
+    (problem,) = refused(tmp_path, OPEN.format("") + "\ntoken_file: nowhere")
+    assert problem.startswith("token_file: cannot read")
+
+
+@pytest.mark.parametrize("host", ["10.0.0.5", "fs1", "::2"])
+def test_the_published_password_on_another_machine(tmp_path: Path, host: str) -> None:
+    (warning,) = _warnings(tmp_path, f"nodes: [{{host: '{host}'}}]")
+    assert warning.startswith(
+        f"nodes[0].password: is FreeSWITCH's published default, and {host} is another machine"
+    )
+    assert _warnings(tmp_path, f"nodes: [{{host: '{host}', password: ClueCon}}]")
+    assert not _warnings(tmp_path, f"nodes: [{{host: '{host}', password: other}}]")
+    assert not _warnings(tmp_path, "", FREESWITCH_HOST="127.0.0.2")
+    assert _warnings(tmp_path, "", FREESWITCH_HOST=host)
+
+
+def test_a_wide_prefix(tmp_path: Path) -> None:
+    (warning,) = _warnings(tmp_path, "guard: {allow: ['+1555*', '+1*', '+15550000001']}")
+    assert warning.startswith('guard.allow[1]: is "+1*", shorter than country code and three digits')
+
+
+@pytest.mark.parametrize(
+    ("probe", "guard", "key"),
+    [
+        ("interval: 5m", "max_calls_per_day: 360", ""),  # 288 calls: 80 % and no more
+        ("interval: 5m", "max_calls_per_day: 359", "max_calls_per_day"),
+        ("interval: 5m, talk_time: 10s", "max_minutes_per_day: 60", ""),  # 48 minutes
+        ("interval: 5m, talk_time: 11s", "max_minutes_per_day: 60", "max_minutes_per_day"),
+        ("talk_time: 10m", "max_minutes_per_day: 1", ""),  # on demand only
+    ],
+)
+def test_a_schedule_that_uses_up_the_budget(tmp_path: Path, probe: str, guard: str, key: str) -> None:
+    warnings = _warnings(tmp_path, PROBES.format(probe, guard))
+    assert [warning.split(":")[0] for warning in warnings] == ([f"guard.{key}"] if key else [])
+
+
+@pytest.mark.parametrize(
+    ("probe", "said"),
+    [
+        ("interval: 29s, talk_time: 10s", "is 29 s, below the 30 s that one call may take"),
+        ("interval: 40s, ring_timeout: 5s", "is 40 s, below guard.min_interval of 60 s"),
+        ("interval: 60s", ""),
+    ],
+)
+def test_an_interval_too_short_for_its_calls(tmp_path: Path, probe: str, said: str) -> None:
+    budget = "min_interval: 1m, max_calls_per_day: 100000, max_minutes_per_day: 100000"
+    warnings = _warnings(tmp_path, PROBES.format(probe, budget))
+    assert [warning for warning in warnings if "probes.p.interval" not in warning] == []
+    assert len(warnings) == bool(said)
+    assert all(said in warning for warning in warnings)

@@ -60,6 +60,7 @@ class CallRecord(_Json, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         probe: the probe's name; empty for a call of its own.
         own: it went to the probe's own destination.
+        dialed: FreeSWITCH made a channel and sent an INVITE.
         result: None while it is under way.
         failed_phase: of a failed call.
         hung_up_by: `us`, `far_end`, or None.
@@ -75,6 +76,7 @@ class CallRecord(_Json, frozen=True, kw_only=True, rename="camel"):
     own: bool
     started_at: float
     status: Status
+    dialed: bool = False
     early_media: bool = False
     result: Result | None = None
     failed_phase: str | None = None
@@ -126,7 +128,9 @@ def begun(uuid: str, plan: Plan, started_at: float) -> CallRecord:
 
 def under_way(record: CallRecord, life: Life) -> CallRecord:
     """The record as it stands while the call goes on."""
-    return msgspec.structs.replace(record, status=_STATUS[life.state], early_media=life.early_media)
+    return msgspec.structs.replace(
+        record, status=_STATUS[life.state], dialed=life.created, early_media=life.early_media
+    )
 
 
 def ended(
@@ -142,6 +146,7 @@ def ended(
     return msgspec.structs.replace(
         record,
         status="ended",
+        dialed=facts.created,
         early_media=facts.early_media,
         result=verdict.result,
         failed_phase=verdict.phase,

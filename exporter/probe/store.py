@@ -82,6 +82,7 @@ class Store:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="probe-store")
         self._spent = Spent("", 0, 0.0)
         self._pruned = ""
+        self._closed = False
         self._database: sqlite3.Connection | None = None
 
     @classmethod
@@ -93,7 +94,7 @@ class Store:
         """
         self = cls(state_dir / FILE_NAME if state_dir else None, clock)
         try:
-            await self._run(self._open)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
         except (OSError, sqlite3.Error, StoreError) as error:
             self._thread.shutdown(wait=False)
             raise StoreError(
@@ -103,9 +104,11 @@ class Store:
         return self
 
     async def close(self) -> None:
-        """Close the file; every call entered before is in it."""
-        await self._run(self._close)
-        self._thread.shutdown()
+        """Close the file; every call entered before is in it. A second time it does nothing."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+            self._thread.shutdown()
 
     @property
     def spent(self) -> Spent:
@@ -145,12 +148,12 @@ class Store:
     # -- on the thread
     # ----------------------------------------------------------------------------------------
 
-    async def _run(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
     async def _asked(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        loop = asyncio.get_running_loop()
         try:
-            return await self._run(lambda: work(self._open_database()))
+            if self._closed:
+                raise sqlite3.ProgrammingError("closed")
+            return await loop.run_in_executor(self._thread, lambda: work(self._connected()))
         except sqlite3.Error as error:
             raise Refused(
                 "state_dir",
@@ -158,7 +161,7 @@ class Store:
                 f"Make room for {self._path or 'it'}, and let the exporter's user write there.",
             ) from None
 
-    def _open_database(self) -> sqlite3.Connection:
+    def _connected(self) -> sqlite3.Connection:
         if self._database is None:
             raise sqlite3.ProgrammingError("closed")
         return self._database

@@ -6,11 +6,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from exporter.config.model import Config, GuardConfig, NodeConfig, ProbeConfig
 from exporter.probe.probes import Probes
 from exporter.probe.request import Asked
 from exporter.probe.runner import Answer, Runner
-from exporter.simulator import SimulatedSwitch
+from exporter.simulator import SimulatedSwitch, User
 from exporter.watch.exposition import Page, render
 from exporter.watch.metrics import FAMILIES
 from exporter.watch.node import Node
@@ -83,14 +85,17 @@ async def opened(
     speed: float = 25.0,
     state_dir: Path | None = None,
     instance: str = "beef",
+    user: User | None = None,
     **guard: Any,
 ) -> AsyncIterator[Lab]:
     """A lab whose calls run `speed` times as fast as ours."""
     async with AsyncExitStack() as stack:
         switch = await stack.enter_async_context(SimulatedSwitch(tick=0.02, speed=speed))
+        if user is not None:
+            switch.users["probe"] = user
         await switch.gateway_reaches("telnyx", "REGED")
         config = config_of(switch, *probes, **guard)
-        node = Node(config.nodes[0], instance)
+        node = Node(replace(config.nodes[0], user="probe@lab" if user else None), instance)
         node.start()
         stack.push_async_callback(node.stop)
         room = await Probes.open(state_dir, instance)

@@ -20,8 +20,23 @@ _JSON: Final = json.JSONDecoder(strict=False)  # a bare control character is odd
 _ARRAY: Final = "ARRAY::"
 _MAX_DIGITS: Final = 20  # of a 64-bit number with its sign
 _BACKSLASH: Final = ord("\\")
-_JSON_KEYS: Final[dict[bytes, bytes]] = {}
-_PLAIN_KEYS: Final[dict[bytes, bytes]] = {}
+
+
+class _Keys(dict[bytes, bytes]):
+    """What stands before a header's value, by the header's name; made when first asked for."""
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        super().__init__()
+        self._before = before
+        self._after = after
+
+    def __missing__(self, header: bytes) -> bytes:
+        key = self[header] = self._before + header + self._after
+        return key
+
+
+_JSON_KEYS: Final = _Keys(b'"', b'":"')
+_PLAIN_KEYS: Final = _Keys(b"\n", b": ")
 
 
 class Event:
@@ -116,9 +131,7 @@ class Event:
         """The header's value as it stands in the text; of a JSON value with a quote in it, the beginning."""
         text = self.text
         if self._json:
-            key = _JSON_KEYS.get(header)
-            if key is None:
-                key = _JSON_KEYS[header] = b'"' + header + b'":"'
+            key = _JSON_KEYS[header]
             start = text.find(key)
             if start > 0 and text[start - 1] == _BACKSLASH:
                 start = _unforged(text, key)
@@ -127,9 +140,7 @@ class Event:
             start += len(key)
             end = text.find(b'"', start)
             return text[start:end] if end >= 0 else None
-        key = _PLAIN_KEYS.get(header)
-        if key is None:
-            key = _PLAIN_KEYS[header] = b"\n" + header + b": "
+        key = _PLAIN_KEYS[header]
         headers_end = self._plain_end()
         if text.startswith(key[1:]):  # the first header has no newline before it
             start = len(key) - 1

@@ -258,7 +258,7 @@ class Node:
 
     async def _watch(self) -> None:
         """One connection, from the first SYN to the loss. Always raises."""
-        events = self._event_connection = await self._open(self._on_event)
+        events = self._event_connection = await self._open(self.on_event)
         self._command_connection = await self._open()
         await self._while_connected(self._enter(events))
         await self._while_connected(self._poll_for_ever(), self._tick_for_ever(), self._count_for_ever())
@@ -568,7 +568,7 @@ class Node:
 
     # -- events -------------------------------------------------------------------------------------------
 
-    def _on_event(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """The reader's side: every event, at once. Must neither wait nor raise."""
         arrival = time.time()
         self.last_event_epoch = arrival

@@ -1,0 +1,56 @@
+"""`python -m benchmarks`: everything, in one run. `python -m benchmarks events|scrape` for one part."""
+
+import statistics
+import subprocess
+import sys
+
+from benchmarks.contender import CONTENDERS
+from benchmarks.scrape import measure
+from benchmarks.stream import Stream, as_json, recorded
+
+COUNTS = {"ours": 60_000, "genesis": 3_000, "greenswitch": 10_000}
+ROUNDS = 5
+
+
+def events() -> None:
+    """Events per CPU-second, contenders taking turns."""
+    bodies = recorded()
+    print(
+        f"Call events, recorded from FreeSWITCH: {len(bodies)} kinds, "
+        f"{statistics.mean(map(len, bodies)):.0f} bytes plain, "
+        f"{statistics.mean(len(as_json(body)) for body in bodies):.0f} bytes JSON on average"
+    )
+    rates: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    for _ in range(ROUNDS):
+        for name in CONTENDERS:
+            stream = Stream(COUNTS[name])
+            spent = subprocess.run(
+                [sys.executable, "-m", "benchmarks.contender", name, str(stream.port), str(stream.count)],
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout
+            rates[name].append(stream.count / float(spent))
+    for name, rate in rates.items():
+        ratio = statistics.median(a / b for a, b in zip(rate, rates["genesis"], strict=True))
+        print(
+            f"  {name:12} {statistics.median(rate):9,.0f} events per CPU-second "
+            f"[{min(rate):,.0f}..{max(rate):,.0f}]  {ratio:5.1f} x Genesis"
+        )
+
+
+def scrape() -> None:
+    """Time of a scrape and memory of the daemon."""
+    figures = measure()
+    print(
+        f"Scrape as Prometheus does, three gateways, no calls: median {figures.median * 1e3:.2f} ms, "
+        f"99 % {figures.p99 * 1e3:.2f} ms, {figures.size:,} bytes gzipped\n"
+        f"Memory: {figures.resident / 1e6:.1f} MB resident; ready {figures.ready:.2f} s after start"
+    )
+
+
+PARTS = {"events": events, "scrape": scrape}
+
+if __name__ == "__main__":
+    for part in sys.argv[1:] or PARTS:
+        PARTS[part]()

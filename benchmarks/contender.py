@@ -1,0 +1,88 @@
+"""One contender in a process of its own: reads COUNT events from PORT and prints its CPU seconds.
+
+`python -m benchmarks.contender NAME PORT COUNT`. Ours does all it does in service: metrics of calls, lag,
+exemplars. The others do the least one can do with an event: look at two of its headers.
+"""
+
+import asyncio
+import sys
+import time
+from typing import Any
+
+from benchmarks.stream import NAMES
+
+
+def ours(port: int, count: int) -> float:
+    """The exporter's own connection and node."""
+    from exporter.config import NodeConfig
+    from exporter.esl import Connection, Disconnected
+    from exporter.watch.node import Node
+
+    async def run() -> float:
+        node = Node(NodeConfig(name="bench"), "0000")
+        connection = await Connection.open("127.0.0.1", port, password="ClueCon", on_event=node.on_event)  # noqa: S106
+        began = time.process_time()
+        await connection.subscribe("ALL")
+        while sum(node.events.values()) < count:
+            await asyncio.sleep(0.01)
+        spent = time.process_time() - began
+        connection.abort(Disconnected("done"))
+        return spent
+
+    return asyncio.run(run())
+
+
+def genesis(port: int, count: int) -> float:
+    """Genesis, asyncio."""
+    from genesis import Inbound
+
+    async def run() -> float:
+        seen = 0
+        done = asyncio.Event()
+
+        async def handle(event: Any) -> None:
+            nonlocal seen
+            seen += 1
+            if event["Event-Name"] and event["Unique-ID"] and seen >= count:
+                done.set()
+
+        async with Inbound("127.0.0.1", port, "ClueCon") as client:
+            for name in NAMES:
+                client.on(name, handle)
+            began = time.process_time()
+            await client.send("events plain ALL")
+            await done.wait()
+            return time.process_time() - began
+
+    return asyncio.run(run())
+
+
+def greenswitch(port: int, count: int) -> float:
+    """greenswitch, gevent."""
+    import gevent
+    import gevent.event
+    from greenswitch import InboundESL
+
+    seen = 0
+    done = gevent.event.Event()
+
+    def handle(event: Any) -> None:
+        nonlocal seen
+        seen += 1
+        if event.headers["Event-Name"] and event.headers["Unique-ID"] and seen >= count:
+            done.set()
+
+    client = InboundESL("127.0.0.1", port, "ClueCon")
+    client.register_handle("*", handle)
+    client.connect()
+    began = time.process_time()
+    client.send("events plain ALL")
+    done.wait()
+    return time.process_time() - began
+
+
+CONTENDERS = {"ours": ours, "genesis": genesis, "greenswitch": greenswitch}
+
+if __name__ == "__main__":
+    name, port, count = sys.argv[1:]
+    print(CONTENDERS[name](int(port), int(count)))

@@ -1,0 +1,88 @@
+"""A server that plays recorded call events to whoever subscribes, as fast as the client takes them.
+
+The events are those of tests/captures that an exporter subscribes to (call events, recorded from a running
+FreeSWITCH), repeated, in the encoding that the client asks for. JSON is made from the plain recordings, since
+most were recorded so.
+"""
+
+import json
+import re
+import socket
+import threading
+from pathlib import Path
+from urllib.parse import unquote
+
+from exporter.esl import Event, Protocol
+
+CAPTURES = Path(__file__).resolve().parent.parent / "tests" / "captures"
+NAMES = (
+    "CHANNEL_CREATE",
+    "CHANNEL_PROGRESS",
+    "CHANNEL_PROGRESS_MEDIA",
+    "CHANNEL_ANSWER",
+    "CHANNEL_HANGUP_COMPLETE",
+)
+
+
+def recorded() -> list[bytes]:
+    """The bodies of the recorded call events, plain encoding, in the order of the recordings."""
+    return [
+        frame.body
+        for file in sorted(CAPTURES.glob("ev-plain-call-*.txt"))
+        for frame in Protocol().receive(file.read_bytes())
+        if frame.content_type == "text/event-plain" and Event(frame.body).name in NAMES
+    ]
+
+
+def as_json(plain: bytes) -> bytes:
+    """The event as FreeSWITCH writes it in JSON: same headers, same order, nothing encoded."""
+    headers: dict[str, str] = {}
+    for line in plain.decode().rstrip("\n").split("\n"):
+        name, _, value = line.partition(": ")
+        headers.setdefault(name, unquote(value))
+    return json.dumps(headers, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def frames(bodies: list[bytes], encoding: str) -> bytes:
+    """The bodies as frames of `text/event-plain` or `text/event-json`."""
+    head = b"Content-Length: %d\nContent-Type: text/event-" + encoding.encode() + b"\n\n"
+    return b"".join([head % len(body) + body for body in bodies])
+
+
+class Stream:
+    """An event socket on loopback with nothing behind it but the stream.
+
+    Args:
+        count: how many events a subscriber gets.
+    """
+
+    def __init__(self, count: int) -> None:
+        bodies = recorded()
+        self._rounds = max(count // len(bodies), 1)
+        self.count = self._rounds * len(bodies)
+        self._wire = {
+            "plain": frames(bodies, "plain"),
+            "json": frames([as_json(body) for body in bodies], "json"),
+        }
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            client, _ = self._listener.accept()
+            threading.Thread(target=self._answer, args=(client,), daemon=True).start()
+
+    def _answer(self, client: socket.socket) -> None:
+        with client, client.makefile("rb") as lines:
+            client.sendall(b"Content-Type: auth/request\n\n")
+            for line in lines:
+                if not line.strip():
+                    continue
+                client.sendall(b"Content-Type: command/reply\nReply-Text: +OK accepted\n\n")
+                if match := re.match(rb"events? (plain|json) ", line):
+                    try:
+                        for _ in range(self._rounds):
+                            client.sendall(self._wire[match[1].decode()])
+                    except OSError:
+                        return

@@ -1,0 +1,156 @@
+"""The command line: `freeswitch-exporter [COMMAND] [options]`, the same as `python -m exporter`.
+
+Commands are a table; each names its options and a function from those to an exit code. A function imports
+what it needs when it runs, so that `--version` and `check-config` cost little.
+
+Exit codes: 0 done, 1 a check failed (doctor, probe), 2 refused or could not run.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+from exporter import __version__, config
+from exporter.config.model import Config, LogFormat, LogLevel
+
+PROGRAM = "freeswitch-exporter"
+REFUSED = 2
+
+_DEFAULT_COMMAND = "serve"
+_OUTERMOST = ("-h", "--help", "--version")
+
+
+class Command(NamedTuple):
+    """One row of the table: `freeswitch-exporter NAME`."""
+
+    name: str
+    summary: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that `arguments` (default: those of the process) name. Gives the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or (words[0].startswith("-") and words[0] not in _OUTERMOST):
+        words.insert(0, _DEFAULT_COMMAND)
+    options = _parser().parse_args(words)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except config.ConfigError as error:
+        for problem in error.problems:
+            print(f"{PROGRAM}: {problem}", file=sys.stderr)
+        return REFUSED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        PROGRAM,
+        usage=f"{PROGRAM} [COMMAND] [options]",
+        description="Watches FreeSWITCH over its event socket and serves Prometheus metrics.",
+        epilog=f"Without a command: {_DEFAULT_COMMAND}. Options of a command: {PROGRAM} COMMAND --help.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.name, help=command.summary, description=command.summary, allow_abbrev=False
+        )
+        command.add_options(sub)
+        sub.set_defaults(run=command.run)
+    return parser
+
+
+# Options
+
+
+def _server_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        action="append",
+        default=[],
+        help='where to serve HTTP, ":9282" on every interface; may be given again (default 127.0.0.1:9282)',
+    )
+    _log_options(parser)
+
+
+def _log_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--log-level", choices=get_args(LogLevel), help="default info")
+    parser.add_argument(
+        "--log-format", choices=get_args(LogFormat), help="default auto: JSON unless on a terminal"
+    )
+
+
+def _config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", metavar="FILE", type=Path, help="the config file (or set EXPORTER_CONFIG)"
+    )
+
+
+def _serve_options(parser: argparse.ArgumentParser) -> None:
+    _config_option(parser)
+    _server_options(parser)
+
+
+def _check_config_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the config file, as --config")
+    _serve_options(parser)
+
+
+def _load(options: argparse.Namespace, path: Path | None, environ: Mapping[str, str]) -> Config:
+    flags = config.Flags(
+        listen=tuple(options.listen), log_level=options.log_level, log_format=options.log_format
+    )
+    return config.load(path, environ, flags)
+
+
+# Commands
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from exporter import daemon
+
+    reload = partial(_load, options, options.config, os.environ)
+    return daemon.serve(reload(), reload)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from exporter import daemon
+
+    # The simulated switch stands in for whatever the environment says of a real one.
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("FREESWITCH_") and name not in ("EXPORTER_CONFIG", "EXPORTER_STATE_DIR")
+    }
+    return daemon.demo(_load(options, None, environ))
+
+
+def _check_config(options: argparse.Namespace) -> int:
+    if options.file and options.config:
+        print(f"{PROGRAM}: name the file once, as FILE or with --config", file=sys.stderr)
+        return REFUSED
+    loaded = _load(options, options.file or options.config, os.environ)
+    for warning in loaded.warnings:
+        print(f"{PROGRAM}: warning: {warning}", file=sys.stderr)
+    print(config.effective(loaded), end="")
+    return 0
+
+
+COMMANDS = (
+    Command("serve", "watch FreeSWITCH and serve its metrics (the default)", _serve_options, _serve),
+    Command("demo", "the same, watching a simulated switch with live traffic", _server_options, _demo),
+    Command(
+        "check-config",
+        "check the config and print it as it takes effect",
+        _check_config_options,
+        _check_config,
+    ),
+)

@@ -1,0 +1,223 @@
+"""The command line: which command runs with which config, what is printed where, and the exit codes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import exporter
+from exporter import cli, daemon
+from exporter.config import Config, Listen, LogConfig, Secret
+
+# Each costs time at start and memory for ever.
+HEAVY = {
+    "aiohttp",
+    "asyncio",
+    "bcrypt",
+    "jinja2",
+    "phonenumbers",
+    "prometheus_client",
+    "rich",
+    "ssl",
+    "structlog",
+}
+
+
+def run(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("FREESWITCH_", "EXPORTER_"))
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "exporter", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=clean | environ,
+        check=False,
+    )
+
+
+class Started:
+    """What a command handed to the daemon."""
+
+    def __init__(self) -> None:
+        self.config: Config | None = None
+        self.reload: Callable[[], Config] | None = None
+
+    def __call__(self, config: Config, reload: Callable[[], Config] | None = None) -> int:
+        self.config, self.reload = config, reload
+        return 0
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Started:
+    started = Started()
+    monkeypatch.setattr(daemon, "serve", started)
+    return started
+
+
+@pytest.fixture
+def demo(monkeypatch: pytest.MonkeyPatch) -> Started:
+    started = Started()
+    monkeypatch.setattr(daemon, "demo", started)
+    return started
+
+
+def refusal(arguments: list[str]) -> Any:
+    """The exit code with which argparse ends the program."""
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    return end.value.code
+
+
+def test_version() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        f"freeswitch-exporter {exporter.__version__}\n",
+        "",
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["check-config"], ["--help"]])
+def test_a_short_command_imports_little(arguments: list[str]) -> None:
+    script = (
+        "import sys\nfrom exporter.cli import main\n"
+        f"try: main({arguments!r})\nexcept SystemExit: pass\n"
+        "print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    imported = set(done.stderr.split())
+    assert "exporter" in imported
+    assert imported & HEAVY == set()
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refusal(["--help"]) == 0
+    text = capsys.readouterr().out
+    for command in cli.COMMANDS:
+        assert f"\n    {command.name}" in text
+
+
+@pytest.mark.parametrize("command", [command.name for command in cli.COMMANDS])
+def test_every_command_explains_its_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refusal([command, "--help"]) == 0
+    assert "--log-level" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["--nonsense"],
+        ["serve", "extra"],
+        ["--log-level", "loud"],
+        ["demo", "--config", "x"],
+        ["--conf", "x"],
+    ],
+)
+def test_what_is_not_understood_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert refusal(arguments) == 2
+    assert "usage: freeswitch-exporter" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["serve"]])
+def test_serve_is_the_default(serve: Started, words: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "c.yml"
+    path.write_text("nodes: [{name: a}]")
+    flags = ["--listen", ":1", "--listen", "[::1]:2", "--log-level", "debug", "--log-format", "json"]
+    assert cli.main([*words, "--config", str(path), *flags]) == 0
+    assert serve.config is not None
+    assert serve.config.path == path
+    assert [node.name for node in serve.config.nodes] == ["a"]
+    assert serve.config.listen == (Listen(host="", port=1), Listen(host="::1", port=2))
+    assert serve.config.log == LogConfig(level="debug", format="json")
+
+
+def test_serve_without_anything(serve: Started) -> None:
+    assert cli.main([]) == 0
+    assert serve.config == Config()
+
+
+def test_a_reload_reads_the_same_again(
+    serve: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "c.yml"
+    path.write_text("log: {level: debug}")
+    monkeypatch.setenv("EXPORTER_CONFIG", str(path))
+    monkeypatch.setenv("EXPORTER_TOKEN", "t")
+    cli.main(["--listen", ":1"])
+    assert serve.reload is not None
+    assert serve.reload() == serve.config
+    path.write_text("log: {level: error}")
+    again = serve.reload()
+    assert again.log.level == "error"
+    assert again.listen == (Listen(host="", port=1),)
+    assert again.token == Secret("t")
+
+
+def test_the_demo_leaves_the_real_switch_alone(demo: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("EXPORTER_CONFIG", "EXPORTER_STATE_DIR", "FREESWITCH_HOST", "FREESWITCH_PASSWORD_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    monkeypatch.setenv("EXPORTER_LOG_LEVEL", "error")
+    assert cli.main(["demo", "--listen", ":1"]) == 0
+    assert demo.config == Config(listen=(Listen(host="", port=1),), log=LogConfig(level="error"))
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["check-config"]])
+def test_a_bad_config_is_refused(
+    serve: Started, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "c.yml"
+    path.write_text("prot: 1\nnodes: [{password_file: nowhere}]")
+    assert cli.main([*command, "--config", str(path)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines() == [
+        (
+            f"freeswitch-exporter: {path}: nodes[0].password_file: cannot read {tmp_path}/nowhere: "
+            "No such file or directory; name a file that this user can read"
+        ),
+        f"freeswitch-exporter: {path}: prot: is no known key; did you mean probes?",
+    ]
+    assert serve.config is None
+
+
+def test_check_config_prints_what_takes_effect(tmp_path: Path) -> None:
+    path = tmp_path / "c.yml"
+    path.write_text("nodes: [{host: fs1}]")
+    done = run(
+        "check-config", str(path), "--listen", ":1", EXPORTER_TOKEN="hunter2", EXPORTER_LOG_LEVEL="error"
+    )
+    assert done.returncode == 0
+    document = yaml.safe_load(done.stdout)
+    assert document["listen"] == [":1"]
+    assert document["log"]["level"] == "error"
+    assert document["nodes"][0]["host"] == "fs1"
+    assert document["token"] == "<secret>"
+    assert "hunter2" not in done.stdout + done.stderr
+    assert done.stderr.startswith(f"freeswitch-exporter: warning: {path}: nodes[0].password: is FreeSWITCH's")
+
+
+def test_check_config_takes_the_file_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check-config", "a", "--config", "b"]) == 2
+    assert "name the file once" in capsys.readouterr().err
+
+
+def test_a_name_that_is_no_text_is_refused_without_a_traceback(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "exporter", "check-config", os.fsencode(tmp_path) + b"/\xff\n"],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert b"cannot read" in done.stderr

@@ -1,0 +1,217 @@
+"""The project around the code: what is shipped, what make and CI call, which imports go which way."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import exporter
+from tests.tools import ROOT, program
+
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+# What a room may import of the others: data goes one way, imports go the other.
+ROOMS = {
+    "esl": set(),
+    "switch": {"esl"},
+    "simulator": {"esl"},
+    "config": {"switch"},
+    "log": {"config"},
+    "watch": {"switch", "esl", "config"},
+    "probe": {"watch", "switch", "esl", "config"},
+    "diagnosis": {"probe", "watch", "switch", "esl", "config"},
+    "web": {"diagnosis", "probe", "watch", "switch", "esl", "config", "log"},
+}
+
+# The modules of a dependency, where they are not named like it.
+MODULES = {
+    "aiohttp": {"aiohttp", "multidict", "yarl"},
+    "pyyaml": {"yaml"},
+    "prometheus-client": {"prometheus_client"},
+}
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "exporter":
+            yield from (f"exporter.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_go_one_way(room: str) -> None:
+    folder = ROOT / "exporter" / room
+    files = list(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
+    rooms = {name.split(".")[1] for path in files for name in _imports(path) if name.startswith("exporter.")}
+    assert rooms - {"__version__"} <= ROOMS[room] | {room}
+
+
+def test_what_is_imported_is_declared() -> None:
+    declared = set(sys.stdlib_module_names) | {"exporter"}
+    for requirement in PROJECT["project"]["dependencies"]:
+        name = re.split(r"[<>=!~ ]", requirement)[0].lower()
+        declared |= MODULES.get(name, {name})
+    for path in (ROOT / "exporter").rglob("*.py"):
+        assert {name.split(".")[0] for name in _imports(path)} <= declared, path
+
+
+def test_the_wheel_has_the_data_and_the_command(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    shutil.copytree(ROOT / "exporter", source / "exporter", ignore=shutil.ignore_patterns("__pycache__"))
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "-q",
+            "--no-deps",
+            "--no-build-isolation",
+            "-w",
+            tmp_path,
+            source,
+        ],
+        check=True,
+        timeout=120,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name.startswith(f"freeswitch_exporter-{exporter.__version__}-py3-none-any")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        (entry_points,) = (name for name in names if name.endswith("entry_points.txt"))
+        assert "freeswitch-exporter = exporter.cli:main" in archive.read(entry_points).decode()
+    shipped = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "exporter").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert shipped <= names
+    assert {name.split("/")[0] for name in names} == {"exporter", wheel.name.split("-py3")[0] + ".dist-info"}
+    assert any(name.endswith("/LICENSE") for name in names)
+
+
+def test_the_changelog_has_this_version() -> None:
+    assert f"## [{exporter.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_ci_calls_the_test_command_and_nothing_less(tmp_path: Path) -> None:
+    make = tmp_path / "make"
+    make.write_text('#!/bin/sh\necho "called: $*"; pwd; exit 7\n')
+    make.chmod(0o755)
+    done = subprocess.run(
+        ["bash", str(ROOT / ".ci" / "run")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["called: test", str(ROOT)]
+    assert done.returncode == 7
+
+
+def _dry_run(target: str) -> str:
+    done = subprocess.run(
+        ["make", "--dry-run", "--always-make", target],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        env={**os.environ, "FREESWITCH_LIVE": "127.0.0.1:8021", "MAKEFLAGS": ""},
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("target", "commands"),
+    [
+        ("demo", ["scripts/venv.sh", "pip install", "freeswitch-exporter demo"]),
+        ("test", ["scripts/venv.sh", "pip install", "fetch-debian.sh", ".venv/bin/pytest"]),
+        (
+            "check",
+            [
+                "fetch-debian.sh",
+                "ruff check",
+                "ruff format --check",
+                "mypy exporter tests",
+                "pytest -n 2 --cov",
+            ],
+        ),
+        ("live", ["fetch-debian.sh", "pytest -m live"]),
+        ("bench", ["pip install", "-m benchmarks"]),
+    ],
+)
+def test_a_target_does_its_own_set_up(target: str, commands: list[str]) -> None:
+    text = _dry_run(target)
+    at = 0
+    for command in commands:
+        assert command in text[at:]
+        at = text.index(command, at)
+
+
+def test_live_asks_where(tmp_path: Path) -> None:
+    environ = {
+        name: value for name, value in os.environ.items() if name not in ("FREESWITCH_LIVE", "MAKEFLAGS")
+    }
+    done = subprocess.run(
+        ["make", "--old-file=.venv/.dev", "--old-file=.cache/.tools", "live"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        env=environ,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "make live FREESWITCH_LIVE=127.0.0.1:8021" in done.stderr
+
+
+def test_only_live_tests_are_left_out_and_nothing_is_skipped(tmp_path: Path) -> None:
+    tests = tmp_path / "test_some.py"
+    tests.write_text("import pytest\ndef test_a(): pass\n@pytest.mark.live\ndef test_b(): pass\n")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        "--collect-only",
+        "-q",
+        str(tests),
+    ]
+    for more, collected in (([], "test_a"), (["-m", "live"], "test_b")):
+        done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=60, check=True)
+        assert re.findall(r"::(\w+)", done.stdout) == [collected]
+    ways_out = re.compile("pytest[.](mark[.])?(skip|xfail)" + "|import" + "orskip")
+    for path in (ROOT / "tests").rglob("*.py"):
+        assert not ways_out.search(path.read_text()), path
+
+
+@pytest.mark.parametrize("name", ["prometheus", "promtool", "alertmanager", "amtool", "chromium"])
+def test_the_programs_that_tests_need_run(name: str) -> None:
+    done = subprocess.run(
+        [program(name), "--version"], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert re.search(r"\d+\.\d+", done.stdout + done.stderr)
+
+
+def test_a_program_that_is_missing_is_named_with_the_remedy() -> None:
+    with pytest.raises(LookupError, match=r"no-such-program is neither .*: `make .cache/.tools` fetches it"):
+        program("no-such-program")

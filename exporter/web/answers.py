@@ -75,8 +75,6 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return await handler(request)
     except Refusal as refusal:
         return refusal.response()
-    except ConnectionError:
-        raise  # the client has gone; there is nobody to answer
     except web.HTTPError as error:
         known = _ERRORS.get(error.status, ("refused", error.reason, "See the API in the README."))
         allow = {name: value for name, value in error.headers.items() if name == hdrs.ALLOW}

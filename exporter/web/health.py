@@ -28,7 +28,7 @@ async def calls_health(request: web.Request) -> web.Response:
     lost = [node for node in nodes if not node.connected and (chosen is None or node.name in chosen)]
     if not lost:
         return web.json_response({"connected": True, "message": "Connected to FreeSWITCH"})
-    reasons = " ".join(f"{node.name}: {node.reason or 'not tried yet.'}" for node in lost)
+    reasons = "; ".join(f"{node.name}: {node.reason}" for node in lost)
     return web.json_response({"connected": False, "message": reasons}, status=503)
 
 

@@ -16,7 +16,7 @@ class NodeView(Protocol):
         name: its `node` label.
         connected: authenticated and answering.
         problem: a word of `freeswitch_connection_problem` (`none`: connected); "" before the first outcome.
-        reason: a sentence for people on why it is not connected; "" while it is.
+        reason: for people, why it is not connected (yet); "" while it is.
         tried: whether a first attempt to connect has ended, well or not.
     """
 

@@ -9,8 +9,8 @@ from exporter.config import Config, ConfigError
 from tests.web.fakes import LOOPBACK, FakeHouse, FakeNode, serving
 
 UP = FakeNode("fs1")
-REFUSED = FakeNode("fs2", connected=False, problem="refused", reason="Nothing listens at 192.0.2.7:8021.")
-UNTRIED = FakeNode("fs3", connected=False, problem="", tried=False)
+REFUSED = FakeNode("fs2", connected=False, problem="refused", reason="nothing listens at 192.0.2.7:8021")
+UNTRIED = FakeNode("fs3", connected=False, problem="", reason="not tried yet", tried=False)
 
 
 async def ask(house: FakeHouse, path: str) -> tuple[int, Any]:
@@ -39,11 +39,11 @@ async def test_not_ready_before() -> None:
     [
         ([UP], "", 200, "Connected to FreeSWITCH"),
         ([UP, UP], "", 200, "Connected to FreeSWITCH"),
-        ([UP, REFUSED], "", 503, "fs2: Nothing listens at 192.0.2.7:8021."),
+        ([UP, REFUSED], "", 503, "fs2: nothing listens at 192.0.2.7:8021"),
         ([UP, REFUSED], "?node=fs1", 200, "Connected to FreeSWITCH"),
-        ([UP, REFUSED], "?node=fs2", 503, "fs2: Nothing listens at 192.0.2.7:8021."),
-        ([UP, REFUSED], "?node=fs1&node=fs2", 503, "fs2: Nothing listens at 192.0.2.7:8021."),
-        ([REFUSED, UNTRIED], "", 503, "fs2: Nothing listens at 192.0.2.7:8021. fs3: not tried yet."),
+        ([UP, REFUSED], "?node=fs2", 503, "fs2: nothing listens at 192.0.2.7:8021"),
+        ([UP, REFUSED], "?node=fs1&node=fs2", 503, "fs2: nothing listens at 192.0.2.7:8021"),
+        ([REFUSED, UNTRIED], "", 503, "fs2: nothing listens at 192.0.2.7:8021; fs3: not tried yet"),
     ],
 )
 async def test_calls_health(nodes: list[FakeNode], query: str, status: int, message: str) -> None:

@@ -71,6 +71,11 @@ async def test_who_does_not_exist_costs_what_the_costliest_does(checks: list[tup
     assert [against.split("$")[2] for _, against in checks] == ["06"]
 
 
+async def test_who_does_not_exist_has_no_password_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "_matches", lambda *_: True)  # even if one were found for the stand-in
+    assert not await Passwords().match({"anna": hashed("a")}, "nobody", "guess")
+
+
 async def test_wrong_guesses_do_not_pile_up_or_push_out_what_was_right(
     checks: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,17 +10,18 @@ import pytest
 from aiohttp import web
 
 from exporter.config import Config, Listen, Secret, WebConfig
-from exporter.web.app import ROUTES, Route
+from exporter.web.app import ROUTES
 from exporter.web.protection import Protection
-from tests.web.fakes import LOOPBACK, FakeHouse, Served, serving
+from tests.web.fakes import LOOPBACK, FakeHouse, Served, exchange, serving
 
 
 async def place(request: web.Request) -> web.Response:
     return web.Response(text="placed")
 
 
+# Stand-ins for what places calls: whether a request gets there is the question, not what becomes of it.
 EVERY_ROUTE: Final = (
-    *ROUTES,
+    *[route for route in ROUTES if route.protection is not Protection.CALL],
     Route(("GET",), "/probe", place, Protection.CALL),
     Route(("POST",), "/api/calls/test-echo", place, Protection.CALL),
 )
@@ -29,7 +30,10 @@ GUARDED: Final = (*CALLS, ("POST", "/-/reload"))
 PLAIN: Final = (("GET", "/"), ("GET", "/metrics"), ("HEAD", "/metrics"), ("GET", "/api/calls/health"))
 OPEN: Final = (("GET", "/-/healthy"), ("GET", "/-/ready"))
 
-USERS: Final = {"anna": Secret(bcrypt.hashpw("s3crät:x".encode(), bcrypt.gensalt(4)).decode())}
+USERS: Final = {
+    name: Secret(bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode())
+    for name, password in (("anna", "s3crät:x"), ("blank", ""))
+}
 WITH_USERS: Final = WebConfig(path=Path("web.yml"), users=USERS)
 TOKEN: Final = Secret("t0ken")
 BEYOND: Final = (LOOPBACK, Listen(host=""))
@@ -77,6 +81,7 @@ async def test_without_users_or_token_loopback_may_do_everything() -> None:
         basic("anna:wrong"),
         basic("anna"),
         basic("anna:"),
+        basic("blank"),
         basic(":s3crät:x"),
         basic("Anna:s3crät:x"),
         basic("nobody:s3crät:x"),
@@ -101,11 +106,25 @@ async def test_users_are_asked_for_everywhere_but_where_a_token_is(headers: dict
     assert house.refusals == []
 
 
+async def test_two_authorizations_are_none() -> None:
+    house = FakeHouse(Config(listen=(LOOPBACK,), web=WITH_USERS))
+    right = f"Authorization: {RIGHT['Authorization']}\r\n".encode()
+    async with serving(house) as served:
+        for headers, welcome in (
+            (right, True),
+            (right * 2, False),
+            (right + b"Authorization: Basic x\r\n", False),
+        ):
+            answer = await exchange(served.port, b"GET /metrics HTTP/1.0\r\n" + headers + b"\r\n")
+            assert (b"200 OK" in answer.split(b"\r\n")[0]) is welcome
+
+
 async def test_the_right_user_gets_in_and_the_token_is_asked_for_instead() -> None:
     house = FakeHouse(Config(listen=(LOOPBACK,), web=WITH_USERS, token=TOKEN))
     async with serving(house, EVERY_ROUTE) as served:
         for method, path in (*PLAIN, *OPEN):
             assert (await ask(served, method, path, RIGHT)).status == 200, path
+        assert (await ask(served, "GET", "/metrics", basic("blank:"))).status == 200
         assert (await ask(served, "GET", "/nothing", RIGHT)).status == 404
         assert (await ask(served, "DELETE", "/metrics", RIGHT)).status == 405
         for method, path in GUARDED:
@@ -215,6 +234,14 @@ async def test_head_places_no_call() -> None:
 
 
 def test_every_route_says_what_guards_it() -> None:
-    guards = {route.path: route.protection for route in ROUTES}
-    assert [path for path, guard in guards.items() if guard is Protection.OPEN] == ["/-/healthy", "/-/ready"]
-    assert guards["/-/reload"] is Protection.TOKEN
+    for route in ROUTES:
+        if route.path == "/probe" or (route.path.startswith("/api/calls/") and "POST" in route.methods):
+            guard = Protection.CALL
+        elif route.path == "/-/reload":
+            guard = Protection.TOKEN
+        elif route.path in ("/-/healthy", "/-/ready"):
+            guard = Protection.OPEN
+        else:
+            guard = Protection.BASIC
+        assert route.protection is guard, route
+        assert guard is not Protection.CALL or len(route.methods) == 1, "a HEAD must place no call"

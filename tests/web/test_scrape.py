@@ -12,6 +12,7 @@ from prometheus_client import Metric, exposition
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from structlog.typing import EventDict
 
 from exporter.watch import metrics
 from exporter.watch.exposition import Page, Unit
@@ -382,7 +383,7 @@ async def test_a_reader_that_stands_still_is_cut_off(monkeypatch: pytest.MonkeyP
         assert await rest(reader) < 5000 * 13 * 50
 
 
-async def test_a_client_that_goes_away_is_no_error() -> None:
+async def test_a_client_that_goes_away_is_no_error(logged: list[EventDict]) -> None:
     house = FakeHouse(shown=[Many(5000)])
     async with serving(house) as served:
         reader = await slow_reader(served.port, "")
@@ -391,3 +392,16 @@ async def test_a_client_that_goes_away_is_no_error() -> None:
         await until(lambda: not served.server._runner.server.connections)  # type: ignore[union-attr]
         async with served.client.get(served.base + "/-/healthy") as response:
             assert response.status == 200
+    assert logged == []
+
+
+async def test_a_page_is_let_go_once_it_is_sent() -> None:
+    house = FakeHouse(shown=ALL)
+    scrapes = Scrapes(house)
+    wanted = Wanted(openmetrics=False, gzip=False, nodes=None, names=None)
+    page = await scrapes.page(wanted)
+    with scrapes.reading(page, asyncio.timeout(1)):
+        with scrapes.reading(page, asyncio.timeout(1)):
+            assert scrapes._read == [page]
+        assert scrapes._read == [page]
+    assert scrapes._read == []

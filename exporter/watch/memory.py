@@ -27,10 +27,12 @@ class AnswerMemory:
 
     Args:
         state_dir: where the file lies; None keeps nothing beyond the process.
+        writes: False for one who only wants to know: the file is another process's.
     """
 
-    def __init__(self, state_dir: Path | None) -> None:
+    def __init__(self, state_dir: Path | None, *, writes: bool = True) -> None:
         self._path = state_dir / FILE if state_dir is not None else None
+        self._writes = writes
         self._answers: dict[str, dict[str, Answer]] = {}
         self._warned = False
         self._read()
@@ -64,7 +66,7 @@ class AnswerMemory:
             log.warning("forgetting earlier registration answers", file=str(self._path), reason=str(error))
 
     def _write(self) -> None:
-        if self._path is None:
+        if self._path is None or not self._writes:
             return
         text = json.dumps(
             {

@@ -32,6 +32,7 @@ class Surplus:
             elif settled > self._level:
                 self.total += settled - self._level
                 self._level = settled
+                self._settled = _LEVELLING  # what has been counted is not taken back
             self._settled += 1
         self._last = difference
 

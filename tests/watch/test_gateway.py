@@ -1,0 +1,285 @@
+"""One gateway: state, time, counters and verdict, door by door."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.watch.gateway import GatewayWatch
+from exporter.watch.verdict import GATEWAY_STATES
+from tests.watch.builders import status
+
+EPOCH = 1_795_000_000.0
+
+
+class Story:
+    """A gateway and a clock that only goes where the test says."""
+
+    def __init__(self, **options: bool) -> None:
+        self.now = 100.0
+        self.gateway = GatewayWatch("telnyx", "", self.now, **options)
+
+    @property
+    def epoch(self) -> float:
+        return EPOCH + self.now
+
+    def after(self, seconds: float) -> "Story":
+        self.now += seconds
+        return self
+
+    def poll(self, asked_before: float = 0.001, **changes: object) -> "Story":
+        self.gateway.on_poll(status(**changes), self.now - asked_before, self.now, self.epoch, 0.0)
+        return self
+
+    def event(self, state: str, *, up: bool, code: int = 0, phrase: str = "") -> "Story":
+        self.gateway.on_event(state, up, code, phrase, self.now, self.epoch)
+        return self
+
+    def tick(self) -> "Story":
+        self.gateway.advance(self.now, self.epoch)
+        return self
+
+
+def test_before_anything_is_known_nothing_is_claimed() -> None:
+    gateway = Story(expected=True).after(5).tick().gateway
+    assert (gateway.state, gateway.problem, gateway.up, gateway.usable) == (
+        "UNKNOWN",
+        "unknown",
+        False,
+        False,
+    )
+    assert gateway.watched_seconds == 0
+
+
+def test_a_first_poll_tells_the_state_and_is_no_change() -> None:
+    gateway = Story().after(1).poll().gateway
+    assert (gateway.state, gateway.problem, gateway.up, gateway.usable) == ("REGED", "none", True, True)
+    assert gateway.profile == "external"
+    assert gateway.changes["REGED"] == 0
+    assert gateway.registration_expected
+
+
+def test_a_refresh_within_a_second_is_counted_and_blamed_on_nobody() -> None:
+    story = Story().poll().after(10)
+    story.event("REGISTER", up=True, code=200, phrase="OK").after(0.02).event("REGED", up=True)
+    gateway = story.after(1).tick().gateway
+    assert gateway.changes["REGISTER"] == gateway.changes["REGED"] == 1
+    assert gateway.seconds["REGISTER"] == pytest.approx(0.02)
+    assert gateway.responses == {200: 1}
+    assert gateway.usable_seconds == gateway.watched_seconds == pytest.approx(11.02)
+
+
+def test_rejected_credentials_are_told_through_the_wait_and_every_retry() -> None:
+    story = Story().poll().after(1)
+    story.event("FAILED", up=True, code=403, phrase="Forbidden")
+    story.after(1).event("FAIL_WAIT", up=False)
+    assert story.gateway.problem == "auth_rejected"
+    assert story.gateway.answer is not None
+    assert (story.gateway.answer.code, story.gateway.answer.phrase) == (403, "Forbidden")
+    story.after(30).event("UNREGED", up=False)
+    assert story.gateway.problem == "auth_rejected"
+    story.after(1).event("TRYING", up=False).event("FAILED", up=False, code=403)
+    story.after(1).event("FAIL_WAIT", up=False).poll(state="FAIL_WAIT", status="DOWN")
+    assert story.gateway.problem == "auth_rejected"
+    assert story.gateway.responses == {403: 2}
+    story.after(60).event("REGISTER", up=False, code=200).after(1).event("REGED", up=True)
+    assert story.gateway.problem == "none"
+    assert story.gateway.answer is None
+
+
+def test_a_failed_ping_looks_like_an_answer_to_register_and_is_not_counted_as_one() -> None:
+    story = Story().poll(ping_interval=10, ping_seconds=0.02).after(1)
+    story.event("FAILED", up=False, code=503, phrase="Service Unavailable")
+    story.after(1).event("FAIL_WAIT", up=False)
+    assert story.gateway.problem == "ping_failed"
+    assert story.gateway.responses == {}
+
+
+def test_a_failed_ping_without_its_event_is_known_by_the_way_it_took() -> None:
+    story = Story().poll().after(1).event("FAIL_WAIT", up=False)
+    assert story.gateway.problem == "ping_failed"
+
+
+def test_no_answer_to_register_is_unreachable() -> None:
+    story = Story().poll(state="UNREGED", status="DOWN").after(1).event("TRYING", up=False)
+    assert story.gateway.problem == "registering"
+    assert story.after(5.1).tick().gateway.problem == "unreachable"
+    story.after(50).event("TIMEOUT", up=False).after(1).event("FAILED", up=False).event("FAIL_WAIT", up=False)
+    assert story.gateway.problem == "unreachable"
+
+
+def test_flaps_between_two_scrapes_are_all_there() -> None:
+    story = Story().poll()
+    for _ in range(50):
+        story.after(0.01).event("FAILED", up=False, code=503).after(0.01).event("REGED", up=True)
+    gateway = story.gateway
+    assert gateway.changes["FAILED"] == gateway.changes["REGED"] == 50
+    assert gateway.seconds["FAILED"] == pytest.approx(0.5)
+
+
+def test_an_expected_gateway_is_missing_after_three_seconds_and_not_before() -> None:
+    story = Story(expected=True).poll().after(10)
+    story.gateway.on_absent(story.now, False)
+    assert story.after(2.9).tick().gateway.problem == "none"
+    assert story.after(0.2).tick().gateway.problem == "missing"
+    assert (story.gateway.state, story.gateway.up, story.gateway.usable) == ("MISSING", False, False)
+    assert story.gateway.usable_seconds == pytest.approx(13.1)
+    assert story.after(1).poll().gateway.problem == "none"
+
+
+def test_a_gateway_nobody_listed_is_unknown_when_it_is_gone() -> None:
+    story = Story().poll().after(1)
+    story.gateway.on_absent(story.now, False)
+    story.after(4).tick()
+    assert (story.gateway.state, story.gateway.problem) == ("UNKNOWN", "missing")
+
+
+def test_a_profile_that_does_not_run_is_named_instead() -> None:
+    story = Story(expected=True).poll().after(1)
+    story.gateway.on_absent(story.now, True)
+    assert story.after(4).tick().gateway.problem == "profile_down"
+
+
+def test_a_profile_restart_is_a_blink() -> None:
+    story = Story(expected=True).poll().after(1)
+    story.gateway.on_absent(story.now, False)
+    story.after(1.5).poll(uptime_seconds=0.0)
+    assert story.gateway.problem == "none"
+    assert story.gateway.changes["MISSING"] == 0
+
+
+def test_a_lost_node_is_unknown_time_and_no_availability() -> None:
+    story = Story().poll().after(10)
+    story.gateway.on_lost(story.now)
+    story.after(100).tick()
+    gateway = story.gateway
+    assert (gateway.state, gateway.problem) == ("UNKNOWN", "unknown")
+    assert gateway.seconds["UNKNOWN"] == pytest.approx(100)
+    assert gateway.watched_seconds == gateway.usable_seconds == pytest.approx(10)
+    changed = gateway.last_change_epoch
+    story.poll()
+    assert gateway.state == "REGED"
+    assert gateway.changes["REGED"] == 0, "the same state as before the loss is no change"
+    assert gateway.last_change_epoch == changed
+
+
+def test_another_state_after_a_loss_is_a_change() -> None:
+    story = Story().poll().after(10)
+    story.gateway.on_lost(story.now)
+    story.after(5).poll(state="FAIL_WAIT", status="DOWN")
+    assert story.gateway.changes["FAIL_WAIT"] == 1
+
+
+def test_a_poll_asked_before_an_event_does_not_turn_it_back() -> None:
+    story = Story().poll().after(10)
+    story.event("FAILED", up=True, code=403)
+    story.poll(asked_before=0.5)
+    assert story.gateway.state == "FAILED"
+
+
+def test_a_poll_that_contradicts_is_believed_when_no_event_explains_it() -> None:
+    story = Story().poll().after(10).poll(state="DOWN", status="DOWN")
+    assert story.gateway.state == "REGED"
+    assert story.after(0.2).tick().gateway.state == "DOWN"
+    assert story.gateway.problem == "unregistered"
+
+
+def test_counters_start_at_zero_and_survive_a_reset() -> None:
+    story = Story().poll(calls_out=500, calls_in=7, failed_calls_out=40)
+    assert story.gateway.calls == {"inbound": 0, "outbound": 0}
+    story.after(1).poll(calls_out=503, calls_in=7, failed_calls_out=41)
+    assert story.gateway.calls == {"inbound": 0, "outbound": 3}
+    assert story.gateway.failed_calls == 1
+    story.after(1).poll(calls_out=2, calls_in=1, failed_calls_out=0)
+    assert story.gateway.calls == {"inbound": 1, "outbound": 5}
+    assert story.gateway.failed_calls == 1
+
+
+def test_a_gateway_gone_and_back_starts_a_new_difference() -> None:
+    story = Story().poll(calls_out=500).after(1)
+    story.gateway.on_absent(story.now, False)
+    story.after(1).poll(calls_out=900).after(1).poll(calls_out=901)
+    assert story.gateway.calls["outbound"] == 1
+
+
+def test_a_restarted_switch_counts_from_zero_whatever_it_had() -> None:
+    story = Story().poll(calls_out=5).after(1)
+    story.gateway.on_lost(story.now)
+    story.gateway.on_restart()
+    story.after(1).poll(calls_out=8)
+    assert story.gateway.calls["outbound"] == 8
+
+
+def test_dials_refused_while_down_are_what_no_leg_explains() -> None:
+    story = Story().poll().after(10).poll(failed_calls_out=0).after(10)
+    story.gateway.unanswered_legs += 2
+    story.poll(failed_calls_out=5).after(10).poll(failed_calls_out=5)
+    assert story.gateway.refused.total == 3
+
+
+def test_an_options_in_flight_ages_from_when_it_can_have_been_sent() -> None:
+    pinged = {"ping_interval": 10, "ping_seconds": 0.02}
+    story = Story().poll(**pinged, ping_next=int(EPOCH + 105)).after(6)
+    story.poll(**pinged, ping_next=int(EPOCH + 105), pinging=True)
+    assert story.gateway.ping_pending(story.now) == pytest.approx(1.0)
+    assert story.after(1.9).tick().gateway.problem == "none"
+    assert story.after(0.2).tick().gateway.problem == "ping_overdue"
+    assert not story.gateway.usable
+    assert story.poll(**pinged, ping_next=int(EPOCH + 120)).gateway.problem == "none"
+
+
+def test_a_ping_due_long_ago_was_sent_when_last_seen_idle() -> None:
+    pinged = {"ping_interval": 10, "ping_seconds": 0.02, "ping_next": int(EPOCH + 90)}
+    story = Story().poll(**pinged).after(1).poll(**pinged, pinging=True)
+    assert story.gateway.ping_pending(story.now) == pytest.approx(1.0)
+
+
+def test_states_nobody_knows_are_unknown() -> None:
+    story = Story().poll().after(1).event("BANANA", up=True)
+    assert story.gateway.state == "UNKNOWN"
+    assert set(story.gateway.seconds) == set(GATEWAY_STATES)
+
+
+def test_register_false_is_never_expected_to_register() -> None:
+    story = Story(expected=True, register=False).poll(state="REGED")
+    assert not story.gateway.registration_expected
+    story = Story(expected=True, register=True).poll(state="NOREG")
+    assert story.gateway.problem == "not_registering"
+    story = Story(expected=True).poll(state="NOREG")
+    assert story.gateway.problem == "unmonitored"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 5, allow_nan=False),
+            st.sampled_from(["event", "poll", "absent", "lost", "tick"]),
+            st.sampled_from(GATEWAY_STATES),
+            st.booleans(),
+            st.sampled_from([0, 100, 200, 403, 503]),
+        ),
+        max_size=40,
+    )
+)
+def test_seconds_sum_to_wall_time_whatever_happens(
+    steps: list[tuple[float, str, str, bool, int]],
+) -> None:
+    story = Story(expected=True)
+    for seconds, door, state, up, code in steps:
+        story.after(seconds)
+        match door:
+            case "event":
+                story.event(state, up=up, code=code)
+            case "poll":
+                story.poll(state=state, status="UP" if up else "DOWN")
+            case "absent":
+                story.gateway.on_absent(story.now, up)
+            case "lost":
+                story.gateway.on_lost(story.now)
+            case "tick":
+                story.tick()
+    gateway = story.after(1).tick().gateway
+    assert math.isclose(sum(gateway.seconds.values()), story.now - 100.0, abs_tol=1e-6)
+    assert gateway.usable_seconds <= gateway.watched_seconds + 1e-9 <= story.now - 100.0 + 1e-6
+    assert 100 not in gateway.responses

@@ -53,7 +53,7 @@ class Runner:
         """tone_detect: one answer per key, once the tone is heard."""
         leg = self.leg
         self.detectors[key] = leg.time.elapsed()
-        leg.fire("MEDIA_BUG_START", before=[("Media-Bug-Function", "tone_detect"), ("Media-Bug-Target", key)])
+        leg.add_media_bug(key)
         if leg.path.speaks and leg.path.tone and leg.path.heard:
             leg.time.at(DETECTION_SECONDS, lambda: self._detected(key))
 

@@ -16,7 +16,7 @@ from exporter.simulator.farends import UNKNOWN_NUMBER, FarEnd
 from exporter.simulator.gateways import NO_SUCH_NAME, REFUSED_PORT, SILENCE, Gateway, GatewayConfig
 from exporter.simulator.leg import Leg
 from exporter.simulator.media import SPEAKING, Path
-from exporter.simulator.originate import Originate, Refused, parse
+from exporter.simulator.originate import DEFAULT_RING_SECONDS, Originate, Refused, parse
 from exporter.simulator.variables import PCMU, Codec, Sip
 
 if TYPE_CHECKING:
@@ -354,7 +354,7 @@ class Calls:
     async def _bridge(
         self, leg: Leg, gateway: str, number: str, far_end: FarEnd, seconds: float, codec: Codec
     ) -> None:
-        request = Originate([], gateway, number, [], "", leg.caller_number, 60)
+        request = Originate([], gateway, number, [], "", leg.caller_number, DEFAULT_RING_SECONDS)
         leg.execute("bridge", f"sofia/gateway/{gateway}/{number}")
         other: Leg | str = "DESTINATION_OUT_OF_ORDER"
         if not self._switch.refuses_session("outbound"):
@@ -364,6 +364,12 @@ class Calls:
             return
         leg.pair(other)
         other.create_outbound([], early_media=True)
+
+        def gave_up() -> None:
+            if not other.times["answered"]:
+                other.end_by_us("NO_ANSWER")
+
+        other.time.at(request.ring_seconds, gave_up)
         await self._ring(other, far_end, promoted=None)
         leg.time.catch_up()
         if other.hung_up.is_set():

@@ -4,6 +4,8 @@
     ["limit_sessions", 0]                           -> {"ok": null}
     ["provider", "telnyx", "rejects", 403, "No"]    -> {"ok": null}     a method of gateways.Provider
     ["gateway", "telnyx", "kill"]                   -> {"ok": null}     a method of gateways.Gateway
+    ["configure", {"name": "b", "register": false}] -> {"ok": null}     a gateway; then ["rescan", "external"]
+    ["traffic", 2.5]                                -> {"ok": null}     calls per second through telnyx
     ["state"]                                       -> {"ok": {"legs": [...], "gateways": {...}, ...}}
 
 Anything else is {"error": "..."}. Only on loopback, only for tests: there is no password.
@@ -15,6 +17,8 @@ import json
 from typing import Any, Final
 
 from exporter.simulator.faults import SimulatedSwitch
+from exporter.simulator.gateways import GatewayConfig
+from exporter.simulator.traffic import Traffic
 
 SWITCH: Final = frozenset(
     """
@@ -55,6 +59,12 @@ async def _answer(switch: SimulatedSwitch, line: bytes) -> dict[str, Any]:
 async def _obey(switch: SimulatedSwitch, verb: str, *arguments: Any) -> Any:
     if verb == "state":
         return state(switch)
+    if verb == "configure":
+        switch.configure_gateway(GatewayConfig(**arguments[0]))
+        return None
+    if verb == "traffic":
+        Traffic(switch, float(arguments[0])).start()
+        return None
     if verb in ("provider", "gateway"):
         name, method, *rest = arguments
         target: object = switch.provider(name) if verb == "provider" else switch.gateway(name)

@@ -119,6 +119,7 @@ class Provider:
 
 
 Announce = Callable[["Gateway", Answer | None], None]
+LogLine = Callable[[str, str, int, str], None]  # level, function, line and text of sofia_reg.c or sofia.c
 
 
 class Gateway:
@@ -140,6 +141,7 @@ class Gateway:
         clock: Clock,
         tick: float,
         announce: Announce,
+        log: LogLine,
         rng: "random.Random",
     ) -> None:
         self.config = config
@@ -159,6 +161,7 @@ class Gateway:
         self._clock = clock
         self._tick = tick
         self._announce = announce
+        self._log = log
         self._rng = rng
         self._now = 0  # ticks since creation
         self._failures = 0
@@ -254,6 +257,7 @@ class Gateway:
             self._failures += 1
             self._last_failure = 0
             self.state = "TIMEOUT"
+            self._log("warning", "sofia_reg_check_gateway", 560, f"Timeout Registering {self.name}")
 
     def _timed_out(self) -> None:
         self.state = "FAILED"
@@ -314,6 +318,9 @@ class Gateway:
             self.state = "FAILED"
             self._failures += 1
             self._last_failure = answer.code
+            text = f"{self.name} Failed Registration with status {answer.phrase} [{answer.code}]"
+            text += f". failure #{self._failures}"
+            self._log("warning", "sofia_reg_handle_sip_r_register", 2551, text)
         self._announce(self, answer)
 
     def _ping_if_due(self) -> None:
@@ -349,6 +356,11 @@ class Gateway:
                 self.state = "FAILED"
                 self._last_failure = 503
         self.ping_at = self._clock.now() + self.config.ping * self._tick
+        if not alive or self.up != was_up:
+            counts = f"{self.config.ping_min}/{self.ping_count}/{self.config.ping_max}"
+            text = f"Ping {'succeeded' if alive else 'failed'} {self.name} with code {answer.code}"
+            text += f" - count {counts}, state {'UP' if self.up else 'DOWN'}"
+            self._log("warning", "sofia_handle_sip_r_options", 6450, text)
         if self.up != was_up:
             self._announce(self, answer)
 

@@ -97,6 +97,7 @@ class Leg:
         time: the leg's own (timeline.py).
         hung_up: set once the leg has ended; its `cause` says why.
         silent: never tells its end (a lost CHANNEL_HANGUP_COMPLETE and CHANNEL_DESTROY).
+        media_bugs: what listens in on the audio.
         gateway: whose counters the leg moves.
         on_reply: the originate that waits for this leg: called once, with FreeSWITCH's reply.
     """
@@ -142,6 +143,7 @@ class Leg:
         self.hung_up = asyncio.Event()
         self.other: Leg | None = None
         self.silent = False
+        self.media_bugs: list[str] = []
         self.gateway: Gateway | None = None
         self.on_reply: Callable[[str], None] | None = None
         self.time = Timeline(core.speed)
@@ -506,6 +508,11 @@ class Leg:
 
     # Audio.
 
+    def add_media_bug(self, target: str) -> None:
+        """tone_detect listens in, under the name `target`, until the leg ends."""
+        self.media_bugs.append(target)
+        self.fire("MEDIA_BUG_START", before=_media_bug_headers(target))
+
     def start_sending(self) -> None:
         if self._sending_since is None:
             self._sending_since = self.stamp()
@@ -605,6 +612,8 @@ class Leg:
                 application.on_hangup()
             self.complete(application, "FILE PLAYED" if "playback" in application.name else "_none_")
         self._run("CS_HANGUP")
+        for target in self.media_bugs:
+            self.fire("MEDIA_BUG_STOP", before=_media_bug_headers(target))
         self.times["ended"] = self.stamp()
         self._call_state("HANGUP")
         self._run("CS_REPORTING")
@@ -640,3 +649,7 @@ class Leg:
         """Be gone without a word, as when the process dies."""
         self.time.stop()
         self.hung_up.set()
+
+
+def _media_bug_headers(target: str) -> list[Header]:
+    return [("Media-Bug-Function", "tone_detect"), ("Media-Bug-Target", target)]

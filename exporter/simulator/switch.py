@@ -333,7 +333,13 @@ class Switch:
 
     def _add_gateway(self, config: GatewayConfig) -> None:
         gateway = Gateway(
-            config, self.providers[config.name], self.clock, self.tick, self._gateway_changed, self.rng
+            config,
+            self.providers[config.name],
+            self.clock,
+            self.tick,
+            self._gateway_changed,
+            self._sofia_log,
+            self.rng,
         )
         self.profiles[config.profile].gateways.insert(0, gateway)
         self.fire(
@@ -428,17 +434,6 @@ class Switch:
             headers.append(("Register-Network-Port", gateway.network[1]))
         if answer is not None:
             headers += [("Phrase", answer.phrase), ("Status", str(answer.code))]
-            if answer.code >= 300 and gateway.state == "FAILED":
-                text = f"{gateway.name} Failed Registration with status {answer.phrase} [{answer.code}]"
-                self.log("warning", "sofia_reg.c", "sofia_reg_handle_sip_r_register", 2551, text)
-        elif gateway.state == "TIMEOUT":
-            self.log(
-                "warning",
-                "sofia_reg.c",
-                "sofia_reg_check_gateway",
-                560,
-                f"Timeout Registering {gateway.name}",
-            )
         self.fire("CUSTOM", headers, subclass="sofia::gateway_state")
 
     async def _tick_loop(self) -> None:
@@ -638,6 +633,9 @@ class Switch:
         )
         for client in list(self.clients):
             client.send_log(number, head, line_text)
+
+    def _sofia_log(self, level: str, function: str, line: int, text: str) -> None:
+        self.log(level, "sofia.c" if "options" in function else "sofia_reg.c", function, line, text)
 
     def after_reply(self, action: Callable[[], None]) -> None:
         """Do it once the reply that is being made has been written."""

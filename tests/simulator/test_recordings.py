@@ -218,3 +218,46 @@ def test_every_recorded_json_event_is_written_back_to_the_byte(capture: str) -> 
         body = str(dict(pairs).get("_body", ""))
         pairs = [pair for pair in pairs if pair[0] not in ("_body", "Content-Length")]
         assert Event("", "", pairs, body).frame("json") == frame.raw
+
+
+def kind(seen: Seen) -> tuple[str, str]:
+    return seen.name, seen.subclass
+
+
+async def test_the_switch_s_own_events_have_the_recorded_headers(lab: SimulatedSwitch) -> None:
+    captures = [path.stem for path in CAPTURES.glob("ev-plain-*.txt")]
+    known: dict[tuple[str, str], list[list[str]]] = {}
+    for seen in (seen for capture in captures for seen in recorded_events(capture)):
+        known.setdefault(kind(seen), []).append(seen.names)
+    wire = await Wire.open(lab.port)
+    await wire.reply("event plain ALL")
+    lab.beat()
+    await wire.reply("bgapi status")
+    await wire.api("sofia profile external restart")
+    await lab.until(lambda: lab.find_gateway("telnyx") is None)
+    await lab.gateway_reaches("telnyx", "REGED")
+    await wire.api(
+        "originate {ignore_early_media=true}sofia/gateway/telnyx/+15550000010 "
+        "'m:^:tone_detect:k 1004 r^sleep:500^hangup' inline"
+    )
+    await wire.event(lambda seen: seen.name == "MEDIA_BUG_STOP")
+    await wire.api("fsctl shutdown")
+    await wire.until(lambda: wire.closed)
+    of_the_switch = [seen for seen in wire.events() if not seen.get("Unique-ID")]
+    assert {kind(seen) for seen in of_the_switch} >= {
+        *(
+            (name, "")
+            for name in ("HEARTBEAT", "RE_SCHEDULE", "API", "BACKGROUND_JOB", "RELOADXML", "SHUTDOWN")
+        ),
+        *((name, "") for name in ("PUBLISH", "UNPUBLISH", "DETECTED_TONE")),
+        *(("CUSTOM", f"sofia::{name}") for name in ("gateway_add", "gateway_delete", "gateway_state")),
+        ("CUSTOM", "sofia::profile_start"),
+    }
+    for seen in of_the_switch:
+        if seen.name == "API" and "API-Command-Argument" not in seen.names:
+            continue  # no command without arguments was recorded
+        if seen.name == "BACKGROUND_JOB" and "Job-Command-Arg" not in seen.names:
+            continue
+        assert seen.names in known[kind(seen)], kind(seen)
+    stopped = next(seen for seen in wire.events() if seen.name == "MEDIA_BUG_STOP")
+    assert stopped.names[13:16] == known["MEDIA_BUG_STOP", ""][0][13:16]

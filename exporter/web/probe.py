@@ -1,0 +1,160 @@
+"""Calls over HTTP: `GET /probe` as Prometheus asks blackbox_exporter, and the calls of `/api/calls`.
+
+What may be called, what a request gets and what is counted is decided in exporter/probe; here a request is
+read strictly, and the answer put into HTTP. A query is decoded once, and a `+` in it stays a `+`: telephone
+numbers begin with one, and `target=+1555...` is what people type.
+"""
+
+import json
+import math
+import time
+from typing import Final
+from urllib.parse import unquote
+
+import msgspec
+from aiohttp import hdrs, web
+
+from exporter.config import Config
+from exporter.probe.probes import Probes
+from exporter.probe.record import CallRecord, encode
+from exporter.probe.refusal import Refused
+from exporter.probe.request import Asked
+from exporter.probe.runner import Answer
+from exporter.probe.samples import samples
+from exporter.web.answers import Refusal, read_object, shown
+from exporter.web.house import HOUSE
+from exporter.web.scrape import negotiate
+
+PROBES: Final = web.AppKey("probes", Probes)
+SCRAPE_TIMEOUT: Final = "X-Prometheus-Scrape-Timeout-Seconds"
+TIMEOUT_OFFSET: Final = 0.5  # for the answer's way back, as blackbox_exporter has it
+DEFAULT_TIMEOUT: Final = 120.0
+_FIELDS: Final = {"destinationNumber": "destination", "gateway": "gateway", "node": "node", "probe": "probe"}
+_MAX_TEXT: Final = 200
+
+
+async def probe(request: web.Request) -> web.Response:
+    """GET /probe: place the call of a probe and answer with its samples."""
+    query = _query(request)
+    config = request.app[HOUSE].config
+    timeout = _timeout(request)
+    asked = Asked(probe=_module(query, config), destination=query.get("target") or None, timeout=timeout)
+    lines: list[str] = []
+    began = time.monotonic()
+
+    def note(record: CallRecord) -> None:
+        lines.append(f"{time.monotonic() - began:8.3f} {record.status}")
+
+    try:
+        answer = await request.app[PROBES].runner.probe(asked, note)
+    except Refused as refused:
+        raise refusal(refused) from None
+    openmetrics, content_type = negotiate(request.headers.get(hdrs.ACCEPT, ""))
+    debug = query.get("debug") == "true"
+    page = samples(answer, timeout, time.monotonic() - began, openmetrics=openmetrics and not debug)
+    if debug:
+        return web.Response(text=_debug(lines, answer, page.decode(), config, asked.probe))
+    return web.Response(body=page, headers={hdrs.CONTENT_TYPE: content_type})
+
+
+async def place_call(request: web.Request) -> web.Response:
+    """POST /api/calls/test-echo: place a call and answer once FreeSWITCH has taken it."""
+    asked = _asked(await read_object(request))
+    try:
+        answer = await request.app[PROBES].runner.place(asked)
+    except Refused as refused:
+        raise refusal(refused) from None
+    record = answer.record
+    if not answer.cached and record.result is not None and not record.dialed:
+        status = 502 if record.result == "failed" else 503
+        raise Refusal(status, record.cause or record.result, record.message, record.remedy)
+    body = {
+        "callUuid": record.call_uuid,
+        "agentFsId": 0,
+        "destination": record.destination,
+        "status": "cached" if answer.cached else "initiated",
+        "message": record.message
+        if answer.cached
+        else f"GET /api/calls/{record.call_uuid} tells how it goes.",
+    }
+    return web.json_response(body, status=200 if answer.cached else 202)
+
+
+async def call_record(request: web.Request) -> web.Response:
+    """GET /api/calls/{uuid}: what is known of a call."""
+    try:
+        record = await request.app[PROBES].runner.find(request.match_info["uuid"])
+    except Refused as refused:
+        raise refusal(refused) from None
+    if record is None:
+        raise Refusal(404, "unknown_call", "There is no such call.", "Calls are kept for a while only.")
+    return web.Response(body=encode(record), content_type="application/json")
+
+
+def refusal(refused: Refused) -> Refusal:
+    """The guard's refusal as an answer."""
+    headers: dict[str, str] = {}
+    if refused.retry_after is not None:
+        headers[hdrs.RETRY_AFTER] = str(max(math.ceil(refused.retry_after), 1))
+    return Refusal(refused.status, refused.reason, refused.message, refused.hint, headers)
+
+
+def _query(request: web.Request) -> dict[str, str]:
+    query: dict[str, str] = {}
+    for piece in request.rel_url.raw_query_string.split("&"):
+        name, _, value = piece.partition("=")
+        name = unquote(name)
+        if name in query:
+            raise Refusal(400, "bad_request", f"{shown(name)} is given twice.", "Give it once.")
+        query[name] = unquote(value)
+    return query
+
+
+def _module(query: dict[str, str], config: Config) -> str:
+    module = query.get("module")
+    if module:
+        return module
+    if len(config.probes) == 1:
+        return next(iter(config.probes))
+    names = ", ".join(sorted(config.probes)) or "none is configured"
+    raise Refusal(400, "bad_request", "It is not clear which probe is meant.", f"Add module=NAME: {names}.")
+
+
+def _timeout(request: web.Request) -> float:
+    text = request.headers.get(SCRAPE_TIMEOUT)
+    if text is None:
+        return DEFAULT_TIMEOUT
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise Refusal(400, "bad_request", f"{SCRAPE_TIMEOUT} is {shown(text)}.", "Send seconds, such as 30.")
+    return max(seconds - TIMEOUT_OFFSET, 0.0)
+
+
+def _asked(body: dict[str, object]) -> Asked:
+    fields: dict[str, str] = {}
+    for name, value in body.items():
+        if name not in _FIELDS:
+            hint = f"It takes {', '.join(_FIELDS)}."
+            raise Refusal(400, "bad_request", f"{shown(name)} is no field of this request.", hint)
+        if not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT:
+            hint = f"Send it as text of up to {_MAX_TEXT} characters, or leave it out."
+            raise Refusal(400, "bad_request", f"{name} is not a text.", hint)
+        fields[_FIELDS[name]] = value
+    if "destination" not in fields:
+        hint = 'Send one such as {"destinationNumber":"+15550000001"}.'
+        raise Refusal(400, "bad_request", "destinationNumber is missing.", hint)
+    return Asked(**fields)  # type: ignore[arg-type]  # the names are those of _FIELDS
+
+
+def _debug(lines: list[str], answer: Answer, page: str, config: Config, name: str | None) -> str:
+    settings = config.probes.get(name or "")
+    module = json.dumps(msgspec.to_builtins(settings), indent=2) if settings else "{}"
+    call = json.dumps(msgspec.to_builtins(answer.record), indent=2)
+    log = "\n".join(lines)
+    return (
+        f"Logs for the probe:\n{log}\n\nThe call:\n{call}\n\n\n"
+        f"Metrics that would have been returned:\n{page}\n\n\nModule configuration:\n{module}\n"
+    )

@@ -142,8 +142,9 @@ async def metrics(request: web.Request) -> web.StreamResponse:
 def negotiate(accept: str) -> tuple[bool, str]:
     """Whether OpenMetrics is wanted, and the content type, as prometheus_client takes an Accept header."""
     try:
-        content_type = choose_encoder(accept)[1]
-    except (TypeError, ValueError):  # a version that is no number
+        # The version asked for comes back in the content type, so it must be one that a header can carry.
+        content_type = choose_encoder(accept if accept.isascii() and accept.isprintable() else "")[1]
+    except TypeError:  # a version that is no number
         content_type = choose_encoder("")[1]
     # None of our names needs escaping. Only "dots" would change them, by doubling underscores: not done here.
     content_type = content_type.replace("escaping=dots", "escaping=underscores")

@@ -121,6 +121,21 @@ async def test_odd_targets(target: str, status: int) -> None:
         assert await healthy(served)
 
 
+@pytest.mark.parametrize(
+    "accept",
+    [
+        b"application/openmetrics-text; version=2.\x80",
+        b"application/openmetrics-text; version=2.\xc3\xa4",
+        b"\xff\xfe",
+    ],
+)
+async def test_odd_accept_headers_get_the_text_format(accept: bytes) -> None:
+    async with serving(FakeHouse(shown=[every_family("fs1")])) as served:
+        answer = await exchange(served.port, b"GET /metrics HTTP/1.0\r\nAccept: " + accept + b"\r\n\r\n")
+    status, headers = head(answer)
+    assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "PROPFIND"])
 async def test_a_wrong_method_is_told_the_right_ones(method: str) -> None:
     async with serving(FakeHouse()) as served:

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from exporter.config import Config, Listen, Secret, WebConfig
-from exporter.web.app import ROUTES
+from exporter.web.app import ROUTES, Route
 from exporter.web.protection import Protection
 from tests.web.fakes import LOOPBACK, FakeHouse, Served, exchange, serving
 

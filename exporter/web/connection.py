@@ -13,7 +13,7 @@ from aiohttp import web
 from exporter.web.answers import SERVER_HEADER, Refusal, internal_error, log
 from exporter.web.tls import Tls
 
-MAX_CONNECTIONS: Final = 256
+MAX_CONNECTIONS: Final = 1200  # a thousand askers at once share one probe call
 LIMITS: Final[dict[str, Any]] = {
     "max_line_size": 8190,  # of the request line, and so of the URL
     "max_field_size": 8190,  # of one header

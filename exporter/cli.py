@@ -104,6 +104,18 @@ def _check_config_options(parser: argparse.ArgumentParser) -> None:
     _serve_options(parser)
 
 
+def _doctor_options(parser: argparse.ArgumentParser) -> None:
+    _config_option(parser)
+    parser.add_argument("--node", metavar="NAME", help="only this node (default: all that are configured)")
+    parser.add_argument("--gateway", metavar="NAME", help="only this gateway")
+    parser.add_argument("--call", metavar="PROBE", help="also place the synthetic call of this probe")
+    parser.add_argument(
+        "--backend-url", metavar="URL", help="also ask the calling application: http://host:3000"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object (docs/doctor.md)")
+    _log_options(parser)
+
+
 def _load(options: argparse.Namespace, path: Path | None, environ: Mapping[str, str]) -> Config:
     flags = config.Flags(
         listen=tuple(options.listen), log_level=options.log_level, log_format=options.log_format
@@ -133,6 +145,12 @@ def _demo(options: argparse.Namespace) -> int:
     return daemon.demo(_load(options, None, environ))
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    from exporter.diagnosis import command
+
+    return command.run(options)
+
+
 def _check_config(options: argparse.Namespace) -> int:
     if options.file and options.config:
         print(f"{PROGRAM}: name the file once, as FILE or with --config", file=sys.stderr)
@@ -147,6 +165,9 @@ def _check_config(options: argparse.Namespace) -> int:
 COMMANDS = (
     Command("serve", "watch FreeSWITCH and serve its metrics (the default)", _serve_options, _serve),
     Command("demo", "the same, watching a simulated switch with live traffic", _server_options, _demo),
+    Command(
+        "doctor", "say what is wrong with FreeSWITCH or its gateways and what to do", _doctor_options, _doctor
+    ),
     Command(
         "check-config",
         "check the config and print it as it takes effect",

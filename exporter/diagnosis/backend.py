@@ -1,0 +1,43 @@
+"""Asking the calling application for its `GET /api/calls/health`: one request, bounded in time and size.
+
+No redirects: an answer from elsewhere says nothing about the application. What it says is free text.
+"""
+
+from typing import Final
+
+import msgspec
+
+from exporter.diagnosis.picture import BackendSeen
+from exporter.esl.errors import printable
+
+SECONDS: Final = 4.0
+PATH: Final = "/api/calls/health"
+_MAX_BODY: Final = 64 * 1024
+
+
+class _Health(msgspec.Struct):
+    connected: bool
+    message: str = ""
+
+
+async def ask_backend(url: str, seconds: float = SECONDS) -> BackendSeen:
+    """What the application at `url` says of its own connection to FreeSWITCH."""
+    import aiohttp
+
+    timeout = aiohttp.ClientTimeout(total=seconds)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as client,
+            client.get(url.rstrip("/") + PATH, allow_redirects=False) as answer,
+        ):
+            body = await answer.content.read(_MAX_BODY)
+            status = answer.status
+    except TimeoutError:
+        return BackendSeen(url, error=f"no answer within {seconds:g} s")
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        return BackendSeen(url, error=printable(str(error)) or type(error).__name__)
+    try:
+        health = msgspec.json.decode(body, type=_Health)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return BackendSeen(url, answered=True, error=f"HTTP {status}: {printable(body[:200])}")
+    return BackendSeen(url, health.connected, answered=True, message=health.message)

@@ -1,0 +1,159 @@
+"""The form in which others read a diagnosis: `doctor --json` and `GET /api/diagnosis` (docs/doctor.md).
+
+Stable: keys are added, never renamed or removed, and `version` rises if that must ever be broken. Names are
+camelCase as in the other answers under /api, times epoch seconds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+
+from exporter.diagnosis.checks import CHECKS, TITLES, examine
+from exporter.diagnosis.conclusion import Conclusion, conclude
+from exporter.diagnosis.finding import Finding, Remedy, Status, shown
+from exporter.diagnosis.picture import Picture
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One node, examined."""
+
+    picture: Picture
+    findings: tuple[Finding, ...]
+    conclusion: Conclusion
+
+
+def diagnose(picture: Picture) -> Diagnosis:
+    """Walk the checklist over a picture."""
+    findings = tuple(examine(picture))
+    return Diagnosis(picture, findings, conclude(findings))
+
+
+class _Json(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    pass
+
+
+class RemedyJson(_Json, frozen=True, kw_only=True, rename="camel"):
+    """What to do: sentences, and commands to type."""
+
+    advice: str
+    commands: tuple[str, ...]
+
+
+class FindingJson(_Json, frozen=True, kw_only=True, rename="camel"):
+    """One finding. `number`: of its check, from 1. `consequence`: another problem accounts for it."""
+
+    number: int
+    check: str
+    title: str
+    status: Status
+    fault: str
+    gateway: str
+    summary: str
+    seen: str
+    remedy: RemedyJson
+    consequence: bool
+
+
+class ConclusionJson(_Json, frozen=True, kw_only=True, rename="camel"):
+    """The first cause of all, or that all is well."""
+
+    status: Status
+    node: str
+    check: str
+    fault: str
+    gateway: str
+    text: str
+    remedy: RemedyJson
+
+
+class NodeJson(_Json, frozen=True, kw_only=True, rename="camel"):
+    """One node."""
+
+    node: str
+    host: str
+    port: int
+    connected: bool
+    problem: str
+    taken_at: float
+    conclusion: ConclusionJson
+    findings: tuple[FindingJson, ...]
+
+
+class ReportJson(_Json, frozen=True, kw_only=True, rename="camel"):
+    """The whole answer. `status` is the worst of the nodes' conclusions."""
+
+    version: int
+    status: Literal["pass", "warn", "fail"]
+    conclusion: ConclusionJson
+    nodes: tuple[NodeJson, ...]
+
+
+_NUMBERS: Final = {check.name: number for number, check in enumerate(CHECKS, 1)}
+_WORST_FIRST: Final[tuple[Status, ...]] = ("fail", "warn", "pass")
+
+
+def worst(diagnoses: Sequence[Diagnosis]) -> Diagnosis:
+    """The one whose conclusion is the gravest; of equals the first."""
+    return min(diagnoses, key=lambda diagnosis: _WORST_FIRST.index(diagnosis.conclusion.status))
+
+
+def report(diagnoses: Sequence[Diagnosis]) -> ReportJson:
+    """The diagnoses of one or more nodes as others read them."""
+    gravest = _conclusion(worst(diagnoses))
+    status: Literal["pass", "warn", "fail"] = "pass"
+    if gravest.status in ("warn", "fail"):
+        status = "warn" if gravest.status == "warn" else "fail"
+    return ReportJson(
+        version=VERSION, status=status, conclusion=gravest, nodes=tuple(_node(d) for d in diagnoses)
+    )
+
+
+def _node(diagnosis: Diagnosis) -> NodeJson:
+    picture = diagnosis.picture
+    return NodeJson(
+        node=shown(picture.node),
+        host=shown(picture.host),
+        port=picture.port,
+        connected=picture.connected,
+        problem=picture.problem,
+        taken_at=round(picture.taken_at, 3),
+        conclusion=_conclusion(diagnosis),
+        findings=tuple(_finding(finding, diagnosis.conclusion) for finding in diagnosis.findings),
+    )
+
+
+def _conclusion(diagnosis: Diagnosis) -> ConclusionJson:
+    conclusion, cause = diagnosis.conclusion, diagnosis.conclusion.cause
+    return ConclusionJson(
+        status=conclusion.status,
+        node=shown(diagnosis.picture.node),
+        check=cause.check if cause is not None else "",
+        fault=cause.fault if cause is not None else "",
+        gateway=shown(cause.gateway) if cause is not None else "",
+        text=conclusion.text,
+        remedy=_remedy(conclusion.remedy),
+    )
+
+
+def _finding(finding: Finding, conclusion: Conclusion) -> FindingJson:
+    return FindingJson(
+        number=_NUMBERS[finding.check],
+        check=finding.check,
+        title=TITLES[finding.check],
+        status=finding.status,
+        fault=finding.fault,
+        gateway=shown(finding.gateway),
+        summary=finding.summary,
+        seen=finding.seen,
+        remedy=_remedy(finding.remedy),
+        consequence=finding in conclusion.consequences,
+    )
+
+
+def _remedy(remedy: Remedy) -> RemedyJson:
+    return RemedyJson(advice=remedy.advice, commands=remedy.commands)

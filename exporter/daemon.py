@@ -14,14 +14,26 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+import msgspec
 import structlog
 
 from exporter import __version__
 from exporter import log as logging
-from exporter.config import Config, ConfigError, NodeConfig, Secret
+from exporter.config import (
+    Config,
+    ConfigError,
+    GatewayConfig,
+    GuardConfig,
+    NodeConfig,
+    ProbeConfig,
+    Thresholds,
+)
 from exporter.instance import instance_id
 from exporter.notify import Notifier
 from exporter.own import OwnSource
+from exporter.probe.probes import Probes
+from exporter.probe.store import StoreError
+from exporter.probe.switchboard import Switchboard
 from exporter.watch.exposition import Source
 from exporter.watch.guard import LoopGuard
 from exporter.watch.memory import AnswerMemory
@@ -39,17 +51,22 @@ class Daemon:
     Args:
         config: the first config.
         read_config: reads it anew; raises ConfigError.
+        instance: four hex digits that tell this exporter from others.
+        probes: opened, not started.
     """
 
-    def __init__(self, config: Config, read_config: Callable[[], Config]) -> None:
+    def __init__(
+        self, config: Config, read_config: Callable[[], Config], instance: str, probes: Probes
+    ) -> None:
         self._config = config
         self._read_config = read_config
-        self._instance = instance_id(config.state_dir)
+        self._instance = instance
         self._memory = AnswerMemory(config.state_dir)
         self._notifier = Notifier()
         self._guard = LoopGuard(self._sever, self._notifier.alive)
         self._own = OwnSource(lambda: self._guard.lag, time.time())
         self._nodes = [self._make_node(node) for node in config.nodes]
+        self._probes = probes
         self._server = Server(self, make_app(self))
         self._stop = asyncio.Event()
 
@@ -66,6 +83,11 @@ class Daemon:
         return self._nodes
 
     @property
+    def probes(self) -> Probes:
+        """Where synthetic calls are asked for."""
+        return self._probes
+
+    @property
     def addresses(self) -> list[tuple[str, int]]:
         """Where HTTP is served."""
         return self._server.addresses
@@ -73,10 +95,12 @@ class Daemon:
     def sources(self) -> Iterable[Source]:
         """All that has samples."""
         yield from [NodeSource(node) for node in self._nodes]
+        yield from self._probes.sources([node.name for node in self._nodes])
         yield self._own
 
     def count_refusal(self, reason: str) -> None:
         """Count a request for a call that was turned away at the door."""
+        self._probes.tally.refused(reason)
 
     async def reload(self) -> None:
         """Read the config anew and put it in force.
@@ -98,6 +122,7 @@ class Daemon:
                 new.start()
         self._nodes = nodes
         self._config = config
+        self._probes.configure(config, self._boards())
         self._own.reload_successful = True
         self._own.reloaded_epoch = time.time()
         configure_log(config)
@@ -120,6 +145,7 @@ class Daemon:
             await self._server.start()
             for node in self._nodes:
                 node.start()
+            await self._probes.start(self._config, self._boards())
             self._notifier.ready()
             log.info(
                 "serving",
@@ -132,6 +158,7 @@ class Daemon:
             log.info("stopping")
         finally:
             self._notifier.stopping()
+            await self._probes.stop()
             await asyncio.gather(*(node.stop() for node in self._nodes))
             await self._server.stop()
             guard.cancel()
@@ -148,6 +175,9 @@ class Daemon:
         except ConfigError as error:
             log.error("reload refused, the old config stays in force", problems=list(error.problems))
 
+    def _boards(self) -> dict[str, Switchboard]:
+        return {node.name: node for node in self._nodes}
+
     def _kept(self, config: NodeConfig) -> Node | None:
         for node in self._nodes:
             if node.config == config:
@@ -163,17 +193,9 @@ class Daemon:
             node.sever()
 
 
-def secrets_of(config: Config) -> list[Secret]:
-    """Everything that must never be seen."""
-    found = [node.password for node in config.nodes]
-    if config.token is not None:
-        found.append(config.token)
-    return found
-
-
 def configure_log(config: Config) -> None:
     """Log as the config says, and say its warnings."""
-    logging.configure(config.log, secrets_of(config))
+    logging.configure(config.log, config.secrets())
     for warning in config.warnings:
         log.warning("config", warning=warning)
 
@@ -185,9 +207,70 @@ def serve(config: Config, read_config: Callable[[], Config]) -> int:
         ConfigError: it cannot start.
     """
     configure_log(config)
-
-    async def run() -> None:
-        await Daemon(config, read_config).run()
-
-    asyncio.run(run())
+    asyncio.run(_serve(config, read_config))
     return 0
+
+
+def demo(config: Config) -> int:
+    """The same daemon, watching a simulated switch in the same process; `config` says where to serve and log.
+
+    Raises:
+        ConfigError: it cannot start.
+    """
+    configure_log(config)
+    asyncio.run(_demo(config))
+    return 0
+
+
+async def _serve(config: Config, read_config: Callable[[], Config]) -> None:
+    try:
+        instance = instance_id(config.state_dir)
+        probes = await Probes.open(config.state_dir, instance)
+    except (OSError, StoreError) as error:
+        raise ConfigError(
+            (f"state_dir {config.state_dir}: {error}; give a directory we may write to",)
+        ) from None
+    await Daemon(config, read_config, instance, probes).run()
+
+
+async def _demo(config: Config) -> None:
+    from exporter.simulator.demo import demo_switch
+
+    async with demo_switch() as switch:
+        watching = demo_config(config, switch.port)
+        await _serve(watching, lambda: watching)
+
+
+def demo_config(config: Config, port: int) -> Config:
+    """The config, made to watch the demo's switch at `port` of loopback, and to probe it."""
+    node = NodeConfig(
+        name="demo",
+        port=port,
+        gateways={
+            "telnyx": GatewayConfig(max_calls=30, provider="telnyx"),
+            "flapping": GatewayConfig(),
+            "rejected": GatewayConfig(),
+            "unmonitored": GatewayConfig(register=False),
+        },
+    )
+    echo = ProbeConfig(
+        name="telnyx-echo",
+        node=node.name,
+        gateway="telnyx",
+        destination="+15550000001",
+        caller_id="+15559990000",
+        talk_time=5.0,
+        interval=60.0,
+        thresholds=Thresholds(post_dial_delay=3.0, answer=10.0, mos=3.6, packet_loss=0.05),
+    )
+    tone = msgspec.structs.replace(
+        echo, name="telnyx-tone", application="tone", destination="+15550000024", interval=120.0
+    )
+    return msgspec.structs.replace(
+        config,
+        nodes=(node,),
+        probes={probe.name: probe for probe in (echo, tone)},
+        guard=GuardConfig(
+            allow=(echo.destination, tone.destination), max_calls_per_day=3000, max_minutes_per_day=1440
+        ),
+    )

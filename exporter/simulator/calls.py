@@ -264,8 +264,13 @@ class Calls:
         path: Path = SPEAKING,
         answer_after: float = 0.02,
         to_contact: bool = True,
+        patience: float | None = None,
     ) -> Leg | None:
-        """A call comes in through `gateway`, is answered, and the caller hangs up after `seconds`."""
+        """A call comes in through `gateway`, is answered, and the caller hangs up after `seconds`.
+
+        Args:
+            patience: seconds after which a caller who was not answered gives up.
+        """
         found = self._switch.find_gateway(gateway)
         if found is None:
             return None
@@ -279,6 +284,13 @@ class Calls:
         )
         if leg is None:
             return None
+
+        def gave_up() -> None:
+            if not leg.times["answered"]:
+                leg.end_by_cancel()
+
+        if patience is not None:
+            leg.time.at(patience, gave_up)
 
         async def work() -> None:
             if not await leg.time.wait(answer_after):

@@ -40,8 +40,6 @@ def sofia(switch: "Switch", arguments: str) -> str:
         case ["xmlstatus", "gateway"]:
             body = "".join(_gateway_xml(gateway) for gateway in switch.listed_gateways())
             return f"{PROLOG}<gateways>\n{body}</gateways>\n"
-        case ["xmlstatus", "profile", _]:
-            return INVALID_PROFILE
         case ["profile", name, *rest]:
             return _sofia_profile(switch, name, rest)
     return "Invalid Syntax!\n"

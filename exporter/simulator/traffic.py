@@ -138,6 +138,7 @@ class Traffic:
                 codec=codec,
                 path=path,
                 answer_after=rng.uniform(0.02, 4.0),
+                patience=3.0,
             )
         elif kind == "outbound":
             calls.outbound(

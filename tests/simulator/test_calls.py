@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from exporter.simulator import FarEnd, SimulatedSwitch
+from exporter.simulator import Answer, FarEnd, SimulatedSwitch
 from exporter.simulator.media import Path
 from tests.simulator.wire import Seen, Wire
 
@@ -384,3 +384,56 @@ async def test_sessions_since_startup_equal_creates_plus_refused_dials(
     assert int(beat.get("Session-Since-Startup")) == len(creates) + 1
     assert beat.get("Session-Count") == "0"
     assert re.fullmatch(r"\d+\.\d{6}", beat.get("Idle-CPU"))
+
+
+@pytest.mark.parametrize(
+    ("target", "cause", "heard"),
+    [
+        ("nobody", "NO_ROUTE_DESTINATION", "+OK"),
+        ("'m:^:set:colour=blue^sleep:1000' inline", "NORMAL_CLEARING", "+OK"),
+        ("'m:^:sched_hangup:+2 USER_BUSY^park' inline", "USER_BUSY", "+OK"),
+        ("'m:^:sched_hangup:nonsense^hangup:CALL_REJECTED' inline", "CALL_REJECTED", "+OK"),
+        ("'m:^:playback:silence_stream://1000^hangup' inline", "NORMAL_CLEARING", "+OK"),
+        ("'m:^:playback:/tmp/voice.wav^hangup' inline", "NORMAL_CLEARING", "+OK"),
+        ("&sched_hangup(+5)", "NORMAL_CLEARING", "+OK"),  # the application returns, nothing follows
+    ],
+)
+async def test_what_a_script_ends_with(wire: Wire, target: str, cause: str, heard: str) -> None:
+    reply, ended = await place(wire, f"originate sofia/gateway/telnyx/+15550000007 {target}")
+    assert reply.startswith(heard)
+    assert ended.get("Hangup-Cause") == cause
+
+
+async def test_a_provider_may_answer_every_invite_the_same(switch: SimulatedSwitch, wire: Wire) -> None:
+    switch.provider("telnyx").invite = Answer(502, "Bad Gateway")
+    reply, _ = await place(wire, echo_probe("+15550000001", str(uuid.uuid4())))
+    assert reply == "-ERR NETWORK_OUT_OF_ORDER\n"
+    switch.provider("telnyx").loses_its_name()
+    assert await wire.api(echo_probe("+15550000001", str(uuid.uuid4()))) == "-ERR NORMAL_TEMPORARY_FAILURE\n"
+
+
+async def test_callers_give_up_and_are_turned_away(switch: SimulatedSwitch, wire: Wire) -> None:
+    leg = switch.calls.inbound("telnyx", caller="+2", called="+1", seconds=5, answer_after=9, patience=3)
+    assert leg is not None
+    await leg.hung_up.wait()
+    assert (leg.cause, leg.get("sip_hangup_disposition")) == ("ORIGINATOR_CANCEL", "recv_cancel")
+    switch.pause()
+    assert switch.calls.inbound("telnyx", caller="+2", called="+1", seconds=5) is None
+    assert switch.calls.outbound("telnyx", "+1", FarEnd(answer=0), caller="+2", seconds=5) == (
+        "DESTINATION_OUT_OF_ORDER"
+    )
+    assert switch.calls.bridged("telnyx", "+1", FarEnd(answer=0), caller="1000", seconds=5) is None
+    switch.unpause()
+    assert switch.calls.inbound("nosuch", caller="+2", called="+1", seconds=5) is None
+
+
+async def test_a_live_bridge_is_one_call_of_two_channels(switch: SimulatedSwitch, wire: Wire) -> None:
+    leg = switch.calls.bridged("telnyx", "+15551234567", FarEnd(answer=0.1), caller="1000", seconds=500)
+    assert leg is not None
+    await wire.event(lambda seen: seen.name == "CHANNEL_BRIDGE")
+    assert await wire.api("show calls count") == "\n1 total.\n"
+    assert await wire.api("show channels count") == "\n2 total.\n"
+    assert leg.other is not None
+    assert f'"b_uuid":"{leg.other.uuid}"' in await wire.api("show calls as json")
+    assert '"read_codec":"PCMU"' in await wire.api("show channels as json")
+    assert "RUNNING (1)" in await wire.api("sofia status")

@@ -151,3 +151,74 @@ async def test_a_raw_ampersand_in_a_username_breaks_that_gateway_s_xml_only() ->
         text = await wire.api("sofia xmlstatus gateway")
     assert "<username>a&b</username>" in text
     assert "<from>&lt;sip:a&amp;b@" in text
+
+
+@pytest.mark.parametrize(
+    ("command", "reply"),
+    [
+        ("fsctl sps 12", "+OK sessions per second: 12\n"),
+        ("fsctl max_sessions 7", "+OK max sessions: 7\n"),
+        ("fsctl min_idle_cpu", "+OK min idle cpu: DISABLED\n"),
+        ("fsctl shutdown_check", "false"),
+        ("fsctl", "-USAGE: [...]\n"),
+        ("fsctl nosuch", "-USAGE: [...]\n"),
+        ("json {}", '{"status":"error","message":"Invalid request or non-existent method"}\n'),
+        (
+            'json {"command":"status"}',
+            '{"status":"error","message":"Invalid request or non-existent method"}\n',
+        ),
+        ("json nonsense", '{"status":"error","message":"Invalid request or non-existent method"}\n'),
+        ("global_getvar nosuch", "-ERR no reply\n"),
+        ("strepoch nonsense", "0"),
+        ("show nosuch count", "-USAGE: [...]\n"),
+        ("show nosuch", "-USAGE: [...]\n"),
+        ("show registrations count", "\n4 total.\n"),
+        ("uuid_getvar", "-USAGE: <uuid> <var>\n"),
+        ("uuid_getvar nosuch x", "-ERR No such channel!\n"),
+        ("uuid_dump nosuch", "-ERR No such channel!\n"),
+        ("reloadxml", "+OK [Success]\n"),
+        ("sofia nosuch", "Invalid Syntax!\n"),
+        ("sofia profile nosuch rescan", "Invalid Profile [nosuch]"),
+        ("sofia profile nosuch start", "Reload XML [Success]\nFailure starting nosuch\n"),
+        ("sofia profile external nosuch", "Unknown Command [nosuch]\n"),
+        ("sofia profile external register backup", "Invalid gateway!\n"),
+    ],
+)
+async def test_a_reply_to_the_unusual(lab: SimulatedSwitch, wire: Wire, command: str, reply: str) -> None:
+    lab.registrations = 4
+    assert await wire.api(command) == reply
+
+
+async def test_a_profile_can_be_stopped_and_started(lab: SimulatedSwitch, wire: Wire) -> None:
+    assert await wire.api("sofia profile external stop") == "stopping: external"
+    assert await wire.api("sofia status gateway telnyx") == "Invalid Gateway!\n"
+    assert "external" not in await wire.api("sofia xmlstatus")
+    assert await wire.api("sofia profile external stop") == "Invalid Profile [external]"
+    assert await wire.api("sofia profile external start") == (
+        "Reload XML [Success]\nexternal started successfully\n"
+    )
+    await lab.gateway_reaches("telnyx", "REGED")
+
+
+async def test_pausing_shows_in_every_place(wire: Wire) -> None:
+    assert await wire.api("fsctl pause inbound") == "+OK\n"
+    assert await wire.api("fsctl pause_check inbound") == "true"
+    assert await wire.api("fsctl pause_check") == "false"
+    assert await wire.api("fsctl ready_check") == "false"
+    assert "is not ready" in await wire.api("status")
+    assert await wire.api("fsctl resume") == "+OK\n"
+    assert await wire.api("fsctl ready_check") == "true"
+
+
+async def test_without_mod_sofia_its_command_is_unknown(lab: SimulatedSwitch, wire: Wire) -> None:
+    lab.sofia_loaded = False
+    assert await wire.api("sofia status") == "-ERR sofia Command not found!\n"
+
+
+async def test_a_removed_gateway_stays_away(lab: SimulatedSwitch, wire: Wire) -> None:
+    lab.remove_gateway("noreg")
+    await lab.until(lambda: "noreg" not in {gateway.name for gateway in lab.listed_gateways()})
+    assert await wire.api("sofia profile external rescan") == "Reload XML [Success]\n+OK scan complete\n"
+    assert "noreg" not in await wire.api("sofia status")
+    with pytest.raises(KeyError):
+        lab.gateway("noreg")

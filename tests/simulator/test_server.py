@@ -220,3 +220,79 @@ async def test_json_and_plain_listeners_get_the_same_event(switch: SimulatedSwit
     assert frame.body.startswith(b'{"Event-Name":"HEARTBEAT","Core-UUID":"')
     seen = await plain.event(lambda seen: seen.name == "HEARTBEAT")
     assert f'"Event-Sequence":"{seen.get("Event-Sequence")}"'.encode() in frame.body
+
+
+@pytest.mark.parametrize(
+    ("command", "reply"),
+    [
+        ("event xml ALL", "-ERR xml events are not simulated"),
+        ("nixevent NOSUCH", "-ERR no keywords supplied"),
+        ("noevents", "-ERR not currently listening for events"),
+        ("filter", "-ERR invalid syntax"),
+        ("filter delete Number", "+OK filter deleted. [Number]=[]"),
+        ("log 7", "+OK log level 7 [7]"),
+        ("log nosuch", "-ERR invalid log level nosuch"),
+        ("nolog", "-ERR not loging"),
+        ("linger", "-ERR not controlling a session"),
+        ("nosuch", "-ERR command not found"),
+    ],
+)
+async def test_the_unusual_has_its_reply_too(switch: SimulatedSwitch, command: str, reply: str) -> None:
+    assert await (await Wire.open(switch.port)).reply(command) == reply
+
+
+@pytest.mark.parametrize(
+    ("wanted", "numbers"),
+    [("7", ["7"]), ("/^[67]$/", ["6", "7"]), ("-6", [])],  # negatives alone drop everything
+)
+async def test_what_a_filter_lets_pass(switch: SimulatedSwitch, wanted: str, numbers: list[str]) -> None:
+    wire = await Wire.open(switch.port)
+    await wire.reply("event plain CUSTOM a::b")
+    await wire.reply(f"filter Number {wanted}")
+    for number in ("5", "6", "7"):
+        await wire.reply(f"sendevent CUSTOM\nEvent-Subclass: a::b\nNumber: {number}")
+    await wire.reply("filter delete Number")
+    await wire.reply("sendevent CUSTOM\nEvent-Subclass: a::b\nNumber: 8")
+    await wire.event(lambda seen: seen.get("Number") == "8")
+    assert [seen.get("Number") for seen in wire.events()] == [*numbers, "8"]
+
+
+async def test_nixevent_takes_away_a_name_or_one_subclass(switch: SimulatedSwitch) -> None:
+    wire = await Wire.open(switch.port)
+    await wire.reply("event plain HEARTBEAT CUSTOM a::b c::d")
+    await wire.reply("nixevent CUSTOM a::b")
+    for subclass in ("a::b", "c::d"):
+        await wire.reply(f"sendevent CUSTOM\nEvent-Subclass: {subclass}")
+    await wire.event(lambda seen: seen.subclass == "c::d")
+    assert [seen.subclass for seen in wire.events()] == ["c::d"]
+    await wire.reply("event plain ALL")
+    await wire.reply("nixevent HEARTBEAT")
+    switch.beat()
+    await wire.event(lambda seen: seen.name == "RE_SCHEDULE")
+    assert "HEARTBEAT" not in [seen.name for seen in wire.events()]
+
+
+async def test_a_user_may_also_write_the_password_before_the_domain(switch: SimulatedSwitch) -> None:
+    wire = await Wire.open(switch.port, password=None)
+    await wire.frame("auth/request")
+    assert await wire.reply("userauth watch:secret@lab.local") == "+OK accepted"
+    other = await Wire.open(switch.port, password=None)
+    await other.frame("auth/request")
+    assert await other.reply("userauth nonsense") == "-ERR invalid"
+
+
+async def test_exit_is_possible_before_authentication(switch: SimulatedSwitch) -> None:
+    wire = await Wire.open(switch.port, password=None)
+    wire.send("exit\n\n")
+    await wire.until(lambda: wire.closed)
+    assert b"+OK bye" in wire.received
+
+
+async def test_a_body_is_part_of_its_command_and_of_its_event(switch: SimulatedSwitch) -> None:
+    wire = await Wire.open(switch.port)
+    await wire.reply("event plain CUSTOM a::b")
+    wire.send("sendevent CUSTOM\nEvent-Subclass: a::b\nContent-Length: 5\n\nhel")
+    await switch.until(lambda: any(client.mid_command for client in switch.clients))
+    wire.send("lo")
+    seen = await wire.event(lambda seen: seen.subclass == "a::b")
+    assert seen.body == "hello"

@@ -1,9 +1,9 @@
 """Calls over HTTP: as Prometheus asks for them, and as programs do."""
 
 import asyncio
-import math
 import re
 import time
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from tests.probe.lab import until
 from tests.probe.settings import ECHO, settings
 from tests.probe.test_dialstring import HOSTILE, WHOLE
-from tests.probe.web import WebLab, served
+from tests.probe.web import Reply, WebLab, served
 
 TARGET = "%2B15550000001"
 BUSY = "%2B15550000002"
@@ -49,7 +49,8 @@ async def test_openmetrics_is_there_for_who_asks() -> None:
     async with served(settings(destination="+15550000002")) as web:
         reply = await web.get("/probe", Accept="application/openmetrics-text; version=1.0.0")
         assert reply.headers["Content-Type"].startswith("application/openmetrics-text")
-        families = {family.name: family for family in parse_openmetrics(reply.text)}
+        parsed = parse_openmetrics(reply.text)  # type: ignore[no-untyped-call]
+        families = {family.name: family for family in parsed}
         assert families["probe_success"].samples[0].value == 0
 
 
@@ -182,17 +183,12 @@ async def test_a_thousand_requests_get_one_call() -> None:
 
 async def test_freeswitchs_own_refusal_is_a_bad_gateway() -> None:
     async with served(settings()) as web:
-        reply = await web.post({"destinationNumber": ECHO, "gateway": "telnyx"})
-        assert reply.status == 202
-        await until(lambda: not web.lab.runner.under_way())
         web.lab.switch.provider("telnyx").rejects(403, "Forbidden")
         web.lab.switch.gateway("telnyx").ask_register()
         await web.lab.switch.gateway_reaches("telnyx", "FAIL_WAIT")
         reply = await web.post({"destinationNumber": ECHO})
         assert (reply.status, reply.error) == (502, "GATEWAY_DOWN")
         assert reply.body["hint"]
-        # A busy number is none: FreeSWITCH did place the call.
-        await web.lab.switch.gateway("telnyx").ask_register() if False else None
 
 
 async def test_a_busy_number_is_placed() -> None:
@@ -313,7 +309,6 @@ ALLOWED = re.compile(r"sofia/gateway/telnyx/\+1555000[0-9]{1,11} ")
 async def test_whatever_is_asked_one_well_formed_originate_reaches_the_switch_or_none() -> None:
     async with served(settings(ring_timeout=3.0, talk_time=1.0), speed=100.0, allow=("+1555000*",)) as web:
         loop = asyncio.get_running_loop()
-        web.lab.config.guard.allow  # noqa: B018
         placed: list[str] = []
 
         async def ask(body: object, query: list[tuple[str, str]] | None) -> None:
@@ -336,14 +331,8 @@ async def test_whatever_is_asked_one_well_formed_originate_reaches_the_switch_or
         assert placed, "no request was good: the test shows nothing"
 
 
-async def _ask_probe(web: WebLab, query: list[tuple[str, str]]) -> "object":
-    from urllib.parse import quote
-
+async def _ask_probe(web: WebLab, query: list[tuple[str, str]]) -> Reply:
     text = "&".join(
         f"{quote(name, errors='replace')}={quote(value, errors='replace')}" for name, value in query
     )
     return await web.get(f"/probe?{text}")
-
-
-def test_nan_is_no_number() -> None:
-    assert math.isnan(float("nan"))

@@ -23,6 +23,13 @@ Numbers +15550000001 to 14, 21 to 24 and 31 to 36 answer as farends.py says; `sw
 changed. `tick` compresses gateway time, `speed` the time inside calls: at `speed=10` a call that lasts five
 seconds is over in half a second, and all stamps in *its own* events say five seconds (leg.py has the rule).
 At speed 1, the default, every stamp is the wall clock's.
+
+From another process: `python -m exporter.simulator --tick 0.05` prints its ports; control.py lists the
+strings to pull. `demo.py` is the scene of `freeswitch-exporter demo`, `traffic.py` its background calls.
+
+Not played, and refused rather than faked: xml events, dial strings of several legs, `sofia jsonstatus`.
+Not recorded, so written from FreeSWITCH's source alone: events of bridged legs, BYE received on an outbound
+leg, CUSTOM events of the `event` application, EXECUTE events of execute_on_*, log lines.
 """
 
 from exporter.simulator.farends import FAR_ENDS, FarEnd, refuses

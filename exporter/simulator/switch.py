@@ -21,6 +21,7 @@ from exporter.simulator.events import Event, Header, Identity
 from exporter.simulator.farends import FAR_ENDS, FarEnd
 from exporter.simulator.gateways import Answer, Gateway, GatewayConfig, Provider
 from exporter.simulator.leg import Leg
+from exporter.simulator.load import Load
 from exporter.simulator.server import LOG_LEVELS, SHUTTING_DOWN, Client, Faults, User
 
 if TYPE_CHECKING:
@@ -54,41 +55,6 @@ class Profile:
     @property
     def bind_url(self) -> str:
         return f"sip:mod_sofia@{self.ip}:{self.port}"
-
-
-class Load:
-    """Sessions counted as FreeSWITCH counts them: one per leg."""
-
-    def __init__(self) -> None:
-        self.since_startup = 0
-        self.count = 0
-        self.peak = 0
-        self.peak_five_minutes = 0
-        self.per_second_peak = 0
-        self.per_second_five_minutes = 0
-        self._window = time.monotonic()
-        self._recent: deque[float] = deque()
-
-    def began(self, count: int) -> None:
-        """A session was made; `count` legs live now."""
-        now = time.monotonic()
-        if now - self._window >= 300:  # tumbling, not sliding (facts.md 4.5)
-            self._window, self.peak_five_minutes, self.per_second_five_minutes = now, 0, 0
-        self.since_startup += 1
-        self._recent.append(now)
-        self.count = count
-        self.peak = max(self.peak, count)
-        self.peak_five_minutes = max(self.peak_five_minutes, count)
-        self.per_second_peak = max(self.per_second_peak, self.per_second)
-        self.per_second_five_minutes = max(self.per_second_five_minutes, self.per_second)
-
-    @property
-    def per_second(self) -> int:
-        """Sessions made in the last second."""
-        now = time.monotonic()
-        while self._recent and now - self._recent[0] >= 1.0:
-            self._recent.popleft()
-        return len(self._recent)
 
 
 class Switch:

@@ -40,6 +40,7 @@ from exporter.watch.memory import AnswerMemory
 from exporter.watch.node import Node
 from exporter.watch.source import NodeSource
 from exporter.web.app import make_app
+from exporter.web.probe import PROBES
 from exporter.web.server import Server
 
 log = structlog.get_logger(__name__)
@@ -67,7 +68,9 @@ class Daemon:
         self._own = OwnSource(lambda: self._guard.lag, time.time())
         self._nodes = [self._make_node(node) for node in config.nodes]
         self._probes = probes
-        self._server = Server(self, make_app(self))
+        app = make_app(self)
+        app[PROBES] = probes
+        self._server = Server(self, app)
         self._stop = asyncio.Event()
 
     # -- as the web sees it -----------------------------------------------------------------------------
@@ -81,11 +84,6 @@ class Daemon:
     def nodes(self) -> Sequence[Node]:
         """The nodes, in the order of the config."""
         return self._nodes
-
-    @property
-    def probes(self) -> Probes:
-        """Where synthetic calls are asked for."""
-        return self._probes
 
     @property
     def addresses(self) -> list[tuple[str, int]]:

@@ -132,8 +132,11 @@ def _fitting(asked: Asked, config: Config) -> ProbeConfig:
         for probe in config.probes.values()
         if asked.node in (None, probe.node) and asked.gateway in (None, probe.gateway)
     ]
-    if len(fitting) == 1:
-        return replace(fitting[0], name=AD_HOC)
+    there = [probe for probe in fitting if probe.destination == asked.destination]
+    echoes = [probe for probe in fitting if probe.application == "echo"]
+    candidates = there or echoes or fitting
+    if len({(probe.node, probe.gateway) for probe in candidates}) == 1:
+        return replace(candidates[0], name=AD_HOC)
     nodes = [node for node in config.nodes if asked.node in (None, node.name)]
     gateways = [(node.name, gateway) for node in nodes for gateway in node.gateways]
     if asked.gateway is not None:

@@ -55,6 +55,14 @@ def test_a_number_alone_goes_the_only_way_there_is() -> None:
     assert (bare.settings.gateway, bare.settings.caller_id, bare.provider) == ("telnyx", None, "telnyx")
 
 
+def test_of_several_probes_one_to_that_number_is_taken_else_an_echo_that_goes_the_only_way() -> None:
+    tone = settings(name="tone", application="tone", destination="+15550000024", talk_time=3.0)
+    made = plan(Asked(destination="+15550000024"), config(tone, ONE, OTHER))
+    assert (made.settings.name, made.settings.application) == ("", "tone")
+    assert plan(Asked(destination="+15550000009"), config(tone, ONE)).settings.application == "echo"
+    assert refusal(Asked(destination="+15550000009"), config(tone, ONE, OTHER)).reason == "bad_request"
+
+
 def test_a_gateway_that_only_freeswitch_knows_will_do() -> None:
     made = plan(Asked(destination="+15550000003", gateway="extra"), config(), ("extra",))
     assert made.settings.gateway == "extra"

@@ -20,16 +20,18 @@ from tests.tools import ROOT, program
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 # What a room may import of the others: data goes one way, imports go the other.
+SHARED = {"config", "log", "instance"}
 ROOMS = {
     "esl": set(),
     "switch": {"esl"},
     "simulator": {"esl"},
     "config": {"switch"},
     "log": {"config"},
-    "watch": {"switch", "esl", "config"},
-    "probe": {"watch", "switch", "esl", "config"},
-    "diagnosis": {"probe", "watch", "switch", "esl", "config"},
-    "web": {"diagnosis", "probe", "watch", "switch", "esl", "config", "log"},
+    "instance": set(),
+    "watch": {"switch", "esl"} | SHARED,
+    "probe": {"watch", "switch", "esl"} | SHARED,
+    "diagnosis": {"probe", "watch", "switch", "esl"} | SHARED,
+    "web": {"diagnosis", "probe", "watch", "switch", "esl"} | SHARED,
 }
 
 # The modules of a dependency, where they are not named like it.

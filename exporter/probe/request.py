@@ -1,9 +1,9 @@
-"""From what somebody asked for to the one call that would answer it, or a refusal. Pure: nothing is sent or
-counted.
+"""From what somebody asked for to the one call that would answer it, or a refusal. Pure: nothing is sent.
 
 A request names a probe of the configuration, or a number, or both. What it leaves open is taken from a probe:
-the one named, else the only one that fits the node and gateway asked for. With none that fits, a number and a
-gateway make a call of their own, with default times and without a caller id.
+the one named; else, of those that fit the node and gateway asked for, one to that number, or else the first
+that calls an echo, as long as they all go the same way. With none that fits, a number and a gateway make a
+call of their own, with default times and without a caller id.
 """
 
 from collections.abc import Callable, Iterable
@@ -141,7 +141,7 @@ def _fitting(asked: Asked, config: Config) -> ProbeConfig:
     gateways = [(node.name, gateway) for node in nodes for gateway in node.gateways]
     if asked.gateway is not None:
         gateways = [(node.name, asked.gateway) for node in nodes]
-    if asked.destination is None or len(gateways) != 1:
+    if fitting or asked.destination is None or len(gateways) != 1:
         raise Refused(
             "bad_request",
             "It is not clear which probe, node or gateway is meant.",

@@ -66,6 +66,7 @@ async def demo_switch(
     switch.provider("telnyx").latency = 0.028
     switch.registrations = 3
     await switch.start(host, port)
+    await switch.gateway_reaches("telnyx", "REGED")  # before that, its calls would be refused
     traffic = Traffic(switch, rate)
     traffic.start()
     acts = [asyncio.create_task(_flap(switch)), asyncio.create_task(_try_in_vain(switch))]

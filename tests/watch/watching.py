@@ -1,0 +1,108 @@
+"""A real node watching a simulated switch over a real socket, and its page as Prometheus would read it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from exporter.config import GatewayConfig, NodeConfig, Secret
+from exporter.simulator import SimulatedSwitch
+from exporter.watch import metrics
+from exporter.watch.exposition import Page, render
+from exporter.watch.memory import AnswerMemory
+from exporter.watch.node import Node
+from exporter.watch.source import NodeSource
+
+GATEWAYS = {"telnyx": GatewayConfig(max_calls=10, provider="telnyx")}
+
+
+class Watch:
+    """A node and what it shows."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    async def samples(self) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+        """Every sample of a fresh page by name and labels (`node` left out)."""
+        page = Page(metrics.FAMILIES.values(), openmetrics=True)
+        text = b"".join(await render(page, [NodeSource(self.node)])).decode()
+        found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                labels = {name: value for name, value in sample.labels.items() if name != "node"}
+                found.setdefault(sample.name, {})[tuple(sorted(labels.items()))] = sample.value
+        return found
+
+    async def value(self, name: str, **labels: str) -> float | None:
+        """The sum of the samples that have these labels; None if there is none."""
+        series = (await self.samples()).get(name, {})
+        chosen = [value for key, value in series.items() if set(labels.items()) <= set(key)]
+        return sum(chosen) if chosen else None
+
+    async def word(self, name: str, label: str, **labels: str) -> str:
+        """The value of `label` in the one series of a stateset that is 1; empty if there is none."""
+        series = (await self.samples()).get(name, {})
+        words = [
+            dict(key)[label]
+            for key, value in series.items()
+            if value == 1 and set(labels.items()) <= set(key)
+        ]
+        assert len(words) <= 1, words
+        return words[0] if words else ""
+
+    async def until(self, condition: Callable[[Node], bool], seconds: float = 15.0) -> None:
+        """Wait for something to become true of the node."""
+        deadline = time.monotonic() + seconds
+        while not condition(self.node):
+            assert time.monotonic() < deadline, f"{self.node.problem}: {self.node.reason}"
+            await asyncio.sleep(0.01)
+
+    async def until_problem(self, problem: str, seconds: float = 20.0) -> None:
+        """Wait for a word of `freeswitch_connection_problem`."""
+        await self.until(lambda node: node.problem == problem, seconds)
+
+    async def until_gateway(self, problem: str, name: str = "telnyx", seconds: float = 15.0) -> None:
+        """Wait for a verdict."""
+        await self.until(lambda node: [g.problem for g in node.gateways.named(name)] == [problem], seconds)
+
+    async def until_value(self, name: str, wanted: float, seconds: float = 15.0, **labels: str) -> None:
+        """Wait for a sample to have a value."""
+        deadline = time.monotonic() + seconds
+        while (seen := await self.value(name, **labels)) != wanted:
+            assert time.monotonic() < deadline, f"{name}{labels} is {seen}, not {wanted}"
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def watching(
+    switch: SimulatedSwitch,
+    *,
+    password: str = "ClueCon",
+    user: str | None = None,
+    gateways: dict[str, GatewayConfig] | None = None,
+    connected: bool = True,
+    memory: AnswerMemory | None = None,
+    host: str = "127.0.0.1",
+    poll_interval: float = 0.5,
+) -> AsyncIterator[Watch]:
+    """Watch a switch; `connected`: wait until the node is."""
+    config = NodeConfig(
+        name="fs1",
+        host=host,
+        port=switch.port,
+        user=user,
+        password=Secret(password),
+        poll_interval=poll_interval,
+        gateways=GATEWAYS if gateways is None else gateways,
+    )
+    node = Node(config, "abcd", memory)
+    watch = Watch(node)
+    node.start()
+    try:
+        if connected:
+            await watch.until(lambda n: n.connected)
+        yield watch
+    finally:
+        await node.stop()

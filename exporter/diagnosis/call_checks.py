@@ -74,7 +74,11 @@ def check_calls(picture: Picture) -> Iterator[Finding]:
         return
     ended = sum(_ended(calls) for calls in picture.recent.calls)
     if ended:
-        yield passed("calls", "no call failed for a technical reason", f"{_summed(picture.recent)} {_window(picture.recent)}")
+        yield passed(
+            "calls",
+            "no call failed for a technical reason",
+            f"{_summed(picture.recent)} {_window(picture.recent)}",
+        )
     else:
         yield not_checked("calls", f"no call ended {_window(picture.recent)}{_counters(picture)}")
 

@@ -32,7 +32,7 @@ EXPLAINS: Final = (
     _Row("profile", frozenset({"no_profile", "profile_down"}), _GATEWAYS),
     _Row("gateway", frozenset(), frozenset({"registration", "provider", *_CALLS})),
     _Row("provider", frozenset({"name_not_resolved"}), frozenset({"registration", *_CALLS})),
-    _Row("registration", _UNUSABLE, frozenset({"provider", *_CALLS})),
+    _Row("registration", _UNUSABLE, _CALLS),
     _Row("calls", frozenset(), frozenset({"log"})),
     _Row("call", frozenset(), frozenset({"log"})),
 )

@@ -24,7 +24,7 @@ from exporter.diagnosis.backend import ask_backend
 from exporter.diagnosis.gateway_checks import names_of
 from exporter.diagnosis.logtail import LogTail
 from exporter.diagnosis.names import look_up
-from exporter.diagnosis.picture import BackendSeen, NameSeen, Picture
+from exporter.diagnosis.picture import BackendSeen, GatewaySeen, NameSeen, Picture
 from exporter.diagnosis.portrait import picture_of
 from exporter.diagnosis.recent import Recent
 from exporter.esl import EslError
@@ -34,7 +34,7 @@ from exporter.watch.gateway import GatewayWatch
 from exporter.watch.memory import AnswerMemory
 from exporter.watch.node import Node
 
-SECONDS: Final = 14.0  # in all, without a call
+SECONDS: Final = 13.0  # in all, without a call
 LOOK: Final = 3.5  # an OPTIONS in flight is worth a word after 3 s
 MAX_ASKED: Final = 5  # gateways that are made to register
 _POLL_INTERVAL: Final = 1.0
@@ -100,6 +100,7 @@ class Examination:
         watched = picture.connected and "log" not in self._unseen
         picture = replace(
             picture,
+            gateways=tuple(self._with_revival(gateway) for gateway in picture.gateways),
             recent=self._recent.calls(self.node, now) if picture.connected else None,
             names=names,
             log=self._log.seen(gateway.name for gateway in picture.gateways) if watched else None,
@@ -119,7 +120,11 @@ class Examination:
 
     async def _watch(self, deadline: float) -> dict[str, NameSeen]:
         self._on_stage("watching events and the log")
-        refusal = await self._log.open(self.node.config)
+        try:
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + deadline - time.monotonic()):
+                refusal = await self._log.open(self.node.config)
+        except TimeoutError:
+            refusal = "FreeSWITCH did not let us see it in time"
         if refusal is not None:
             self._unseen["log"] = refusal
         looking_up = asyncio.ensure_future(look_up(names_of(picture_of(self.node).gateways)))
@@ -135,9 +140,11 @@ class Examination:
     def _open(self, gateway: GatewayWatch) -> bool:
         """Its verdict may be another in a few seconds."""
         gateway.advance(time.monotonic(), time.time())
-        undecided = gateway.problem in _STILL_OPEN
+        undecided = gateway.problem in _STILL_OPEN or (
+            gateway.state == "TRYING" and gateway.problem == "none"
+        )
         pinged = gateway.pinging and gateway.problem == "none"
-        gone = gateway.expected and not gateway.listed and gateway.problem not in ("missing", "profile_down")
+        gone = gateway.absent_since is not None and gateway.problem not in ("missing", "profile_down")
         return undecided or pinged or gone
 
     async def _make_register(self) -> None:
@@ -155,6 +162,10 @@ class Examination:
                 await self.node.api(f"sofia profile {gateway.profile} register {name}")
             except EslError:
                 return  # the watch will tell
+
+    def _with_revival(self, gateway: GatewaySeen) -> GatewaySeen:
+        revived = gateway.name in self._asked and gateway.usable
+        return replace(gateway, revived=True) if revived else gateway
 
     async def _place(self) -> CallRecord | None:
         if self._call is None:

@@ -23,6 +23,7 @@ MAX_NAMED: Final = 20  # gateways named in one check
 SLOW_PING: Final = 1.0  # seconds
 _TRUNKS: Final = "external"  # the profile of FreeSWITCH's own example configuration for trunks
 _NEAR: Final = 0.7  # likeness of names, 0 to 1
+_SILENT: Final = frozenset({"unreachable", "register_failed", "ping_failed", "ping_overdue"})
 _DNS_ERROR: Final = "DNS Error"  # the phrase with which sofia reports that a name has no address
 
 
@@ -47,6 +48,7 @@ _VERDICTS: Final[dict[str, _Verdict]] = {
     "unmonitored": _Verdict(
         "nobody knows whether gateway {gateway} works: it neither registers nor is pinged", "warn"
     ),
+    "revived": _Verdict("gateway {gateway} was down, and registered as soon as it was made to try", "warn"),
     "unknown": _Verdict("the state of gateway {gateway} is not known", "warn"),
 }
 
@@ -135,8 +137,8 @@ def check_registration(picture: Picture) -> Iterator[Finding]:
         yield not_checked("registration", reason)
         return
     here = [g for g in picture.gateways if g.listed and g.problem not in ("missing", "profile_down")]
-    bad = [g for g in here if g.problem in _VERDICTS]
-    bad.sort(key=lambda g: (_VERDICTS[g.problem].status != "fail", not g.expected, g.name))
+    bad = [g for g in here if g.problem in _VERDICTS or g.revived]
+    bad.sort(key=lambda g: (_verdict(g)[1].status != "fail", not g.expected, g.name))
     for gateway in bad[:MAX_NAMED]:
         yield _unusable(picture, gateway)
     if len(bad) > MAX_NAMED:
@@ -249,7 +251,7 @@ def _private(picture: Picture) -> Iterator[Finding]:
 
 
 def _unusable(picture: Picture, gateway: GatewaySeen) -> Finding:
-    verdict = _VERDICTS[gateway.problem]
+    fault, verdict = _verdict(gateway)
     summary = verdict.sentence.format(
         gateway=shown(gateway.name),
         answer=_answer(gateway),
@@ -259,14 +261,17 @@ def _unusable(picture: Picture, gateway: GatewaySeen) -> Finding:
     return Finding(
         check="registration",
         status=verdict.status,
-        fault=gateway.problem,
+        fault=fault,
         gateway=gateway.name,
         summary=summary,
         seen=_state(gateway),
-        remedy=remedy(
-            picture, "registration", gateway.problem, gateway=gateway.name, profile=gateway.profile
-        ),
+        remedy=remedy(picture, "registration", fault, gateway=gateway.name, profile=gateway.profile),
     )
+
+
+def _verdict(gateway: GatewaySeen) -> tuple[str, _Verdict]:
+    fault = gateway.problem if gateway.problem in _VERDICTS else "revived"
+    return fault, _VERDICTS[fault]
 
 
 def _answer(gateway: GatewaySeen) -> str:
@@ -322,7 +327,7 @@ def _reach(picture: Picture, gateway: GatewaySeen) -> Iterator[Finding]:
         )
         return
     known = (picture.names or {}).get(host)
-    if known is not None and known.error and not gateway.usable:
+    if known is not None and known.error and gateway.problem in _SILENT:
         yield Finding(
             check="provider",
             status="fail" if picture.same_host else "warn",

@@ -50,6 +50,7 @@ class GatewaySeen:
         calls_out, failed_calls_out: FreeSWITCH's counters since it made the gateway.
         active: legs up through it, by direction.
         max_calls: of the configuration.
+        revived: its registration had failed, and succeeded when the doctor made FreeSWITCH try.
     """
 
     name: str
@@ -75,6 +76,7 @@ class GatewaySeen:
     failed_calls_out: int = 0
     active: Mapping[str, int] = field(default_factory=dict)
     max_calls: int | None = None
+    revived: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

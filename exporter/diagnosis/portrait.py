@@ -3,12 +3,15 @@
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from exporter.config import NodeConfig
 from exporter.config.model import DEFAULT_PASSWORD, is_loopback
 from exporter.diagnosis.picture import GatewaySeen, Picture, SwitchSeen
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
+
+_SYNC_TAKES: Final = 30.0  # seconds from the first poll after a connect to its end, on a very busy switch
 
 
 def picture_of(node: Node) -> Picture:
@@ -32,18 +35,23 @@ def picture_of(node: Node) -> Picture:
 
 def _switch(node: Node) -> SwitchSeen:
     facts = node.switch
-    unread = "api sofia" in node.denied and not facts.profiles
     return SwitchSeen(
         version=facts.version,
         hostname=facts.hostname,
         ready=facts.ready,
         figures=dict(facts.figures),
         paused=tuple(sorted(direction for direction, paused in facts.paused.items() if paused)),
-        profiles=None if unread else tuple(facts.profiles.values()),
+        profiles=None if _unread(node) else tuple(facts.profiles.values()),
         stopped=frozenset(facts.stopped),
         clock_skew=node.ticks.clock_skew,
         round_trip=node.ticks.round_trip,
     )
+
+
+def _unread(node: Node) -> bool:
+    """The list of gateways has not been read for too long: mod_sofia is not loaded, or not ours to ask."""
+    overdue = time.time() - 2 * node.config.poll_interval - _SYNC_TAKES
+    return node.last_poll_epoch < max(overdue, node.since_epoch - _SYNC_TAKES)
 
 
 def _gateways(node: Node, config: NodeConfig) -> Iterable[GatewaySeen]:

@@ -226,6 +226,11 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         "try now, and look again.",
         (_REGISTER, _STATUS),
     ),
+    ("registration", "revived"): _Row(
+        "It works now. If it goes down again although registration succeeds, the provider does not answer "
+        "OPTIONS: take `ping` out of the gateway, or ask the provider.",
+        (_STATUS,),
+    ),
     ("registration", "ping_failed"): _Row(
         "The provider does not answer OPTIONS, so FreeSWITCH sends no call there. Check its address, the "
         "firewall and its status page. If it does not support OPTIONS at all, take `ping` out of the "

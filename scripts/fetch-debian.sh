@@ -5,8 +5,9 @@
 #   scripts/fetch-debian.sh PACKAGE...                  the packages as they are
 #   scripts/fetch-debian.sh --with-depends PACKAGE...   and all they depend on that the machine lacks
 #
-# Go programs (Prometheus, Alertmanager) run from where they lie. Chromium runs too, if it is told where its libraries
-# and fonts are: .cache/debian/bin/chromium does that. apt decides what fits this machine, so libraries match its libc.
+# Go programs run from where they lie. Chromium runs too, if it is told where its libraries and fonts are, and so does
+# Alertmanager, if it finds its message templates: .cache/debian/bin has a starter for each. apt decides what fits this
+# machine, so libraries match its libc.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -48,6 +49,22 @@ for deb in "$target"/debs/*.deb; do
   dpkg-deb --extract "$deb" "$target"
   rm "$deb"
 done
+
+if [ -x "$target/usr/bin/prometheus-alertmanager" ]; then
+  mkdir -p "$target/bin"
+  # Debian's Alertmanager does not start without its templates in /usr/share. This copy looks for them behind its file
+  # descriptor 9: a path of the same length, so that nothing else in the program moves.
+  LC_ALL=C sed 's#/usr/share/prometheus/alertmanager#/proc/self/fd/9///////////////////#g' \
+    "$target/usr/bin/prometheus-alertmanager" >"$target/bin/alertmanager-unpacked"
+  cat >"$target/bin/alertmanager" <<'EOF'
+#!/bin/sh
+# Alertmanager as unpacked beside this file, with its own templates.
+root=$(dirname "$(dirname "$(readlink -f "$0")")")
+exec 9<"$root/usr/share/prometheus/alertmanager"
+exec "$root/bin/alertmanager-unpacked" "$@"
+EOF
+  chmod +x "$target/bin/alertmanager" "$target/bin/alertmanager-unpacked"
+fi
 
 if [ -x "$target/usr/lib/chromium/chromium" ]; then
   mkdir -p "$target/bin"

@@ -58,8 +58,8 @@ class Frame(NamedTuple):
     def header(self, name: bytes) -> str | None:
         """The first header of that exact name. Frame headers are not percent-encoded, unlike an event's."""
         for line in self.headers.split(b"\n"):
-            key, colon, value = line.partition(b":")
-            if colon and key == name:
+            key, _, value = line.partition(b":")
+            if key == name:
                 return value.strip().decode("utf-8", "replace")
         return None
 

@@ -6,6 +6,7 @@ import gc
 import logging
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -85,7 +86,7 @@ async def test_nothing_listens(connect: Connect) -> None:
             await connect(port)
 
 
-async def test_nothing_answers(connect: Connect) -> None:
+async def test_nothing_answers(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -94,6 +95,12 @@ async def test_nothing_answers(connect: Connect) -> None:
             waiting.connect_ex(full.getsockname())
         with pytest.raises(ConnectTimeout, match=r"^127.0.0.1 \(127.0.0.1\) port \d+: no answer$"):
             await connect(full.getsockname()[1], connect_timeout=0.2)
+
+        resolve_to(monkeypatch, *[(int(socket.AF_INET), full.getsockname())] * 20)
+        began = time.monotonic()
+        with pytest.raises(ConnectTimeout):
+            await connect(8021, "switch", connect_timeout=0.2)
+        assert time.monotonic() - began < 2  # for all twenty together
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 70, ""])
@@ -577,8 +584,9 @@ async def test_a_missed_deadline_ends_the_connection_and_answers_everybody(
         assert isinstance(answer, CommandTimeout)
         assert str(answer) == str(reason)
     assert len({id(answer) for answer in [*answers, reason]}) == 4  # each with a traceback of its own
-    with pytest.raises(CommandTimeout, match="api sofia"):
+    with pytest.raises(CommandTimeout, match="api sofia") as late:
         await connection.command("noevents")
+    assert late.value is not reason
 
 
 async def test_a_cancelled_command_keeps_its_deadline(listen: Listen, connect: Connect) -> None:
@@ -909,8 +917,10 @@ async def test_whoever_waits_for_the_end_may_stop_waiting(listen: Listen, connec
     assert (await connection.command("one")).ok
     waiting = asyncio.create_task(connection.command("two"))
     await asyncio.sleep(0)
+    deadline = connection._waiting[0].timer
     connection.abort(Disconnected("that is all"))
     connection.abort(Disconnected("and again"))
+    assert deadline.cancelled()
     with pytest.raises(Disconnected, match=r"^that is all$"):
         await waiting
     with pytest.raises(Disconnected, match=r"^that is all$"):

@@ -6,9 +6,9 @@ import pytest
 
 from exporter.probe.callid import new_call_id
 from exporter.probe.sweep import leftovers
-from exporter.simulator import FarEnd, Path
+from exporter.simulator import FarEnd, Path, SimulatedSwitch
 from exporter.switch.channel import Channel
-from tests.probe.lab import Lab, opened, until
+from tests.probe.lab import opened, until
 from tests.probe.settings import settings
 
 NOW = 1_800_000_000
@@ -43,19 +43,14 @@ def test_a_call_that_is_followed_is_not_left_over() -> None:
     assert leftovers([channel(OURS, 0), channel(THEIRS, 99)], "beef", [OURS, THEIRS], NOW) == []
 
 
-def dial(lab: Lab, uuid: str) -> str:
+def dial_on(switch: SimulatedSwitch, uuid: str) -> str:
     """A call that somebody else placed: it talks for a minute."""
-    leg = lab.switch.calls.outbound(
-        "telnyx",
-        "+15550000099",
-        FarEnd(answer=0.01, path=Path(echoes=True)),
-        caller="+19495431333",
-        seconds=60,
-    )
+    echo = FarEnd(answer=0.01, path=Path(echoes=True))
+    leg = switch.calls.outbound("telnyx", "+15550000099", echo, caller="+19495431333", seconds=60)
     assert not isinstance(leg, str)
-    del lab.switch.legs[leg.uuid]
+    del switch.legs[leg.uuid]
     leg.uuid = uuid
-    lab.switch.legs[uuid] = leg
+    switch.legs[uuid] = leg
     return uuid
 
 
@@ -64,7 +59,7 @@ async def test_only_leftovers_are_ended() -> None:
         mine, old, young = new_call_id("beef", 600), new_call_id("cafe", 1), new_call_id("cafe", 600)
         ordinary = "8a3641a0-c707-42e7-9fb2-21ad4ef527ab"
         for uuid in (mine, old, young, ordinary):
-            dial(lab, uuid)
+            dial_on(lab.switch, uuid)
         lab.switch.legs[old].times["created"] -= 20_000_000
         lab.switch.commands_seen.clear()
         await lab.probes._sweeper.sweep(lab.node)  # the one at start may be under way too
@@ -78,7 +73,7 @@ async def test_freeswitchs_clock_decides_what_is_overdue() -> None:
         lab.switch.skew_clock(-3600)
         returned = lab.node.ticks.returned
         await until(lambda: lab.node.ticks.returned > returned)
-        young = dial(lab, new_call_id("cafe", 600))
+        young = dial_on(lab.switch, new_call_id("cafe", 600))
         assert await lab.probes._sweeper.sweep(lab.node) == 0
         assert young in lab.switch.legs
 
@@ -95,7 +90,7 @@ async def test_it_looks_again_after_each_new_connection() -> None:
     async with opened(settings(), speed=1.0) as lab:
         lab.switch.drop_connections()
         await until(lambda: not lab.node.connected)
-        left = dial(lab, new_call_id("beef", 600))
+        left = dial_on(lab.switch, new_call_id("beef", 600))
         await until(lambda: left not in lab.switch.legs)
 
 

@@ -34,6 +34,17 @@ THEIRS = new_call_id("cafe", 60)
         ("8a3641a0-c707-42e7-9fb2-21ad4ef527ab", 9999, False),
         ("70726f62-not-a-probe-call", 9999, False),
     ],
+    # The uuids are random, and xdist's processes must agree on the tests' names.
+    ids=[
+        "ours, new",
+        "ours, old",
+        "young",
+        "at its cap",
+        "past its cap",
+        "no start",
+        "a stranger's",
+        "no uuid",
+    ],
 )
 def test_what_is_left_over(uuid: str, age: int, ended: bool) -> None:
     assert leftovers([channel(uuid, age)], "beef", [], NOW) == ([uuid] if ended else [])

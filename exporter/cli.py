@@ -116,6 +116,20 @@ def _doctor_options(parser: argparse.ArgumentParser) -> None:
     _log_options(parser)
 
 
+def _probe_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", help="a probe of the config")
+    parser.add_argument("--to", metavar="+E164", help="the number to call (default: the probe's own)")
+    parser.add_argument(
+        "--gateway", metavar="NAME", help="the gateway to call through (default: the probe's)"
+    )
+    parser.add_argument("--node", metavar="NAME", help="the node to call from (default: the probe's)")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object once it is over (docs/probes.md)"
+    )
+    _config_option(parser)
+    _log_options(parser)
+
+
 def _load(options: argparse.Namespace, path: Path | None, environ: Mapping[str, str]) -> Config:
     flags = config.Flags(
         listen=tuple(options.listen), log_level=options.log_level, log_format=options.log_format
@@ -151,6 +165,12 @@ def _doctor(options: argparse.Namespace) -> int:
     return command.run(options)
 
 
+def _probe(options: argparse.Namespace) -> int:
+    from exporter.probe import command
+
+    return command.run(options)
+
+
 def _check_config(options: argparse.Namespace) -> int:
     if options.file and options.config:
         print(f"{PROGRAM}: name the file once, as FILE or with --config", file=sys.stderr)
@@ -168,6 +188,7 @@ COMMANDS = (
     Command(
         "doctor", "say what is wrong with FreeSWITCH or its gateways and what to do", _doctor_options, _doctor
     ),
+    Command("probe", "place one synthetic call and say how it went", _probe_options, _probe),
     Command(
         "check-config",
         "check the config and print it as it takes effect",

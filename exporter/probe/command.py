@@ -1,0 +1,185 @@
+"""`freeswitch-exporter probe`: one synthetic call, its phases shown as they happen, its result in words or as
+JSON.
+
+The call is placed by this process over a connection of its own, under the same guard as the daemon's calls;
+with a `state_dir` both share one budget. It has an instance id of its own, so that neither takes the other's
+call for a leftover. Ctrl-C ends the call before the program.
+
+Exit code: 0 the call got through (or was rejected as expected), 1 it failed, 2 it was refused, aborted or
+could not be placed.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from typing import Final
+
+from exporter import config as configuration
+from exporter import log as logging
+from exporter.config import Config
+from exporter.instance import instance_id
+from exporter.probe.record import CallRecord, encode
+from exporter.probe.refusal import Refused
+from exporter.probe.request import Asked, resolve
+from exporter.probe.runner import Answer, Runner
+from exporter.probe.source import Tally
+from exporter.probe.store import Store, StoreError
+from exporter.watch.node import Node
+
+CONNECT_SECONDS: Final = 15.0
+GOT_THROUGH: Final = 0
+FAILED: Final = 1
+REFUSED: Final = 2
+
+_CODES: Final = {"success": GOT_THROUGH, "degraded": GOT_THROUGH, "failed": FAILED, "aborted": REFUSED}
+_PROGRAM: Final = "freeswitch-exporter"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Place the call, print, and give the exit code.
+
+    Args:
+        options: name, to, gateway, node, json, config, log_level, log_format, as cli has them.
+
+    Raises:
+        ConfigError: the config cannot be used.
+    """
+    flags = configuration.Flags(log_level=options.log_level or "error", log_format=options.log_format)
+    config = configuration.load(options.config, os.environ, flags)
+    logging.configure(config.log, config.secrets())
+    asked = Asked(probe=options.name, destination=options.to, gateway=options.gateway, node=options.node)
+    screen = Screen(as_json=options.json)
+    try:
+        return screen.over(asyncio.run(_probe(config, asked, screen)))
+    except Refused as refused:
+        return screen.refused(refused)
+    except StoreError as error:
+        return screen.refused(
+            Refused("state_dir", str(error), "Run this as the user that the daemon runs as.")
+        )
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return screen.refused(Refused("stopping", "Given up.", "The call was ended."))
+
+
+async def _probe(config: Config, asked: Asked, screen: "Screen") -> Answer:
+    # What can be refused without a look at the switch is refused before connecting to it.
+    plan = resolve(asked, config, lambda _node, _gateway: True)
+    this = asyncio.current_task()
+    if this is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    instance = instance_id(None)
+    store = await Store.open(config.state_dir)
+    runner = Runner(instance, store, Tally())
+    node = Node(next(node for node in config.nodes if node.name == plan.settings.node), instance)
+    try:
+        node.start()
+        await _connected(node)
+        runner.configure(config, {node.name: node})
+        await runner.recall()
+        screen.calling(plan.settings.destination, plan.settings.gateway, node.name)
+        return await runner.probe(asked, screen.progress)
+    finally:
+        await runner.stop()
+        await node.stop()
+
+
+async def _connected(node: Node) -> None:
+    """Wait until the node is connected; the runner says why if it is not."""
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            while not node.connected and node.problem in ("", "none"):  # noqa: ASYNC110 - a node tells no time
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        return
+
+
+class Screen:
+    """Where the command speaks: standard output, a line for each thing that happens.
+
+    Args:
+        as_json: say nothing before the call is over, and then one JSON object.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._json = as_json
+        self._began = time.monotonic()
+        self._told = "initiated"
+
+    def calling(self, number: str, gateway: str, node: str) -> None:
+        """The call is about to be placed."""
+        self._began = time.monotonic()
+        self._say(f"Calling {number} through {gateway} on {node}")
+
+    def progress(self, record: CallRecord) -> None:
+        """The call got further. The times are ours; those of the result are FreeSWITCH's."""
+        if record.status == self._told or record.result is not None:
+            return
+        self._told = record.status
+        words = {
+            "dialing": "dialling ...",
+            "ringing": "early media ..." if record.early_media else "ringing ...",
+            "answered": "answered, talking ...",
+        }
+        if record.status in words:
+            self._say(f"{time.monotonic() - self._began:6.1f} s  {words[record.status]}")
+
+    def over(self, answer: Answer) -> int:
+        """The result; gives the exit code."""
+        record = answer.record
+        if self._json:
+            print(encode(record).decode())
+        else:
+            for line in told(answer):
+                self._say(line)
+        return _CODES.get(record.result or "", REFUSED)
+
+    def refused(self, refused: Refused) -> int:
+        """No call was placed; gives the exit code."""
+        if self._json:
+            print(json.dumps({"error": refused.reason, "message": refused.message, "hint": refused.hint}))
+        else:
+            print(f"{_PROGRAM}: {refused.message} {refused.hint}", file=sys.stderr)
+        return REFUSED
+
+    def _say(self, line: str) -> None:
+        if not self._json:
+            print(line, flush=True)
+
+
+def told(answer: Answer) -> list[str]:
+    """The result in lines for people."""
+    record = answer.record
+    lines = []
+    if answer.cached:
+        age = time.time() - record.started_at
+        lines.append(
+            f"No new call: guard.min_interval serves the one of {age:.0f} s ago, {record.call_uuid}."
+        )
+    if record.phases:
+        lines.append("  ".join(f"{phase} {seconds:.2f} s" for phase, seconds in record.phases.items()))
+    if record.media is not None:
+        lines.append(_media(record))
+    lines.append(f"{(record.result or 'unknown').upper()}: {record.message}")
+    if record.remedy:
+        lines.append(f"  {record.remedy}")
+    return lines
+
+
+def _media(record: CallRecord) -> str:
+    media, tone = record.media, record.tone
+    if media is None:
+        return ""
+    parts = [f"{media.packets_received} packets"]
+    if media.mos is not None:
+        parts.append(f"MOS {media.mos:.1f}")
+    if media.packet_loss_ratio is not None:
+        parts.append(f"loss {media.packet_loss_ratio:.1%}")
+    if media.jitter_seconds is not None:
+        parts.append(f"jitter {media.jitter_seconds * 1000:.0f} ms")
+    if tone is not None and tone.round_trip_seconds is not None:
+        parts.append(f"round trip {tone.round_trip_seconds * 1000:.0f} ms (in steps of 20)")
+    return ", ".join(parts)

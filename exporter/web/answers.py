@@ -32,7 +32,6 @@ _ERRORS: Final = {
     404: ("not_found", "There is nothing at this path.", "The page at / lists what there is."),
     405: ("method_not_allowed", "This path does not take this method.", "Use one of the Allow header."),
     413: ("too_large", "The body is too large.", f"Send at most {MAX_BODY} bytes."),
-    417: ("expectation_failed", "This Expect header cannot be met.", "Leave it out."),
 }
 
 
@@ -63,11 +62,6 @@ class Refusal(Exception):
         return web.json_response(body, status=self.status, headers=self.headers)
 
 
-def internal_error(status: int) -> Refusal:
-    """All that a client learns of a bug."""
-    return Refusal(status, "internal", "The exporter failed at this request.", "Its log says why.")
-
-
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn everything a handler may raise into an answer."""
@@ -81,7 +75,9 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return Refusal(error.status, *known, allow).response()
     except Exception:
         log.exception("request failed", limit="request failed", method=request.method, path=request.path)
-        return internal_error(500).response()
+        return Refusal(
+            500, "internal", "The exporter failed at this request.", "Its log says why."
+        ).response()
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -117,8 +113,8 @@ async def read_object(request: web.Request) -> dict[str, object]:
             body = await request.read()
     except TimeoutError:
         raise Refusal(408, "timeout", "The body did not arrive in time.", "Send it at once.") from None
-    except web.RequestPayloadError:
-        raise Refusal(400, "bad_request", "The body is malformed.", "Send it as HTTP/1.1 has it.") from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise Refusal(400, "bad_request", "The body is malformed or not whole.", "Send all of it.") from None
     try:
         return msgspec.json.decode(body, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -6,11 +6,11 @@ read) and to the log (a traceback each time) is replaced here.
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
 
-from exporter.web.answers import SERVER_HEADER, Refusal, internal_error, log
+from exporter.web.answers import SERVER_HEADER, Refusal, log
 from exporter.web.tls import Tls
 
 MAX_CONNECTIONS: Final = 1200  # a thousand askers at once share one probe call
@@ -39,8 +39,7 @@ class Connection(web.RequestHandler):
         """Begin to serve, if the client's certificate is one that may come in."""
         if self._tls and not self._tls.admits(transport.get_extra_info("ssl_object")):
             log.info("client certificate refused", limit="client certificate refused")
-            self.force_close()  # nothing that it sends is looked at
-            transport.close()
+            cast(asyncio.Transport, transport).abort()
             return
         super().connection_made(transport)
 
@@ -49,19 +48,13 @@ class Connection(web.RequestHandler):
         request: web.BaseRequest,
         status: int = 500,
         exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - has parts of what the client sent
+        message: str | None = None,
     ) -> web.StreamResponse:
-        """The answer to what never reached the application: no HTTP, or a limit passed."""
-        if request.writer.output_size > 0:
-            raise ConnectionError("an answer is under way and cannot be taken back")
-        if status == 400:
-            refusal = Refusal(
-                400, "bad_request", "This is no HTTP request, or it is too large.", "Shorten URL and headers."
-            )
-        else:
-            log.error("request failed", limit="request failed", exc_info=exc)
-            refusal = internal_error(status)
-        response = refusal.response()
+        """The answer to what is no request, or passes a limit; aiohttp's own to a bug of aiohttp's."""
+        if status != 400:
+            return super().handle_error(request, status, exc, message)
+        response = Refusal(
+            400, "bad_request", "This is no HTTP request, or it is too large.", "Shorten URL and headers."
+        ).response()
         response.headers.update(SERVER_HEADER)
-        response.force_close()
         return response

@@ -8,7 +8,7 @@ from typing import Final
 
 from exporter.config import ConfigError, Listen
 
-_BACKLOG: Final = 128
+BACKLOG: Final = 1024  # connections that come at once; many an asker may have the same clock
 _REMEDIES: Final = {
     errno.EADDRINUSE: "something listens there already; stop it or choose another port with --listen",
     errno.EADDRNOTAVAIL: "this machine has no such address; write one it has, or :PORT for every interface",
@@ -57,7 +57,7 @@ def _listener(family: int, host: str, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind((host, port))
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise

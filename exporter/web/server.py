@@ -9,7 +9,7 @@ from exporter.config import ConfigError, TlsConfig
 from exporter.config.section import Unfit
 from exporter.web.connection import MAX_CONNECTIONS, Connection
 from exporter.web.house import House
-from exporter.web.listening import bind
+from exporter.web.listening import BACKLOG, bind
 from exporter.web.tls import Tls
 
 _STOP_SECONDS: Final = 2.0  # for answers under way
@@ -46,7 +46,8 @@ class Server:
         await self._runner.setup()
         loop = asyncio.get_running_loop()
         for listener in sockets:
-            self._listeners.append(await loop.create_server(self._connect, sock=listener, **options))
+            serving = await loop.create_server(self._connect, sock=listener, backlog=BACKLOG, **options)
+            self._listeners.append(serving)
 
     @property
     def addresses(self) -> list[tuple[str, int]]:

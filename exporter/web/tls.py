@@ -70,10 +70,7 @@ class Tls:
         tls, _ = self._seen
         if connection.session_reused and connection.session and connection.session.time <= self._since:
             return False
-        peer = connection.getpeercert()
-        if tls.client_auth_type == "RequireAndVerifyClientCert" and not peer:
-            return False
-        return is_allowed(tls, peer)
+        return is_allowed(tls, connection.getpeercert())
 
     def _build(self, tls: TlsConfig) -> ssl.SSLContext:
         made = context(tls)

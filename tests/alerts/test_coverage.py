@@ -1,0 +1,212 @@
+"""What every alert owes: three unit tests, labels of the one scheme, words and names that exist, a way out.
+
+The words of rules (problems, states, results, classes, causes, buckets) are held to the tables of the code,
+so that a renamed word cannot leave an alert behind that never fires.
+"""
+
+import re
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.switch.cause import CAUSES
+from exporter.switch.provider import PROVIDERS, provider
+from exporter.watch.exposition import number
+from exporter.watch.metrics import DROP_REASONS, FAMILIES, OUTCOMES, PROBE_PHASES, PROBE_RESULTS, PROBLEMS
+from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
+from tests.alerts.rule_files import (
+    ALERTS,
+    EXAMPLE,
+    FILES,
+    FOLDER,
+    RECORDED,
+    UNIT_TESTS,
+    Alert,
+    matchers,
+    names,
+)
+
+BASE = "https://github.com/freeswitch-exporter/freeswitch-exporter/blob/main/docs/runbook.md"
+TARGET = {"job", "instance"}
+FROM_OTHERS = {"up", "process_start_time_seconds"}
+LAYERS = {"exporter", "switch", "gateway", "calls", "probe"}
+
+every_alert = pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+
+
+@cache
+def unit_test_groups() -> list[dict[str, Any]]:
+    loaded = [yaml.load(path.read_bytes(), yaml.CSafeLoader) for path in UNIT_TESTS]
+    return [group for file in loaded for group in file["tests"]]
+
+
+def cases(group: dict[str, Any], alert: str) -> list[bool]:
+    """Whether the alert is expected to fire, at each of the group's times in their order."""
+    tests = [test for test in group.get("alert_rule_test", []) if test["alertname"] == alert]
+    return [bool(test["exp_alerts"]) for test in sorted(tests, key=lambda test: minutes(test["eval_time"]))]
+
+
+def minutes(duration: str) -> float:
+    unit = {"d": 1440.0, "h": 60.0, "m": 1.0, "s": 1 / 60}
+    return sum(int(count) * unit[letter] for count, letter in re.findall(r"(\d+)([dhms])", duration))
+
+
+@every_alert
+def test_a_unit_test_shows_it_firing_and_resolving(alert: Alert) -> None:
+    named = [g for g in unit_test_groups() if g["name"].startswith(f"{alert.name} fires and resolves")]
+    assert named
+    for group in named:
+        fired = cases(group, alert.name)
+        assert not fired[0], f"{group['name']}: begins quiet"
+        assert True in fired, f"{group['name']}: fires"
+        assert not fired[-1], f"{group['name']}: resolves"
+
+
+@every_alert
+def test_a_unit_test_shows_it_quiet_just_below(alert: Alert) -> None:
+    named = [g for g in unit_test_groups() if g["name"].startswith(f"{alert.name} just below")]
+    assert named
+    for group in named:
+        fired = cases(group, alert.name)
+        assert fired, f"{group['name']}: looks"
+        assert not any(fired), f"{group['name']}: stays quiet"
+
+
+@every_alert
+def test_its_labels_follow_the_scheme(alert: Alert) -> None:
+    assert alert.name.startswith("Freeswitch")
+    assert alert.labels.keys() <= {"severity", "service", "layer", "outage"}
+    assert alert.labels["severity"] in {"critical", "warning"}
+    assert alert.labels["service"] == "freeswitch"
+    assert alert.labels["layer"] in LAYERS
+    if "outage" in alert.labels:
+        assert alert.labels["outage"] == alert.labels["layer"]
+        assert alert.labels["severity"] == "critical"
+
+
+@every_alert
+def test_its_texts_are_whole(alert: Alert) -> None:
+    assert alert.annotations.keys() == {"summary", "description", "runbook_url"}
+    assert all("\n" not in text for text in alert.annotations.values())
+    assert re.search(r"\$value|\$labels\.problem", alert.annotations["description"]), "no live value"
+    assert alert.annotations["runbook_url"] == f"{BASE}#{alert.name.lower()}"
+
+
+def test_names_are_used_once() -> None:
+    assert len({alert.name for alert in ALERTS}) == len(ALERTS)
+    assert all(re.fullmatch(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+", name) for name in RECORDED)
+
+
+def base_family(name: str) -> str:
+    for suffix in ("_bucket", "_count", "_sum"):
+        if name.endswith(suffix) and name not in FAMILIES and FAMILIES[name.removesuffix(suffix)].buckets:
+            return name.removesuffix(suffix)
+    return name
+
+
+EXPRESSIONS = [*(e for alert in ALERTS for e in alert.expressions), *RECORDED.values()]
+
+
+def test_every_metric_is_one_of_ours() -> None:
+    used = {name for expression in EXPRESSIONS for name in names(expression)}
+    assert {name for name in used if ":" in name} <= RECORDED.keys()
+    assert {base_family(name) for name in used if ":" not in name} <= FAMILIES.keys() | FROM_OTHERS
+    assert len(used) > 50  # or the reading of expressions is broken
+
+
+WORDS = {
+    ("freeswitch_connection_problem", "problem"): set(PROBLEMS),
+    ("freeswitch_connection_attempts_total", "outcome"): set(OUTCOMES),
+    ("freeswitch_events_dropped_total", "reason"): set(DROP_REASONS),
+    ("freeswitch_gateway_problem", "problem"): set(GATEWAY_PROBLEMS),
+    ("freeswitch_gateway_state", "state"): set(GATEWAY_STATES),
+    ("freeswitch_probe_runs_total", "result"): set(PROBE_RESULTS),
+    ("freeswitch_probe_phase_seconds", "phase"): set(PROBE_PHASES),
+    ("freeswitch_call_hangups_total", "cause"): set(CAUSES),
+    ("freeswitch_call_hangups_total", "answered"): {"true", "false"},
+    ("freeswitch_call_provider_rejections_total", "class"): {
+        code.class_ for name in PROVIDERS for code in provider(name).codes
+    },
+}
+
+
+def test_every_label_and_word_exists() -> None:
+    asked = [match for expression in EXPRESSIONS for match in matchers(expression)]
+    assert asked
+    for name, label, values in asked:
+        if name in FROM_OTHERS or ":" in name:
+            continue
+        family = FAMILIES[base_family(name)]
+        if label == "le":
+            assert set(values) <= {number(bound) for bound in family.buckets}, name
+        elif label not in TARGET:
+            assert label in family.labels, name
+            if values != [""] and (name, label) != (
+                "freeswitch_gateway_registration_responses_total",
+                "code",
+            ):
+                assert set(values) <= WORDS[name, label], name
+
+
+def said(family: str) -> list[str]:
+    """The problems that alerts go by, as often as they do."""
+    return [
+        word
+        for alert in ALERTS
+        for name, label, values in matchers(alert.expression)
+        if (name, label) == (family, "problem")
+        for word in values
+    ]
+
+
+def test_every_problem_has_one_alert() -> None:
+    assert sorted(said("freeswitch_connection_problem")) == sorted(set(PROBLEMS) - {"none"})
+    # ping_overdue has two: a word at once, and the outage when it lasts.
+    assert sorted(said("freeswitch_gateway_problem")) == sorted(
+        [*(set(GATEWAY_PROBLEMS) - {"none"}), "ping_overdue"]
+    )
+
+
+def test_objectives_stand_in_one_place() -> None:
+    assert RECORDED["slo:freeswitch_gateway_availability:objective"] == "vector(0.999)"
+    assert RECORDED["slo:freeswitch_probe_success:objective"] == "vector(0.99)"
+    for path in FILES:
+        if path.stem != "slo":
+            assert not re.search(r"0\.99\b|(?<!< )0\.999\b", path.read_text(encoding="utf-8")), path.name
+
+
+def test_burn_rates_are_spent_over_their_own_window() -> None:
+    burns = {name: e for name, e in RECORDED.items() if "availability_burn:rate" in name}
+    assert len(burns) == 7
+    for name, expression in burns.items():
+        window = name.rpartition("rate")[2]
+        assert f"increase{window} / {minutes(window) * 60:.0f} /" in expression
+
+
+def test_the_readme_lists_every_alert_with_its_labels() -> None:
+    rows = re.findall(r"^\| (Freeswitch\w+) \| (\w+) \| (\w+) \| (\w*) *\|", readme(), re.MULTILINE)
+    expected = [(a.name, a.labels["severity"], a.labels["layer"], a.labels.get("outage", "")) for a in ALERTS]
+    assert sorted(rows) == sorted(expected)
+
+
+def test_the_readme_names_every_rule_file() -> None:
+    for path in FILES:
+        assert path.name in readme()
+
+
+def readme() -> str:
+    return (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_example_inhibits_by_labels_that_exist() -> None:
+    example = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    outages = {alert.labels["outage"] for alert in ALERTS if "outage" in alert.labels}
+    sources = [matcher for rule in example["inhibit_rules"] for matcher in rule["source_matchers"]]
+    assert {value for m in sources for value in re.findall(r'outage="(\w+)"', m)} == outages
+    targets = [matcher for rule in example["inhibit_rules"] for matcher in rule["target_matchers"]]
+    layers = {
+        value for m in targets for word in re.findall(r'layer=~?"([\w|]+)"', m) for value in word.split("|")
+    }
+    assert layers == LAYERS - {"exporter"}

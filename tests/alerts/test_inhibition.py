@@ -1,0 +1,277 @@
+"""What a real Alertmanager tells whom: the committed example, its receivers pointed at this test.
+
+All alerts of a case are posted at once. What is expected arrives at a webhook; the rest must be shown as
+suppressed by Alertmanager itself, so that "nothing came" is never a matter of waiting too briefly. Only the
+waiting times and the receivers' addresses differ from the example.
+"""
+
+import json
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+import yaml
+
+from tests.alerts.rule_files import ALERTS, EXAMPLE
+from tests.tools import program
+
+DEADLINE = 30.0
+HERE = {"job": "freeswitch-exporter", "instance": "exporter:9282"}
+NODE = HERE | {"node": "fs1"}
+TRUNK = NODE | {"gateway": "telnyx"}
+GATEWAY = TRUNK | {"profile": "external"}
+CALLS = TRUNK | {"direction": "outbound"}
+REJECTED = {"provider": "telnyx", "class": "authentication"}
+PROBE = TRUNK | {"probe": "telnyx-echo"}
+
+BY_NAME = {alert.name: alert for alert in ALERTS}
+
+Labels = dict[str, str]
+
+
+def firing(name: str, labels: Labels) -> Labels:
+    """The labels Prometheus would send for the alert on that series."""
+    return {"alertname": name} | labels | BY_NAME[name].labels
+
+
+class Receiver:
+    """A webhook: remembers which alerts were told to whom, and as what."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, Labels]] = []
+        self.messages: list[dict[str, Any]] = []
+        told, messages = self.told, self.messages
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                messages.append(message)
+                for alert in message["alerts"]:
+                    told.append((self.path.strip("/"), alert["status"], alert["labels"]))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def heard(self, name: str, status: str = "firing") -> bool:
+        return any(labels["alertname"] == name and how == status for _, how, labels in self.told)
+
+
+class Alertmanager:
+    """A real one, and the part of its API that is needed here."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+
+    def post(self, alerts: list[Labels], *, over: bool = False) -> None:
+        ends = {"endsAt": datetime.now(UTC).isoformat()} if over else {}
+        body = json.dumps([{"labels": labels, **ends} for labels in alerts]).encode()
+        request = Request(f"{self._base}/api/v2/alerts", body, {"Content-Type": "application/json"})
+        with urlopen(request, timeout=10):
+            pass
+
+    def silenced(self) -> list[Labels]:
+        """The alerts that others keep quiet."""
+        with urlopen(f"{self._base}/api/v2/alerts", timeout=10) as answer:
+            alerts = json.load(answer)
+        return [alert["labels"] for alert in alerts if alert["status"]["inhibitedBy"]]
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def alertmanager(tmp_path: Path, receiver: Receiver) -> Iterator[Alertmanager]:
+    config = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    for place in config["receivers"]:
+        for hook in place["webhook_configs"]:
+            hook["url"] = f"{receiver.url}/{hook['url'].rpartition('/')[2]}"
+    # Long enough for all alerts of one post to be there when the first group speaks.
+    config["route"] |= {"group_wait": "1s", "group_interval": "1s"}
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    log = tmp_path / "alertmanager.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [
+                program("alertmanager"),
+                f"--config.file={path}",
+                f"--storage.path={tmp_path / 'data'}",
+                "--web.listen-address=127.0.0.1:0",
+                "--cluster.listen-address=",
+            ],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield Alertmanager(f"http://{_address(process, log)}")
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+    def listening() -> re.Match[str] | None:
+        assert process.poll() is None, log.read_text()
+        return re.search(r'msg="Listening on" address=(\S+)', log.read_text())
+
+    until(listening, "Alertmanager does not listen")
+    found = listening()
+    assert found
+    return found[1]
+
+
+OTHER_SWITCH = NODE | {"node": "fs2"}
+SAME_NAME_ELSEWHERE = GATEWAY | {"instance": "other:9282"}  # both are 127.0.0.1:8021 to themselves
+
+CASES = {
+    "a dead switch silences its gateways, their calls and probes, and no other's": (
+        [firing("FreeswitchUnreachable", NODE | {"problem": "refused"})],
+        [
+            firing("FreeswitchGatewayDown", GATEWAY | {"problem": "unreachable"}),
+            firing("FreeswitchGatewayNotRegistered", GATEWAY | {"problem": "not_registering"}),
+            firing("FreeswitchGatewayAvailabilityBurnFast", GATEWAY),
+            firing("FreeswitchCallFailuresHigh", CALLS),
+            firing("FreeswitchProbeFailing", PROBE),
+        ],
+        [
+            firing("FreeswitchEventsLost", NODE),
+            firing("FreeswitchGatewayMissing", GATEWAY | OTHER_SWITCH | {"problem": "missing"}),
+            firing("FreeswitchGatewayUnmonitored", SAME_NAME_ELSEWHERE | {"problem": "unmonitored"}),
+            firing("FreeswitchProbeBudgetLow", HERE | {"budget": "calls"}),
+        ],
+    ),
+    "a dead gateway silences its calls and probes, and what else is said of it": (
+        [firing("FreeswitchGatewayCredentialsRejected", GATEWAY | {"problem": "auth_rejected"})],
+        [
+            firing("FreeswitchCallFailuresHigh", CALLS),
+            firing("FreeswitchCallAsrDrop", CALLS),
+            firing("FreeswitchProviderAuthentication", CALLS | REJECTED),
+            firing("FreeswitchGatewayNearCallLimit", TRUNK),
+            firing("FreeswitchProbeFailing", PROBE),
+            firing("FreeswitchProbeSuccessBurnFast", PROBE),
+            firing("FreeswitchGatewayFlapping", GATEWAY),
+            firing("FreeswitchGatewayAvailabilityBurnFast", GATEWAY),
+        ],
+        [
+            firing("FreeswitchSessionsNearLimit", NODE),
+            firing("FreeswitchCallsWithoutMedia", CALLS | {"gateway": "backup"}),
+            firing("FreeswitchProbeDegraded", PROBE | {"gateway": "backup"}),
+            firing("FreeswitchGatewayPingSlow", GATEWAY | {"profile": "internal"}),
+            firing("FreeswitchProbeNotRun", PROBE | {"instance": "other:9282"}),
+        ],
+    ),
+    "two outages of one gateway do not silence each other": (
+        [],
+        [],
+        [
+            firing("FreeswitchGatewayDown", GATEWAY | {"problem": "unreachable"}),
+            firing("FreeswitchGatewayCredentialsRejected", GATEWAY | {"problem": "auth_rejected"}),
+        ],
+    ),
+    "a gateway that may still dial out silences nothing": (
+        [],
+        [],
+        [
+            firing("FreeswitchGatewayNotRegistered", GATEWAY | {"problem": "not_registering"}),
+            firing("FreeswitchCallFailuresHigh", CALLS),
+            firing("FreeswitchProbeFailing", PROBE),
+        ],
+    ),
+    "a dead exporter silences what it last said": (
+        [firing("FreeswitchExporterDown", HERE)],
+        [
+            firing("FreeswitchEventsLost", NODE),
+            firing("FreeswitchUnreachable", NODE | {"problem": "timeout"}),
+            firing("FreeswitchGatewayDown", GATEWAY | {"problem": "ping_failed"}),
+            firing("FreeswitchProviderBilling", CALLS | {"provider": "telnyx", "class": "billing"}),
+            firing("FreeswitchProbeFailing", PROBE),
+        ],
+        [
+            firing("FreeswitchGatewayDown", SAME_NAME_ELSEWHERE | {"problem": "ping_failed"}),
+            firing("FreeswitchNodeUnwatched", NODE | {"node": "fs3"}),
+        ],
+    ),
+}
+
+
+def unique(labels: Labels) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(labels.items()))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_who_is_silenced(case: str, alertmanager: Alertmanager, receiver: Receiver) -> None:
+    sources, silenced, told = CASES[case]
+    alertmanager.post([*sources, *silenced, *told])
+
+    expected = {unique(labels) for labels in [*sources, *told]}
+    until(
+        lambda: {unique(labels) for _, _, labels in receiver.told} >= expected, "not everything expected came"
+    )
+    until(
+        lambda: {unique(s) for s in alertmanager.silenced()} == {unique(s) for s in silenced},
+        "other alerts are silenced than should be",
+    )
+    assert {unique(labels) for _, _, labels in receiver.told} == expected
+
+
+def test_severity_decides_who_is_told(alertmanager: Alertmanager, receiver: Receiver) -> None:
+    alertmanager.post([firing(name, GATEWAY | {"instance": name, "node": name}) for name in BY_NAME])
+    until(lambda: all(receiver.heard(name) for name in BY_NAME), "not every alert was told")
+    for place, _, labels in receiver.told:
+        assert place == {"critical": "pages", "warning": "tickets"}[labels["severity"]]
+
+
+def test_one_message_about_one_gateway_of_two_exporters(
+    alertmanager: Alertmanager, receiver: Receiver
+) -> None:
+    down = firing("FreeswitchGatewayDown", GATEWAY | {"problem": "unreachable"})
+    alertmanager.post([down, down | {"instance": "other:9282"}])
+    until(lambda: receiver.messages, "no message came")
+    assert len(receiver.messages[0]["alerts"]) == 2
+    assert receiver.messages[0]["groupLabels"] == {"node": "fs1", "gateway": "telnyx"}
+
+
+def test_what_was_silenced_is_told_when_the_outage_is_over(
+    alertmanager: Alertmanager, receiver: Receiver
+) -> None:
+    dead = firing("FreeswitchHung", NODE | {"problem": "hung"})
+    calls = firing("FreeswitchCallFailuresHigh", CALLS)
+    alertmanager.post([dead, calls])
+    until(lambda: receiver.heard("FreeswitchHung"), "the outage was not told")
+    until(alertmanager.silenced, "nothing is silenced")
+    assert not receiver.heard("FreeswitchCallFailuresHigh")
+
+    alertmanager.post([dead], over=True)
+    until(lambda: receiver.heard("FreeswitchHung", "resolved"), "its end was not told")
+    until(lambda: receiver.heard("FreeswitchCallFailuresHigh"), "what it had silenced was not told")

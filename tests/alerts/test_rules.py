@@ -1,0 +1,27 @@
+"""The rule files and their unit tests, as Prometheus' own promtool reads them."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.alerts.rule_files import EXAMPLE, FILES, UNIT_TESTS
+from tests.tools import program
+
+
+def run(*arguments: str | Path) -> None:
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_prometheus_accepts_the_rule_files() -> None:
+    run(program("promtool"), "check", "rules", "--lint-fatal", *FILES)
+
+
+@pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.stem)
+def test_alerts_fire_and_resolve_as_written(path: Path) -> None:
+    run(program("promtool"), "test", "rules", path)
+
+
+def test_alertmanager_accepts_the_example() -> None:
+    run(program("amtool"), "check-config", EXAMPLE)

@@ -1,0 +1,111 @@
+"""The image, as far as its recipe tells: scripts/try-image.sh builds and runs it where buildah can."""
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+from exporter import config
+from tests import demo
+from tests.deploy.dockerfile import BUILD, IMAGE, INSTRUCTIONS, copied, health_check, pairs, value, values
+from tests.tools import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_both_stages_stand_on_one_base_that_can_be_chosen() -> None:
+    assert INSTRUCTIONS[0] == ("ARG", "BASE=python:3.11-slim-bookworm")
+    assert [stage[0].words()[0] for stage in (BUILD, IMAGE)] == ["${BASE}", "${BASE}"]
+
+
+def test_it_runs_as_somebody_who_is_not_root_and_owns_the_state_alone() -> None:
+    user = re.fullmatch(r"([1-9][0-9]*):([1-9][0-9]*)", value("USER"))
+    assert user, "a number, for Kubernetes' runAsNonRoot looks up no names"
+    [made] = values(IMAGE, "RUN")
+    assert f"--owner={user[1]} --group={user[2]} --mode=0700 {value('VOLUME')}" in made
+    names = [instruction.name for instruction in IMAGE]
+    assert names.index("RUN") < names.index("VOLUME"), "what is changed in a volume later is lost"
+
+
+def test_nothing_is_compiled_and_nothing_that_compiles_is_left() -> None:
+    [_, install] = values(BUILD, "RUN")
+    assert "--only-binary :all:" in install
+    assert "pip uninstall --yes pip setuptools" in install
+    assert not [line for line in INSTRUCTIONS if re.search(r"\b(apt-get|apk|gcc)\b", line.value)]
+
+
+def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    ignored, *allowed = [line for line in lines if not line.startswith("#")]
+    assert ignored == "*"
+    assert sorted(line for line in allowed if line.startswith("!")) == sorted(f"!{path}" for path in copied())
+    assert [line for line in allowed if not line.startswith("!")] == ["**/__pycache__"]
+
+
+def test_what_it_copies_makes_the_whole_package(tmp_path: Path) -> None:
+    source = tmp_path / "src"
+    source.mkdir()
+    for name in copied():
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, source / name)
+    arguments = ["--no-deps", "--no-build-isolation", "--quiet", f"--wheel-dir={tmp_path}", str(source)]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *arguments], check=True)
+    [wheel] = tmp_path.glob("*.whl")
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("exporter/")}
+    files = {path.relative_to(source).as_posix() for path in (source / "exporter").rglob("*.*")}
+    assert packed == files
+
+
+def test_its_settings_are_settings_of_the_exporter() -> None:
+    environ = pairs("ENV")
+    loaded = config.load(None, environ, config.Flags())
+    assert [str(listen) for listen in loaded.listen] == [f":{value('EXPOSE')}"]
+    assert str(loaded.state_dir) == value("VOLUME")
+    assert environ["PYTHONDONTWRITEBYTECODE"] == "1", "else a writable root file system would grow"
+    assert environ["PATH"].startswith(f"{values(IMAGE, 'COPY')[0].split()[-1]}/bin:")
+
+
+def test_it_starts_and_stops_without_a_shell_in_between() -> None:
+    [script] = PROJECT["scripts"]
+    assert json.loads(value("ENTRYPOINT")) == [script]
+    assert json.loads(value("CMD")) == ["serve"]
+    assert value("STOPSIGNAL") == "SIGTERM"
+
+
+def test_it_says_what_it_is() -> None:
+    labels = {name.removeprefix("org.opencontainers.image."): text for name, text in pairs("LABEL").items()}
+    assert set(labels) == {"title", "description", "source", "documentation", "licenses"}
+    assert labels["title"] == PROJECT["name"]
+    assert labels["description"] == PROJECT["description"]
+    assert labels["licenses"] == PROJECT["license"]
+    assert labels["documentation"].startswith(f"{labels['source']}/blob/main/")
+    assert (ROOT / labels["documentation"].removeprefix(f"{labels['source']}/blob/main/")).is_file()
+
+
+def test_the_health_check_knows_a_live_exporter_from_a_dead_one() -> None:
+    def check(listen: str) -> int:
+        program, *arguments = health_check()
+        assert program == "python3"
+        return subprocess.run(
+            [sys.executable, *arguments],
+            env={"EXPORTER_LISTEN": listen, "http_proxy": "http://127.0.0.1:9"},
+            stderr=subprocess.DEVNULL,
+            timeout=30,
+            check=False,
+        ).returncode
+
+    with demo.running() as base:
+        port = base.rpartition(":")[2]
+        assert check(f":{port}") == 0
+        assert check(f"127.0.0.1:1,[::]:{port}") == 0
+    assert check(f":{port}") == 1
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        assert check(f":{mute.getsockname()[1]}") == 1, "one that accepts and says nothing is not alive"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dashboards import prometheus
+from tests import prometheus
 
 FILES = sorted((Path(__file__).parent.parent.parent / "dashboards").glob("*.json"))
 
@@ -26,13 +26,17 @@ def fill_in(expression: str) -> str:
     return expression
 
 
-def expressions(file: Path) -> Iterator[tuple[str, str]]:
-    """Where each expression stands, and it."""
-    dashboard = json.loads(file.read_text(encoding="utf-8"))
-    for panel in dashboard["panels"]:
+def panel_expressions(file: Path) -> Iterator[tuple[str, str]]:
+    """Where each expression of a panel stands, and it."""
+    for panel in json.loads(file.read_text(encoding="utf-8"))["panels"]:
         for target in panel.get("targets", []):
             yield f"{panel['title']} {target['refId']}", fill_in(target["expr"])
-    for mark in dashboard["annotations"]["list"]:
+
+
+def expressions(file: Path) -> Iterator[tuple[str, str]]:
+    """The same, and those of the annotations."""
+    yield from panel_expressions(file)
+    for mark in json.loads(file.read_text(encoding="utf-8"))["annotations"]["list"]:
         if "expr" in mark:
             yield mark["name"], fill_in(mark["expr"])
 

@@ -1,14 +1,14 @@
-"""A real node watching a simulated switch over a real socket, and its page as Prometheus would read it."""
+"""A real node watching a switch over a real socket, and its page as Prometheus would read it."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter.config import GatewayConfig, NodeConfig, Secret
-from exporter.simulator import SimulatedSwitch
 from exporter.watch import metrics
 from exporter.watch.exposition import Page, render
 from exporter.watch.memory import AnswerMemory
@@ -16,6 +16,14 @@ from exporter.watch.node import Node
 from exporter.watch.source import NodeSource
 
 GATEWAYS = {"telnyx": GatewayConfig(max_calls=10, provider="telnyx")}
+
+
+class Switch(Protocol):
+    """A switch to watch, simulated or real."""
+
+    @property
+    def port(self) -> int:
+        """Of its event socket."""
 
 
 class Watch:
@@ -77,7 +85,7 @@ class Watch:
 
 @asynccontextmanager
 async def watching(
-    switch: SimulatedSwitch,
+    switch: Switch,
     *,
     password: str = "ClueCon",
     user: str | None = None,

@@ -12,6 +12,9 @@ from prometheus_client.core import CounterMetricFamily, Exemplar, GaugeMetricFam
 from prometheus_client.registry import CollectorRegistry
 
 from exporter.config import Config, Listen
+from exporter.diagnosis.picture import Picture
+from exporter.diagnosis.report import Diagnosis, diagnose
+from exporter.probe.record import CallRecord
 from exporter.watch import exposition
 from exporter.watch.exposition import Family, Histogram, Page, Source, Unit
 from exporter.watch.metrics import FAMILIES
@@ -156,6 +159,12 @@ class FakeHouse:
     def sources(self) -> Iterable[Source]:
         self.asked += 1
         return self.shown
+
+    async def diagnoses(self, *, wait: bool = False) -> Sequence[Diagnosis]:
+        return [diagnose(Picture(node=node.name, problem=node.problem)) for node in self.nodes]
+
+    async def latest_calls(self, count: int) -> Sequence[CallRecord]:
+        return []
 
     async def reload(self) -> None:
         self.reloads += 1

@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-SOURCES := exporter tests $(wildcard dashboards benchmarks)
+SOURCES := exporter tests $(wildcard scripts dashboards benchmarks)
 # Two cores are what CI has; more processes than cores make the tests with deadlines restless.
 PYTEST := $(BIN)/pytest -n 2
 
@@ -55,4 +55,5 @@ $(VENV)/.bench: pyproject.toml | $(BIN)/pip
 .cache/.tools: scripts/fetch-debian.sh
 	scripts/fetch-debian.sh prometheus prometheus-alertmanager fonts-dejavu-core
 	scripts/fetch-debian.sh --with-depends chromium
+	command -v systemd-analyze >/dev/null || scripts/fetch-debian.sh --with-depends systemd
 	@touch $@

@@ -88,3 +88,18 @@ EOF
 </fontconfig>
 EOF
 fi
+
+if [ -x "$target/usr/bin/systemd-analyze" ]; then
+  mkdir -p "$target/bin"
+  cat >"$target/bin/systemd-analyze" <<'EOF'
+#!/bin/sh
+# systemd-analyze as unpacked beside this file, with its libraries, and the units that every unit depends on.
+root=$(dirname "$(dirname "$(readlink -f "$0")")")
+for folder in "$root"/usr/lib/*-linux-gnu "$root"/usr/lib/*-linux-gnu/systemd "$root"/lib/*-linux-gnu; do
+  LD_LIBRARY_PATH=$folder:${LD_LIBRARY_PATH:-}
+done
+export LD_LIBRARY_PATH SYSTEMD_UNIT_PATH="$root/lib/systemd/system:"
+exec "$root/usr/bin/systemd-analyze" "$@"
+EOF
+  chmod +x "$target/bin/systemd-analyze"
+fi

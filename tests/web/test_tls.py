@@ -74,6 +74,8 @@ async def ask(
 async def serves(served: Served, context: ssl.SSLContext) -> bool:
     try:
         line, _ = await ask(served, context)
+    except TimeoutError:
+        raise  # who is not let in is told so, not left waiting
     except OSError:
         return False
     return line == b"HTTP/1.0 200 OK"

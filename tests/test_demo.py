@@ -14,11 +14,11 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter.watch.metrics import FAMILIES
 from tests import demo, prometheus
 from tests.dashboards.test_queries import FILES, panel_expressions
+from tests.openmetrics import families as read_families
 from tests.tools import program
 
 VERDICTS = {
@@ -80,7 +80,7 @@ def test_the_page_is_what_promtool_calls_clean(base: str) -> None:
 def test_openmetrics_satisfies_the_strict_parser_and_carries_exemplars(base: str) -> None:
     text = demo.until(f"{base}/metrics", r"^freeswitch_call_mos_count", 60)
     text = demo.get(f"{base}/metrics", Accept=OPENMETRICS)
-    families = {family.name: family for family in text_string_to_metric_families(text)}
+    families = {family.name: family for family in read_families(text)}
     known = {name.removesuffix("_total") for name in FAMILIES} | set(FAMILIES)
     assert set(families) <= known
     hangups = families["freeswitch_call_hangups"].samples
@@ -94,7 +94,7 @@ def test_openmetrics_satisfies_the_strict_parser_and_carries_exemplars(base: str
 def test_the_books_of_calls_balance_in_every_scrape(base: str) -> None:
     for _ in range(20):
         sums: dict[tuple[str, str], float] = {}
-        for family in text_string_to_metric_families(demo.get(f"{base}/metrics", Accept=OPENMETRICS)):
+        for family in read_families(demo.get(f"{base}/metrics", Accept=OPENMETRICS)):
             sign = {
                 "freeswitch_calls_started": 1,
                 "freeswitch_calls_learned": 1,

@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
-
 from exporter.config import GatewayConfig, NodeConfig, Secret
 from exporter.watch import metrics
 from exporter.watch.exposition import Page, render
 from exporter.watch.memory import AnswerMemory
 from exporter.watch.node import Node
 from exporter.watch.source import NodeSource
+from tests.openmetrics import families as read_families
 
 GATEWAYS = {"telnyx": GatewayConfig(max_calls=10, provider="telnyx")}
 
@@ -37,7 +36,7 @@ class Watch:
         page = Page(metrics.FAMILIES.values(), openmetrics=True)
         text = b"".join(await render(page, [NodeSource(self.node)])).decode()
         found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
-        for family in text_string_to_metric_families(text):
+        for family in read_families(text):
             for sample in family.samples:
                 labels = {name: value for name, value in sample.labels.items() if name != "node"}
                 found.setdefault(sample.name, {})[tuple(sorted(labels.items()))] = sample.value

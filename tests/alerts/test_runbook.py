@@ -1,0 +1,85 @@
+"""The runbook has a section for every alert, problem and phase, and no link into nowhere."""
+
+import re
+
+import pytest
+
+from exporter.diagnosis.call_checks import BENIGN
+from exporter.switch.provider import PROVIDERS, provider
+from exporter.watch.metrics import DROP_REASONS, PROBE_PHASES, PROBLEMS
+from exporter.watch.node import COMMAND_NAMES, EVENT_NAMES
+from exporter.watch.verdict import GATEWAY_PROBLEMS
+from tests.alerts.rule_files import ALERTS, RECORDED, matchers
+from tests.tools import ROOT
+
+RUNBOOK = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
+PROSE = re.sub(r"```.*?```", "", RUNBOOK, flags=re.DOTALL)
+HEADINGS = re.findall(r"^#{1,6} (.+)$", PROSE, re.MULTILINE)
+WORDS = sorted({alert.name for alert in ALERTS} | {*GATEWAY_PROBLEMS, *PROBLEMS, *PROBE_PHASES})
+
+
+def anchor(heading: str) -> str:
+    """As GitHub makes it: lower case, blanks to hyphens, punctuation gone."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_there_is_one_section(word: str) -> None:
+    assert HEADINGS.count(word) == 1
+
+
+def test_sections_are_of_what_exists() -> None:
+    third = re.findall(r"^### (.+)$", PROSE, re.MULTILINE)
+    assert sorted(third) == WORDS
+
+
+def test_every_link_of_an_alert_leads_to_its_section() -> None:
+    anchors = {anchor(heading) for heading in HEADINGS}
+    for alert in ALERTS:
+        assert alert.annotations["runbook_url"].partition("#")[2] in anchors
+
+
+def test_every_link_inside_leads_somewhere() -> None:
+    anchors = [anchor(heading) for heading in HEADINGS]
+    assert len(anchors) == len(set(anchors))
+    links = re.findall(r"\]\(#([^)]+)\)", RUNBOOK)
+    assert links
+    assert set(links) <= set(anchors)
+
+
+def test_alerts_link_to_all_their_problems() -> None:
+    for alert in ALERTS:
+        section = RUNBOOK.partition(f"### {alert.name}\n")[2].partition("\n#")[0]
+        for _, label, values in matchers(alert.expression):
+            for word in values if label == "problem" else []:
+                assert f"(#{word})" in section, f"{alert.name} does not lead to {word}"
+
+
+def test_the_permissions_are_those_the_exporter_asks_for() -> None:
+    allowed = dict(re.findall(r'name="esl-allowed-(\w+)" value="([^"]+)"', RUNBOOK))
+    assert set(allowed["api"].split()) == set(COMMAND_NAMES)
+    assert set(allowed["events"].split()) - {"CUSTOM"} == set(EVENT_NAMES)
+
+
+def test_reasons_of_lost_events_are_all_explained() -> None:
+    section = RUNBOOK.partition("### FreeswitchEventsLost\n")[2].partition("\n###")[0]
+    assert set(re.findall(r"`(\w+)`(?=[,| ].*\|)", section)) >= set(DROP_REASONS)
+
+
+def test_every_class_of_a_provider_is_explained() -> None:
+    classes = {code.class_ for name in PROVIDERS for code in provider(name).codes}
+    assert classes == set(re.findall(r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", RUNBOOK, re.MULTILINE))
+
+
+def test_nobody_is_told_to_hang_up_every_call() -> None:
+    assert not re.search(r"fs_cli[^\n]*hupall", RUNBOOK)
+
+
+def test_alerts_and_doctor_agree_on_which_causes_are_no_failures() -> None:
+    excluded = [
+        set(values)
+        for expression in RECORDED.values()
+        for _, label, values in matchers(expression)
+        if label == "cause"
+    ]
+    assert excluded == [set(BENIGN)]

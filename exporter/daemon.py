@@ -9,7 +9,6 @@ on undisturbed, with their counters; others end and begin. Addresses to listen o
 """
 
 import asyncio
-import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -28,10 +27,13 @@ from exporter.config import (
     ProbeConfig,
     Thresholds,
 )
+from exporter.diagnosis.report import Diagnosis
+from exporter.diagnosis.rounds import Rounds
 from exporter.instance import instance_id
 from exporter.notify import Notifier
 from exporter.own import OwnSource
 from exporter.probe.probes import Probes
+from exporter.probe.record import CallRecord
 from exporter.probe.store import StoreError
 from exporter.probe.switchboard import Switchboard
 from exporter.watch.exposition import Source
@@ -68,6 +70,7 @@ class Daemon:
         self._own = OwnSource(lambda: self._guard.lag, time.time())
         self._nodes = [self._make_node(node) for node in config.nodes]
         self._probes = probes
+        self._rounds = Rounds(lambda: self._nodes, lambda: self._config, probes)
         app = make_app(self)
         app[PROBES] = probes
         self._server = Server(self, app)
@@ -99,6 +102,14 @@ class Daemon:
     def count_refusal(self, reason: str) -> None:
         """Count a request for a call that was turned away at the door."""
         self._probes.tally.refused(reason)
+
+    async def diagnoses(self, *, wait: bool = False) -> Sequence[Diagnosis]:
+        """Every node, examined."""
+        return await self._rounds.diagnoses(wait=wait)
+
+    async def latest_calls(self, count: int) -> Sequence[CallRecord]:
+        """The latest synthetic calls, newest first."""
+        return await self._probes.runner.history(count)
 
     async def reload(self) -> None:
         """Read the config anew and put it in force.
@@ -138,7 +149,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(self._reload_or_log()))
-        guard = asyncio.ensure_future(self._guard.run())
+        beside = [asyncio.ensure_future(work) for work in (self._guard.run(), self._rounds.run())]
         try:
             await self._server.start()
             for node in self._nodes:
@@ -159,9 +170,9 @@ class Daemon:
             await self._probes.stop()
             await asyncio.gather(*(node.stop() for node in self._nodes))
             await self._server.stop()
-            guard.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await guard
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     def stop(self) -> None:
         """Ask `run` to end."""

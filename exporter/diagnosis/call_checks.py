@@ -12,7 +12,7 @@ from typing import Final
 from exporter.diagnosis.finding import Finding, Remedy, Status, not_checked, passed, shown
 from exporter.diagnosis.picture import CallsSeen, Picture, RecentCalls
 from exporter.diagnosis.remedies import remedy
-from exporter.diagnosis.switch_checks import duration, unreached
+from exporter.diagnosis.switch_checks import clock, duration, unreached
 from exporter.switch.cause import explain
 from exporter.switch.provider import OTHER, ProviderCode, provider
 
@@ -64,7 +64,7 @@ def check_calls(picture: Picture) -> Iterator[Finding]:
                 check="calls",
                 status="warn",
                 fault="refused",
-                summary=f"FreeSWITCH itself refused {_dials(refused)}: their gateway is down or unknown",
+                summary=f"FreeSWITCH itself refused {_dials(refused)}: their gateway was down or unknown",
                 seen=_window(picture.recent),
                 remedy=remedy(picture, "calls", "refused"),
             )
@@ -106,7 +106,7 @@ def check_call(picture: Picture) -> Iterator[Finding]:
         fault = "degraded" if record.result == "degraded" else record.cause or "failed"
     what = "is degraded" if status == "warn" else "failed"
     cause = explain(record.cause)
-    seen = [f"phase {record.failed_phase}" if record.failed_phase else ""]
+    seen = [f"at {clock(record.started_at)}", f"phase {record.failed_phase}" if record.failed_phase else ""]
     if record.sip_code is not None:
         seen.append(f"SIP {record.sip_code} {shown(record.sip_phrase, 80)}".strip())
     if record.cause:
@@ -167,7 +167,7 @@ def _troubles(picture: Picture, recent: RecentCalls, calls: CallsSeen) -> Iterat
         yield finding(
             calls.refused,
             "refused",
-            f"FreeSWITCH refused {_dials(calls.refused)} because gateway {shown(calls.gateway)} is down",
+            f"FreeSWITCH refused {_dials(calls.refused)} because gateway {shown(calls.gateway)} was down",
             remedy(picture, "calls", "refused"),
         )
     bad = {cause: n for cause, n in calls.causes.items() if n and cause not in BENIGN}

@@ -7,14 +7,13 @@ them), and says in one line that all others are well.
 
 import difflib
 import ipaddress
-import time
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from exporter.diagnosis.finding import Finding, Status, not_checked, passed, shown
 from exporter.diagnosis.picture import GatewaySeen, Picture
 from exporter.diagnosis.remedies import remedy
-from exporter.diagnosis.switch_checks import duration, unreached
+from exporter.diagnosis.switch_checks import clock, duration, unreached
 from exporter.switch.sip import LOCAL_CODES, SIP_CODES
 from exporter.watch.gateways import proxy_host
 from exporter.watch.verdict import PING_FLIP, TIMED_OUT
@@ -107,18 +106,7 @@ def check_gateway(picture: Picture) -> Iterator[Finding]:
         yield not_checked("gateway", f"SIP profile {_TRUNKS} does not run")
         return
     for gateway in missing[:MAX_NAMED]:
-        near = _near(gateway.name, strays)
-        fault = "misspelt" if near else "missing"
-        guess = f"; did you mean {shown(near)}?" if near else ""
-        yield Finding(
-            check="gateway",
-            status="fail",
-            fault=fault,
-            gateway=gateway.name,
-            summary=f"FreeSWITCH has no gateway {shown(gateway.name)}{guess}",
-            seen=f"it lists {_some(listed)}",
-            remedy=remedy(picture, "gateway", fault, gateway=gateway.name, profile=gateway.profile),
-        )
+        yield _missing(picture, gateway, strays, listed)
     if missing:
         return
     if any(gateway.problem == "profile_down" for gateway in expected):
@@ -167,8 +155,35 @@ def check_provider(picture: Picture) -> Iterator[Finding]:
     problems = [finding for gateway in here for finding in _reach(picture, gateway)]
     problems.sort(key=lambda finding: finding.status)
     yield from problems[:MAX_NAMED]
-    if not problems:
+    if not problems and picture.names is None and names_of(here):
+        yield not_checked("provider", "their names are being looked up")
+    elif not problems:
         yield passed("provider", "the providers' names lead to addresses", _ways(picture, here))
+
+
+def severity(gateway: GatewaySeen) -> int:
+    """How bad a gateway's verdict is: 0 fails a check, 1 is worth a warning, 2 is well."""
+    if gateway.problem in _VERDICTS:
+        return 0 if _VERDICTS[gateway.problem].status == "fail" else 1
+    if gateway.problem == "profile_down" or (gateway.problem == "missing" and gateway.expected):
+        return 0
+    return 2 if gateway.problem == "none" else 1
+
+
+def finding_of(picture: Picture, gateway: GatewaySeen) -> Finding | None:
+    """What is wrong with one gateway, as the checks would name it alone; None if nothing is."""
+    if not picture.connected:
+        return None
+    if gateway.problem in _VERDICTS:
+        return _unusable(picture, gateway)
+    if gateway.problem == "profile_down":
+        running = [profile.name for profile in (picture.switch.profiles if picture.switch else None) or ()]
+        return _profile_down(picture, gateway.profile, [gateway.name], running)
+    if gateway.problem == "missing" and gateway.expected:
+        listed = [other.name for other in picture.gateways if other.listed]
+        strays = [other.name for other in picture.gateways if other.listed and not other.expected]
+        return _missing(picture, gateway, strays, listed)
+    return None
 
 
 def names_of(gateways: Iterable[GatewaySeen]) -> list[str]:
@@ -250,6 +265,21 @@ def _private(picture: Picture) -> Iterator[Finding]:
         )
 
 
+def _missing(picture: Picture, gateway: GatewaySeen, strays: list[str], listed: list[str]) -> Finding:
+    near = _near(gateway.name, strays)
+    fault = "misspelt" if near else "missing"
+    guess = f"; did you mean {shown(near)}?" if near else ""
+    return Finding(
+        check="gateway",
+        status="fail",
+        fault=fault,
+        gateway=gateway.name,
+        summary=f"FreeSWITCH has no gateway {shown(gateway.name)}{guess}",
+        seen=f"it lists {_some(listed)}",
+        remedy=remedy(picture, "gateway", fault, gateway=gateway.name, profile=gateway.profile),
+    )
+
+
 def _unusable(picture: Picture, gateway: GatewaySeen) -> Finding:
     fault, verdict = _verdict(gateway)
     summary = verdict.sentence.format(
@@ -289,13 +319,6 @@ def _answer(gateway: GatewaySeen) -> str:
     else:
         return ""
     return f" ({said}, last at {clock(gateway.answer_at)})" if gateway.answer_at else f" ({said})"
-
-
-def clock(epoch: float) -> str:
-    """A moment by this machine's clock: the time of today, else with its date."""
-    moment = time.localtime(epoch)
-    same_day = time.localtime()[:3] == moment[:3]
-    return time.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M", moment)
 
 
 def _state(gateway: GatewaySeen) -> str:

@@ -1,22 +1,23 @@
 """What to do about each fault: one table from (check, fault) to advice and commands.
 
 Commands are meant to be typed as they stand, so nothing from the network may reach one: the only fields are
-`gateway`, `profile`, `host` and `port`, and a name that is not plain is replaced by the word for it, in
-capitals, for the reader to fill in. `{cli}` is fs_cli as it must be called for this node; a password other
-than the default comes from its `-p` or from ~/.fs_cli_conf.
+`gateway`, `profile`, `name`, `url`, `host` and `port`, and a value that is not plain is replaced by the word
+for it, in capitals, for the reader to fill in. `{cli}` is fs_cli as it must be called for this node; a
+password other than the default comes from its `-p` or from ~/.fs_cli_conf.
 
 `{dir}` stands for FreeSWITCH's configuration folder, which differs from one installation to the next; its
 `global_getvar conf_dir` tells.
 """
 
 import re
-import shlex
 from typing import Final, NamedTuple
 
 from exporter.diagnosis.finding import CheckName, Remedy
 from exporter.diagnosis.picture import Picture
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_HOST: Final = re.compile(r"[A-Za-z0-9_.:-]{1,253}", re.ASCII)
+_URL: Final = re.compile(r"https?://[A-Za-z0-9_.:/\[\]-]{1,200}", re.ASCII)
 _DEFAULT_PROFILE: Final = "external"  # where FreeSWITCH's own example configuration puts its trunks
 
 
@@ -285,16 +286,16 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
     # 11: the calling application
     ("backend", "unreachable"): _Row(
         "The calling application does not answer. Start it, or correct backend_url.",
-        ("curl -sS -m 5 {url}/api/calls/health",),
+        ("curl -sS -m 5 '{url}/api/calls/health'",),
     ),
     ("backend", "disconnected"): _Row(
         "FreeSWITCH is well, and the application says it is not connected to it: check the host, port and "
         "password of its event socket connection, and the firewall between the two; then restart it.",
-        ("curl -sS -m 5 {url}/api/calls/health", "ss -tn 'sport = :{port}'"),
+        ("curl -sS -m 5 '{url}/api/calls/health'", "ss -tn 'sport = :{port}'"),
     ),
     ("backend", "unclear"): _Row(
         "Its answer is not that of GET /api/calls/health. Check backend_url.",
-        ("curl -sS -m 5 {url}/api/calls/health",),
+        ("curl -sS -m 5 '{url}/api/calls/health'",),
     ),
     # 12: the synthetic call: the probe's own record has the remedy
 }
@@ -315,12 +316,12 @@ def remedy(
     fields = {
         "cli": _cli(picture),
         "dir": "/etc/freeswitch",
-        "host": shlex.quote(picture.host),
+        "host": _host(picture),
         "port": str(picture.port),
         "gateway": _plain(gateway, "GATEWAY"),
         "profile": _plain(profile or _DEFAULT_PROFILE, "PROFILE"),
         "name": _plain(name, "HOST"),
-        "url": shlex.quote(picture.backend.url.rstrip("/")) if picture.backend is not None else "URL",
+        "url": _url(picture),
     }
     return Remedy(_fill(row.advice, fields), tuple(_fill(command, fields) for command in row.commands))
 
@@ -332,7 +333,16 @@ def _fill(template: str, fields: dict[str, str]) -> str:
 def _cli(picture: Picture) -> str:
     if picture.host in ("127.0.0.1", "localhost") and picture.port == 8021:
         return "fs_cli"
-    return f"fs_cli -H {shlex.quote(picture.host)} -P {picture.port}"
+    return f"fs_cli -H {_host(picture)} -P {picture.port}"
+
+
+def _host(picture: Picture) -> str:
+    return picture.host if _HOST.fullmatch(picture.host) else "HOST"
+
+
+def _url(picture: Picture) -> str:
+    url = picture.backend.url.rstrip("/") if picture.backend is not None else ""
+    return url if _URL.fullmatch(url) else "URL"
 
 
 def _plain(name: str, placeholder: str) -> str:

@@ -5,6 +5,7 @@ the four checks that word strikes; the checks before it passed, or there would b
 after it could not be made.
 """
 
+import time
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -276,3 +277,10 @@ def duration(seconds: float) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def clock(epoch: float) -> str:
+    """A moment by this machine's clock: the time of today, else with its date."""
+    moment = time.localtime(epoch)
+    same_day = time.localtime()[:3] == moment[:3]
+    return time.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M", moment)

@@ -230,6 +230,18 @@ class Runner:
         text = await self._store.find(uuid)
         return decode(text) if text else None
 
+    async def history(self, count: int) -> list[CallRecord]:
+        """The latest calls, newest first, those under way among them.
+
+        Raises:
+            Refused: `state_dir`, the history cannot be read.
+        """
+        running = [run.record for run in self._runs.values()]
+        kept = [record for text in await self._store.recent(count) if (record := decode(text)) is not None]
+        known = {record.call_uuid for record in running}
+        calls = running + [record for record in kept if record.call_uuid not in known]
+        return sorted(calls, key=lambda record: record.started_at, reverse=True)[:count]
+
     # -- inside
     # -----------------------------------------------------------------------------------------------
 

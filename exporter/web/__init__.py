@@ -2,6 +2,7 @@
 
 `app` has the one table of routes with what guards each; `server` listens, with TLS or without. The rest is
 one subject per file: `protection`, `passwords` and `origin` decide who gets in, `answers` how refusals and
-pages leave, `scrape`, `health` and `landing` answer, `connection`, `listening` and `tls` hold the wire.
+pages leave, `scrape`, `health`, `page` and `diagnosis` answer, `connection`, `listening` and `tls` hold the
+wire.
 `house` is what all of it needs of the daemon.
 """

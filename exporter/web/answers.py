@@ -1,4 +1,4 @@
-"""How answers leave: refusals as JSON, pages with a strict policy, nothing that tells more than it must.
+"""How answers leave: refusals as JSON, headers on everything, nothing that tells more than it must.
 
 A handler that cannot serve raises `Refusal`; so does everything that guards the door. The outermost
 middleware turns it, aiohttp's own HTTP errors and any bug into `{"error","message","hint"}`. A bug is logged
@@ -6,8 +6,6 @@ with its traceback, and the client learns only that there was one.
 """
 
 import asyncio
-import base64
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -26,7 +24,6 @@ log = structlog.get_logger()
 
 SERVER_HEADER: Final = {hdrs.SERVER: "freeswitch-exporter"}  # aiohttp would tell its version and Python's
 _EVERYWHERE: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-_POLICY: Final = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # aiohttp's own HTTP errors: the word, what it means, what to do.
 _ERRORS: Final = {
     404: ("not_found", "There is nothing at this path.", "The page at / lists what there is."),
@@ -89,21 +86,6 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
     if web_config := request.app[HOUSE].config.web:
         headers.update(web_config.headers)
-
-
-def html(text: str, style: str = "") -> web.Response:
-    """A page for people, under a policy that runs no script and loads nothing but its own style.
-
-    Args:
-        text: the page; whatever in it comes from elsewhere must be escaped.
-        style: what stands between <style> and </style> in it, to the letter.
-    """
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    headers = {
-        "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{digest}'; {_POLICY}",
-        "X-Frame-Options": "DENY",
-    }
-    return web.Response(text=text, content_type="text/html", headers=headers)
 
 
 async def read_object(request: web.Request) -> dict[str, object]:

@@ -5,9 +5,10 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from exporter.web.answers import MAX_BODY, Handler, add_headers, answer_errors
+from exporter.web.diagnosis import diagnosis
 from exporter.web.health import calls_health, healthy, ready, reload
 from exporter.web.house import HOUSE, House
-from exporter.web.landing import landing
+from exporter.web.page import asset, page
 from exporter.web.passwords import Passwords
 from exporter.web.probe import call_record, place_call, probe
 from exporter.web.protection import PASSWORDS, PROTECTIONS, Protection, protect
@@ -26,12 +27,14 @@ class Route(NamedTuple):
 
 
 ROUTES: Final = (
-    Route(_READ, "/", landing, Protection.BASIC),
+    Route(_READ, "/", page, Protection.BASIC),
+    Route(_READ, "/static/{name}", asset, Protection.BASIC),
     Route(_READ, "/metrics", metrics, Protection.BASIC),
     Route(("GET",), "/probe", probe, Protection.CALL),
     Route(_READ, "/api/calls/health", calls_health, Protection.BASIC),
     Route(("POST",), "/api/calls/test-echo", place_call, Protection.CALL),
     Route(_READ, "/api/calls/{uuid:[0-9a-f-]{36}}", call_record, Protection.BASIC),
+    Route(_READ, "/api/diagnosis", diagnosis, Protection.BASIC),
     Route(_READ, "/-/healthy", healthy, Protection.OPEN),
     Route(_READ, "/-/ready", ready, Protection.OPEN),
     Route(("POST",), "/-/reload", reload, Protection.TOKEN),

@@ -6,6 +6,8 @@ from typing import Final, Protocol
 from aiohttp import web
 
 from exporter.config import Config
+from exporter.diagnosis.report import Diagnosis
+from exporter.probe.record import CallRecord
 from exporter.watch.exposition import Source
 
 
@@ -47,6 +49,14 @@ class House(Protocol):
 
     def sources(self) -> Iterable[Source]:
         """All that has samples, in the order in which they should stand within a family."""
+        ...
+
+    async def diagnoses(self, *, wait: bool = False) -> Sequence[Diagnosis]:
+        """Every node, examined, in the order of the config; `wait`: until all that can be asked is."""
+        ...
+
+    async def latest_calls(self, count: int) -> Sequence[CallRecord]:
+        """The latest synthetic calls, newest first; raises Refused if they cannot be read."""
         ...
 
     async def reload(self) -> None:

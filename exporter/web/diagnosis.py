@@ -1,0 +1,16 @@
+"""GET /api/diagnosis: the doctor's findings as JSON, as far as the daemon can see (docs/doctor.md)."""
+
+import msgspec
+from aiohttp import web
+
+from exporter.diagnosis.report import report
+from exporter.web.house import HOUSE
+from exporter.web.scrape import chosen_nodes
+
+
+async def diagnosis(request: web.Request) -> web.Response:
+    """All nodes, or those that `?node=` names. Raises Refusal 404 for one that is not configured."""
+    house = request.app[HOUSE]
+    chosen = chosen_nodes(request, [node.name for node in house.nodes])
+    diagnoses = [d for d in await house.diagnoses(wait=True) if chosen is None or d.picture.node in chosen]
+    return web.Response(body=msgspec.json.encode(report(diagnoses)), content_type="application/json")

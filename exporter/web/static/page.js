@@ -1,0 +1,75 @@
+// Keeps the page fresh: fetches it again every few seconds and puts the new parts in place of the old ones. What the
+// reader has opened stays open, what has the focus keeps it, and nothing moves while text is selected.
+"use strict";
+
+const EVERY = 5000; // milliseconds
+const pause = document.getElementById("pause");
+const headline = document.getElementById("headline");
+let paused = false;
+
+function opened(root) {
+  return new Set([...root.querySelectorAll("details[open]")].map((details) => details.dataset.key));
+}
+
+function place(element) {
+  // How to find an element again in the next version of its part.
+  if (element.id) return (part) => document.getElementById(element.id);
+  const details = element.closest("details[data-key]");
+  if (details) {
+    const key = details.dataset.key;
+    const tag = element.tagName;
+    return (part) => {
+      const again = [...part.querySelectorAll("details[data-key]")].find((one) => one.dataset.key === key);
+      return again && again.querySelector(tag);
+    };
+  }
+  if (element.rel) return (part) => part.querySelector(`a[rel="${element.rel}"]`);
+  return () => null;
+}
+
+function renew(fresh) {
+  for (const part of document.querySelectorAll("[data-part]")) {
+    const successor = fresh.getElementById(part.id);
+    if (!successor || successor.innerHTML === part.dataset.last) continue;
+    const last = successor.innerHTML;
+    const open = opened(part);
+    const focused = part.contains(document.activeElement) ? place(document.activeElement) : null;
+    for (const details of successor.querySelectorAll("details")) {
+      details.open = open.has(details.dataset.key);
+    }
+    part.replaceChildren(...successor.childNodes);
+    part.dataset.last = last;
+    if (focused) {
+      const again = focused(part);
+      if (again) again.focus({ preventScroll: true });
+    }
+  }
+  const news = fresh.getElementById("headline");
+  if (news.textContent !== headline.textContent) headline.textContent = news.textContent; // said aloud only then
+  headline.className = news.className;
+  document.getElementById("taken").textContent = fresh.getElementById("taken").textContent;
+  document.title = fresh.title;
+}
+
+async function refresh() {
+  const selecting = !document.getSelection().isCollapsed;
+  if (!paused && !document.hidden && !selecting) {
+    try {
+      const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(EVERY * 2) });
+      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+      renew(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    } catch (error) {
+      headline.className = "headline not_checked stale";
+      const lost = "The exporter does not answer; what is shown is old.";
+      if (headline.textContent !== lost) headline.textContent = lost;
+    }
+  }
+  setTimeout(refresh, EVERY);
+}
+
+pause.hidden = false;
+pause.addEventListener("click", () => {
+  paused = !paused;
+  pause.textContent = paused ? "Resume updates" : "Pause updates";
+});
+setTimeout(refresh, EVERY);

@@ -1,0 +1,301 @@
+"""The page as a program reads it: complete without a script, harmless whatever stands in it, usable with many
+gateways. How it looks and behaves in a browser: tests/browser."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+import pytest
+
+from exporter import __version__
+from exporter.diagnosis.picture import GatewaySeen, Picture, SwitchSeen
+from exporter.diagnosis.report import Diagnosis, diagnose
+from exporter.probe.record import CallRecord, MediaRecord
+from exporter.probe.refusal import Refused
+from exporter.switch.status import Profile
+from exporter.web.page import PER_PAGE, make_view
+from tests.web.fakes import FakeHouse, FakeNode, serving
+
+HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(1)">'"&amp;"""
+ESCAPES = "\x1b[31mred\x1b]0;title\x07\u202egnorw\x00"
+POLICY = {
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+}
+UUID = "70726f62-0000-4000-8000-000000000000"
+EXTERNAL = Profile("external", "sip:mod_sofia@127.0.0.1:5080", "RUNNING", True, 0, (), ())
+
+
+class Reader(HTMLParser):
+    """Tags, texts, links and inline code of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.text = ""
+        self.links: list[str] = []
+        self.sources: list[str] = []
+        self.handlers: list[str] = []
+        self.scripted = ""
+        self.rows = 0
+        self._in_script = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.rows += tag == "tr"
+        self._in_script = tag in ("script", "style")
+        for name, value in attrs:
+            if name == "href":
+                self.links.append(value or "")
+            if name == "src":
+                self.sources.append(value or "")
+            if name.startswith("on") or name == "style":
+                self.handlers.append(name)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_script = False
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._in_script:
+            self.scripted += data
+
+
+@dataclass
+class House(FakeHouse):
+    """A daemon with these pictures and calls."""
+
+    pictures: Sequence[Picture] = ()
+    calls: Sequence[CallRecord] = field(default_factory=list)
+    refusal: Refused | None = None
+
+    async def diagnoses(self, *, wait: bool = False) -> Sequence[Diagnosis]:
+        return [diagnose(picture) for picture in self.pictures]
+
+    async def latest_calls(self, count: int) -> Sequence[CallRecord]:
+        if self.refusal is not None:
+            raise self.refusal
+        return self.calls[:count]
+
+
+def seen(*gateways: GatewaySeen, **changes: object) -> Picture:
+    """A connected node with these gateways."""
+    switch = SwitchSeen(version="1.11.2", profiles=(EXTERNAL,), round_trip=0.01)
+    fields = {"node": "fs1", "switch": switch, "gateways": gateways, "names": {}} | changes
+    return Picture(**fields)  # type: ignore[arg-type]
+
+
+def record(**changes: object) -> CallRecord:
+    fields = {
+        "call_uuid": UUID,
+        "probe": "echo",
+        "node": "fs1",
+        "gateway": "telnyx",
+        "destination": "+15550000001",
+        "application": "echo",
+        "own": True,
+        "started_at": 1.7e9,
+        "status": "ended",
+        "result": "success",
+        "message": "Answered and heard",
+        "phases": {"originate": 0.1, "ringing": 1.0, "media": 5.0},
+        "media": MediaRecord(packets_received=250, packets_sent=250, packets_expected=250, mos=4.5),
+    } | changes
+    return CallRecord(**fields)  # type: ignore[arg-type]
+
+
+async def read(house: FakeHouse, path: str = "/") -> Reader:
+    async with serving(house) as served, served.client.get(served.base + path) as response:
+        assert (response.status, response.content_type) == (200, "text/html")
+        return Reader(await response.text())
+
+
+async def test_it_tells_of_nodes_gateways_calls_and_where_the_rest_is() -> None:
+    house = House(
+        pictures=[
+            seen(
+                GatewaySeen(
+                    name="telnyx", profile="external", expected=True, active={"outbound": 3}, max_calls=10
+                ),
+                GatewaySeen(
+                    name="carrier",
+                    profile="external",
+                    problem="auth_rejected",
+                    state="FAIL_WAIT",
+                    up=False,
+                    usable=False,
+                    answer_code=403,
+                    answer_phrase="Forbidden",
+                    in_state=75.0,
+                ),
+            )
+        ],
+        calls=[record()],
+    )
+    async with serving(house) as served:
+        async with served.client.get(served.base + "/") as response:
+            page = Reader(await response.text())
+        for words in (
+            "the provider of gateway carrier rejects our credentials (403 Forbidden)",
+            "fs_cli -x 'sofia profile external register carrier'",
+            "3 of 10",
+            "for 1 min",
+            "auth rejected",
+            "ringing 1.00 s",
+            "MOS 4.5",
+            f"freeswitch-exporter {__version__}",
+        ):
+            assert words in page.text, words
+        for link in {link for link in page.links if not link.startswith(("#", "?"))} | set(page.sources):
+            async with served.client.get(f"{served.base}/{link}") as response:
+                assert response.status in (200, 503), link
+
+
+async def test_a_node_that_is_lost_says_why_and_what_to_do() -> None:
+    picture = Picture(node="fs1", problem="acl_denied", reason="FreeSWITCH's ACL refuses 192.0.2.7")
+    page = await read(House(pictures=[picture]))
+    assert "access list refuses our address" in page.text
+    assert "reloadacl" in page.text
+
+
+async def test_before_the_first_attempt_it_says_so() -> None:
+    page = await read(House(pictures=[Picture(node="fs1", problem="")]))
+    assert "Nothing could be checked yet." in page.text
+
+
+async def test_a_history_that_cannot_be_read_costs_the_history_only() -> None:
+    refusal = Refused("state_dir", "The record of probe calls cannot be read.", "")
+    page = await read(House(pictures=[seen()], refusal=refusal))
+    assert "The record of probe calls cannot be read." in page.text
+
+
+@pytest.mark.parametrize("text", [HOSTILE, ESCAPES, "x" * 10_000, "'\"`{{ 7*7 }}{% raw %}"])
+async def test_hostile_texts_are_shown_as_text_cut_and_harmless(text: str) -> None:
+    gateway = GatewaySeen(
+        name=text,
+        profile=text,
+        expected=True,
+        problem="rejected",
+        state=text,
+        answer_code=499,
+        answer_phrase=text,
+        proxy=f"sip:{text}",
+        realm=text,
+    )
+    switch = SwitchSeen(version=text, profiles=(Profile(text, text, "RUNNING", True, 0, (), ()),))
+    house = House(
+        pictures=[
+            seen(gateway, node=text, host=text, switch=switch),
+            Picture(node=text, problem="refused", reason=text, host=text),
+        ],
+        calls=[record(probe=text, gateway=text, message=text, sip_phrase=text, cause=text)],
+    )
+    async with serving(house) as served:
+        async with served.client.get(served.base + "/") as response:
+            raw = await response.text()
+        async with served.client.get(served.base + "/api/diagnosis") as response:
+            answer = await response.json()
+    page = Reader(raw)
+    assert "img" not in page.tags
+    assert not page.handlers
+    assert not page.scripted.strip()
+    assert len(page.sources) == 1
+    assert len(raw) < 100_000
+    for line in raw.splitlines():
+        assert line.isprintable(), line
+    assert "49" not in page.text.replace("499", "") or "7*7" not in text
+    for said in json.dumps(answer, ensure_ascii=False).split('"'):
+        assert said.isprintable()
+        assert len(said) < 1000
+
+
+async def test_no_command_ever_carries_a_name_that_is_not_plain() -> None:
+    name = "x'; reboot; '"
+    gateway = GatewaySeen(name=name, profile=name, expected=True, problem="unregistered", state="DOWN")
+    page = make_view([diagnose(seen(gateway))], [], "", {})
+    commands = [command for row in page.gateways for command in row.remedy.commands]
+    commands += page.nodes[0].remedy.commands
+    assert commands
+    assert not any("reboot" in command for command in commands)
+
+
+async def test_the_policy_allows_this_origin_and_nothing_inline() -> None:
+    async with serving(FakeHouse()) as served, served.client.get(served.base + "/") as response:
+        assert set(response.headers["Content-Security-Policy"].split("; ")) == POLICY
+        assert response.headers["X-Frame-Options"] == "DENY"
+
+
+async def test_only_the_pages_own_files_are_served() -> None:
+    async with serving(FakeHouse()) as served:
+        for path in ("static/page.html", "static/..%2fpage.py", "static/", "static/%2e%2e/app.py"):
+            async with served.client.get(f"{served.base}/{path}") as response:
+                assert response.status == 404, path
+
+
+def many(count: int) -> list[GatewaySeen]:
+    problems = {7: "auth_rejected", 123: "unmonitored", 400: "unreachable"}
+    return [
+        GatewaySeen(
+            name=f"gw{number:03}",
+            profile="external",
+            problem=problems.get(number, "none"),
+            usable=number not in problems,
+        )
+        for number in range(count)
+    ]
+
+
+def shown(query: Mapping[str, str]) -> list[str]:
+    return [row.name for row in make_view([diagnose(seen(*many(500)))], [], "", query).gateways]
+
+
+def test_of_many_gateways_the_worst_come_first_and_the_rest_by_pages() -> None:
+    view = make_view([diagnose(seen(*many(500)))], [], "", {})
+    assert [row.name for row in view.gateways[:4]] == ["gw007", "gw400", "gw123", "gw000"]
+    assert (len(view.gateways), view.pages, view.total) == (PER_PAGE, 10, 500)
+    assert (view.previous, view.following) == ("", "?page=2")
+    everywhere = [name for page in range(1, 11) for name in shown({"page": str(page)})]
+    assert sorted(everywhere) == [f"gw{number:03}" for number in range(500)]
+
+
+def test_a_filter_finds_by_name_state_and_problem() -> None:
+    assert shown({"q": "GW12"}) == ["gw123", *(f"gw12{digit}" for digit in "012456789")]
+    assert shown({"q": "unreachable"}) == ["gw400"]
+    assert shown({"only": "problems"}) == ["gw007", "gw400", "gw123"]
+    assert shown({"q": "reged gw4 nothing"}) == []
+    paged = make_view(
+        [diagnose(seen(*many(500)))], [], "", {"q": "gw & x=?", "only": "problems", "page": "1"}
+    )
+    assert paged.query == "gw & x=?"
+
+
+@pytest.mark.parametrize("number", ["", "0", "-1", "x", "99999", "1e9", "²", "0001", "9" * 400])
+def test_any_page_number_gives_some_page(number: str) -> None:
+    assert 1 <= make_view([diagnose(seen(*many(60)))], [], "", {"page": number}).page <= 2
+
+
+async def test_rows_of_two_nodes_are_told_apart() -> None:
+    pictures = [seen(*many(1), node="east"), seen(*many(1), node="west")]
+    page = await read(House(pictures=pictures))
+    assert page.rows == 3
+    assert "external on east" in page.text
+    assert "external on west" in page.text
+
+
+async def test_the_diagnosis_is_served_for_the_nodes_asked_for() -> None:
+    house = House(nodes=[FakeNode("east"), FakeNode("west")], pictures=[seen(node="east"), seen(node="west")])
+    async with serving(house) as served:
+        async with served.client.get(served.base + "/api/diagnosis?node=west") as response:
+            answer = await response.json()
+            assert response.headers["Cache-Control"] == "no-store"
+        assert [node["node"] for node in answer["nodes"]] == ["west"]
+        async with served.client.get(served.base + "/api/diagnosis?node=north") as response:
+            assert response.status == 404

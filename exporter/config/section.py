@@ -100,10 +100,6 @@ class Section:
         """Note that the value of `name` ("": the section itself) cannot be taken."""
         self.problems.add(self.source, self.path(name), message)
 
-    def warn(self, name: str, message: str) -> None:
-        """Note what is unwise about the value of `name`."""
-        self.problems.warn(self.source, self.path(name), message)
-
     def take(self, name: str, read: Callable[[object], T], default: T) -> T:
         """The value of `name` as `read` gives it; `default` if it is absent, empty or refused."""
         self._known.append(name)
@@ -186,10 +182,8 @@ def kind(value: object) -> str:
             return "empty"
         case list():
             return "a list"
-        case dict():
+        case _:  # `document` knows no other
             return "a mapping"
-        case _:
-            return "something else"
 
 
 def show(value: object) -> str:

@@ -395,9 +395,11 @@ def test_a_thousand_mistakes_are_told_in_part(tmp_path: Path) -> None:
 def test_no_secret_shows(tmp_path: Path) -> None:
     (tmp_path / "pw").write_text("hunter2\n")
     (tmp_path / "token").write_text("hunter3\n")
-    text = "{token_file: token, nodes: [{password_file: pw}], backend_url: 'https://h/'}"
+    password_hash = "$2b$04$" + "hunter4" + "x" * 46
+    (tmp_path / "web.yml").write_text(f"basic_auth_users: {{me: {password_hash}}}")
+    text = "{token_file: token, web_config_file: web.yml, nodes: [{password_file: pw}]}"
     config = loaded(tmp_path, text)
-    assert [secret.reveal() for secret in config.secrets()] == ["hunter2", "hunter3"]
+    assert [secret.reveal() for secret in config.secrets()] == ["hunter2", "hunter3", password_hash]
     for shown in (repr(config), str(config), f"{config.token}", f"{config.nodes}"):
         assert "hunter" not in shown
         assert "<secret>" in shown

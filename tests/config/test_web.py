@@ -157,6 +157,12 @@ TLS = "tls_server_config: {{cert_file: cert.pem, key_file: key.pem, {}}}"
             TLS.format("client_ca_file: key.pem, client_auth_type: VerifyClientCertIfGiven"),
             "tls_server_config: has a client CA that is no certificate",
         ),
+        (
+            TLS.format(
+                "client_ca_file: ca.pem, client_ca: '-----BEGIN X', client_auth_type: VerifyClientCertIfGiven"
+            ),
+            "tls_server_config.client_ca_file: stands beside client_ca; keep one of the two",
+        ),
         ("http_server_config: {http2: true}", "http_server_config.http2: is not false; HTTP/2 is not served"),
         ("http_server_config: {headers: {Server: x}}", "http_server_config.headers.Server: is no known key"),
         (
@@ -275,3 +281,4 @@ def test_the_names_allowed(folder: Path, client: ssl.SSLContext, sans: str, allo
     assert is_allowed(tls, server_end.getpeercert()) is allowed
     assert is_allowed(_tls(folder, required), server_end.getpeercert())
     assert not is_allowed(tls, None)
+    assert not is_allowed(tls, {"subjectAltName": (("IP Address", "<invalid>"),)})

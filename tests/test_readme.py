@@ -1,0 +1,112 @@
+"""The README, done as it says: every command is run, and says what is shown.
+
+A `…` in what is shown stands for anything. Commands that ask the exporter are put to a demo on another port.
+"""
+
+import asyncio
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.simulator import SimulatedSwitch
+from tests import demo
+from tests.tools import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+OPTIONS = dict(re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(BLOCKS), re.MULTILINE))
+# Where another test runs the same: the wheel and its command, and this very run.
+ELSEWHERE = {
+    "pip install .": "tests/test_project.py",
+    "make test": ".ci/run",
+}
+SERVING = {"make demo", "freeswitch-exporter"}
+ASKING = [command for command in OPTIONS if command.startswith("curl ")]
+OTHERS = [command for command in OPTIONS if command not in {*ELSEWHERE, *SERVING, *ASKING}]
+
+
+def shown(command: str) -> re.Pattern[str]:
+    """What the README shows for a command, as a pattern."""
+    return re.compile(re.escape(OPTIONS[command].strip()).replace("…", ".*?"), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def base() -> Iterator[str]:
+    with demo.running() as url:
+        demo.until(f"{url}/metrics", r'gateway="telnyx".*problem="none"\} 1\.0', 30)
+        yield url
+
+
+def test_every_command_has_its_place() -> None:
+    assert len(OPTIONS) >= 9
+    assert set(ELSEWHERE) | SERVING <= set(OPTIONS)
+    assert len(ASKING) >= 5
+
+
+@pytest.mark.parametrize("command", ASKING)
+def test_what_is_asked_is_answered_as_shown(base: str, command: str) -> None:
+    deadline = time.monotonic() + 60
+    while "concurrency" in (answer := ask(base, command)):  # the demo's own probe has the number
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert shown(command).fullmatch(answer), answer[-2000:]
+
+
+def ask(base: str, command: str) -> str:
+    """What the command prints when it is put to `base`."""
+    words = shlex.split(command.replace("http://127.0.0.1:9282", base))
+    return subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+
+
+def program(command: str) -> list[str]:
+    """The words of a command, with our program as installed beside this Python."""
+    words = shlex.split(command)
+    return [str(Path(sys.executable).parent / words[0]), *words[1:]] if "freeswitch" in words[0] else words
+
+
+@pytest.mark.parametrize("command", OTHERS)
+async def test_other_commands_say_what_is_shown(command: str) -> None:
+    async with SimulatedSwitch(tick=0.05) as switch:
+        await switch.gateway_reaches("telnyx", "REGED")
+        environ = {**os.environ, "FREESWITCH_PORT": str(switch.port)} if "doctor" in command else os.environ
+        process = await asyncio.create_subprocess_exec(
+            *program(command),
+            cwd=ROOT,
+            env=dict(environ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        output, errors = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, errors.decode()
+    assert shown(command).fullmatch(output.decode().strip()), output.decode()
+
+
+@pytest.mark.parametrize("command", sorted(SERVING))
+def test_what_serves_serves(command: str) -> None:
+    process = subprocess.Popen(
+        program(command),
+        cwd=ROOT,
+        env={**os.environ, "EXPORTER_LISTEN": "127.0.0.1:0", "EXPORTER_LOG_FORMAT": "json"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stderr is not None
+        port = next(found[1] for line in process.stderr if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
+        assert "freeswitch_" in demo.get(f"http://127.0.0.1:{port}/metrics")
+    finally:
+        os.killpg(process.pid, 15)
+        process.communicate(timeout=30)
+
+
+def test_every_link_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)", README):
+        assert target.startswith("http") or (ROOT / target).exists(), target

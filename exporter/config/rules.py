@@ -10,6 +10,7 @@ from exporter.config.section import Problems
 
 _DAY = 86400
 _LARGE_SHARE = 0.8
+_TOKEN_KEYS = ("token_file", "EXPORTER_TOKEN", "EXPORTER_TOKEN_FILE")
 
 
 def check(config: Config, problems: Problems) -> None:
@@ -38,12 +39,7 @@ def _destinations(config: Config, problems: Problems, source: str) -> None:
 
 
 def _open_door(config: Config, problems: Problems, source: str) -> None:
-    if (
-        config.token
-        or not config.guard.allow
-        or problems.concern("token_file")
-        or problems.concern("EXPORTER_TOKEN")
-    ):
+    if config.token or not config.guard.allow or any(map(problems.concern, _TOKEN_KEYS)):
         return
     for listen in config.listen:
         if not listen.loopback:

@@ -60,6 +60,9 @@ def test_the_environment_can_open_the_door_too(tmp_path: Path) -> None:
 def test_a_token_file_that_is_wrong_is_told_once(tmp_path: Path) -> None:
     (problem,) = refused(tmp_path, OPEN.format("") + "\ntoken_file: nowhere")
     assert problem.startswith("token_file: cannot read")
+    for name, value in (("EXPORTER_TOKEN", "a b"), ("EXPORTER_TOKEN_FILE", "/nowhere/x")):
+        (problem,) = refused(tmp_path, OPEN.format(""), {name: value})
+        assert problem.startswith(f"environment: {name}: ")
 
 
 @pytest.mark.parametrize("host", ["10.0.0.5", "fs1", "::2"])

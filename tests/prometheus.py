@@ -25,6 +25,13 @@ def running(folder: Path, targets: Sequence[str] = (), every: str = "1s") -> Ite
     config = folder / "prometheus.yml"
     jobs = [{"job_name": "freeswitch", "static_configs": [{"targets": list(targets)}]}]
     config.write_text(yaml.safe_dump({"global": {"scrape_interval": every}, "scrape_configs": jobs}))
+    with running_by(config, folder) as base:
+        yield base
+
+
+@contextmanager
+def running_by(config: Path, folder: Path) -> Iterator[str]:
+    """Run Prometheus by the config file, with its data in `folder`; gives its base URL."""
     log = folder / "prometheus.log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -48,8 +55,11 @@ def running(folder: Path, targets: Sequence[str] = (), every: str = "1s") -> Ite
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
+        text = log.read_text()
         # "Start listening" comes first, with the port 0 that was asked for; "Listening on" has the real one.
-        if found := re.search(r'"Listening on" address=(\S+)', log.read_text()):
+        # Until it is ready, every query is answered with 503.
+        found = re.search(r'"Listening on" address=(\S+)', text)
+        if found and "Server is ready to receive web requests" in text:
             return found[1]
         if process.poll() is not None:
             break

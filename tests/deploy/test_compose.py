@@ -1,4 +1,4 @@
-"""compose.yaml without Docker: its files laid out as in the containers, and Prometheus judges by its own programs.
+"""compose.yaml without Docker: its files, laid out as in the containers, before Prometheus' own programs.
 
 Grafana's side is in tests/dashboards; here only that it gets its files.
 """

@@ -2,7 +2,7 @@
 // reader has opened stays open, what has the focus keeps it, and nothing moves while text is selected.
 "use strict";
 
-const EVERY = 5000; // milliseconds
+const EVERY = 3000; // milliseconds
 const pause = document.getElementById("pause");
 const headline = document.getElementById("headline");
 let paused = false;

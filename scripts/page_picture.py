@@ -1,0 +1,37 @@
+"""Takes the picture of the page that the README shows: the demo, after a minute, in Debian's Chromium.
+
+    .venv/bin/python -m scripts.page_picture [docs/images/page.png]
+
+Needs what `make test` sets up. Taken at the size at which it is read, which keeps the file small.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests import demo
+from tests.browser.conftest import FLAGS
+from tests.tools import ROOT, program
+
+SIZE = {"width": 1000, "height": 1240}
+SETTLE_SECONDS = 60.0
+
+
+def main() -> None:
+    """Take it."""
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs/images/page.png"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with demo.running() as base, sync_playwright() as playwright:
+        time.sleep(SETTLE_SECONDS)
+        browser = playwright.chromium.launch(executable_path=program("chromium"), args=FLAGS)
+        page = browser.new_page(viewport=SIZE, color_scheme="light")  # type: ignore[arg-type]
+        page.goto(base)
+        page.screenshot(path=target)
+        browser.close()
+    print(f"{target}: {target.stat().st_size // 1000} kB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""A real browser before the real page: Debian's Chromium, driven by Playwright, with every request watched.
+
+Each test gets a page of its own and must leave it without a console error and without a request to anywhere
+but the exporter.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
+
+from exporter.config import Config, Listen, NodeConfig
+from exporter.daemon import Daemon
+from exporter.probe.probes import Probes
+from tests.tools import program
+
+# As root Chromium needs --no-sandbox; the others keep it from looking for its maker.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+INSTANCE = "ab12"
+
+
+@dataclass
+class Watched:
+    """A page, and what must not happen on it."""
+
+    page: Page
+    base: str
+    errors: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+    def on_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.errors.append(message.text)
+
+    def on_request(self, request: Request) -> None:
+        if not request.url.startswith((self.base + "/", "data:")):
+            self.strangers.append(request.url)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program("chromium"), args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def served(nodes: Sequence[NodeConfig], config: Config | None = None) -> AsyncIterator[str]:
+    """The daemon watching these nodes, in this loop; its address."""
+    listening = Listen(host="127.0.0.1", port=0)
+    whole = msgspec.structs.replace(config or Config(), nodes=tuple(nodes), listen=(listening,))
+    daemon = Daemon(whole, lambda: whole, INSTANCE, await Probes.open(None, INSTANCE))
+    running = asyncio.ensure_future(daemon.run())
+    try:
+        async with asyncio.timeout(10):
+            while not daemon.addresses or not all(node.tried for node in daemon.nodes):
+                assert not running.done(), running.result()
+                await asyncio.sleep(0.02)
+        yield f"http://127.0.0.1:{daemon.addresses[0][1]}"
+    finally:
+        daemon.stop()
+        await running
+
+
+@asynccontextmanager
+async def opened(browser: Browser, base: str, path: str = "/", **settings: Any) -> AsyncIterator[Watched]:
+    """A page of the exporter in a context of its own, and nothing wrong with it until the end."""
+    context: BrowserContext = await browser.new_context(**settings)
+    watched = Watched(await context.new_page(), base)
+    watched.page.on("console", watched.on_console)
+    watched.page.on("pageerror", lambda error: watched.errors.append(str(error)))
+    watched.page.on("request", watched.on_request)
+    watched.page.on("dialog", lambda dialog: watched.errors.append(f"dialog: {dialog.message}"))
+    await watched.page.goto(base + path)
+    yield watched
+    assert watched.errors == []
+    assert watched.strangers == []
+    await context.close()

@@ -1,0 +1,198 @@
+"""The page as a person meets it: demo data, a fault that shows by itself, keyboard, phone, no script, no
+colours that cannot be read."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.async_api import Browser, Page, expect
+
+from exporter.config import Config, GatewayConfig, NodeConfig
+from exporter.daemon import demo_config
+from exporter.simulator import GatewayConfig as SimulatedGateway
+from exporter.simulator import SimulatedSwitch
+from exporter.simulator.demo import demo_switch
+from tests.browser.conftest import opened, served
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DESKTOP = {"width": 1200, "height": 900}
+PHONE = {"width": 360, "height": 740}
+LOOKS: dict[str, dict[str, Any]] = {
+    "dark": {"color_scheme": "dark", "viewport": DESKTOP},
+    "light": {"color_scheme": "light", "viewport": DESKTOP},
+    "phone": {"color_scheme": "light", "viewport": PHONE, "has_touch": True},
+}
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>'\"&amp;"
+
+
+@asynccontextmanager
+async def demo() -> AsyncIterator[tuple[SimulatedSwitch, str]]:
+    async with demo_switch(rate=2.0) as switch:
+        config = demo_config(Config(), switch.port)
+        async with served(config.nodes, config) as base:
+            yield switch, base
+
+
+@asynccontextmanager
+async def trunks(count: int) -> AsyncIterator[tuple[SimulatedSwitch, str]]:
+    """A switch with so many gateways that register, and a node that watches it."""
+    gateways = [SimulatedGateway(f"trunk{number:03}", expire_seconds=3000) for number in range(count)]
+    async with SimulatedSwitch(gateways, tick=0.05) as switch:
+        await switch.until(lambda: all(g.state == "REGED" for g in switch.listed_gateways()))
+        node = NodeConfig(name="fs1", port=switch.port, gateways={"trunk000": GatewayConfig()})
+        async with served([node]) as base:
+            yield switch, base
+
+
+async def serious(page: Page) -> list[str]:
+    """What axe-core finds of impact serious or critical."""
+    await page.evaluate(AXE_SCRIPT)
+    found = await page.evaluate("axe.run()")
+    return [
+        f"{violation['id']}: {node['html'][:200]}"
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+
+
+async def test_the_demo_is_readable_for_everyone_in_every_light(browser: Browser, tmp_path: Path) -> None:
+    async with demo() as (switch, base):
+        await switch.until(lambda: len(switch.legs) > 3, 15)
+        for name, settings in LOOKS.items():
+            async with opened(browser, base, **settings) as watched:
+                page = watched.page
+                await expect(page.get_by_role("heading", name="Gateways")).to_be_visible()
+                await expect(page.get_by_role("row", name="telnyx external")).to_be_visible()
+                for details in await page.locator("details").all():
+                    await details.evaluate("details => details.open = true")
+                assert await serious(page) == [], name
+                wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+                assert wide <= 0, name
+                await page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+
+
+async def test_a_fault_shows_by_itself_within_ten_seconds(browser: Browser) -> None:
+    async with demo() as (switch, base), opened(browser, base) as watched:
+        page = watched.page
+        row = page.get_by_role("row", name="telnyx external")
+        await expect(row.get_by_text("none")).to_be_visible()
+        await page.locator("details", has_text="All checks").locator("summary").click()
+        switch.provider("telnyx").rejects(403, "Forbidden")
+        switch.gateway("telnyx").ask_register()
+        await expect(row.get_by_text("auth rejected")).to_be_visible(timeout=10_000)
+        await expect(page.locator("#nodes")).to_contain_text(
+            "the provider of gateway telnyx rejects our credentials (403 Forbidden"
+        )
+        # What was open is still open.
+        assert await page.locator("details[data-key='n-demo-checks']").get_attribute("open") is not None
+
+
+async def test_a_node_that_is_lost_shows_too_and_comes_back(browser: Browser) -> None:
+    async with trunks(1) as (switch, base), opened(browser, base) as watched:
+        headline = watched.page.get_by_role("status")
+        await expect(headline).to_contain_text("All is well")
+        await switch.refuse_connections()
+        await expect(headline).to_contain_text("Nothing listens", timeout=10_000)
+        await expect(watched.page.locator("#nodes")).to_contain_text("systemctl status freeswitch")
+        await switch.accept_connections()
+        await expect(headline).to_contain_text("All is well", timeout=20_000)
+
+
+async def test_the_keyboard_is_enough(browser: Browser) -> None:
+    async with demo() as (_, base), opened(browser, base) as watched:
+        page = watched.page
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("link", name="Skip to the gateways")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("searchbox")).to_be_focused()
+        await page.keyboard.type("unmonitored")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/*q=unmonitored*")
+        await expect(page.get_by_role("rowheader")).to_have_text(["unmonitored external"])
+        summary = page.get_by_role("table").locator("summary")
+        await summary.focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("table").locator("pre")).to_be_visible()
+        # Two refreshes later the focus is where it was, and the row is still open.
+        for _ in range(2):
+            async with page.expect_response(lambda response: "q=unmonitored" in response.url, timeout=10_000):
+                pass
+        await asyncio.sleep(0.2)
+        await expect(summary).to_be_focused()
+        await expect(page.get_by_role("table").locator("pre")).to_be_visible()
+
+
+async def test_updates_can_be_paused(browser: Browser) -> None:
+    async with trunks(1) as (_, base), opened(browser, base) as watched:
+        page = watched.page
+        await page.get_by_role("button", name="Pause updates").click()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        await asyncio.sleep(4)
+        assert asked == []
+        async with page.expect_response(base + "/", timeout=10_000):
+            await page.get_by_role("button", name="Resume updates").click()
+
+
+async def test_it_is_complete_without_a_script(browser: Browser) -> None:
+    async with demo() as (_, base), opened(browser, base, java_script_enabled=False) as watched:
+        page = watched.page
+        await expect(page.get_by_role("row", name="telnyx external")).to_be_visible()
+        await expect(page.get_by_role("button", name="Pause updates")).to_be_hidden()
+        await page.get_by_role("searchbox").fill("rejected")
+        await page.get_by_role("checkbox", name="only problems").check()
+        await page.get_by_role("button", name="Show").click()
+        await expect(page.get_by_role("rowheader")).to_have_text(["rejected external"])
+        await page.get_by_role("table").locator("summary").click()
+        await expect(page.get_by_role("table").locator("pre")).to_contain_text(
+            "sofia status gateway rejected"
+        )
+
+
+async def test_five_hundred_gateways_are_manageable(browser: Browser) -> None:
+    async with trunks(500) as (switch, base):
+        switch.provider("trunk321").rejects(403)
+        switch.gateway("trunk321").ask_register()
+        await switch.gateway_reaches("trunk321", "FAIL_WAIT")
+        async with opened(browser, base) as watched:
+            page = watched.page
+            rows = page.get_by_role("rowheader")
+            await expect(rows).to_have_count(50)
+            await expect(rows.first).to_have_text("trunk321 external", timeout=10_000)
+            taken = await page.evaluate("performance.getEntriesByType('navigation')[0].responseEnd")
+            assert taken < 1500
+            await page.get_by_role("link", name="Next").click()
+            await page.wait_for_url("**/*page=2*")
+            await expect(rows.first).to_have_text("trunk049 external")
+            await page.get_by_role("searchbox").fill("trunk499")
+            await page.get_by_role("button", name="Show").click()
+            await expect(rows).to_have_text(["trunk499 external"])
+            assert await serious(page) == []
+
+
+async def test_hostile_words_stay_words(browser: Browser) -> None:
+    async with trunks(1) as (switch, base):
+        switch.provider("trunk000").rejects(499, HOSTILE)
+        switch.gateway("trunk000").ask_register()
+        await switch.gateway_reaches("trunk000", "FAIL_WAIT")
+        async with opened(browser, base) as watched:
+            await expect(watched.page.locator("#nodes")).to_contain_text(HOSTILE, timeout=10_000)
+            assert await watched.page.locator("img").count() == 0
+            assert await watched.page.locator("script").count() == 1
+
+
+async def test_an_exporter_that_is_gone_is_told(browser: Browser) -> None:
+    async with SimulatedSwitch(tick=0.05) as switch:
+        context = served([NodeConfig(name="fs1", port=switch.port)])
+        base = await context.__aenter__()
+        page = await browser.new_page()
+        await page.goto(base)
+        await context.__aexit__(None, None, None)
+        await expect(page.get_by_role("status")).to_contain_text("what is shown is old", timeout=20_000)

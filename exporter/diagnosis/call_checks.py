@@ -53,9 +53,9 @@ def check_calls(picture: Picture) -> Iterator[Finding]:
     if picture.recent is None:
         yield not_checked("calls", picture.unseen.get("calls", "no calls were watched"))
         return
-    problems = [
-        finding for calls in picture.recent.calls for finding in _troubles(picture, picture.recent, calls)
-    ]
+    # A leg without a gateway fails as the leg that it was bridged to.
+    through = [calls for calls in picture.recent.calls if calls.gateway]
+    problems = [finding for calls in through for finding in _troubles(picture, picture.recent, calls)]
     problems.sort(key=lambda finding: finding.status)
     refused = picture.recent.refused_locally
     if refused and not any(finding.fault == "refused" for finding in problems):
@@ -127,7 +127,7 @@ def check_call(picture: Picture) -> Iterator[Finding]:
 
 
 def _troubles(picture: Picture, recent: RecentCalls, calls: CallsSeen) -> Iterator[Finding]:
-    where = f"through gateway {shown(calls.gateway)}" if calls.gateway else "without a gateway"
+    where = f"through gateway {shown(calls.gateway)}"
     seen = f"{calls.direction} {where} {_window(recent)}: {_outcomes(calls)}"
 
     def finding(count: int, fault: str, summary: str, advice: Remedy) -> Finding:
@@ -170,17 +170,27 @@ def _troubles(picture: Picture, recent: RecentCalls, calls: CallsSeen) -> Iterat
             f"FreeSWITCH refused {_dials(calls.refused)} because gateway {shown(calls.gateway)} was down",
             remedy(picture, "calls", "refused"),
         )
-    bad = {cause: n for cause, n in calls.causes.items() if n and cause not in BENIGN}
-    unexplained = sum(bad.values()) - sum(count for _, count in codes)
-    if unexplained > 0:
+    bad = _unexplained(calls)
+    if bad:
         most = max(bad, key=lambda name: bad[name])
         cause = explain(most)
         yield finding(
-            unexplained,
+            sum(bad.values()),
             cause.name,
             f"{calls.direction} calls {where} fail: {shown(most, 40)}, {_times(bad[most])}",
             Remedy(f"{cause.meaning} {cause.remedy}"),
         )
+
+
+def _unexplained(calls: CallsSeen) -> dict[str, int]:
+    """Failures by cause, less those whose reason a provider's code has told."""
+    bad = {cause: count for cause, count in calls.causes.items() if cause not in BENIGN}
+    for name, count in calls.codes.items():
+        sip = _code(calls.provider, name).sip
+        of_it = [cause for cause in bad if sip in explain(cause).sip or sip == OTHER.sip]
+        if of_it:
+            bad[max(of_it, key=lambda cause: bad[cause])] -= count
+    return {cause: count for cause, count in bad.items() if count > 0}
 
 
 def _code(provider_name: str, code: str) -> ProviderCode:

@@ -21,6 +21,12 @@ from exporter.watch.verdict import PING_FLIP, TIMED_OUT
 MAX_NAMED: Final = 20  # gateways named in one check
 SLOW_PING: Final = 1.0  # seconds
 _TRUNKS: Final = "external"  # the profile of FreeSWITCH's own example configuration for trunks
+_PRIVATE: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7"),
+    )
+)
 _NEAR: Final = 0.7  # likeness of names, 0 to 1
 _SILENT: Final = frozenset({"unreachable", "register_failed", "ping_failed", "ping_overdue"})
 _DNS_ERROR: Final = "DNS Error"  # the phrase with which sofia reports that a name has no address
@@ -421,7 +427,4 @@ def _is_public(host: str) -> bool:
 
 
 def _is_private(host: str) -> bool:
-    if not _is_address(host):
-        return False
-    address = ipaddress.ip_address(host)
-    return address.is_private and not address.is_loopback
+    return _is_address(host) and any(ipaddress.ip_address(host) in network for network in _PRIVATE)

@@ -1,0 +1,321 @@
+"""Each check by itself, as a function from a picture to findings."""
+
+import pytest
+
+from exporter.diagnosis.checks import CHECKS
+from exporter.diagnosis.finding import CheckName
+from exporter.diagnosis.picture import BackendSeen, GatewaySeen, LogSeen, NameSeen, Picture
+from exporter.diagnosis.report import diagnose
+from exporter.probe.record import CallRecord, ProviderRecord
+from exporter.watch import metrics
+from exporter.watch.verdict import GATEWAY_PROBLEMS
+from tests.diagnosis.pictures import calls, found, gateway, lost, one, picture, profile, switch
+
+
+def test_all_well_passes_every_check_but_the_call_nobody_asked_for() -> None:
+    statuses = {finding.check: finding.status for finding in diagnose(picture()).findings}
+    assert statuses == {check.name: "pass" for check in CHECKS} | {"call": "not_checked"}
+
+
+def test_every_check_says_something_whatever_the_picture() -> None:
+    for problem in ("", *metrics.PROBLEMS):
+        findings = diagnose(lost(problem)).findings
+        assert [finding.check for finding in findings] == [check.name for check in CHECKS]
+
+
+@pytest.mark.parametrize("problem", [problem for problem in metrics.PROBLEMS if problem != "none"])
+def test_every_connection_problem_fails_one_check_and_leaves_the_later_ones_undone(problem: str) -> None:
+    findings = diagnose(lost(problem, "said so")).findings
+    (failed,) = [finding for finding in findings if finding.status == "fail"]
+    assert failed.fault == problem
+    assert "said so" in failed.seen
+    assert failed.remedy.commands
+    before = findings[: findings.index(failed)]
+    after = findings[findings.index(failed) + 1 :]
+    assert {finding.status for finding in before} <= {"pass"}
+    assert {finding.status for finding in after} == {"not_checked"}
+
+
+def test_a_process_that_does_not_greet_was_not_asked_for_the_password() -> None:
+    assert one(lost("hung", "no greeting within 5 s"), "password").status == "not_checked"
+    assert one(lost("hung", "no reply to 'api status' within 5 s"), "password").status == "pass"
+
+
+@pytest.mark.parametrize(("same_host", "status"), [(True, "pass"), (False, "warn")])
+def test_the_published_password_is_worth_a_warning_where_others_can_try_it(
+    same_host: bool, status: str
+) -> None:
+    finding = one(picture(default_password=True, same_host=same_host), "password")
+    assert finding.status == status
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault", "status"),
+    [
+        ({"paused": ("inbound", "outbound")}, "paused", "fail"),
+        ({"ready": False}, "not_ready", "fail"),
+        ({"figures": {"freeswitch_current_sessions": 1000.0}}, "session_limit", "fail"),
+        ({"figures": {"freeswitch_current_sessions": 800.0}}, "session_room", "warn"),
+        ({"figures": {"freeswitch_current_sessions": 799.0}}, "", "pass"),
+        ({"figures": {"freeswitch_current_sps": 29.0}}, "rate_limit", "fail"),
+        ({"figures": {"freeswitch_current_sps": 28.0}}, "", "pass"),
+        ({"figures": {"freeswitch_current_sps_peak_last_5min": 29.0}}, "rate_limit", "warn"),
+        ({"figures": {"freeswitch_min_idle_cpu": 95.0}}, "idle_cpu", "fail"),
+        ({"figures": {"freeswitch_current_idle_cpu": 9.0}}, "cpu_busy", "warn"),
+        ({"clock_skew": 1.0}, "clock_skew", "warn"),
+        ({"clock_skew": -0.99}, "", "pass"),
+        ({"profiles": None}, "unreadable", "fail"),
+    ],
+)
+def test_what_keeps_the_switch_from_taking_calls(changes: dict[str, object], fault: str, status: str) -> None:
+    finding = one(picture(switch=switch(**changes)), "commands")
+    assert (finding.fault, finding.status) == (fault, status)
+
+
+def test_events_that_are_late_or_denied() -> None:
+    assert one(picture(switch=switch(round_trip=1.5)), "events").fault == "slow"
+    assert one(picture(denied=frozenset({"HEARTBEAT", "api sofia"})), "events").fault == "denied"
+    assert one(picture(denied=frozenset({"api sofia"})), "events").status == "pass"
+    assert one(picture(switch=switch(round_trip=None)), "events").status == "not_checked"
+
+
+def test_a_private_address_is_worth_a_warning_only_towards_a_public_provider() -> None:
+    behind_nat = switch(profiles=(profile(url="sip:mod_sofia@10.0.0.5:5080"),))
+    public, test_net = gateway(proxy="sip:8.8.8.8:5060"), gateway(proxy="sip:10.9.9.9")
+    assert one(picture(switch=behind_nat, gateways=(public,)), "profile").fault == "private_address"
+    assert one(picture(switch=behind_nat, gateways=(test_net,)), "profile").status == "pass"
+    assert one(picture(gateways=(public,)), "profile").status == "pass"
+    named = gateway(proxy="sip:sip.example.com")
+    names = {"sip.example.com": NameSeen(("8.8.4.4",))}
+    assert (
+        one(picture(switch=behind_nat, gateways=(named,), names=names), "profile").fault == "private_address"
+    )
+
+
+def test_a_profile_that_stopped_fails_even_without_a_gateway() -> None:
+    stopped = switch(profiles=(profile(), profile("internal")), stopped=frozenset({"internal"}))
+    finding = one(picture(switch=stopped), "profile")
+    assert (finding.status, finding.fault) == ("fail", "profile_down")
+    assert "internal" in finding.summary
+
+
+def gone(**changes: object) -> GatewaySeen:
+    return gateway(listed=False, problem="missing", state="MISSING", usable=False, **changes)
+
+
+def test_a_missing_gateway_near_a_known_name_is_misspelt() -> None:
+    near = gateway(name="telnyx", expected=False)
+    finding = one(picture(gateways=(near, gone(name="telnix"))), "gateway")
+    assert finding.fault == "misspelt"
+    assert "did you mean telnyx?" in finding.summary
+
+
+def test_a_near_name_that_is_itself_required_is_no_guess() -> None:
+    finding = one(picture(gateways=(gateway(name="telnyx1"), gone(name="telnyx2"))), "gateway")
+    assert finding.fault == "missing"
+
+
+def test_a_gateway_that_nobody_requires_may_go() -> None:
+    assert one(picture(gateways=(gateway(), gone(name="old", expected=False))), "gateway").status == "pass"
+
+
+@pytest.mark.parametrize("problem", GATEWAY_PROBLEMS)
+def test_every_verdict_has_a_check_a_sentence_and_a_remedy(problem: str) -> None:
+    listed = problem not in ("missing", "profile_down")
+    seen = picture(gateways=(gateway(problem=problem, listed=listed, usable=problem == "none"),))
+    diagnosis = diagnose(seen)
+    if problem == "none":
+        assert diagnosis.conclusion.cause is None
+        return
+    cause = diagnosis.conclusion.cause
+    assert cause is not None
+    assert cause.fault == problem
+    assert "telnyx" in cause.summary
+    assert cause.remedy.advice
+    assert any("telnyx" in command or "profile" in command for command in cause.remedy.commands)
+    assert diagnosis.conclusion.others == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"answer_code": 403, "answer_phrase": "Forbidden"}, "(403 Forbidden)"),
+        ({"answer_code": 403, "answer_phrase": ""}, "(403 Forbidden)"),
+        ({"answer_code": 904}, "(904 Operation has no matching challenge)"),
+        ({"answer_code": 2}, "(no answer to REGISTER)"),
+        ({"answer_code": 0}, "credentials"),
+    ],
+)
+def test_the_last_answer_is_told(changes: dict[str, object], words: str) -> None:
+    finding = one(picture(gateways=(gateway(problem="auth_rejected", **changes),)), "registration")
+    assert words in finding.summary
+
+
+def test_of_many_gateways_in_trouble_some_are_named_and_the_rest_counted() -> None:
+    many = tuple(gateway(name=f"g{n:03}", problem="unreachable", usable=False) for n in range(500))
+    findings = found(picture(gateways=many), "registration")
+    assert len(findings) == 21
+    assert "480 more" in findings[-1].summary
+
+
+def test_a_gateway_revived_by_the_doctor_is_a_warning() -> None:
+    finding = one(picture(gateways=(gateway(revived=True),)), "registration")
+    assert (finding.status, finding.fault) == ("warn", "revived")
+
+
+@pytest.mark.parametrize(("same_host", "status"), [(True, "fail"), (False, "warn")])
+def test_a_name_without_address_weighs_less_where_freeswitch_may_know_better(
+    same_host: bool, status: str
+) -> None:
+    seen = gateway(problem="unreachable", usable=False, proxy="sip:sip.exampel.com")
+    names = {"sip.exampel.com": NameSeen(error="Name or service not known")}
+    finding = one(picture(gateways=(seen,), names=names, same_host=same_host), "provider")
+    assert (finding.status, finding.fault) == (status, "name_not_resolved")
+    assert ("not FreeSWITCH's" in finding.seen) is not same_host
+
+
+def test_a_name_that_fails_here_while_the_gateway_works_is_no_fault() -> None:
+    names = {"sip.example.com": NameSeen(error="Name or service not known")}
+    seen = gateway(proxy="sip:sip.example.com")
+    assert one(picture(gateways=(seen,), names=names), "provider").status == "pass"
+
+
+def test_a_slow_provider() -> None:
+    assert one(picture(gateways=(gateway(ping_seconds=1.2),)), "provider").fault == "slow_ping"
+
+
+def test_names_not_looked_up_yet() -> None:
+    seen = gateway(proxy="sip:sip.example.com")
+    assert one(picture(gateways=(seen,), names=None), "provider").status == "not_checked"
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault", "status"),
+    [
+        ({"causes": {"USER_BUSY": 5, "NO_ANSWER": 5}}, "", "pass"),
+        ({"causes": {"CALL_REJECTED": 1}, "codes": {"D1": 1}}, "capacity", "warn"),
+        ({"causes": {"CALL_REJECTED": 5}, "codes": {"D1": 4, "D2": 1}}, "capacity", "fail"),
+        ({"causes": {"UNALLOCATED_NUMBER": 5}, "codes": {"D19": 5}}, "billing", "fail"),
+        ({"causes": {"CALL_REJECTED": 5}, "codes": {"D35": 5}}, "caller_id", "fail"),
+        ({"causes": {"CALL_REJECTED": 5}, "codes": {"Z9": 5}}, "other", "fail"),
+        ({"silent": 10}, "no_media", "fail"),
+        ({"silent": 1}, "no_media", "warn"),
+        ({"refused": 10}, "refused", "fail"),
+        ({"causes": {"NORMAL_TEMPORARY_FAILURE": 9}}, "NORMAL_TEMPORARY_FAILURE", "fail"),
+        ({"causes": {"NORMAL_TEMPORARY_FAILURE": 2}}, "NORMAL_TEMPORARY_FAILURE", "warn"),
+    ],
+)
+def test_recent_calls(changes: dict[str, object], fault: str, status: str) -> None:
+    finding = one(picture(recent=calls(**changes)), "calls")
+    assert (finding.fault, finding.status) == (fault, status)
+
+
+def test_failures_that_no_code_explains_are_told_beside_those_that_one_does() -> None:
+    mixed = calls(causes={"CALL_REJECTED": 5, "NETWORK_OUT_OF_ORDER": 3}, codes={"D1": 4})
+    told = [(finding.fault, finding.summary) for finding in found(picture(recent=mixed), "calls")]
+    assert [fault for fault, _ in told] == ["capacity", "NETWORK_OUT_OF_ORDER"]
+    assert "3 times" in told[1][1]
+
+
+def test_without_calls_freeswitchs_own_counters_are_shown() -> None:
+    seen = gateway(calls_out=40, failed_calls_out=12)
+    finding = one(picture(gateways=(seen,), recent=calls(answered=0)), "calls")
+    assert finding.status == "not_checked"
+    assert "12 of 40" in finding.seen
+
+
+def test_the_log_counts_by_file_and_shows_what_is_ours() -> None:
+    quiet = LogSeen(3.5, {}, {"switch_rtp.c": 4}, (("", "[WARNING] switch_rtp.c:1 odd"),))
+    assert one(picture(log=quiet), "log").status == "pass"
+    assert "switch_rtp.c 4" in one(picture(log=quiet), "log").seen
+    ours = LogSeen(3.5, {}, {"sofia_reg.c": 1}, (("telnyx", "[WARNING] sofia_reg.c:2551 telnyx Failed"),))
+    finding = one(picture(log=ours), "log")
+    assert (finding.status, finding.gateway) == ("warn", "telnyx")
+    assert "telnyx Failed" in finding.seen
+    errors = LogSeen(3.5, {"mod_sofia.c": 2}, {}, (("", "[ERR] mod_sofia.c:1 x"),))
+    assert one(picture(log=errors), "log").fault == "logged_errors"
+
+
+@pytest.mark.parametrize(
+    ("backend", "fault", "status"),
+    [
+        (BackendSeen("http://a", connected=True, answered=True), "", "pass"),
+        (BackendSeen("http://a", connected=False, answered=True), "disconnected", "fail"),
+        (BackendSeen("http://a", error="refused"), "unreachable", "fail"),
+        (BackendSeen("http://a", answered=True, error="HTTP 404"), "unclear", "fail"),
+    ],
+)
+def test_the_application_agrees_or_not(backend: BackendSeen, fault: str, status: str) -> None:
+    finding = one(picture(backend=backend), "backend")
+    assert (finding.fault, finding.status) == (fault, status)
+
+
+def test_an_application_is_not_blamed_for_what_we_see_too() -> None:
+    away = BackendSeen("http://a", connected=False, answered=True)
+    assert one(lost("refused", backend=away), "backend").status == "pass"
+    assert one(picture(backend=away, others_down=("fs2",)), "backend").status == "not_checked"
+    there = BackendSeen("http://a", connected=True, answered=True)
+    assert "the way from here" in one(lost("timeout", backend=there), "backend").summary
+
+
+def record(**changes: object) -> CallRecord:
+    fields = {
+        "call_uuid": "70726f62-0000-4000-8000-000000000000",
+        "probe": "echo",
+        "node": "fs1",
+        "gateway": "telnyx",
+        "destination": "+15550000001",
+        "application": "echo",
+        "own": True,
+        "started_at": 1.7e9,
+        "status": "ended",
+    }
+    return CallRecord(**fields | changes)  # type: ignore[arg-type]
+
+
+CODE = ProviderRecord(code="D19", class_="billing", meaning="account is blocked", remedy="top up")
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault", "status"),
+    [
+        ({"result": "success"}, "", "pass"),
+        ({"result": "aborted"}, "", "not_checked"),
+        ({"result": "degraded", "reasons": ("MOS 3.1 is below 3.6",)}, "degraded", "warn"),
+        ({"result": "failed", "cause": "USER_BUSY", "sip_code": 486}, "USER_BUSY", "fail"),
+        ({"result": "failed", "cause": "CALL_REJECTED", "provider_code": CODE}, "billing", "fail"),
+        ({"result": "failed", "cause": "NORMAL_CLEARING", "failed_phase": "media"}, "no_media", "fail"),
+        ({"result": "failed", "failed_phase": "originate"}, "failed", "fail"),
+    ],
+)
+def test_the_synthetic_call(changes: dict[str, object], fault: str, status: str) -> None:
+    finding = one(picture(call=record(**changes)), "call")
+    assert (finding.fault, finding.status) == (fault, status)
+
+
+@pytest.mark.parametrize(
+    "cause", ["CALL_REJECTED", "SUBSCRIBER_ABSENT", "INVALID_GATEWAY", "DESTINATION_OUT_OF_ORDER"]
+)
+def test_a_cause_is_explained_in_the_operators_words(cause: str) -> None:
+    finding = one(picture(call=record(result="failed", cause=cause)), "call")
+    assert cause in finding.seen
+    assert len(finding.seen) > len(cause) + 30
+
+
+NEEDS_CONNECTION: tuple[CheckName, ...] = (
+    "profile",
+    "gateway",
+    "registration",
+    "provider",
+    "calls",
+    "log",
+)
+
+
+@pytest.mark.parametrize("check", NEEDS_CONNECTION)
+def test_what_cannot_be_checked_says_why(check: CheckName) -> None:
+    finding = one(lost("acl_denied"), check)
+    assert finding.status == "not_checked"
+    assert "access list" in finding.seen
+    fresh = one(Picture(node="fs1", problem=""), check)
+    assert "under way" in fresh.seen

@@ -9,6 +9,7 @@ on undisturbed, with their counters; others end and begin. Addresses to listen o
 """
 
 import asyncio
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -75,6 +76,7 @@ class Daemon:
         app[PROBES] = probes
         self._server = Server(self, app)
         self._stop = asyncio.Event()
+        self._reloading = asyncio.Lock()
 
     # -- as the web sees it -----------------------------------------------------------------------------
 
@@ -117,6 +119,10 @@ class Daemon:
         Raises:
             ConfigError: it cannot be used; the old one stays in force.
         """
+        async with self._reloading:
+            await self._reload()
+
+    async def _reload(self) -> None:
         try:
             config = self._read_config()
         except ConfigError:
@@ -209,6 +215,12 @@ def configure_log(config: Config) -> None:
         log.warning("config", warning=warning)
 
 
+def _allow_many_connections() -> None:
+    """As many descriptors as we may have: the usual soft limit is below what the HTTP side accepts."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def serve(config: Config, read_config: Callable[[], Config]) -> int:
     """Run the daemon until a signal ends it; the exit code.
 
@@ -232,6 +244,7 @@ def demo(config: Config) -> int:
 
 
 async def _serve(config: Config, read_config: Callable[[], Config]) -> None:
+    _allow_many_connections()
     try:
         instance = instance_id(config.state_dir)
         probes = await Probes.open(config.state_dir, instance)

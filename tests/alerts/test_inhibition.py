@@ -1,29 +1,17 @@
 """What a real Alertmanager tells whom: the committed example, its receivers pointed at this test.
 
 All alerts of a case are posted at once. What is expected arrives at a webhook; the rest must be shown as
-suppressed by Alertmanager itself, so that "nothing came" is never a matter of waiting too briefly. Only the
-waiting times and the receivers' addresses differ from the example.
+suppressed by Alertmanager itself, so that "nothing came" is never a matter of waiting too briefly.
 """
 
-import json
-import re
-import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
-import yaml
 
-from tests.alerts.rule_files import ALERTS, EXAMPLE
-from tests.tools import program
+from tests.alertmanager import Alertmanager, Labels, Receiver, running, until
+from tests.alerts.rule_files import ALERTS
 
-DEADLINE = 30.0
 HERE = {"job": "freeswitch-exporter", "instance": "exporter:9282"}
 NODE = HERE | {"node": "fs1"}
 TRUNK = NODE | {"gateway": "telnyx"}
@@ -34,73 +22,10 @@ PROBE = TRUNK | {"probe": "telnyx-echo"}
 
 BY_NAME = {alert.name: alert for alert in ALERTS}
 
-Labels = dict[str, str]
-
 
 def firing(name: str, labels: Labels) -> Labels:
     """The labels Prometheus would send for the alert on that series."""
     return {"alertname": name} | labels | BY_NAME[name].labels
-
-
-class Receiver:
-    """A webhook: remembers which alerts were told to whom, and as what."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, str, Labels]] = []
-        self.messages: list[dict[str, Any]] = []
-        told, messages = self.told, self.messages
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                messages.append(message)
-                for alert in message["alerts"]:
-                    told.append((self.path.strip("/"), alert["status"], alert["labels"]))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def heard(self, name: str, status: str = "firing") -> bool:
-        return any(labels["alertname"] == name and how == status for _, how, labels in self.told)
-
-
-class Alertmanager:
-    """A real one, and the part of its API that is needed here."""
-
-    def __init__(self, base: str) -> None:
-        self._base = base
-
-    def post(self, alerts: list[Labels], *, over: bool = False) -> None:
-        ends = {"endsAt": datetime.now(UTC).isoformat()} if over else {}
-        body = json.dumps([{"labels": labels, **ends} for labels in alerts]).encode()
-        request = Request(f"{self._base}/api/v2/alerts", body, {"Content-Type": "application/json"})
-        with urlopen(request, timeout=10):
-            pass
-
-    def silenced(self) -> list[Labels]:
-        """The alerts that others keep quiet."""
-        with urlopen(f"{self._base}/api/v2/alerts", timeout=10) as answer:
-            alerts = json.load(answer)
-        return [alert["labels"] for alert in alerts if alert["status"]["inhibitedBy"]]
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -112,43 +37,8 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def alertmanager(tmp_path: Path, receiver: Receiver) -> Iterator[Alertmanager]:
-    config = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
-    for place in config["receivers"]:
-        for hook in place["webhook_configs"]:
-            hook["url"] = f"{receiver.url}/{hook['url'].rpartition('/')[2]}"
-    # Long enough for all alerts of one post to be there when the first group speaks.
-    config["route"] |= {"group_wait": "1s", "group_interval": "1s"}
-    path = tmp_path / "alertmanager.yml"
-    path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    log = tmp_path / "alertmanager.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [
-                program("alertmanager"),
-                f"--config.file={path}",
-                f"--storage.path={tmp_path / 'data'}",
-                "--web.listen-address=127.0.0.1:0",
-                "--cluster.listen-address=",
-            ],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        yield Alertmanager(f"http://{_address(process, log)}")
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    def listening() -> re.Match[str] | None:
-        assert process.poll() is None, log.read_text()
-        return re.search(r'msg="Listening on" address=(\S+)', log.read_text())
-
-    until(listening, "Alertmanager does not listen")
-    found = listening()
-    assert found
-    return found[1]
+    with running(tmp_path, receiver) as alertmanager:
+        yield alertmanager
 
 
 OTHER_SWITCH = NODE | {"node": "fs2"}
@@ -236,19 +126,20 @@ def test_who_is_silenced(case: str, alertmanager: Alertmanager, receiver: Receiv
 
     expected = {unique(labels) for labels in [*sources, *told]}
     until(
-        lambda: {unique(labels) for _, _, labels in receiver.told} >= expected, "not everything expected came"
+        lambda: {unique(labels) for _, _, labels, _ in receiver.told} >= expected,
+        "not everything expected came",
     )
     until(
         lambda: {unique(s) for s in alertmanager.silenced()} == {unique(s) for s in silenced},
         "other alerts are silenced than should be",
     )
-    assert {unique(labels) for _, _, labels in receiver.told} == expected
+    assert {unique(labels) for _, _, labels, _ in receiver.told} == expected
 
 
 def test_severity_decides_who_is_told(alertmanager: Alertmanager, receiver: Receiver) -> None:
     alertmanager.post([firing(name, GATEWAY | {"instance": name, "node": name}) for name in BY_NAME])
     until(lambda: all(receiver.heard(name) for name in BY_NAME), "not every alert was told")
-    for place, _, labels in receiver.told:
+    for place, _, labels, _ in receiver.told:
         assert place == {"critical": "pages", "warning": "tickets"}[labels["severity"]]
 
 

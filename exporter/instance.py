@@ -33,20 +33,19 @@ def instance_id(state_dir: Path | None) -> str:
     kept = _read(path)
     if kept is not None:
         return kept
+    made = secrets.token_hex(2)
     draft = state_dir / f"{FILE_NAME}.{secrets.token_hex(8)}"
     try:
-        draft.write_text(secrets.token_hex(2) + "\n", encoding="ascii")
-        try:
-            os.link(draft, path)
-        except FileExistsError:  # another start was quicker, or what stands there is not an id
-            if _read(path) is None:
-                draft.replace(path)
+        draft.write_text(made + "\n", encoding="ascii")
+        os.link(draft, path)
+    except FileExistsError:  # another start was quicker, or what stands there is not an id
+        kept = _read(path)
+        if kept is not None:
+            return kept
+        draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    kept = _read(path)
-    if kept is None:
-        raise OSError(f"{path} does not keep what is written to it")
-    return kept
+    return made
 
 
 def _read(path: Path) -> str | None:

@@ -25,9 +25,10 @@ from exporter.probe.verdict import Course, Interruption
 from exporter.switch.provider import ProviderCode, provider
 
 KILL_CAUSE: Final = "MANAGER_REQUEST"
-_LOOK: Final = 0.25  # seconds between looks at the connection and the clock
+_LOOK: Final = 0.1  # seconds between looks at the connection and the clock
 _KILL_EVERY: Final = 0.5
 _OTHER_HALF: Final = 2.0  # for the channel's end to follow the originate's, or the other way round
+_NO_CHANNEL: Final = 0.3  # for a refused originate's channel to show up, if there ever was one
 _LATE: Final = 3.0  # FreeSWITCH's scheduler looks every half second, and its clock is in whole ones
 _LAST_WAIT: Final = 5.0
 
@@ -132,7 +133,7 @@ class Call:
         if not life.refused and life.state is not State.ENDED:
             return False
         self._halves_since = now if self._halves_since is None else self._halves_since
-        return now - self._halves_since > _OTHER_HALF
+        return now - self._halves_since > (_NO_CHANNEL if life.state is State.PLACING else _OTHER_HALF)
 
     async def _kill(self) -> None:
         try:

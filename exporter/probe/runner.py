@@ -171,7 +171,7 @@ class Runner:
         Raises:
             Refused: no call was placed for this request.
         """
-        run = self._claim(self._resolve(asked))
+        run = self._claim_or_count(self._resolve(asked))
         if isinstance(run, CallRecord):
             return Answer(run, cached=True)
         return await self._wait(run, asked.timeout, watcher)
@@ -182,7 +182,7 @@ class Runner:
         Raises:
             Refused: no call was placed for this request.
         """
-        run = self._claim(self._resolve(asked))
+        run = self._claim_or_count(self._resolve(asked))
         if isinstance(run, CallRecord):
             return Answer(run, cached=True)
         run.unattended = True
@@ -200,12 +200,13 @@ class Runner:
             Refused: for anything but a lack of room.
         """
         while True:
+            plan = self._resolve(Asked(probe=name))
             self._freed.clear()
             try:
-                run = self._claim(self._resolve(Asked(probe=name)), count=False)
+                run = self._claim(plan)
             except Refused as refused:
                 if refused.reason not in ("concurrency", "rate"):
-                    self._count(refused, self._resolve(Asked(probe=name)))
+                    self._count(refused, plan)
                     raise
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(refused.retry_after):
@@ -256,23 +257,23 @@ class Runner:
         board = self._boards.get(node)
         return board is not None and bool(board.gateways.named(gateway))
 
-    def _claim(self, plan: Plan, *, count: bool = True) -> _Run | CallRecord:
-        """The call under way that answers the plan, a new one, or the record of the last one."""
+    def _claim_or_count(self, plan: Plan) -> _Run | CallRecord:
+        """As `_claim`; a refusal is counted."""
         try:
-            destination = plan.settings.destination
-            run = self._runs.get(destination)
-            if run is not None:
-                if _serves(run.record, plan):
-                    return run
-                raise _busy(f"{destination} is being called for another probe.", run.left)
-            last = self._served(plan)
-            if last is not None:
-                return last
-            return self._begin(plan)
+            return self._claim(plan)
         except Refused as refused:
-            if count:
-                self._count(refused, plan)
+            self._count(refused, plan)
             raise
+
+    def _claim(self, plan: Plan) -> _Run | CallRecord:
+        """The call under way that answers the plan, the record of the last one that does, or a new call."""
+        destination = plan.settings.destination
+        run = self._runs.get(destination)
+        if run is not None:
+            if _serves(run.record, plan):
+                return run
+            raise _busy(f"{destination} is being called for another probe.", run.left)
+        return self._served(plan) or self._begin(plan)
 
     def _served(self, plan: Plan) -> CallRecord | None:
         last = self._last.get(plan.settings.destination)

@@ -82,7 +82,6 @@ class Store:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="probe-store")
         self._spent = Spent("", 0, 0.0)
         self._pruned = ""
-        self._closed = False
         self._database: sqlite3.Connection | None = None
 
     @classmethod
@@ -94,7 +93,8 @@ class Store:
         """
         self = cls(state_dir / FILE_NAME if state_dir else None, clock)
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
+            loop = asyncio.get_running_loop()
+            self._database = await loop.run_in_executor(self._thread, self._open)
         except (OSError, sqlite3.Error, StoreError) as error:
             self._thread.shutdown(wait=False)
             raise StoreError(
@@ -105,9 +105,9 @@ class Store:
 
     async def close(self) -> None:
         """Close the file; every call entered before is in it. A second time it does nothing."""
-        if not self._closed:
-            self._closed = True
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        database, self._database = self._database, None
+        if database is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, database.close)
             self._thread.shutdown()
 
     @property
@@ -149,11 +149,11 @@ class Store:
     # ----------------------------------------------------------------------------------------
 
     async def _asked(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        loop = asyncio.get_running_loop()
+        database = self._database
         try:
-            if self._closed:
+            if database is None:
                 raise sqlite3.ProgrammingError("closed")
-            return await loop.run_in_executor(self._thread, lambda: work(self._connected()))
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, database)
         except sqlite3.Error as error:
             raise Refused(
                 "state_dir",
@@ -161,12 +161,7 @@ class Store:
                 f"Make room for {self._path or 'it'}, and let the exporter's user write there.",
             ) from None
 
-    def _connected(self) -> sqlite3.Connection:
-        if self._database is None:
-            raise sqlite3.ProgrammingError("closed")
-        return self._database
-
-    def _open(self) -> None:
+    def _open(self) -> sqlite3.Connection:
         if self._path is None:
             target = ":memory:"
         else:
@@ -188,13 +183,8 @@ class Store:
         except BaseException:
             database.close()
             raise
-        self._database = database
         self._count(database, self._clock())
-
-    def _close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+        return database
 
     def _enter(
         self, db: sqlite3.Connection, uuid: str, destination: str, seconds: float, guard: GuardConfig

@@ -1,6 +1,8 @@
 """Many askers, few calls; and calls that do not end as planned."""
 
 import asyncio
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,9 @@ from exporter.probe.record import CallRecord
 from exporter.probe.refusal import Refused
 from exporter.probe.request import Asked
 from exporter.probe.runner import Answer
-from exporter.simulator import FarEnd, Path, User
+from exporter.probe.store import FILE_NAME
+from exporter.simulator import FarEnd, User
+from exporter.simulator import Path as AudioPath
 from tests.probe.lab import Lab, opened, until
 from tests.probe.settings import ECHO, settings
 
@@ -126,7 +130,7 @@ async def test_placing_does_not_wait_for_the_end() -> None:
         found = await lab.runner.find(answer.record.call_uuid)
         assert found is not None
         assert found.destination == ECHO
-        await until(lambda: any(leg.answer_state == "answered" for leg in lab.switch.legs.values()))
+        await until(lambda: [run.record.status for run in lab.runner._runs.values()] == ["answered"])
         found = await lab.runner.find(answer.record.call_uuid)
         assert found is not None
         assert found.status == "answered"
@@ -145,6 +149,13 @@ async def test_a_busy_number_is_placed_and_a_gateway_that_is_down_is_not(lab: La
     await lab.switch.gateway_reaches("telnyx", "FAIL_WAIT")
     down = await lab.runner.place(Asked(destination=ECHO))
     assert (down.record.dialed, down.record.cause, down.record.result) == (False, "GATEWAY_DOWN", "failed")
+
+
+async def test_a_switch_that_takes_no_calls_is_told_at_once(lab: Lab) -> None:
+    lab.configure(settings())
+    lab.switch.pause("outbound")
+    answer = await lab.runner.place(Asked(destination=ECHO))
+    assert (answer.record.dialed, answer.record.cause) == (False, "DESTINATION_OUT_OF_ORDER")
 
 
 async def test_no_answer_from_freeswitch_yet_is_no_failure() -> None:
@@ -259,6 +270,19 @@ async def test_a_lost_connection_says_nothing_about_the_trunk() -> None:
         await until(lambda: not probe_legs(lab))
 
 
+async def test_an_originate_that_is_not_answered_counts_as_placed() -> None:
+    async with opened(settings(), speed=1.0) as lab:
+        lab.switch.delay_replies(0.5)
+        task = asyncio.create_task(lab.runner.probe(ONE))
+        await until(lambda: bool(lab.originates()))
+        lab.switch.drop_connections()
+        record = (await task).record
+        assert (record.result, len(lab.originates())) == ("aborted", 1)
+        assert "connection to FreeSWITCH was lost" in record.message
+        lab.switch.recover()
+        await until(lambda: lab.node.connected and not probe_legs(lab))
+
+
 async def test_somebody_else_ends_the_call() -> None:
     async with opened(speed=1.0) as lab:
         task = await ringing(lab)
@@ -278,7 +302,8 @@ async def test_freeswitch_that_does_not_tell_the_end(lab: Lab, monkeypatch: pyte
     assert "did not report" in record.message
 
 
-async def test_an_end_of_which_only_one_half_is_told(lab: Lab) -> None:
+async def test_an_end_of_which_only_one_half_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.probe.call._OTHER_HALF", 0.3)
     lab.switch.lose_events({"BACKGROUND_JOB"})
     record = (await lab.call("02")).record
     assert (record.result, record.cause) == ("failed", "USER_BUSY")
@@ -294,6 +319,58 @@ async def test_a_user_who_may_not_place_calls() -> None:
         assert record.result == "aborted"
         assert "esl-allowed-api" in record.remedy
         assert lab.switch.legs == {}
+
+
+async def test_a_user_who_may_not_end_calls() -> None:
+    reads = "sofia show status json fsctl global_getvar hostname uuid_exists uuid_getvar originate"
+    async with opened(user=User("ClueCon", api=reads), speed=5.0) as lab:
+        lab.configure(settings(destination="+15550000003", ring_timeout=3.0))
+        task = asyncio.create_task(lab.runner.probe(ONE))
+        await until(lambda: bool(probe_legs(lab)))
+        task.cancel()
+        record = await the_record(lab)  # FreeSWITCH ends it by itself
+        assert (record.result, record.cause) == ("failed", "NO_ANSWER")
+
+
+async def test_a_bug_is_told_and_the_number_is_free_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.configure(settings())
+    monkeypatch.setattr("exporter.probe.runner.judge", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        await lab.runner.probe(ONE)
+    assert not lab.runner.under_way()
+    monkeypatch.undo()
+    assert (await lab.runner.probe(ONE)).record.result == "success"
+
+
+async def test_a_result_that_cannot_be_written_down_is_still_an_answer(tmp_path: Path) -> None:
+    async with opened(settings(), state_dir=tmp_path) as lab:
+        running = asyncio.create_task(lab.runner.probe(ONE))
+        await until(lambda: bool(probe_legs(lab)))
+        database = sqlite3.connect(tmp_path / FILE_NAME)
+        database.execute("DROP TABLE calls")
+        database.close()
+        assert (await running).record.result == "success"
+        assert (await refusal(lab.runner.probe(ONE))).reason == "state_dir"
+
+
+async def test_a_node_that_is_not_watched_is_not_called() -> None:
+    async with opened(settings()) as lab:
+        lab.probes.configure(lab.config, {})
+        assert (await refusal(lab.runner.probe(ONE))).reason == "not_connected"
+        assert (await refusal(lab.runner.scheduled("lab-echo"))).reason == "not_connected"
+
+
+async def test_another_life_on_the_same_state_dir_keeps_its_distance(tmp_path: Path) -> None:
+    async with opened(settings(), state_dir=tmp_path, min_interval=60.0) as lab:
+        first = (await lab.runner.probe(ONE)).record
+        await lab.runner.place(Asked(destination=BUSY))
+        await until(lambda: not lab.runner.under_way())
+    async with opened(settings(), state_dir=tmp_path, min_interval=60.0) as lab:
+        again = await lab.runner.probe(ONE)
+        assert (again.cached, again.record) == (True, first)
+        assert await lab.runner.find(first.call_uuid) == first
+        assert [record.destination for record in await lab.runner.history(5)] == [BUSY, ECHO]
+        assert lab.originates() == []
 
 
 async def test_stopping_hangs_up_and_lets_no_new_call_in() -> None:
@@ -331,6 +408,6 @@ async def test_watchers_see_the_phases_as_they_come() -> None:
 
 async def test_a_far_end_that_answers_late_is_within_a_ring_limit_in_full() -> None:
     async with opened(speed=10.0) as lab:
-        lab.switch.far_ends[ECHO] = FarEnd(ring=0.1, answer=4.9, path=Path(echoes=True))
+        lab.switch.far_ends[ECHO] = FarEnd(ring=0.1, answer=4.9, path=AudioPath(echoes=True))
         record = (await lab.call("01", ring_timeout=5.0)).record
         assert record.result == "success", record

@@ -1,0 +1,203 @@
+"""`doctor` as it is typed: what it prints, how it ends, and that no text can do a terminal harm."""
+
+import asyncio
+import io
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from exporter.diagnosis.report import diagnose
+from exporter.diagnosis.terminal import Screen
+from exporter.simulator import SimulatedSwitch
+from tests.diagnosis.pictures import gateway, picture
+
+SECONDS = 30.0
+KEYS = {"version", "status", "conclusion", "nodes"}
+FINDING_KEYS = {
+    *("number", "check", "title", "status", "fault", "gateway", "summary", "seen", "remedy", "consequence")
+}
+
+
+async def doctor(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Exit code, standard output, standard error."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "exporter", "doctor", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
+    async with asyncio.timeout(SECONDS):
+        out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def test_a_healthy_switch_is_called_well_within_the_time_promised() -> None:
+    async with SimulatedSwitch(tick=0.05) as switch:
+        await switch.gateway_reaches("telnyx", "REGED")
+        began = time.monotonic()
+        code, out, err = await doctor(FREESWITCH_PORT=str(switch.port), FREESWITCH_GATEWAYS="telnyx")
+        assert time.monotonic() - began < 15
+        await switch.until(lambda: not switch.clients)
+    assert (code, err) == (0, "")
+    assert "=> All is well" in out
+    assert "\x1b" not in out
+    assert re.findall(r"^ ?(\d+)  ", out, re.MULTILINE) == [str(number) for number in range(1, 13)]
+
+
+async def test_a_problem_ends_with_1_and_its_remedy() -> None:
+    async with SimulatedSwitch(tick=0.05) as switch:
+        await switch.gateway_reaches("telnyx", "REGED")
+        switch.pause()
+        code, out, err = await doctor(FREESWITCH_PORT=str(switch.port))
+    assert (code, err) == (1, "")
+    assert "=> FreeSWITCH is paused: it refuses all calls." in out
+    assert "$ fs_cli -H 127.0.0.1" in out
+
+
+async def test_json_is_one_object_of_the_documented_form() -> None:
+    async with SimulatedSwitch(tick=0.05) as switch:
+        switch.provider("telnyx").rejects(403, "Forbidden")
+        await switch.gateway_reaches("telnyx", "FAIL_WAIT")
+        code, out, err = await doctor(
+            "--json", FREESWITCH_PORT=str(switch.port), FREESWITCH_GATEWAYS="telnyx"
+        )
+    assert (code, err) == (1, "")
+    report = json.loads(out)
+    assert set(report) == KEYS
+    assert (report["version"], report["status"]) == (1, "fail")
+    conclusion = report["conclusion"]
+    assert (conclusion["check"], conclusion["fault"], conclusion["gateway"]) == (
+        "registration",
+        "auth_rejected",
+        "telnyx",
+    )
+    (node,) = report["nodes"]
+    assert node["connected"] is True
+    assert all(set(finding) == FINDING_KEYS for finding in node["findings"])
+    assert sorted({finding["number"] for finding in node["findings"]}) == list(range(1, 13))
+    documented = (Path(__file__).parents[2] / "docs/doctor.md").read_text()
+    for key in {*KEYS, *FINDING_KEYS, *node, *conclusion}:
+        assert f"`{key}`" in documented, key
+    for finding in node["findings"]:
+        assert f"`{finding['check']}`" in documented
+
+
+NODES = """
+nodes:
+  - {name: east, port: 1, gateways: {telnyx: {}, carrier: {}}}
+  - {name: west, port: 1}
+probes:
+  echo: {node: east, gateway: telnyx, destination: "+15550000001"}
+guard: {allow: ["+15550000001"]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--node", "north"], "no node 'north'; known: east, west"),
+        (["--node", "n\x1b[31m\x07orth" + "x" * 10_000], "known: east, west"),
+        (["--call", "tone"], "no probe 'tone'; known: echo"),
+        (["--call", "echo", "--node", "west"], "not examined"),
+        (["--backend-url", "ftp://x"], "--backend-url"),
+    ],
+)
+async def test_a_name_that_nobody_knows_ends_with_2_and_the_names_known(
+    tmp_path: Path, arguments: Sequence[str], words: str
+) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text(NODES)
+    code, out, err = await doctor("--config", str(config), *arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.strip().isprintable()
+    assert len(err) < 1000
+
+
+async def test_a_gateway_that_nobody_knows_ends_with_2_and_those_known() -> None:
+    async with SimulatedSwitch(tick=0.05) as switch:
+        await switch.gateway_reaches("telnyx", "REGED")
+        environment = {"FREESWITCH_PORT": str(switch.port), "FREESWITCH_GATEWAYS": "carrier"}
+        code, out, err = await doctor("--gateway", "telnix", **environment)
+    assert (code, out) == (2, "")
+    assert "no gateway 'telnix'; known: carrier, telnyx" in err
+
+
+async def test_one_gateway_alone_can_be_looked_at() -> None:
+    async with SimulatedSwitch(tick=0.05) as switch:
+        await switch.gateway_reaches("telnyx", "REGED")
+        environment = {"FREESWITCH_PORT": str(switch.port), "FREESWITCH_GATEWAYS": "carrier,telnyx"}
+        code, out, _ = await doctor("--gateway", "telnyx", **environment)
+    assert code == 0
+    assert "carrier" not in out
+
+
+async def test_a_call_that_is_refused_ends_with_2(tmp_path: Path) -> None:
+    async with SimulatedSwitch(tick=0.05) as switch:
+        await switch.gateway_reaches("telnyx", "REGED")
+        config = tmp_path / "config.yml"
+        config.write_text(
+            NODES.replace("port: 1", f"port: {switch.port}").replace(", carrier: {}", "")
+            + "  max_calls_per_day: 0\n".replace("  ", "")
+        )
+        config.write_text(
+            config.read_text().replace('"]}\nmax_calls_per_day: 0', '"], max_calls_per_day: 0}')
+        )
+        code, out, err = await doctor("--config", str(config), "--node", "east", "--call", "echo")
+    assert (code, err) == (2, "")
+    assert "it was refused" in out
+
+
+async def test_a_call_is_placed_and_explained(tmp_path: Path) -> None:
+    async with SimulatedSwitch(tick=0.05, speed=10) as switch:
+        await switch.gateway_reaches("telnyx", "REGED")
+        config = tmp_path / "config.yml"
+        config.write_text(
+            NODES.replace("port: 1", f"port: {switch.port}")
+            .replace(", carrier: {}", "")
+            .replace("0000001", "0000002")
+        )
+        code, out, err = await doctor("--config", str(config), "--node", "east", "--call", "echo")
+    assert (code, err) == (1, "")
+    assert "486 Busy Here" in out
+    assert "The called party is busy" in out
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b[31mred\x1b]0;t\x07", "[bold red]x[/]", "\u202egnorw\x00\r\n", "x" * 10_000]
+)
+@pytest.mark.parametrize("terminal", [True, False])
+def test_hostile_texts_are_harmless_on_a_terminal(text: str, terminal: bool) -> None:
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=terminal, color_system=None, width=100, markup=False)
+    screen = Screen(console)
+    hostile = gateway(
+        name=text, profile=text, problem="rejected", answer_code=499, answer_phrase=text, state=text
+    )
+    diagnosis = diagnose(picture(node=text, host=text, gateways=(hostile,)))
+    screen.node(text, text, 8021)
+    screen.findings(diagnosis.findings)
+    screen.conclusion(diagnosis)
+    printed = output.getvalue()
+    assert all(line.isprintable() for line in printed.split("\n"))
+    assert len(printed) < 20_000
+    if "bold" in text:
+        assert "[bold red]x[/]" in printed
+
+
+def test_lines_on_a_narrow_terminal_hang_under_their_own_beginning() -> None:
+    output = io.StringIO()
+    screen = Screen(Console(file=output, force_terminal=True, color_system=None, width=70))
+    diagnosis = diagnose(picture(gateways=(gateway(problem="auth_rejected", usable=False, answer_code=403),)))
+    screen.findings(diagnosis.findings)
+    lines = output.getvalue().splitlines()
+    assert max(map(len, lines)) <= 70
+    assert any(line.startswith(" " * 31) and line.strip() for line in lines)

@@ -1,0 +1,100 @@
+"""The reference of all metrics, made from where they are declared:
+
+    python -m scripts.metrics_reference > docs/metrics.md
+
+Families come in the order of /metrics, a section beginning with the family named in SECTIONS. Labels whose
+values are a fixed set are listed with them. A test holds the committed file to what this prints.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from exporter.probe import samples
+from exporter.switch.provider import PROVIDERS, provider
+from exporter.watch import metrics
+from exporter.watch.exposition import Family, number
+from exporter.watch.node import COMMAND_NAMES, EVENT_NAMES
+from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
+
+SECTIONS: Final = (
+    ("Connection and exporter", metrics.UP),
+    ("Switch", metrics.INFO),
+    ("Gateways", metrics.GATEWAY_STATE),
+    ("Calls", metrics.CALLS_STARTED),
+    ("Probes", metrics.PROBE_SUCCESS),
+)
+
+_CALL_FAMILIES: Final = "call families, `freeswitch_gateway_calls_total`, `freeswitch_paused`"
+VALUES: Final[tuple[tuple[str, str, Iterable[str]], ...]] = (
+    ("problem", f"`{metrics.CONNECTION_PROBLEM.name}`", metrics.PROBLEMS),
+    ("outcome", f"`{metrics.CONNECTION_ATTEMPTS.name}`", metrics.OUTCOMES),
+    ("event", f"`{metrics.EVENTS.name}`", (*EVENT_NAMES, "other")),
+    ("reason", f"`{metrics.EVENTS_DROPPED.name}`", metrics.DROP_REASONS),
+    ("command", f"`{metrics.COMMAND_DURATION.name}`", COMMAND_NAMES),
+    ("state", "gateway families", GATEWAY_STATES),
+    ("problem", f"`{metrics.GATEWAY_PROBLEM.name}`", GATEWAY_PROBLEMS),
+    ("direction", _CALL_FAMILIES, ("inbound", "outbound")),
+    ("answered", f"`{metrics.CALL_HANGUPS.name}`", ("true", "false")),
+    (
+        "class",
+        f"`{metrics.CALL_PROVIDER_REJECTIONS.name}`",
+        sorted({code.class_ for name in PROVIDERS for code in provider(name).codes}),
+    ),
+    ("result", f"`{metrics.PROBE_RUNS.name}`", metrics.PROBE_RESULTS),
+    ("phase", "probe families", metrics.PROBE_PHASES),
+    ("reason", f"`{metrics.PROBE_REFUSED.name}`", metrics.REFUSALS),
+)
+
+_HEAD: Final = """\
+# Metrics
+
+Written by `scripts/metrics_reference.py` from where the families are declared, `exporter/watch/metrics.py`
+and `exporter/probe/samples.py`: change those.
+
+Units are seconds, bytes and ratios from 0 to 1; the two `*_idle_cpu` are percent. Where a label stands for a
+state (`state`, `problem`), every value has its series, and exactly one of them is 1. Series that describe a
+lost switch disappear; counters, and what is known without it, stay.
+
+`node` is the FreeSWITCH, by its name in the configuration. `gateway` on calls is one that FreeSWITCH listed,
+empty for a leg that used none, else `other`. `cause` is FreeSWITCH's name of a cause, `code` a SIP status of
+the public registry or one of the provider's own codes; whatever is not on those lists is `other`. No label
+carries a telephone number, a UUID or free text.
+"""
+
+
+def reference() -> str:
+    """The whole document, as Markdown."""
+    return "\n".join([_HEAD, *_families(), *_values()]) + "\n"
+
+
+def _families() -> Iterator[str]:
+    starts = {family: title for title, family in SECTIONS}
+    for family in metrics.FAMILIES.values():
+        if family in starts:
+            yield from _section(starts[family])
+        yield _row(family)
+    yield from _section("One probe call: `GET /probe`")
+    yield from map(_row, samples.FAMILIES)
+
+
+def _section(title: str) -> tuple[str, ...]:
+    opening = () if title == SECTIONS[0][0] else ("",)
+    return (*opening, f"## {title}", "", "| name | type | labels | what it says |", "|---|---|---|---|")
+
+
+def _row(family: Family) -> str:
+    labels = " ".join([f"`{label}`" for label in family.labels])
+    text = family.help.replace("|", r"\|")
+    if family.buckets:
+        text += f" Buckets: {' '.join(map(number, family.buckets))}."
+    return f"| `{family.name}` | {family.type} | {labels} | {text} |"
+
+
+def _values() -> Iterator[str]:
+    yield from ("", "## Values of labels", "", "| label | of | values |", "|---|---|---|")
+    for label, families, values in VALUES:
+        yield f"| `{label}` | {families} | {' '.join([f'`{value}`' for value in values])} |"
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

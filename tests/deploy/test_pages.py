@@ -1,0 +1,97 @@
+"""The pages on installing, moving in and metrics: they name what exists, and the reference is current."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+
+import pytest
+
+from exporter.watch.metrics import FAMILIES
+from scripts.metrics_reference import SECTIONS, VALUES, reference
+from tests import demo
+from tests.alerts.rule_files import ALERTS
+from tests.tools import ROOT, program
+
+DOCS = ROOT / "docs"
+MIGRATION = (DOCS / "migration.md").read_text(encoding="utf-8")
+ROWS = [line.strip("| ").split(" | ") for line in MIGRATION.splitlines() if line.startswith("| `")]
+_STATESETS = ("freeswitch_connection_problem", "freeswitch_gateway_state", "freeswitch_gateway_problem")
+
+
+def test_the_metrics_reference_is_what_the_code_declares() -> None:
+    assert (DOCS / "metrics.md").read_text(encoding="utf-8") == reference(), (
+        "run: python -m scripts.metrics_reference > docs/metrics.md"
+    )
+    for name in FAMILIES:
+        assert f"\n| `{name}` |" in reference()
+    for title, _ in SECTIONS:
+        assert f"\n## {title}\n" in reference()
+
+
+@pytest.fixture(scope="module")
+def base() -> Iterator[str]:
+    with demo.running() as url:
+        yield url
+
+
+def test_the_values_of_labels_are_those_that_are_served(base: str) -> None:
+    page = demo.until(f"{base}/metrics", r'^freeswitch_gateway_state\{.*gateway="telnyx"', 30)
+    for family in _STATESETS:
+        label = family.rpartition("_")[2]
+        served = re.findall(rf'^{family}\{{.*{label}="(\w+)"\}}', page, re.MULTILINE)
+        told = [list(values) for name, families, values in VALUES if name == label]
+        assert list(dict.fromkeys(served)) in told, family
+
+
+def test_migration_names_only_families_that_exist() -> None:
+    assert len(ROWS) > 35
+    for row in ROWS:
+        for name in re.findall(r"`(freeswitch_\w+)`", " ".join(row[1:])):
+            assert name in FAMILIES, row
+        assert row[1].startswith("none") or "`" in row[1], row
+
+
+def test_what_others_share_keeps_its_name() -> None:
+    shared = {name for row in ROWS for name in re.findall(r"`(freeswitch_\w+)`", row[0])} & set(FAMILIES)
+    assert len(shared) == 18
+    for row in ROWS:
+        for name in re.findall(r"`(freeswitch_\w+)`", row[0]):
+            assert name not in shared or f"`{name}`" in row[1], row
+
+
+def test_a_job_of_mrojects_exporter_is_refused_and_calls_nobody(base: str) -> None:
+    for query in ("target=192.0.2.10:8021", "target=tcp://192.0.2.10:8021&module=telnyx-echo"):
+        with pytest.raises(HTTPError, match="400"):
+            demo.get(f"{base}/probe?{query}")
+
+
+def test_one_switch_of_several_can_be_scraped(base: str) -> None:
+    assert "freeswitch_up" in demo.get(f"{base}/metrics?node=demo")
+    with pytest.raises(HTTPError, match="404"):
+        demo.get(f"{base}/metrics?node=fs1")
+
+
+def test_migration_names_alerts_that_exist() -> None:
+    [(_, ours)] = re.findall(r"## Alerts\n(.*) are\n(.*)", MIGRATION, re.DOTALL)
+    names = re.findall(r"`(Freeswitch\w+)`", ours)
+    assert len(names) == 2
+    assert set(names) <= {alert.name for alert in ALERTS}
+
+
+def test_one_target_per_switch_is_a_scrape_config(tmp_path: Path) -> None:
+    [text] = re.findall(r"```yaml\n(.*?)```", MIGRATION, re.DOTALL)
+    (tmp_path / "prometheus.yml").write_text(text)
+    subprocess.run([program("promtool"), "check", "config", tmp_path / "prometheus.yml"], check=True)
+
+
+@pytest.mark.parametrize("page", ["install.md", "migration.md", "metrics.md"])
+def test_paths_and_links_lead_somewhere(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    for path in re.findall(r"(?<![\w/.-])(?:deploy|scripts|exporter)/[\w./-]*\w", text):
+        assert (ROOT / path).exists(), path
+    for target, anchor in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", text):
+        linked = (DOCS / (target or page)).resolve()
+        assert linked.exists(), target
+        assert not anchor or re.search(f"^#+ {anchor}$", linked.read_text(), re.MULTILINE | re.IGNORECASE)

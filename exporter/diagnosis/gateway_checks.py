@@ -7,7 +7,8 @@ them), and says in one line that all others are well.
 
 import difflib
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from exporter.diagnosis.finding import Finding, Status, not_checked, passed, shown
@@ -19,6 +20,7 @@ from exporter.watch.gateways import proxy_host
 from exporter.watch.verdict import PING_FLIP, TIMED_OUT
 
 MAX_NAMED: Final = 20  # gateways named in one check
+_SHOWN: Final = 5  # names in one sentence
 SLOW_PING: Final = 1.0  # seconds
 _TRUNKS: Final = "external"  # the profile of FreeSWITCH's own example configuration for trunks
 _PRIVATE: Final = tuple(
@@ -92,7 +94,7 @@ def check_profile(picture: Picture) -> Iterator[Finding]:
         problems += list(_private(picture))
     yield from problems[:MAX_NAMED]
     if not problems:
-        listed = ", ".join(f"{shown(p.name, 40)} at {shown(p.url, 60)}" for p in running[:5])
+        listed = ", ".join(f"{shown(p.name, 40)} at {shown(p.url, 60)}" for p in running[:_SHOWN])
         yield passed("profile", "the SIP profiles run", listed)
 
 
@@ -146,7 +148,8 @@ def check_registration(picture: Picture) -> Iterator[Finding]:
     if not here:
         yield not_checked("registration", "FreeSWITCH has none of the gateways")
     elif not bad:
-        yield passed("registration", f"{_count(len(here))} usable", _some([_state(g) for g in here]))
+        states = "; ".join(_state(gateway) for gateway in here[:_SHOWN])
+        yield passed("registration", f"{_count(len(here))} usable", f"{states}{_more(here)}")
 
 
 def check_provider(picture: Picture) -> Iterator[Finding]:
@@ -246,13 +249,12 @@ def _profile_down(picture: Picture, name: str, gateways: list[str], running: lis
 
 def _private(picture: Picture) -> Iterator[Finding]:
     """Profiles that announce a private address to a provider with a public one."""
-    profiles = (
-        {profile.name: profile.url for profile in (picture.switch.profiles or ())} if picture.switch else {}
-    )
+    running = picture.switch.profiles if picture.switch is not None else None
+    profiles = {p.name: p.url for p in running or () if _is_private(proxy_host(p.url))}
     told: set[str] = set()
     for gateway in picture.gateways:
         url = profiles.get(gateway.profile, "")
-        if gateway.profile in told or not _is_private(proxy_host(url)):
+        if not url or gateway.profile in told:
             continue
         host = proxy_host(gateway.proxy)
         known = (picture.names or {}).get(host)
@@ -390,7 +392,7 @@ def _here(picture: Picture, host: str) -> str:
 
 def _ways(picture: Picture, gateways: list[GatewaySeen]) -> str:
     parts = []
-    for gateway in gateways[:5]:
+    for gateway in gateways[:_SHOWN]:
         host = proxy_host(gateway.proxy)
         ping = f", ping {gateway.ping_seconds * 1000:.0f} ms" if gateway.ping_seconds is not None else ""
         parts.append(f"{shown(gateway.name)} at {shown(host, 80)}{_here(picture, host)}{ping}")
@@ -406,14 +408,18 @@ def _some(names: list[str]) -> str:
     """The first of them, and how many more."""
     if not names:
         return "none"
-    listed = ", ".join(shown(name) for name in names[:5])
-    return listed if len(names) <= 5 else f"{listed} and {len(names) - 5} more"
+    return ", ".join(shown(name) for name in names[:_SHOWN]) + _more(names)
+
+
+def _more(things: Sequence[object]) -> str:
+    return f" and {len(things) - _SHOWN} more" if len(things) > _SHOWN else ""
 
 
 def _count(number: int) -> str:
     return "the gateway is" if number == 1 else f"all {number} gateways are"
 
 
+@lru_cache(maxsize=4096)
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
@@ -422,6 +428,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=4096)
 def _is_public(host: str) -> bool:
     return _is_address(host) and ipaddress.ip_address(host).is_global
 

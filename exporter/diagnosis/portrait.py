@@ -1,11 +1,10 @@
 """A watched node as a picture: what it knows, copied at one moment, without a word to FreeSWITCH."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from exporter.config import NodeConfig
 from exporter.config.model import DEFAULT_PASSWORD, is_loopback
 from exporter.diagnosis.picture import GatewaySeen, Picture, SwitchSeen
 from exporter.watch.gateway import GatewayWatch
@@ -14,8 +13,12 @@ from exporter.watch.node import Node
 _SYNC_TAKES: Final = 30.0  # seconds from the first poll after a connect to its end, on a very busy switch
 
 
-def picture_of(node: Node) -> Picture:
-    """The node as it is known now; calls, names, log and backend are for others to add."""
+def picture_of(node: Node, gateways: Iterable[GatewaySeen] | None = None) -> Picture:
+    """The node as it is known now; calls, names, log and backend are for others to add.
+
+    Args:
+        gateways: of `gateways_of`, by whoever took them bit by bit.
+    """
     config = node.config
     return Picture(
         node=node.name,
@@ -29,7 +32,7 @@ def picture_of(node: Node) -> Picture:
         since=node.since_epoch,
         denied=frozenset(node.denied),
         switch=_switch(node) if node.connected else None,
-        gateways=tuple(_gateways(node, config)),
+        gateways=tuple(gateways_of(node) if gateways is None else gateways),
     )
 
 
@@ -54,11 +57,12 @@ def _unread(node: Node) -> bool:
     return node.last_poll_epoch < max(overdue, node.since_epoch - _SYNC_TAKES)
 
 
-def _gateways(node: Node, config: NodeConfig) -> Iterable[GatewaySeen]:
+def gateways_of(node: Node) -> Iterator[GatewaySeen]:
+    """The gateways, as each is when its turn comes."""
     now, epoch = time.monotonic(), time.time()
     for gateway in node.gateways:
         gateway.advance(now, epoch)
-        listed_in = config.gateways.get(gateway.name)
+        listed_in = node.config.gateways.get(gateway.name)
         seen = GatewaySeen(
             name=gateway.name,
             profile=gateway.profile,

@@ -19,7 +19,7 @@ from exporter.diagnosis.backend import ask_backend
 from exporter.diagnosis.gateway_checks import names_of
 from exporter.diagnosis.names import look_up
 from exporter.diagnosis.picture import BackendSeen, NameSeen, Picture
-from exporter.diagnosis.portrait import picture_of
+from exporter.diagnosis.portrait import gateways_of, picture_of
 from exporter.diagnosis.recent import Recent
 from exporter.diagnosis.report import Diagnosis, diagnose
 from exporter.probe.probes import Probes
@@ -30,6 +30,7 @@ FRESH: Final = 1.0  # seconds
 NAMES_EVERY: Final = 60.0
 BACKEND_EVERY: Final = 10.0
 CALL_COUNTS: Final = 900.0  # seconds for which a call on demand says something about now
+_SLICE: Final = 100  # gateways copied in one go, some milliseconds
 _NOTE_EVERY: Final = 5.0
 _UNSEEN: Final = {
     "log": "the daemon does not read it; run `freeswitch-exporter doctor`",
@@ -130,8 +131,7 @@ class Rounds:
     async def _take(self) -> list[Diagnosis]:
         pictures = []
         for node in self._nodes():
-            pictures.append(self._picture(node))
-            await asyncio.sleep(0)  # a thousand gateways take some milliseconds; events come first
+            pictures.append(await self._picture(node))
         hosts = names_of([gateway for picture in pictures for gateway in picture.gateways])
         names = self._names.get(tuple(hosts), lambda: look_up(hosts))
         backend, unseen = self._ask_backend()
@@ -149,8 +149,13 @@ class Rounds:
             await asyncio.sleep(0)
         return found
 
-    def _picture(self, node: Node) -> Picture:
-        picture = picture_of(node)
+    async def _picture(self, node: Node) -> Picture:
+        gateways = []
+        for gateway in gateways_of(node):
+            gateways.append(gateway)
+            if len(gateways) % _SLICE == 0:
+                await asyncio.sleep(0)  # events come first
+        picture = picture_of(node, gateways)
         if not picture.connected:
             return picture
         now = time.monotonic()

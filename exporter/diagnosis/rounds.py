@@ -129,9 +129,7 @@ class Rounds:
         return self._taken[1]
 
     async def _take(self) -> list[Diagnosis]:
-        pictures = []
-        for node in self._nodes():
-            pictures.append(await self._picture(node))
+        pictures = [await self._picture(node) for node in self._nodes()]
         hosts = names_of([gateway for picture in pictures for gateway in picture.gateways])
         names = self._names.get(tuple(hosts), lambda: look_up(hosts))
         backend, unseen = self._ask_backend()

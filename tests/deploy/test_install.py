@@ -1,7 +1,8 @@
 """docs/install.md, done as it says, as far as this machine goes.
 
-Blocks of `console` are run as they stand, and print what is shown (`…` stands for anything). Blocks of `sh` name
-what they need and what may not be at hand. Of those for systemd, all but systemctl is run, below another root.
+Blocks of `console` are run as they stand, and print what is shown (`…` stands for anything). Blocks of
+`sh` name what they need and what may not be at hand. Of those for systemd, all but systemctl is run,
+below another root.
 """
 
 import os

@@ -179,7 +179,7 @@ def test_objectives_stand_in_one_place() -> None:
 
 def test_burn_rates_are_spent_over_their_own_window() -> None:
     burns = {name: e for name, e in RECORDED.items() if "availability_burn:rate" in name}
-    assert len(burns) == 7
+    assert len(burns) == 5
     for name, expression in burns.items():
         window = name.rpartition("rate")[2]
         assert f"increase{window} / {minutes(window) * 60:.0f} /" in expression

@@ -8,7 +8,8 @@ ten minutes (switch_apr.c: switch_socket_send) while the listeners' mutex may be
 that is ours ends in a reset.
 
 Replies carry no number and come strictly in the order of the commands, so a command that misses its
-deadline ends the connection: its reply, should it still come, would be taken for the next command's.
+deadline ends the connection: its reply, should it still come, would be taken for the next command's. Whether
+the process hangs or the network is dead, our kernel knows: it tells if the command was acknowledged.
 A caller that is cancelled leaves its place in the queue, for the same reason.
 
 Every way out sets `closed` to the EslError that says why, and answers every waiting command with it. An
@@ -55,6 +56,7 @@ EVENT_FORMAT: Final = "json"  # as fast as plain with selective look-up, and exa
 _SERVICE_SPEAKS: Final = 1.0  # how long a service that waits for us may take to complain about an empty line
 _TRUNCATED_REPLY: Final = 1.0  # a userauth reply cut by FreeSWITCH's 512-byte buffer never gets its end
 _DENIED: Final = "-ERR permission denied"
+_NETWORK_GONE: Final = "the network to FreeSWITCH stopped answering"
 _LOST_EVENTS: Final = "lost events"  # "killed listener because of lost events": our queue there was full
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, no time
 
@@ -201,6 +203,7 @@ class Connection(asyncio.Protocol):
             ValueError: the line or a header contains a line end (it would be a second command), a NUL or
                 half a surrogate pair.
             CommandTimeout: no reply within `deadline` seconds; the connection is closed.
+            ConnectTimeout: likewise, and the command did not even arrive.
             EslError: the connection ended before the reply.
         """
         lines = [line, *(f"{name}: {value}" for name, value in (headers or {}).items())]
@@ -315,7 +318,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the socket is gone."""
         if isinstance(exc, TimeoutError):
-            self._finish(ConnectTimeout("the network to FreeSWITCH stopped answering"))
+            self._finish(ConnectTimeout(_NETWORK_GONE))
         else:
             self._finish(self._farewell("reset the connection"))
 
@@ -367,7 +370,20 @@ class Connection(asyncio.Protocol):
             waiting.answer.set_result(reply)
 
     def _overdue(self, name: str, deadline: float) -> None:
-        self.abort(CommandTimeout(f"no reply to '{printable(name)}' within {deadline:g} s"))
+        if self._unacknowledged():
+            self.abort(ConnectTimeout(_NETWORK_GONE))
+        else:
+            self.abort(CommandTimeout(f"no reply to '{printable(name)}' within {deadline:g} s"))
+
+    def _unacknowledged(self) -> int:
+        """Bytes we sent that the far end's kernel has not taken; a process that hangs leaves none."""
+        if self._socket is None:
+            return 0
+        try:
+            answer = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
+        except (OSError, ValueError):
+            return 0
+        return cast(int, struct.unpack("i", answer)[0])
 
     def _ungreeted(self, otherwise: EslError) -> EslError:
         """Why there was no greeting: what came instead, or else `otherwise`."""

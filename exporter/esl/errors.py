@@ -37,7 +37,7 @@ class ConnectionRefused(EslError):
 
 
 class ConnectTimeout(EslError):
-    """No answer to our SYN: host or network dead, or a firewall drops packets."""
+    """Our SYN or our command is not acknowledged: host or network dead, or a firewall drops packets."""
 
     problem = "timeout"
 

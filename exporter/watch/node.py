@@ -8,8 +8,9 @@ state is dropped (counters stay), and the next attempt begins, the first within 
 seconds after the last.
 
 What ended an attempt is an EslError; its `problem` is the word of `freeswitch_connection_problem`. One
-correction: a process that hangs still has its kernel accept a handful of connections, then none. A connect
-that times out after a greeting that did not come is therefore still the hanging process, not the network.
+correction: a process that hangs still has its kernel accept a handful of connections, then none (at once, if
+other clients of FreeSWITCH try again too). A connect that times out after a greeting or a reply that did not
+come is therefore still the hanging process, not the network.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ import structlog
 
 from exporter.config import NodeConfig
 from exporter.esl import (
+    CommandTimeout,
     Connection,
     ConnectTimeout,
     Disconnected,
@@ -380,13 +382,11 @@ class Node:
 
     def _note(self, error: EslError) -> None:
         """Keep the reason of a failed attempt or a loss, and say it once while it stays the same."""
-        if isinstance(error, GreetingTimeout):
-            self._process_hangs = True
         problem = error.problem
         if self._process_hangs and isinstance(error, ConnectTimeout):
             problem = GreetingTimeout.problem
-        elif not isinstance(error, GreetingTimeout):
-            self._process_hangs = False
+        else:
+            self._process_hangs = isinstance(error, CommandTimeout | GreetingTimeout)
         self.attempts[problem] = self.attempts.get(problem, 0) + 1
         if problem != self.problem or str(error) != self.reason:
             self.since_epoch = time.time() if problem != self.problem else self.since_epoch

@@ -911,6 +911,24 @@ async def test_a_network_that_stops_answering(listen: Listen, connect: Connect) 
     assert str(reason) == "the network to FreeSWITCH stopped answering"
 
 
+async def test_a_command_that_never_arrives_is_the_network_not_the_process(
+    listen: Listen, connect: Connect
+) -> None:
+    over = asyncio.Event()
+
+    async def script(far: Far) -> None:
+        await far.welcome()
+        far.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await over.wait()
+
+    connection = await connect(await listen(script))
+    assert connection._transport is not None
+    connection._transport.write(bytes(16 * 1024 * 1024))  # no room for it over there, nor for what follows
+    with pytest.raises(ConnectTimeout, match=r"^the network to FreeSWITCH stopped answering$"):
+        await connection.command("one", deadline=0.2)
+    over.set()
+
+
 async def test_whoever_waits_for_the_end_may_stop_waiting(listen: Listen, connect: Connect) -> None:
     connection = await connect(await listen(answering("+OK")))
     connection.closed.cancel()

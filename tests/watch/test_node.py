@@ -175,7 +175,6 @@ async def test_a_process_that_hangs_is_not_taken_for_a_dead_network() -> None:
             switch.hang()
             await watch.until_problem("hung")
             # Its kernel still accepts, then no more: what times out now is the same hanging process.
-            watch.node._process_hangs = True
             await switch.filter_port()
             attempts = watch.node.attempts["hung"]
             await watch.until(lambda node: node.attempts["hung"] > attempts, seconds=30)

@@ -252,13 +252,13 @@ BODIES: list[object] = [
 ]
 
 
-@pytest.mark.parametrize("body", BODIES, ids=lambda body: repr(body)[:40])
-async def test_bad_input(body: object) -> None:
+async def test_bad_input() -> None:
     async with served(settings()) as web:
-        reply = await web.post(body)
-        assert 400 <= reply.status < 500
-        assert reply.error
-        assert reply.body["hint"]
+        for body in BODIES:
+            reply = await web.post(body)
+            assert 400 <= reply.status < 500, body
+            assert reply.error, body
+            assert reply.body["hint"], body
         assert web.lab.originates() == []
 
 

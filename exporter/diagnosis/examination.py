@@ -91,6 +91,8 @@ class Examination:
         self.node.start()
         await self._until(lambda: self.node.tried, deadline)
         self.connected.set_result(picture_of(self.node))
+        if not self.node.connected:
+            await self.node.stop()  # one attempt tells; more would only be noise in FreeSWITCH's log
         names = await self._watch(deadline) if self.node.connected else {}
         record = await self._place()
         self._on_stage("asking the calling application")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from aiohttp import web
@@ -79,9 +79,14 @@ async def test_nobody_there_and_nobody_quick_enough() -> None:
     async with application(text="{}") as url:
         pass
     assert (await ask_backend(url)).error
-    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    writers = []
+    server = await asyncio.start_server(lambda reader, writer: writers.append(writer), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     seen = await ask_backend(f"http://127.0.0.1:{port}", seconds=0.1)
     server.close()
+    for writer in writers:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
     assert (seen.connected, seen.answered) == (None, False)
     assert "no answer" in seen.error

@@ -68,7 +68,7 @@ def test_a_job_of_mrojects_exporter_is_refused_and_calls_nobody(base: str) -> No
 
 
 def test_one_switch_of_several_can_be_scraped(base: str) -> None:
-    assert "freeswitch_up" in demo.get(f"{base}/metrics?node=demo")
+    demo.until(f"{base}/metrics?node=demo", "^freeswitch_up", 30)
     with pytest.raises(HTTPError, match="404"):
         demo.get(f"{base}/metrics?node=fs1")
 

@@ -63,6 +63,8 @@ def run(options: argparse.Namespace) -> int:
     except NotKnown as error:
         print(f"freeswitch-exporter: {error}", file=sys.stderr)
         return REFUSED
+    except KeyboardInterrupt:
+        return REFUSED
 
 
 async def _examine(options: argparse.Namespace, config: Config) -> int:

@@ -16,7 +16,7 @@ from rich.console import Console
 from exporter.diagnosis.report import diagnose
 from exporter.diagnosis.terminal import Screen
 from exporter.simulator import SimulatedSwitch
-from tests.diagnosis.pictures import gateway, picture
+from tests.diagnosis.pictures import calls, gateway, picture
 
 SECONDS = 30.0
 KEYS = {"version", "status", "conclusion", "nodes"}
@@ -201,3 +201,34 @@ def test_lines_on_a_narrow_terminal_hang_under_their_own_beginning() -> None:
     lines = output.getvalue().splitlines()
     assert max(map(len, lines)) <= 70
     assert any(line.startswith(" " * 31) and line.strip() for line in lines)
+
+
+def test_causes_consequences_and_what_else_there_is_are_told_apart() -> None:
+    output = io.StringIO()
+    screen = Screen(Console(file=output, force_terminal=False, width=200))
+    seen = picture(
+        gateways=(
+            gateway(problem="auth_rejected", usable=False, answer_code=403),
+            gateway(name="other", problem="unmonitored"),
+        ),
+        recent=calls(refused=5, answered=0),
+    )
+    screen.conclusion(diagnose(seen))
+    printed = output.getvalue()
+    assert "=> FreeSWITCH is fine; the provider of gateway telnyx rejects our credentials" in printed
+    assert "Follows from it: FreeSWITCH refused 5 dials" in printed
+    assert "Also warn nobody knows whether gateway other works" in printed
+    assert printed.count("Do: ") == 2
+
+
+def test_what_is_being_done_is_shown_on_a_terminal_and_gone_afterwards() -> None:
+    output = io.StringIO()
+    screen = Screen(Console(file=output, force_terminal=True, width=80))
+    screen.working("watching [bold]events[/]")
+    screen.working("looking up names")
+    screen.done()
+    screen.done()
+    assert "[bold]events[/]" in output.getvalue() or "looking up names" in output.getvalue()
+    silent = io.StringIO()
+    Screen(Console(file=silent, force_terminal=False)).working("watching")
+    assert silent.getvalue() == ""

@@ -102,6 +102,14 @@ async def pings_fail(scene: Scene) -> None:
     await scene.switch.until(lambda: not scene.switch.gateway("telnyx").up)
 
 
+async def mended(scene: Scene) -> None:
+    """The provider is back, and FreeSWITCH will find out in some hours."""
+    scene.switch.provider("telnyx").refuses_port()
+    scene.switch.gateway("telnyx").ask_register()
+    await scene.switch.gateway_reaches("telnyx", "FAIL_WAIT")
+    scene.switch.provider("telnyx").accepts()
+
+
 async def unregister(scene: Scene) -> None:
     scene.switch.gateway("telnyx").ask_unregister()
     await scene.switch.gateway_reaches("telnyx", "DOWN")
@@ -284,6 +292,13 @@ DRILLS = (
         ("registration", "unreachable"),
         until("telnyx", "FAIL_WAIT", lambda s: s.provider("telnyx").refuses_port()),
         says="503",
+    ),
+    Drill(
+        "registers as soon as it is made to try",
+        ("registration", "revived"),
+        mended,
+        "warn",
+        gateways=(trunk(retry_seconds=30_000),),
     ),
     Drill("unregistered", ("registration", "unregistered"), unregister),
     Drill(

@@ -11,7 +11,7 @@ import pytest
 from exporter import __version__
 from exporter.diagnosis.picture import GatewaySeen, Picture, SwitchSeen
 from exporter.diagnosis.report import Diagnosis, diagnose
-from exporter.probe.record import CallRecord, MediaRecord
+from exporter.probe.record import CallRecord, MediaRecord, ToneRecord
 from exporter.probe.refusal import Refused
 from exporter.switch.status import Profile
 from exporter.web.page import PER_PAGE, make_view
@@ -159,6 +159,51 @@ async def test_it_tells_of_nodes_gateways_calls_and_where_the_rest_is() -> None:
                 assert response.status in (200, 503), link
 
 
+async def test_every_gateway_in_trouble_has_its_remedy_in_its_row() -> None:
+    gateways = [
+        GatewaySeen(
+            name=problem, profile="trunk", expected=True, listed=listed, problem=problem, usable=False
+        )
+        for problem, listed in (("missing", False), ("profile_down", False), ("unregistered", True))
+    ]
+    rows = make_view([diagnose(seen(*gateways))], [], "", {}).gateways
+    assert {row.name: row.status for row in rows} == dict.fromkeys(
+        ("missing", "profile_down", "unregistered"), "fail"
+    )
+    assert all(row.summary and row.remedy.commands for row in rows)
+    assert "sofia profile trunk start" in " ".join(rows[1].remedy.commands)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ping_pending": 4.2}, "unanswered for 4 s"),
+        ({"ping_seconds": 0.0312}, "31 ms"),
+        ({"ping_interval": 25}, "no answer yet"),
+        ({}, "off"),
+    ],
+)
+def test_pings_are_told_in_words(changes: dict[str, float], words: str) -> None:
+    gateway = GatewaySeen(name="telnyx", **changes)  # type: ignore[arg-type]
+    (row,) = make_view([diagnose(seen(gateway))], [], "", {}).gateways
+    assert row.ping == words
+
+
+def test_calls_show_their_quality_and_those_under_way_their_state() -> None:
+    tone = ToneRecord(returned=True, before_ours=False, round_trip_seconds=0.24)
+    media = MediaRecord(packets_received=9, packets_sent=9, packets_expected=9, packet_loss_ratio=0.031)
+    calls = [
+        record(tone=tone, media=media),
+        record(result=None, status="ringing", phases={}, media=None, probe=""),
+        record(result="degraded", message=""),
+    ]
+    views = make_view([], calls, "", {}).calls
+    assert views[0].quality == "9 packets, 3.1% lost, round trip 240 ms"
+    assert (views[1].result, views[1].status, views[1].name) == ("ringing", "not_checked", "on demand")
+    assert views[2].status == "warn"
+    assert sum(phase.length for phase in views[0].phases) == 1000
+
+
 async def test_a_node_that_is_lost_says_why_and_what_to_do() -> None:
     picture = Picture(node="fs1", problem="acl_denied", reason="FreeSWITCH's ACL refuses 192.0.2.7")
     page = await read(House(pictures=[picture]))
@@ -299,3 +344,12 @@ async def test_the_diagnosis_is_served_for_the_nodes_asked_for() -> None:
         assert [node["node"] for node in answer["nodes"]] == ["west"]
         async with served.client.get(served.base + "/api/diagnosis?node=north") as response:
             assert response.status == 404
+
+
+async def test_a_node_that_came_with_a_reload_a_moment_ago_is_not_ready() -> None:
+    house = House(nodes=[FakeNode("east"), FakeNode("new")], pictures=[seen(node="east")])
+    async with (
+        serving(house) as served,
+        served.client.get(served.base + "/api/diagnosis?node=new") as response,
+    ):
+        assert response.status == 503

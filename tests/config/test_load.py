@@ -403,3 +403,57 @@ def test_no_secret_shows(tmp_path: Path) -> None:
     for shown in (repr(config), str(config), f"{config.token}", f"{config.nodes}"):
         assert "hunter" not in shown
         assert "<secret>" in shown
+
+
+@pytest.mark.parametrize(
+    ("key", "low", "high"),
+    [
+        ("ring_timeout", "3s", "180s"),
+        ("talk_time", "1s", "600s"),
+        ("interval", "10s", "604800s"),
+    ],
+)
+def test_how_long_a_probe_may_take(tmp_path: Path, key: str, low: str, high: str) -> None:
+    for value in (low, high):
+        assert loaded(tmp_path, PROBE.format(f"{key}: {value}"))
+    for value in (low.replace("s", "00ms"), high.replace("s", ".1s")):
+        (problem,) = refused(tmp_path, PROBE.format(f"{key}: {value}"))
+        assert problem.startswith(f"probes.echo.{key}: is '{value}'; write a duration from ")
+
+
+@pytest.mark.parametrize(
+    ("key", "low", "high"),
+    [
+        ("post_dial_delay", 0.001, 600),
+        ("answer", 0.001, 600),
+        ("jitter", 0.001, 60),
+        ("round_trip", 0.001, 60),
+        ("mos", 1, 5),
+        ("packet_loss", 0, 1),
+    ],
+)
+def test_the_bounds_of_thresholds(tmp_path: Path, key: str, low: float, high: float) -> None:
+    for value in (low, high):
+        assert loaded(tmp_path, PROBE.format(f"thresholds: {{{key}: {value}}}"))
+    for value in (low - 0.0009, high + 0.0009):
+        (problem,) = refused(tmp_path, PROBE.format(f"thresholds: {{{key}: {value:.4f}}}"))
+        assert problem.startswith(f"probes.echo.thresholds.{key}: ")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "low", "high"),
+    [
+        ("guard", "max_concurrent", 1, 100),
+        ("guard", "max_calls_per_day", 0, 1_000_000),
+        ("guard", "max_minutes_per_day", 0, 1_000_000),
+        ("guard", "min_interval", 0, 86_400),
+        ("nodes", "poll_interval", 1, 300),
+        ("nodes", "port", 1, 65_535),
+    ],
+)
+def test_the_bounds_of_numbers(tmp_path: Path, section: str, key: str, low: int, high: int) -> None:
+    text = "{}: [{{{}: {}}}]" if section == "nodes" else "{}: {{{}: {}}}"
+    for value in (low, high):
+        assert loaded(tmp_path, text.format(section, key, value))
+    for value in (low - 1, high + 1):
+        assert refused(tmp_path, text.format(section, key, value))

@@ -31,10 +31,14 @@ class Watch:
     def __init__(self, node: Node) -> None:
         self.node = node
 
+    async def page(self) -> str:
+        """A fresh page, as OpenMetrics."""
+        page = Page(metrics.FAMILIES.values(), openmetrics=True)
+        return b"".join(await render(page, [NodeSource(self.node)])).decode()
+
     async def samples(self) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
         """Every sample of a fresh page by name and labels (`node` left out)."""
-        page = Page(metrics.FAMILIES.values(), openmetrics=True)
-        text = b"".join(await render(page, [NodeSource(self.node)])).decode()
+        text = await self.page()
         found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
         for family in read_families(text):
             for sample in family.samples:
@@ -79,6 +83,13 @@ class Watch:
         deadline = time.monotonic() + seconds
         while (seen := await self.value(name, **labels)) != wanted:
             assert time.monotonic() < deadline, f"{name}{labels} is {seen}, not {wanted}"
+            await asyncio.sleep(0.02)
+
+    async def until_gone(self, name: str, seconds: float = 15.0, **labels: str) -> None:
+        """Wait until there is no such sample."""
+        deadline = time.monotonic() + seconds
+        while (seen := await self.value(name, **labels)) is not None:
+            assert time.monotonic() < deadline, f"{name}{labels} is still {seen}"
             await asyncio.sleep(0.02)
 
 

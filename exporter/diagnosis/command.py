@@ -185,7 +185,10 @@ def _only(picture: Picture, gateway: str | None) -> Picture:
     if recent is not None:
         calls = tuple(calls for calls in recent.calls if calls.gateway == gateway)
         recent = replace(recent, calls=calls)
-    return replace(picture, gateways=gateways, recent=recent)
+    log = picture.log
+    if log is not None:
+        log = replace(log, lines=tuple(line for line in log.lines if line.gateway in ("", gateway)))
+    return replace(picture, gateways=gateways, recent=recent, log=log)
 
 
 # -- the synthetic call -------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from exporter.diagnosis.recent import Recent
 from exporter.esl import EslError
 from exporter.probe.record import CallRecord
 from exporter.probe.refusal import Refused
+from exporter.switch.reply import ReplyError, accepted
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.memory import AnswerMemory
 from exporter.watch.node import Node
@@ -82,6 +83,7 @@ class Examination:
         self._recent = Recent(time.monotonic())
         self._unseen: dict[str, str] = {}
         self._asked: set[str] = set()
+        self._conf_dir = ""
 
     async def run(self) -> Picture:
         """Look, and return the picture; takes up to `seconds`, and the call."""
@@ -107,6 +109,7 @@ class Examination:
             names=names,
             log=self._log.seen(gateway.name for gateway in picture.gateways) if watched else None,
             backend=told,
+            conf_dir=self._conf_dir,
             call=record,
             unseen=self._unseen,
         )
@@ -129,6 +132,7 @@ class Examination:
             refusal = "FreeSWITCH did not let us see it in time"
         if refusal is not None:
             self._unseen["log"] = refusal
+        self._conf_dir = await self._ask_folder()
         looking_up = asyncio.ensure_future(look_up(names_of(picture_of(self.node).gateways)))
         enough = time.monotonic() + self._look
         while time.monotonic() < deadline and self.node.connected:
@@ -138,6 +142,13 @@ class Examination:
             await asyncio.sleep(_TICK)
         self._on_stage("looking up names")
         return await looking_up
+
+    async def _ask_folder(self) -> str:
+        """Where FreeSWITCH's configuration is, for the remedies; the empty string if it does not say."""
+        try:
+            return accepted(await self.node.api("global_getvar conf_dir"))
+        except (EslError, ReplyError):
+            return ""
 
     def _open(self, gateway: GatewayWatch) -> bool:
         """Its verdict may be another in a few seconds."""

@@ -1,9 +1,11 @@
 """Check 10: what FreeSWITCH itself logged at ERROR and WARNING while we looked.
 
-Warnings are daily bread there; they are shown, and only those about one of our gateways count. Lines are free
-text in which strangers have a say (caller names, User-Agents): shown, cut, never acted upon.
+Warnings are daily bread there, a ping that succeeds among them; they are counted, and matter only if they
+tell of a failure of one of our gateways. Lines are free text in which strangers have a say (caller names,
+User-Agents): shown, cut, never acted upon.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -13,6 +15,9 @@ from exporter.diagnosis.remedies import remedy
 from exporter.diagnosis.switch_checks import duration, unreached
 
 LINES_SHOWN: Final = 3
+_FAILURE: Final = re.compile(
+    r"fail|error|timeout|timed out|reject|denied|invalid|unable|cannot|\bdown\b", re.IGNORECASE
+)
 
 
 def check_log(picture: Picture) -> Iterator[Finding]:
@@ -24,21 +29,21 @@ def check_log(picture: Picture) -> Iterator[Finding]:
     if log is None:
         yield not_checked("log", picture.unseen.get("log", "the log was not watched"))
         return
-    ours = [(gateway, text) for gateway, text in log.lines if gateway]
-    errors = sum(log.errors.values())
-    if not errors and not ours:
+    telling = [line for line in log.lines if line.error or (line.gateway and _FAILURE.search(line.text))]
+    if not telling:
         yield passed("log", "FreeSWITCH logged no error", _counts(log))
         return
-    gateway = ours[-1][0] if ours else ""
-    about = f"about gateway {shown(gateway)}" if ours else f"{errors} at ERROR"
-    shown_lines = [text for _, text in (ours or log.lines)][-LINES_SHOWN:]
+    gateways = sorted({line.gateway for line in telling if line.gateway})
+    about = f" about {', '.join(map(shown, gateways[:LINES_SHOWN]))}" if gateways else ""
+    # Those about a gateway last, for they are the ones shown.
+    telling.sort(key=lambda line: bool(line.gateway))
     yield Finding(
         check="log",
         status="warn",
         fault="logged_errors",
-        gateway=gateway if len({name for name, _ in ours}) == 1 else "",
-        summary=f"FreeSWITCH logged lines {about}",
-        seen="; ".join([_counts(log), *(shown(line, 200) for line in shown_lines)]),
+        gateway=gateways[0] if len(gateways) == 1 else "",
+        summary=f"FreeSWITCH logged errors{about}",
+        seen="; ".join([_counts(log), *(shown(line.text, 200) for line in telling[-LINES_SHOWN:])]),
         remedy=remedy(picture, "log", "logged_errors"),
     )
 

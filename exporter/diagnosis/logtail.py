@@ -1,8 +1,8 @@
 """What FreeSWITCH logs while we look: `log warning` on a connection of its own, closed afterwards.
 
-Lines are counted per source file and level; the latest few are kept, and among them those about a gateway of
-ours are marked. A busy switch may log thousands of lines a second, so counting is all that happens in the
-reader, and the number of different files is bounded like everything else.
+Lines are counted per source file and level; the latest few of each level are kept, and among them those about
+a gateway of ours are marked. A busy switch may log thousands of lines a second, so counting is all that
+happens in the reader, and the number of different files is bounded like everything else.
 """
 
 import re
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from exporter.config import NodeConfig
-from exporter.diagnosis.picture import LogSeen
+from exporter.diagnosis.picture import LogLine, LogSeen
 from exporter.esl import Connection, Disconnected, EslError
 from exporter.esl.errors import printable
 
@@ -31,7 +31,7 @@ class LogTail:
     def __init__(self) -> None:
         self._errors: dict[str, int] = {}
         self._warnings: dict[str, int] = {}
-        self._lines: deque[str] = deque(maxlen=_KEPT)
+        self._lines = {True: deque[str](maxlen=_KEPT), False: deque[str](maxlen=_KEPT)}
         self._connection: Connection | None = None
         self._began = time.monotonic()
 
@@ -63,15 +63,16 @@ class LogTail:
 
     def on_line(self, level: int, line: str) -> None:
         """One line; level as FreeSWITCH numbers them (3 is ERROR, 4 WARNING)."""
-        counts = self._errors if level <= _ERROR else self._warnings
         if level > _WARNING:
             return
+        error = level <= _ERROR
+        counts = self._errors if error else self._warnings
         found = _SOURCE.search(line[:_SEARCHED])
         file = found[1] if found else "other"
         if file not in counts and len(counts) >= _MAX_FILES:
             file = "other"
         counts[file] = counts.get(file, 0) + 1
-        self._lines.append(line[:_SEARCHED])
+        self._lines[error].append(line[:_SEARCHED])
 
     def seen(self, gateways: Iterable[str]) -> LogSeen:
         """What was logged so far; lines are marked with the gateway that they name."""
@@ -80,9 +81,10 @@ class LogTail:
             re.compile(r"(?<![\w.-])(" + "|".join(map(re.escape, names)) + r")(?![\w-])") if names else None
         )
         lines = []
-        for line in self._lines:
-            found = pattern.search(_text(line)) if pattern is not None else None
-            lines.append((found[1] if found else "", _text(line)))
+        for error, kept in self._lines.items():
+            for text in map(_text, kept):
+                found = pattern.search(text) if pattern is not None else None
+                lines.append(LogLine(found[1] if found else "", error, text))
         return LogSeen(time.monotonic() - self._began, dict(self._errors), dict(self._warnings), tuple(lines))
 
 

@@ -7,6 +7,7 @@ Texts are as received: whoever shows one passes it through `finding.shown`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from exporter.probe.record import CallRecord
 from exporter.switch.status import Profile
@@ -129,6 +130,14 @@ class NameSeen:
     error: str = ""
 
 
+class LogLine(NamedTuple):
+    """One line. `gateway`: the one of ours that it names; empty if it names none. `error`: ERROR or worse."""
+
+    gateway: str
+    error: bool
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class LogSeen:
     """What FreeSWITCH logged while we looked.
@@ -136,13 +145,13 @@ class LogSeen:
     Attributes:
         seconds: how long that was.
         errors, warnings: source file to how many lines at ERROR or worse, and at WARNING.
-        lines: the latest of them, as (gateway or "", text).
+        lines: the latest of both.
     """
 
     seconds: float
     errors: Mapping[str, int] = field(default_factory=dict)
     warnings: Mapping[str, int] = field(default_factory=dict)
-    lines: tuple[tuple[str, str], ...] = ()
+    lines: tuple[LogLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +182,7 @@ class Picture:
         reason: one sentence on it. since: when it began.
         denied: events and commands (`api NAME`) that our user may not have.
         others_down: other nodes that are not connected.
+        conf_dir: FreeSWITCH's configuration folder; empty if nobody asked.
         gateways: all of them if there are up to MAX_GATEWAYS of the watch.
         names: host name to what it led to.
         call: the record of the synthetic call that was asked for.
@@ -190,6 +200,7 @@ class Picture:
     since: float = 0.0
     denied: frozenset[str] = frozenset()
     others_down: tuple[str, ...] = ()
+    conf_dir: str = ""
     switch: SwitchSeen | None = None
     gateways: tuple[GatewaySeen, ...] = ()
     recent: RecentCalls | None = None

@@ -5,8 +5,7 @@ Commands are meant to be typed as they stand, so nothing from the network may re
 for it, in capitals, for the reader to fill in. `{cli}` is fs_cli as it must be called for this node; a
 password other than the default comes from its `-p` or from ~/.fs_cli_conf.
 
-`{dir}` stands for FreeSWITCH's configuration folder, which differs from one installation to the next; its
-`global_getvar conf_dir` tells.
+`{dir}` is FreeSWITCH's configuration folder where the doctor has asked for it, else the usual one.
 """
 
 import re
@@ -18,6 +17,7 @@ from exporter.diagnosis.picture import Picture
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9_.:-]{1,253}", re.ASCII)
 _URL: Final = re.compile(r"https?://[A-Za-z0-9_.:/\[\]-]{1,200}", re.ASCII)
+_FOLDER: Final = re.compile(r"/[A-Za-z0-9_./-]{1,200}", re.ASCII)
 _DEFAULT_PROFILE: Final = "external"  # where FreeSWITCH's own example configuration puts its trunks
 
 
@@ -281,7 +281,8 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
     ),
     # 10: the log
     ("log", "logged_errors"): _Row(
-        "Read the lines in their context.", ("journalctl -u freeswitch -n 200", "{cli} -x 'console loglevel'")
+        "Read the lines in their context.",
+        ("journalctl -u freeswitch -n 200", "tail -n 200 /var/log/freeswitch/freeswitch.log"),
     ),
     # 11: the calling application
     ("backend", "unreachable"): _Row(
@@ -315,7 +316,7 @@ def remedy(
     row = _ROWS[check, fault]
     fields = {
         "cli": _cli(picture),
-        "dir": "/etc/freeswitch",
+        "dir": picture.conf_dir if _FOLDER.fullmatch(picture.conf_dir) else "/etc/freeswitch",
         "host": _host(picture),
         "port": str(picture.port),
         "gateway": _plain(gateway, "GATEWAY"),

@@ -4,7 +4,7 @@ import pytest
 
 from exporter.diagnosis.checks import CHECKS
 from exporter.diagnosis.finding import CheckName
-from exporter.diagnosis.picture import BackendSeen, GatewaySeen, LogSeen, NameSeen, Picture
+from exporter.diagnosis.picture import BackendSeen, GatewaySeen, LogLine, LogSeen, NameSeen, Picture
 from exporter.diagnosis.report import diagnose
 from exporter.probe.record import CallRecord, ProviderRecord
 from exporter.watch import metrics
@@ -224,16 +224,24 @@ def test_without_calls_freeswitchs_own_counters_are_shown() -> None:
     assert "12 of 40" in finding.seen
 
 
-def test_the_log_counts_by_file_and_shows_what_is_ours() -> None:
-    quiet = LogSeen(3.5, {}, {"switch_rtp.c": 4}, (("", "[WARNING] switch_rtp.c:1 odd"),))
-    assert one(picture(log=quiet), "log").status == "pass"
-    assert "switch_rtp.c 4" in one(picture(log=quiet), "log").seen
-    ours = LogSeen(3.5, {}, {"sofia_reg.c": 1}, (("telnyx", "[WARNING] sofia_reg.c:2551 telnyx Failed"),))
-    finding = one(picture(log=ours), "log")
-    assert (finding.status, finding.gateway) == ("warn", "telnyx")
-    assert "telnyx Failed" in finding.seen
-    errors = LogSeen(3.5, {"mod_sofia.c": 2}, {}, (("", "[ERR] mod_sofia.c:1 x"),))
-    assert one(picture(log=errors), "log").fault == "logged_errors"
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (LogLine("", False, "[WARNING] switch_rtp.c:1 odd"), "pass"),
+        (LogLine("telnyx", False, "[WARNING] sofia.c:6463 Ping succeeded telnyx with code 200"), "pass"),
+        (LogLine("telnyx", False, "[WARNING] sofia_reg.c:520 telnyx Failed Registration [403]"), "warn"),
+        (LogLine("telnyx", False, "[WARNING] sofia_reg.c:560 Timeout Registering telnyx"), "warn"),
+        (LogLine("", False, "[WARNING] sofia_reg.c:1 somebody else's Failed Registration"), "pass"),
+        (LogLine("", True, "[ERR] mod_sofia.c:4857 x"), "warn"),
+    ],
+)
+def test_of_the_log_errors_count_and_what_failed_for_a_gateway_of_ours(line: LogLine, status: str) -> None:
+    finding = one(picture(log=LogSeen(3.5, {}, {"a.c": 4}, (line,))), "log")
+    assert finding.status == status
+    assert "a.c 4" in finding.seen
+    if status == "warn":
+        assert finding.gateway == line.gateway
+        assert line.text in finding.seen
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ def check_log(picture: Picture) -> Iterator[Finding]:
         return
     telling = [line for line in log.lines if line.error or (line.gateway and _FAILURE.search(line.text))]
     if not telling:
-        yield passed("log", "FreeSWITCH logged no error", _counts(log))
+        concerned = " that concerns us" if log.errors else ""
+        yield passed("log", f"FreeSWITCH logged no error{concerned}", _counts(log))
         return
     gateways = sorted({line.gateway for line in telling if line.gateway})
     about = f" about {', '.join(map(shown, gateways[:LINES_SHOWN]))}" if gateways else ""

@@ -35,6 +35,21 @@ class _Keys(dict[bytes, bytes]):
         return key
 
 
+_NAME_FIRST: Final = b'{"Event-Name":"'
+# The names worth knowing without decoding them again and again.
+_NAMES: Final = {
+    name.encode(): name
+    for name in (
+        "HEARTBEAT",
+        "CHANNEL_CREATE",
+        "CHANNEL_PROGRESS",
+        "CHANNEL_PROGRESS_MEDIA",
+        "CHANNEL_ANSWER",
+        "CHANNEL_HANGUP_COMPLETE",
+        "CHANNEL_DESTROY",
+        "BACKGROUND_JOB",
+    )
+}
 _JSON_KEYS: Final = _Keys(b'"', b'":"')
 _PLAIN_KEYS: Final = _Keys(b"\n", b": ")
 
@@ -57,6 +72,12 @@ class Event:
     @property
     def name(self) -> str:
         """`Event-Name`, or the empty string."""
+        text = self.text
+        if text.startswith(_NAME_FIRST):  # as every event but CUSTOM begins
+            end = text.find(b'"', len(_NAME_FIRST))
+            name = _NAMES.get(text[len(_NAME_FIRST) : end])
+            if name is not None:
+                return name
         return self.get(b"Event-Name") or ""
 
     @property

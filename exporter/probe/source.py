@@ -75,9 +75,7 @@ class Tally:
             failure = (record.failed_phase or "originate", known_cause(record.cause))
             runs.failures[failure] = runs.failures.get(failure, 0) + 1
         if record.duration_seconds is not None:
-            exemplar = Exemplar(
-                record.call_uuid, record.duration_seconds, record.ended_at or record.started_at
-            )
+            exemplar = Exemplar(record.call_uuid, record.ended_at or record.started_at)
             runs.duration.observe(record.duration_seconds, exemplar)
         if _tells(record):
             runs.last = record

@@ -52,14 +52,14 @@ class Family:
 
 
 class Exemplar(NamedTuple):
-    """The call behind a sample: its UUID (matching `[0-9a-f-]{36}`), the observed value, epoch seconds."""
+    """The call behind a value: its UUID (matching `[0-9a-f-]{36}`), and when it had it, epoch seconds."""
 
     call_uuid: str
-    value: float
     timestamp: float
 
-    def __str__(self) -> str:
-        return f' # {{call_uuid="{self.call_uuid}"}} {number(self.value)} {self.timestamp:.3f}'
+    def after(self, value: float) -> str:
+        """As it stands behind a sample, with the value that it is an example of."""
+        return f' # {{call_uuid="{self.call_uuid}"}} {number(value)} {self.timestamp:.3f}'
 
 
 class Histogram:
@@ -70,7 +70,7 @@ class Histogram:
     def __init__(self, family: Family) -> None:
         self.bounds = family.buckets
         self.counts = [0] * (len(family.buckets) + 1)
-        self.exemplars: dict[int, Exemplar] = {}
+        self.exemplars: dict[int, tuple[float, Exemplar]] = {}
         self.sum = 0.0
 
     @property
@@ -84,7 +84,7 @@ class Histogram:
         self.counts[bucket] += 1
         self.sum += value
         if exemplar is not None:
-            self.exemplars[bucket] = exemplar
+            self.exemplars[bucket] = value, exemplar
 
 
 def escape(value: str) -> str:
@@ -114,9 +114,9 @@ class Page:
         self._names = names
 
     def add(self, family: Family, labels: str, value: float, exemplar: Exemplar | None = None) -> None:
-        """One sample of a gauge or counter."""
+        """One sample of a gauge, or of a counter with the call that raised it last."""
         if self._names is None or family.name in self._names:
-            tail = str(exemplar) if exemplar is not None and self._openmetrics else ""
+            tail = exemplar.after(1.0) if exemplar is not None and self._openmetrics else ""
             braced = f"{{{labels}}}" if labels else ""
             self._lines[family].append(f"{family.name}{braced} {number(value)}{tail}\n")
 
@@ -140,10 +140,9 @@ class Page:
             if bucket_wanted:
                 bounds = histogram.bounds
                 bound = number(bounds[index]) if index < len(bounds) else "+Inf"
-                exemplar = histogram.exemplars.get(index) if self._openmetrics else None
-                lines.append(
-                    f'{family.name}_bucket{{{labels}{comma}le="{bound}"}} {number(total)}{exemplar or ""}\n'
-                )
+                example = histogram.exemplars.get(index) if self._openmetrics else None
+                tail = example[1].after(example[0]) if example is not None else ""
+                lines.append(f'{family.name}_bucket{{{labels}{comma}le="{bound}"}} {number(total)}{tail}\n')
         braced = f"{{{labels}}}" if labels else ""
         if names is None or f"{family.name}_count" in names:
             lines.append(f"{family.name}_count{braced} {number(total)}\n")

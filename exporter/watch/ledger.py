@@ -144,7 +144,7 @@ class Ledger:
             leg.progressed = True
             delay = legs.post_dial_delay(event)
             if delay is not None:
-                leg.stats.post_dial_delay.observe(delay, _exemplar(uuid, delay, event))
+                leg.stats.post_dial_delay.observe(delay, _exemplar(uuid, event))
 
     def on_answer(self, event: Event) -> None:
         """CHANNEL_ANSWER."""
@@ -157,7 +157,7 @@ class Ledger:
         delay = legs.answer_delay(event)
         if delay is None:
             return
-        exemplar = _exemplar(uuid, delay, event)
+        exemplar = _exemplar(uuid, event)
         leg.stats.answer.observe(delay, exemplar)
         if not leg.progressed:
             leg.progressed = True
@@ -246,7 +246,7 @@ class Ledger:
         stats.active -= 1
         answered = end.talk_seconds is not None
         cause = known_cause(end.cause)
-        exemplar = _exemplar(uuid, 1.0, event)
+        exemplar = _exemplar(uuid, event)
         key = (cause, answered)
         count, earlier = stats.hangups.get(key, (0, None))
         stats.hangups[key] = (count + 1, exemplar or earlier)
@@ -259,27 +259,21 @@ class Ledger:
                     kind = (found.code, found.class_)
                     stats.rejections[kind] = stats.rejections.get(kind, 0) + 1
         if end.talk_seconds is not None:
-            stats.duration.observe(end.talk_seconds, _replace(exemplar, end.talk_seconds))
+            stats.duration.observe(end.talk_seconds, exemplar)
             if end.media is not None:
                 self._hear(stats, end.media, exemplar)
 
     @staticmethod
     def _hear(stats: CallStats, media: legs.Media, exemplar: Exemplar | None) -> None:
         if media.mos is not None:
-            stats.mos.observe(media.mos, _replace(exemplar, media.mos))
+            stats.mos.observe(media.mos, exemplar)
         if media.jitter_seconds is not None:
-            stats.jitter.observe(media.jitter_seconds, _replace(exemplar, media.jitter_seconds))
+            stats.jitter.observe(media.jitter_seconds, exemplar)
         if media.loss_ratio is not None:
-            stats.packet_loss.observe(media.loss_ratio, _replace(exemplar, media.loss_ratio))
+            stats.packet_loss.observe(media.loss_ratio, exemplar)
         if media.silent:
             stats.without_media += 1
 
 
-def _exemplar(uuid: str, value: float, event: Event) -> Exemplar | None:
-    if _UUID.fullmatch(uuid) is None:
-        return None
-    return Exemplar(uuid, value, event.timestamp)
-
-
-def _replace(exemplar: Exemplar | None, value: float) -> Exemplar | None:
-    return Exemplar(exemplar.call_uuid, value, exemplar.timestamp) if exemplar is not None else None
+def _exemplar(uuid: str, event: Event) -> Exemplar | None:
+    return Exemplar(uuid, event.timestamp) if _UUID.fullmatch(uuid) is not None else None

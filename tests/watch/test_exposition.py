@@ -28,10 +28,10 @@ def text(page: Page) -> str:
 def filled(*, openmetrics: bool, names: frozenset[str] | None = None) -> Page:
     page = Page(ALL, openmetrics=openmetrics, names=names)
     page.add(GAUGE, labels(node="a", name='quo"te\\ \n é'), 1.5)
-    page.add(COUNTER, labels(node="a"), 1e7, Exemplar("0" * 36, 1.0, 5.25))
+    page.add(COUNTER, labels(node="a"), 1e7, Exemplar("0" * 36, 5.25))
     histogram = Histogram(HISTOGRAM)
     for value in (0.05, 0.1, 0.3, 9):
-        histogram.observe(value, Exemplar("f" * 36, value, 7.5))
+        histogram.observe(value, Exemplar("f" * 36, 7.5))
     page.histogram(HISTOGRAM, labels(node="a"), histogram)
     return page
 

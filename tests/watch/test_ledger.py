@@ -138,7 +138,7 @@ def test_exemplars_name_the_call() -> None:
     [(_, exemplar)] = books.out.hangups.values()
     assert exemplar is not None
     assert exemplar.call_uuid == uuid
-    assert {e.call_uuid for e in books.out.mos.exemplars.values()} == {uuid}
+    assert {e.call_uuid for _, e in books.out.mos.exemplars.values()} == {uuid}
 
 
 def leg(name: str, uuid: str = "u1", /, **headers: object) -> Event:

@@ -50,10 +50,10 @@ class Facts:
             if isinstance(value, tuple):
                 histogram = Histogram(family)
                 for one in value:
-                    histogram.observe(one, exposition.Exemplar(UUID, one, 1700000000.5) if exemplar else None)
+                    histogram.observe(one, exposition.Exemplar(UUID, 1700000000.5) if exemplar else None)
                 page.histogram(family, text, histogram)
             else:
-                example = exposition.Exemplar(UUID, 1.0, 1700000000.5) if exemplar else None
+                example = exposition.Exemplar(UUID, 1700000000.5) if exemplar else None
                 page.add(family, text, value, example)
 
 

@@ -332,15 +332,18 @@ class Runner:
             elapsed = time.monotonic() - run.began
             record = run.record = ended(run.record, course, judge(course), time.time(), elapsed)
             self._keep(record)
+            await self._write_down(record)
         finally:
             del self._runs[record.destination]
             run.decided.set()
             self._freed.set()
+        return record
+
+    async def _write_down(self, record: CallRecord) -> None:
         try:
             await self._store.settle(record.call_uuid, record.talk_seconds, encode(record))
         except Refused as refused:
             log.error("probe call not recorded", call_uuid=record.call_uuid, reason=refused.message)
-        return record
 
     def _keep(self, record: CallRecord) -> None:
         self.tally.ran(record)

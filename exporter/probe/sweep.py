@@ -65,14 +65,14 @@ class Sweeper:
         self._instance = instance
         self._followed = followed
         self._longest = longest
-        self._boards: dict[str, Switchboard] = {}
-        self._due: dict[str, tuple[int, list[float]]] = {}
+        self._boards: list[Switchboard] = []
+        self._due: dict[Switchboard, tuple[int, list[float]]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def configure(self, boards: Iterable[Switchboard]) -> None:
         """Sweep these nodes and no others."""
-        self._boards = {board.name: board for board in boards}
-        self._due = {name: due for name, due in self._due.items() if name in self._boards}
+        self._boards = list(boards)
+        self._due = {board: due for board, due in self._due.items() if board in self._boards}
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -86,7 +86,7 @@ class Sweeper:
 
     async def _run(self) -> None:
         while True:
-            for board in list(self._boards.values()):
+            for board in self._boards:
                 if self._is_due(board, time.monotonic()):
                     await self.sweep(board)
             await asyncio.sleep(_LOOK)
@@ -95,10 +95,10 @@ class Sweeper:
         number = connection_number(board)
         if number is None:
             return False
-        known, due = self._due.get(board.name, (None, []))
+        known, due = self._due.get(board, (None, []))
         if known != number:
             due = [now, now + AGAIN_AFTER, now + max(self._longest(), AGAIN_AFTER)]
-            self._due[board.name] = (number, due)
+            self._due[board] = (number, due)
         if not due or due[0] > now:
             return False
         due.pop(0)

@@ -8,6 +8,7 @@ from exporter.probe.callid import new_call_id
 from exporter.probe.sweep import leftovers
 from exporter.simulator import FarEnd, Path, SimulatedSwitch
 from exporter.switch.channel import Channel
+from exporter.watch.node import Node
 from tests.probe.lab import opened, until
 from tests.probe.settings import settings
 
@@ -103,6 +104,20 @@ async def test_it_looks_again_after_each_new_connection() -> None:
         await until(lambda: not lab.node.connected)
         left = dial_on(lab.switch, new_call_id("beef", 600))
         await until(lambda: left not in lab.switch.legs)
+
+
+async def test_a_node_that_takes_anothers_place_is_swept_too() -> None:
+    async with opened(settings(), speed=1.0) as lab:
+        await until(lambda: any("show channels like" in line for line in lab.switch.commands_seen))
+        left = dial_on(lab.switch, new_call_id("beef", 600))
+        other = Node(lab.node.config, "beef")  # a reload with a changed config makes such a one
+        other.start()
+        try:
+            await until(lambda: other.connected)
+            lab.probes.configure(lab.config, {"fs1": other})
+            await until(lambda: left not in lab.switch.legs, 3.0)
+        finally:
+            await other.stop()
 
 
 async def test_a_switch_that_cannot_be_asked_is_left_alone() -> None:

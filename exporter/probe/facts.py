@@ -52,7 +52,7 @@ class Stamps:
         if self.created is None or end is None:
             return {}
         phases: dict[Phase, float] = {"originate": _first(self.rang, self.answered, end) - self.created}
-        if self.rang is not None and self.rang != self.answered:
+        if self.rang is not None:
             phases["ringing"] = _first(self.answered, end) - self.rang
         if self.answered is not None:
             started = min(max(_first(self.started, self.answered), self.answered), end)

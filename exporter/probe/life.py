@@ -40,7 +40,7 @@ _RINGS: Final = {"CHANNEL_PROGRESS": State.RINGING, "CHANNEL_PROGRESS_MEDIA": St
 TRANSITIONS: Final[dict[State, dict[str, State]]] = {
     State.PLACING: {**_RINGS, "CHANNEL_CREATE": State.DIALING, "CHANNEL_DESTROY": State.DROPPED},
     State.DIALING: _RINGS,
-    State.RINGING: _ANSWERS,
+    State.RINGING: {"CHANNEL_PROGRESS_MEDIA": State.RINGING, **_ANSWERS},
     State.TALKING: _ENDS,
     State.ENDED: {},
     State.DROPPED: {},
@@ -64,7 +64,7 @@ class Life:
 
     Attributes:
         state: where its channel is.
-        early_media: it is RINGING with sound.
+        early_media: the far end sent sound before it answered.
         reply: the body of the originate's BACKGROUND_JOB; None before it came.
     """
 
@@ -91,7 +91,7 @@ class Life:
             return
         self.state = state
         self._created = self._created or state is not State.DROPPED
-        self.early_media = name == "CHANNEL_PROGRESS_MEDIA"
+        self.early_media = self.early_media or name == "CHANNEL_PROGRESS_MEDIA"
         if state in (State.ENDED, State.DROPPED):
             self._end = event
         self._on_change()

@@ -123,6 +123,15 @@ def test_early_media_shows_while_it_rings() -> None:
     assert (states, life.early_media, life.phase) == ([D, R], True, "ringing")
 
 
+def test_sound_may_follow_the_ringing_but_ringing_not_the_sound() -> None:
+    life = Life(tone=False, on_change=lambda: None)
+    seen = []
+    for name in ("CREATE", "PROGRESS", "PROGRESS_MEDIA", "PROGRESS", "CREATE", "ANSWER", "PROGRESS_MEDIA"):
+        life.on_leg(Event(f"Event-Name: CHANNEL_{name}\n\n".encode()))
+        seen.append((life.state, life.early_media))
+    assert seen == [(D, False), (R, False), (R, True), (R, True), (R, True), (T, True), (T, True)]
+
+
 @pytest.mark.parametrize(
     ("reply", "cause"),
     [

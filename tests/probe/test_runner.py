@@ -93,7 +93,8 @@ async def test_max_concurrent_is_for_all_and_the_schedule_waits() -> None:
         assert len(lab.originates()) == 1
         assert not waiting.done()
         await running
-        await waiting
+        async with asyncio.timeout(5):  # woken by the end, long before its patience is
+            await waiting
         assert len(lab.originates()) == 2
         refused = (await lab.metrics())['freeswitch_probe_refused_total{reason="concurrency"}']
         assert refused == 1  # waiting is no refusal
@@ -151,10 +152,14 @@ async def test_a_busy_number_is_placed_and_a_gateway_that_is_down_is_not(lab: La
     assert (down.record.dialed, down.record.cause, down.record.result) == (False, "GATEWAY_DOWN", "failed")
 
 
-async def test_a_switch_that_takes_no_calls_is_told_at_once(lab: Lab) -> None:
+async def test_a_switch_that_takes_no_calls_is_told_at_once(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.probe.runner.PLACED_WITHIN", 30.0)
     lab.configure(settings())
     lab.switch.pause("outbound")
-    answer = await lab.runner.place(Asked(destination=ECHO))
+    async with asyncio.timeout(5):
+        answer = await lab.runner.place(Asked(destination=ECHO))
     assert (answer.record.dialed, answer.record.cause) == (False, "DESTINATION_OUT_OF_ORDER")
 
 
@@ -239,15 +244,19 @@ async def test_a_call_that_was_placed_without_waiting_goes_on() -> None:
         assert (await the_record(lab)).result == "success"
 
 
-async def test_a_kill_before_the_channel_exists_is_repeated() -> None:
+async def test_a_kill_that_finds_no_channel_yet_is_repeated() -> None:
     async with opened(settings(), speed=1.0) as lab:
-        lab.switch.delay_replies(0.3)  # the kill is sent while the originate is still on its way
         task = asyncio.create_task(lab.runner.probe(ONE))
-        await until(lambda: bool(lab.runner.under_way()))
+        await until(lambda: bool(probe_legs(lab)))
+        kill = f"uuid_kill {probe_legs(lab)[0]} MANAGER_REQUEST"
+        lab.switch.scripted_replies[kill] = "-ERR No such channel!\n"
         task.cancel()
+        await until(lambda: f"api {kill}" in lab.switch.commands_seen)
+        assert lab.runner.under_way()
+        del lab.switch.scripted_replies[kill]
         record = await the_record(lab)
-        assert record.result == "aborted"
-        await until(lambda: not probe_legs(lab))
+        assert (record.result, record.cause) == ("aborted", "MANAGER_REQUEST")
+        assert probe_legs(lab) == []
 
 
 async def test_a_call_cancelled_before_it_is_sent_is_not_sent() -> None:
@@ -382,6 +391,15 @@ async def test_stopping_hangs_up_and_lets_no_new_call_in() -> None:
         assert "exporter was stopped" in record.message
         assert probe_legs(lab) == []
         assert (await refusal(lab.runner.probe(ONE))).reason == "stopping"
+        running = {task.get_name() for task in asyncio.all_tasks()}
+        assert not [name for name in running if "probe" in name and "test" not in name]
+
+
+async def test_stopped_nothing_is_scheduled_any_more() -> None:
+    async with opened(settings(interval=3600.0)) as lab:
+        assert lab.probes._schedule.due_in("lab-echo") is not None
+        await lab.probes.stop()
+        assert lab.probes._schedule.due_in("lab-echo") is None
 
 
 async def test_stopping_waits_at_most_that_long() -> None:

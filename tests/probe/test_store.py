@@ -106,6 +106,7 @@ async def test_processes_on_one_state_dir_share_one_budget(tmp_path: Path) -> No
     stores = [await Store.open(tmp_path) for _ in range(4)]
     entered = await asyncio.gather(*(enter(store, f"{i}", 1) for i, store in enumerate(stores * 5)))
     assert sum(outcome == "entered" for outcome in entered) == 5
+    assert sum(outcome.startswith("budget") for outcome in entered) == 15
     for store in stores:
         await store.close()
 

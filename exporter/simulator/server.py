@@ -458,6 +458,7 @@ class Client(asyncio.Protocol):
             if len(self._waiting) < MAX_QUEUED_EVENTS:
                 self._waiting.append(frame)
         else:
+            self._flush()  # what waited comes first
             self.write(frame)
 
     def _flush(self) -> None:

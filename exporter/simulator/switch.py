@@ -532,7 +532,7 @@ class Switch:
     def fire_named_late(
         self, name: str, subclass: str, headers: list[Header], given: dict[str, str], stamp: int
     ) -> None:
-        """mod_dptools' `event`: made as CHANNEL_APPLICATION, renamed by its own arguments, so named last."""
+        """mod_dptools' `event`: made as CHANNEL_APPLICATION, renamed by its own arguments, so named late."""
         event = events.built(
             self.identity,
             "CHANNEL_APPLICATION",
@@ -540,15 +540,24 @@ class Switch:
             sequence=self.next_sequence(),
             source="event application",
         )
-        kept = [pair for pair in event.headers if pair[0] != "Event-Name" or "Event-Name" not in given]
-        self.publish(Event(name, subclass, [*kept, *headers, *given.items()]))
+        given = dict(given)
+        front: list[Header] = [("Event-Subclass", given.pop("Event-Subclass"))] if subclass else []
+        common = [pair for pair in event.headers if pair[0] != "Event-Name" or "Event-Name" not in given]
+        self.publish(Event(name, subclass, [*front, *common, *given.items(), *headers]))
 
     def client_event(self, name: str, headers: list[tuple[str, str]], body: str, event_uuid: str) -> None:
-        """`sendevent`: the command's own headers come first, then those of any event (facts.md 1.4)."""
-        name = name.upper() if name.upper() in events.EVENT_NAMES else "CLONE"
-        subclass = next((value for key, value in headers if key.lower() == "event-subclass"), "")
-        first: list[Header] = [("Command", f"sendevent {name}")]
-        first += [(key, value) for key, value in headers if key.lower() != "content-length"]
+        """`sendevent`: the subclass moves to the front, then the command's own headers as they were sent.
+
+        A name that FreeSWITCH does not know leaves a CUSTOM event without subclass.
+        """
+        command = f"sendevent {name}"
+        name = name.upper() if name.upper() in events.EVENT_NAMES else "CUSTOM"
+        subclass = ""
+        if name == "CUSTOM":
+            subclass = next((value for key, value in headers if key.lower() == "event-subclass"), "")
+        first: list[Header] = [("Event-Subclass", subclass)] if subclass else []
+        first.append(("Command", command))
+        first += [(key, value) for key, value in headers if not subclass or key.lower() != "event-subclass"]
         first.append(("Event-UUID", event_uuid))
         event = events.built(
             self.identity,

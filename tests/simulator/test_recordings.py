@@ -191,6 +191,25 @@ async def test_a_call_that_comes_back_to_us_has_both_recorded_legs(lab: Simulate
         assert now[way][: len(events)] == events
 
 
+async def test_events_of_clients_are_as_recorded(lab: SimulatedSwitch) -> None:
+    wire = await Wire.open(lab.port)
+    await wire.reply("event plain ALL")
+    for command in (
+        "sendevent CUSTOM\nEvent-Subclass: exporter::tick\nExporter-Instance: abcd-1234\nExporter-Tick: 7",
+        "sendevent CUSTOM\nExporter-Instance: a b\nEvent-Subclass: exporter::tick\nContent-Length: 5",
+        "sendevent NOSUCH\nA: b",
+    ):
+        body = "hello" if "Content-Length" in command else ""
+        wire.send(f"{command}\n\n{body}")
+    await wire.event(lambda seen: bool(seen.get("A")))
+    now = [seen for seen in wire.events() if seen.get("Event-UUID")]
+    for ours, theirs in zip(now, recorded_events("ev-plain-sendevent"), strict=True):
+        assert ours.names == theirs.names
+        assert ours.body == theirs.body
+        for name in ("Event-Name", "Event-Subclass", "Command", "Event-Calling-Line-Number"):
+            assert ours.get(name) == theirs.get(name)
+
+
 @pytest.mark.parametrize("capture", [path.stem for path in sorted(CAPTURES.glob("ev-plain-*.txt"))])
 def test_every_recorded_plain_event_is_written_back_to_the_byte(capture: str) -> None:
     for frame in recorded(capture):

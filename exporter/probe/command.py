@@ -22,7 +22,7 @@ from exporter import config as configuration
 from exporter import log as logging
 from exporter.config import Config
 from exporter.instance import instance_id
-from exporter.probe.record import CallRecord, encode
+from exporter.probe.record import CallRecord, MediaRecord, ToneRecord, encode
 from exporter.probe.refusal import Refused
 from exporter.probe.request import Asked, resolve
 from exporter.probe.runner import Answer, Runner
@@ -162,17 +162,14 @@ def told(answer: Answer) -> list[str]:
     if record.phases:
         lines.append("  ".join(f"{phase} {seconds:.2f} s" for phase, seconds in record.phases.items()))
     if record.media is not None:
-        lines.append(_media(record))
+        lines.append(_heard(record.media, record.tone))
     lines.append(f"{(record.result or 'unknown').upper()}: {record.message}")
     if record.remedy:
         lines.append(f"  {record.remedy}")
     return lines
 
 
-def _media(record: CallRecord) -> str:
-    media, tone = record.media, record.tone
-    if media is None:
-        return ""
+def _heard(media: MediaRecord, tone: ToneRecord | None) -> str:
     parts = [f"{media.packets_received} packets"]
     if media.mos is not None:
         parts.append(f"MOS {media.mos:.1f}")

@@ -54,10 +54,6 @@ class Plan:
     ring: float
     provider: str | None = None
 
-    def same_call(self, other: "Plan") -> bool:
-        """The other's result is an answer to this request too, however long each may ring."""
-        return self.settings == other.settings
-
 
 def resolve(asked: Asked, config: Config, knows_gateway: Callable[[str, str], bool]) -> Plan:
     """The call that the request asks for, checked by the guard.

@@ -68,9 +68,7 @@ class Tally:
         """Count a call that is over."""
         series = Series(record.node, record.probe, record.gateway)
         runs = self._of(series)
-        if record.result is None:
-            return
-        runs.results[record.result] += 1
+        runs.results[record.result or "aborted"] += 1
         if record.result == "failed":
             failure = (record.failed_phase or "originate", known_cause(record.cause))
             runs.failures[failure] = runs.failures.get(failure, 0) + 1

@@ -18,7 +18,7 @@ from typing import Final
 
 from exporter.esl import Event
 from exporter.probe.dialstring import MARK_EVENT
-from exporter.probe.facts import CallFacts, Phase, read_facts, refusal_of
+from exporter.probe.facts import CallFacts, read_facts, refusal_of
 
 _MAX_MARKS: Final = 16
 
@@ -44,14 +44,6 @@ TRANSITIONS: Final[dict[State, dict[str, State]]] = {
     State.TALKING: _ENDS,
     State.ENDED: {},
     State.DROPPED: {},
-}
-PHASES: Final[dict[State, Phase]] = {
-    State.PLACING: "originate",
-    State.DIALING: "originate",
-    State.RINGING: "ringing",
-    State.TALKING: "media",
-    State.ENDED: "hangup",
-    State.DROPPED: "originate",
 }
 
 
@@ -101,11 +93,6 @@ class Life:
         self.reply = event.body
         self._started = event.timestamp or None
         self._on_change()
-
-    @property
-    def phase(self) -> Phase:
-        """The phase the call is in."""
-        return PHASES[self.state]
 
     @property
     def created(self) -> bool:

@@ -13,25 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from exporter.switch.gateway import STATES
+
 ABSENT_GRACE: Final = 3.0  # seconds; a profile restart makes its gateways vanish for about 1.5
 PING_GRACE: Final = 3.0  # seconds an OPTIONS may be in flight before it is worth a word
 TRYING_GRACE: Final = 5.0  # seconds a REGISTER may be unanswered
 
-GATEWAY_STATES: Final = (
-    "UNREGED",
-    "TRYING",
-    "REGISTER",
-    "REGED",
-    "UNREGISTER",
-    "FAILED",
-    "FAIL_WAIT",
-    "EXPIRED",
-    "NOREG",
-    "DOWN",
-    "TIMEOUT",
-    "MISSING",
-    "UNKNOWN",
-)
+GATEWAY_STATES: Final = (*STATES, "MISSING", "UNKNOWN")
 GATEWAY_PROBLEMS: Final = (
     "none",
     "missing",

@@ -1,5 +1,4 @@
-"""`freeswitch-exporter probe`: one synthetic call, its phases shown as they happen, its result in words or as
-JSON.
+"""`freeswitch-exporter probe`: one synthetic call, its phases as they happen, its result in words or JSON.
 
 The call is placed by this process over a connection of its own, under the same guard as the daemon's calls;
 with a `state_dir` both share one budget. It has an instance id of its own, so that neither takes the other's

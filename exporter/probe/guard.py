@@ -1,5 +1,4 @@
-"""Who may be called: a pure decision on one number, from the configuration alone. Nothing is callable by
-default.
+"""Who may be called: a pure decision on one number and the configuration. Nothing is callable by default.
 
 In this order, so that the answer names the first thing to change:
 

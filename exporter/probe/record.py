@@ -1,5 +1,4 @@
-"""The record of a probe call: what `GET /api/calls/{uuid}` answers, what is kept, what the gauges of a last
-run show.
+"""The record of a probe call: what `GET /api/calls/{uuid}` answers, what is kept, what last-run gauges show.
 
 Names are camelCase in JSON, as those of the other answers under /api. Times are epoch seconds, durations
 seconds, ratios 0 to 1. `message` and `sipPhrase` may quote the far end: made printable and cut, but somebody

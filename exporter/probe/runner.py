@@ -1,4 +1,4 @@
-"""Many askers, few calls: who asks for one gets the call under way, the last result, a new call, or a refusal.
+"""Many askers, few calls: who asks gets the call under way, the last result, a new call, or a refusal.
 
 The order of the questions, so that no second call is ever placed for what one can answer:
 

@@ -1,5 +1,4 @@
-"""When probes run by themselves: every `interval`, give or take a twentieth, so that many never fall into
-step.
+"""When probes run by themselves: every `interval`, give or take a twentieth, so that none fall into step.
 
 A run that would begin while the last one still goes on, or still waits for its turn, is left out and counted
 as `overlap`: a switch in trouble gets no queue of calls. The first run after a start comes one interval after

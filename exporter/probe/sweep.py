@@ -1,5 +1,4 @@
-"""Ends probe calls that nobody follows any more: our own of an earlier life, and anybody's that outlived its
-own cap.
+"""Ends probe calls that nobody follows: our own of an earlier life, and anybody's that outlived its own cap.
 
 FreeSWITCH ends every probe call by itself; this ends those of a crash earlier, and those that FreeSWITCH
 forgot. It looks when a node is connected, again shortly after (an originate may have been accepted whose

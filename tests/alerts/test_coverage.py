@@ -30,7 +30,7 @@ from tests.alerts.rule_files import (
 
 BASE = "https://github.com/freeswitch-exporter/freeswitch-exporter/blob/main/docs/runbook.md"
 TARGET = {"job", "instance"}
-FROM_OTHERS = {"up", "process_start_time_seconds"}
+FROM_OTHERS = {"up", "process_start_time_seconds", "ALERTS"}
 LAYERS = {"exporter", "switch", "gateway", "calls", "probe"}
 
 every_alert = pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
@@ -167,6 +167,16 @@ def test_every_problem_has_one_alert() -> None:
     assert sorted(said("freeswitch_gateway_problem")) == sorted(
         [*(set(GATEWAY_PROBLEMS) - {"none"}), "ping_overdue"]
     )
+
+
+def test_outages_are_recorded_by_the_labels_of_their_alerts_and_without_them() -> None:
+    expression = RECORDED["node_gateway:freeswitch_gateway_outage:timestamp"]
+    asked = {label: values for name, label, values in matchers(expression) if name == "ALERTS"}
+    assert asked.pop("alertstate") == ["firing"]
+    found = [alert for alert in ALERTS if all([alert.labels.get(label)] == asked[label] for label in asked)]
+    assert found == [alert for alert in ALERTS if alert.labels.get("outage") == "gateway"]
+    dropped = set(re.findall(r"\w+", expression.partition("without (")[2].partition(")")[0]))
+    assert dropped == {"alertname", "alertstate", "profile", "problem"}.union(*(a.labels for a in found))
 
 
 def test_objectives_stand_in_one_place() -> None:

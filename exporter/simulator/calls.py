@@ -139,8 +139,13 @@ class Calls:
             await self._talk(leg, request)
 
     async def _talk(self, leg: Leg, request: Originate) -> None:
-        leg.flip()
-        leg.reply(f"+OK {leg.uuid}\n")
+        if request.extension:
+            leg.reply(f"+OK {leg.uuid}\n")
+            leg.transfer(request.extension, request.dialplan)
+            leg.flip()
+        else:
+            leg.flip()
+            leg.reply(f"+OK {leg.uuid}\n")
         leg.start_executing()
         if request.script is None:
             leg.end_by_us("NO_ROUTE_DESTINATION")

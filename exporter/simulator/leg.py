@@ -151,6 +151,10 @@ class Leg:
         self._hit_dialplan = not outbound
         self._profiled = outbound  # an inbound leg has no caller profile before it is routed
         self._callee_name = "Outbound Call"
+        self._dialplan = "" if outbound else "XML"
+        self._destination = number
+        self._transfer_source = ""
+        self._transferred = 0  # when
         self._addressed = not outbound
         self._media = ""  # "early" or "answered" once RTP runs
         self._sent = 0.0
@@ -234,7 +238,7 @@ class Leg:
             ("Direction", direction),
             ("Logical-Direction", direction),
             ("Username", "" if self.outbound else self.caller_number),
-            ("Dialplan", "" if self.outbound else "XML"),
+            ("Dialplan", self._dialplan),
             ("Caller-ID-Name", name),
             ("Caller-ID-Number", number),
             ("Orig-Caller-ID-Name", self.shown_name),
@@ -243,13 +247,15 @@ class Leg:
             ("Callee-ID-Number", callee_number if self.outbound else ""),
             ("Network-Addr", self.sip.peer if self._addressed else ""),
             ("ANI", self.caller_number),
-            ("Destination-Number", self.number),
+            ("Destination-Number", self._destination),
             ("Unique-ID", self.uuid),
             ("Source", "src/switch_ivr_originate.c" if self.outbound else "mod_sofia"),
+            ("Transfer-Source", self._transfer_source),
             ("Context", self.context),
+            ("RDNIS", self.number if self._destination != self.number else ""),
             ("Channel-Name", self.name),
-            ("Profile-Index", "1"),
-            ("Profile-Created-Time", str(times["created"])),
+            ("Profile-Index", "2" if self._transferred else "1"),
+            ("Profile-Created-Time", str(self._transferred or times["created"])),
             ("Channel-Created-Time", str(times["created"])),
             ("Channel-Answered-Time", str(times["answered"])),
             ("Channel-Progress-Time", str(times["progress"])),
@@ -430,9 +436,9 @@ class Leg:
             self.set(variables.negotiated(self, early=False))
         self.answer_state = "answered"
         self.fire("CHANNEL_ANSWER")
-        self._call_state("ACTIVE")
-        on_answer()
         self.set([("endpoint_disposition", "ANSWER")])
+        on_answer()
+        self._call_state("ACTIVE")
 
     def accept(self) -> None:
         """We answer an inbound leg (inside the `answer` application or a bridge)."""
@@ -444,8 +450,26 @@ class Leg:
         self._call_state("ACTIVE")
         self.set([("endpoint_disposition", "ANSWER")])
 
+    def transfer(self, extension: str, dialplan: str) -> None:
+        """originate hands the answered leg to a dialplan: a second caller profile, until it is turned round."""
+        self._transferred = self.stamp()
+        self._dialplan = dialplan
+        self._destination = extension
+        source = f"{self._transferred // 1_000_000}:{uuid.uuid4()}:bl_xfer:{extension}/default/{dialplan}"
+        self._transfer_source = source
+        self._run("CS_ROUTING")
+        self.set(
+            [
+                ("max_forwards", "70"),
+                ("transfer_history", source),
+                ("transfer_source", source),
+                ("call_uuid", self.uuid),
+            ]
+        )
+
     def flip(self) -> None:
         """originate is done: the leg is turned round, so that the callee is now the caller."""
+        self._destination = self.number
         self._hit_dialplan = True
         self._flipped = True
         if self.caller_name:

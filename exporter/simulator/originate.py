@@ -45,6 +45,7 @@ class Originate:
         gateway, number: of `sofia/gateway/NAME/NUMBER`.
         script: the applications to run once the call is up; None for an extension nobody has.
         ring_seconds: limit until the answer.
+        extension, dialplan: where the answered leg is transferred to; empty where `&app` runs at once.
     """
 
     variables: list[tuple[str, str]]
@@ -54,6 +55,8 @@ class Originate:
     caller_name: str
     caller_number: str
     ring_seconds: int
+    extension: str = ""
+    dialplan: str = ""
 
     def variable(self, name: str) -> str:
         return next((value for key, value in reversed(self.variables) if key == name), "")
@@ -83,6 +86,7 @@ def parse(line: str) -> Originate:
     given = dict(variables)
     gateway, number = _dial_string(dial_string)
     ring = given.get("originate_timeout") or ring
+    transferred = not target.startswith("&")
     return Originate(
         variables=variables,
         gateway=gateway,
@@ -91,6 +95,8 @@ def parse(line: str) -> Originate:
         caller_name=given.get("origination_caller_id_name") or caller_name,
         caller_number=given.get("origination_caller_id_number") or caller_number or "0000000000",
         ring_seconds=int(ring) if ring.isdigit() and int(ring) else DEFAULT_RING_SECONDS,
+        extension=target if transferred else "",
+        dialplan=(dialplan or "XML") if transferred else "",
     )
 
 

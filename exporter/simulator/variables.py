@@ -155,6 +155,7 @@ def dialled(leg: LegFacts, given: list[tuple[str, str]], *, early_media: bool) -
         ("sip_local_network_addr", sip.local_ip),
         ("sip_profile_name", "gateway" if sip.gateway else sip.profile),
         ("video_media_flow", "disabled"),
+        ("audio_media_flow", "disabled"),
         ("text_media_flow", "disabled"),
         ("channel_name", leg.name),
         ("sip_destination_url", f"sip:{leg.number}@{sip.peer}:{sip.peer_port}"),
@@ -389,21 +390,20 @@ def terminated(status: int, term_cause: int) -> list[Header]:
 
 
 def bye_received(leg: LegFacts, *, inbound: bool, reason: str, term_cause: int) -> list[Header]:
-    """The far end sent BYE."""
+    """The far end sent BYE. Only an inbound leg takes the dialog's names from it anew."""
     sip = leg.sip
     peer = f"{sip.peer}:{sip.peer_port}"
-    if inbound:
-        from_uri, to_uri = f"<sip:{leg.caller_number}@{sip.peer}>", f"{sip.contact}"
-    else:
-        from_uri, to_uri = f"<sip:{leg.number}@{peer}>", f"<sip:{leg.caller_number}@{sip.realm}>"
-    return [
+    dialog: list[Header] = [
         ("sip_to_tag", sip.to_tag),
         ("sip_from_tag", sip.from_tag),
         ("sip_cseq", sip.cseq),
         ("sip_call_id", sip.call_id),
         ("sip_full_via", f"SIP/2.0/UDP {peer};rport={sip.peer_port};branch={sip.bye_branch}"),
-        ("sip_full_from", f"{from_uri};tag={sip.from_tag}"),
-        ("sip_full_to", f"{to_uri};tag={sip.to_tag}"),
+        ("sip_full_from", f"<sip:{leg.caller_number}@{sip.peer}>;tag={sip.from_tag}"),
+        ("sip_full_to", f"{sip.contact};tag={sip.to_tag}"),
+    ]
+    return [
+        *(dialog if inbound else []),
         *([("sip_reason", reason)] if reason else []),
         *terminated(200, term_cause),
     ]

@@ -23,7 +23,10 @@ BACKUP = GatewayConfig(
 LAB = [BACKUP, NOREG, TELNYX]  # FreeSWITCH reads them in this order and lists them in the opposite one
 
 # What a recording has besides its call: the recording client's polls, the switch's own business.
-ELSEWHERE = {"API", "HEARTBEAT", "RE_SCHEDULE", "RECV_INFO", "CUSTOM", "PRIVATE_COMMAND"}
+ELSEWHERE = {
+    *("API", "HEARTBEAT", "RE_SCHEDULE", "RECV_INFO", "CUSTOM", "PRIVATE_COMMAND"),
+    *("ADD_SCHEDULE", "DEL_SCHEDULE"),  # of sched_hangup: not played
+}
 
 
 @pytest.fixture
@@ -63,6 +66,8 @@ CALLS = [
     Call("ev-plain-call-echo-with-audio"),
     Call("ev-plain-call-nonexist-gw", ends_by_itself=True),
     Call("ev-plain-call-unregistered-gw-noreg", ends_by_itself=True),
+    Call("ev-plain-call-script", ends_by_itself=True),
+    Call("ev-plain-call-far-end-hangs-up", ends_by_itself=True),
 ]
 
 

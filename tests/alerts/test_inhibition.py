@@ -81,6 +81,16 @@ CASES = {
             firing("FreeswitchProbeNotRun", PROBE | {"instance": "other:9282"}),
         ],
     ),
+    "a verdict that another takes the place of can still be told to have ended": (
+        [firing("FreeswitchGatewayCredentialsRejected", GATEWAY | {"problem": "auth_rejected"})],
+        [],
+        [
+            firing("FreeswitchGatewayNotRegistered", GATEWAY | {"problem": "unregistered"}),
+            firing("FreeswitchGatewayPingOverdue", GATEWAY),
+            firing("FreeswitchGatewayUnknown", GATEWAY | {"problem": "unknown"}),
+            firing("FreeswitchGatewayUnmonitored", GATEWAY | {"problem": "unmonitored"}),
+        ],
+    ),
     "two outages of one gateway do not silence each other": (
         [],
         [],

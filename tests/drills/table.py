@@ -1,0 +1,485 @@
+"""The drills: what is broken, who must be told what, and how it is mended.
+
+One row per word of `freeswitch_gateway_problem`, per word of `freeswitch_connection_problem` and per phase of
+a probe, each on a switch of its own with one gateway, `telnyx`. The alert scheme leaves no word without an
+alert. One row more has calls and a probe run into a dead gateway, which nobody should hear of.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from exporter.simulator import (
+    FAR_ENDS,
+    FarEnd,
+    Gateway,
+    GatewayConfig,
+    Provider,
+    SimulatedSwitch,
+    User,
+    refuses,
+)
+
+PASSWORD = "ClueCon"
+ECHO = "+15550000001"
+OURS = "+19495431333"
+NOWHERE = "switch.invalid"  # RFC 6761: no such name, ever
+TICK = 0.1
+STANDS_STILL = 1_000.0
+
+REGISTERS = GatewayConfig("telnyx", ping=10, expire_seconds=60, retry_seconds=5)
+PINGED = GatewayConfig("telnyx", register=False, ping=10)
+UNMONITORED = GatewayConfig("telnyx", register=False)
+RENEWS_ALL_THE_TIME = replace(REGISTERS, expire_seconds=2)
+
+
+class Scene:
+    """What a drill may lay hands on.
+
+    Attributes:
+        move: tells the exporter another host for the switch.
+        stand_in: what has the switch's port in its place.
+    """
+
+    def __init__(self, switch: SimulatedSwitch, move: Callable[[str], None]) -> None:
+        self.switch = switch
+        self.move = move
+        self.stand_in: asyncio.Server | None = None
+
+    @property
+    def provider(self) -> Provider:
+        return self.switch.provider("telnyx")
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.switch.gateway("telnyx")
+
+
+Act = Callable[[Scene], object]
+
+
+@dataclass(frozen=True)
+class Drill:
+    """One row.
+
+    Attributes:
+        kind: `gateway`, `switch` or `probe`. word: the problem or the phase.
+        breaks, mends: what is done; awaited if it can be.
+        alert: who is told, and what: the alert's name, what its labels must have, and what its text must say.
+        at_start: it is broken before the exporter comes; else only once Prometheus has seen it well.
+        also: other alerts that are right to come, before, beside or after.
+        harms: calls and the probe have failed before it is mended, and nobody is told of that.
+        users: of the switch; the exporter is the first of them, if there is one.
+        probe: settings of the probe, if there is one.
+    """
+
+    kind: str
+    word: str
+    breaks: Act
+    mends: Act
+    alert: str
+    says: tuple[str, ...]
+    labels: dict[str, str] = field(default_factory=dict)
+    at_start: bool = False
+    also: frozenset[str] = frozenset()
+    harms: bool = False
+    gateway: GatewayConfig = REGISTERS
+    tick: float = TICK
+    users: dict[str, User] = field(default_factory=dict)
+    probe: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """Of its node."""
+        return f"{self.kind}-{self.word.replace('_', '-')}"
+
+
+# -- gateways ---------------------------------------------------------------------------------------------
+
+# An outage leaves its mark on the budget: a ticket to read by day.
+BUDGET = "FreeswitchGatewayAvailabilityBurnSlow"
+
+
+def gateway(word: str, breaks: Act, mends: Act, alert: str, *says: str, **more: Any) -> Drill:
+    also = frozenset({BUDGET, *more.pop("also", ())})
+    labels = {"gateway": "telnyx", "profile": "external", "problem": word}
+    return Drill("gateway", word, breaks, mends, alert, says, labels, also=also, **more)
+
+
+def rejects(code: int, phrase: str) -> Act:
+    """REGISTER is refused from now on, and at once."""
+
+    def act(scene: Scene) -> None:
+        scene.provider.rejects(code, phrase)
+        scene.gateway.ask_register()
+
+    return act
+
+
+def nobody_there(scene: Scene) -> None:
+    scene.provider.refuses_port()
+    scene.gateway.ask_register()
+
+
+def accepts(scene: Scene) -> None:
+    scene.provider.accepts()
+    scene.gateway.ask_register()
+
+
+def reconfigured(config: GatewayConfig) -> Act:
+    """As the runbook says: killgw, then rescan."""
+
+    async def act(scene: Scene) -> None:
+        scene.gateway.kill()
+        await scene.switch.until(lambda: not scene.switch.listed_gateways())
+        scene.switch.configure_gateway(config)
+        scene.switch.rescan("external")
+
+    return act
+
+
+async def rejected_before_we_come(scene: Scene) -> None:
+    """The reason was told once, to nobody, and the next try is far away."""
+    rejects(403, "Forbidden")(scene)
+    await scene.switch.gateway_reaches("telnyx", "FAIL_WAIT")
+
+
+def not_looked_at(scene: Scene) -> None:
+    """It would register, had FreeSWITCH the time to look at its gateways."""
+    scene.provider.latency = 0.0
+    scene.gateway.ask_register()
+
+
+async def looked_at(scene: Scene) -> None:
+    scene.gateway.tick()
+    await scene.switch.gateway_reaches("telnyx", "REGISTER")
+    scene.gateway.tick()
+
+
+async def ping_gets_stuck(scene: Scene) -> None:
+    scene.provider.latency = STANDS_STILL / TICK
+    await scene.switch.until(lambda: scene.gateway.pinging)
+
+
+def profile_restarted(scene: Scene) -> None:
+    scene.provider.latency = 0.0
+    scene.switch.restart_profile("external")
+
+
+def sofia(*, loaded: bool) -> Act:
+    """mod_sofia, which knows the gateways."""
+
+    def act(scene: Scene) -> None:
+        scene.switch.sofia_loaded = loaded
+
+    return act
+
+
+DOWN = "FreeswitchGatewayDown"
+FAILING = "FreeswitchGatewayRegistrationFailing"
+NOT_REGISTERED = "FreeswitchGatewayNotRegistered"
+
+GATEWAY_DRILLS = (
+    gateway(
+        "missing",
+        lambda scene: scene.gateway.kill(),
+        lambda scene: scene.switch.rescan("external"),
+        "FreeswitchGatewayMissing",
+        "gateway-missing does not know gateway telnyx",
+        "INVALID_GATEWAY",
+    ),
+    gateway(
+        "profile_down",
+        lambda scene: scene.switch.stop_profile("external"),
+        lambda scene: scene.switch.start_profile("external"),
+        DOWN,
+        "is down: profile_down",
+        "(its SIP profile does not run)",
+    ),
+    gateway(
+        "auth_rejected",
+        rejects(403, "Forbidden"),
+        accepts,
+        "FreeswitchGatewayCredentialsRejected",
+        "rejects the credentials of gateway telnyx",
+        "REGISTER in the last hour: 403.",
+    ),
+    gateway(
+        "rejected",
+        rejects(500, "Server Internal Error"),
+        accepts,
+        FAILING,
+        "cannot register: rejected",
+        "(the provider answers with an error that is not about credentials)",
+        "REGISTER in the last hour: 500.",
+    ),
+    gateway(
+        "unreachable",
+        nobody_there,
+        accepts,
+        DOWN,
+        "is down: unreachable",
+        "(no answer to REGISTER, or 408 or 503)",
+        "REGISTER in the last hour: 503.",
+    ),
+    gateway(
+        "unregistered",
+        lambda scene: scene.gateway.ask_unregister(),
+        lambda scene: scene.gateway.ask_register(),
+        NOT_REGISTERED,
+        "not registered though it should be: unregistered",
+        "(somebody unregistered it)",
+    ),
+    gateway(
+        "not_registering",
+        reconfigured(PINGED),
+        reconfigured(REGISTERS),
+        NOT_REGISTERED,
+        "not registered though it should be: not_registering",
+        "(NOREG: FreeSWITCH has it with register=false)",
+    ),
+    gateway(
+        "registering",
+        not_looked_at,
+        looked_at,
+        FAILING,
+        "cannot register: registering",
+        "(it is at it, and does not get through)",
+        at_start=True,
+        tick=STANDS_STILL,
+    ),
+    gateway(
+        "register_failed",
+        rejected_before_we_come,
+        accepts,
+        FAILING,
+        "cannot register: register_failed",
+        "(the reason is known at FreeSWITCH's next try)",
+        at_start=True,
+        gateway=replace(REGISTERS, retry_seconds=100_000),
+    ),
+    gateway(
+        "ping_failed",
+        lambda scene: scene.provider.answers_pings(503, "Service Unavailable"),
+        lambda scene: scene.provider.accepts(),
+        DOWN,
+        "is down: ping_failed",
+        "(the provider does not answer OPTIONS, or with 408 or 503)",
+        gateway=PINGED,
+    ),
+    gateway(
+        "ping_overdue",
+        ping_gets_stuck,
+        profile_restarted,
+        DOWN,
+        "is down: ping_overdue",
+        "(an OPTIONS is in flight for too long, and FreeSWITCH has not noticed)",
+        also=["FreeswitchGatewayPingOverdue"],  # the early word
+        gateway=PINGED,
+    ),
+    gateway(
+        "unmonitored",
+        lambda _: "it is the configuration",
+        reconfigured(PINGED),
+        "FreeswitchGatewayUnmonitored",
+        "Nothing checks whether gateway telnyx on gateway-unmonitored works",
+        "does not register, and sends no OPTIONS",
+        at_start=True,
+        gateway=UNMONITORED,
+    ),
+    gateway(
+        "unknown",
+        sofia(loaded=False),
+        sofia(loaded=True),
+        "FreeswitchGatewayUnknown",
+        "state of gateway telnyx on gateway-unknown cannot be read",
+        "its list of gateways failed",
+    ),
+)
+
+# -- switches ---------------------------------------------------------------------------------------------
+
+
+def switch(word: str, breaks: Act, mends: Act, alert: str, *says: str, **more: Any) -> Drill:
+    labels = {"problem": more.pop("problem", word)}
+    return Drill("switch", word, breaks, mends, alert, says, labels, **more)
+
+
+def recovers(scene: Scene) -> None:
+    scene.switch.recover()
+
+
+async def gone_behind_a_proxy(scene: Scene) -> None:
+    """FreeSWITCH was shut down; what forwarded its port (a container's) accepts, and hangs up."""
+    scene.switch.shut_down()
+    scene.stand_in = await asyncio.start_server(
+        lambda _, writer: writer.close(), scene.switch.host, scene.switch.port
+    )
+
+
+async def started_again(scene: Scene) -> None:
+    if scene.stand_in is not None:
+        scene.stand_in.close()
+    await scene.switch.start_process()
+
+
+def permissions_taken(scene: Scene) -> None:
+    scene.switch.users["watch"] = User(PASSWORD, api="none", events="")
+    scene.switch.drop_connections(mid_frame=False)
+
+
+def permissions_given(scene: Scene) -> None:
+    scene.switch.users["watch"] = User(PASSWORD)
+
+
+UNREACHABLE = "FreeswitchUnreachable"
+DENIED = "FreeswitchAccessDenied"
+
+SWITCH_DRILLS = (
+    switch(
+        "dns",
+        lambda scene: scene.move(NOWHERE),
+        lambda scene: scene.move(scene.switch.host),
+        UNREACHABLE,
+        "cannot be reached: dns",
+        "(its host name has no address)",
+    ),
+    switch(
+        "refused",
+        lambda scene: scene.switch.refuse_connections(),
+        lambda scene: scene.switch.accept_connections(),
+        UNREACHABLE,
+        "cannot be reached: refused",
+        "(nothing listens on that port",
+    ),
+    switch(
+        "timeout",
+        lambda scene: scene.switch.filter_port(),
+        lambda scene: scene.switch.accept_connections(),
+        UNREACHABLE,
+        "cannot be reached: timeout",
+        "(no answer at all",
+        at_start=True,
+    ),
+    switch(
+        "auth_rejected",
+        lambda scene: scene.switch.change_password("another"),
+        lambda scene: scene.switch.change_password(PASSWORD),
+        "FreeswitchPasswordRejected",
+        "rejects the exporter's password",
+    ),
+    switch(
+        "acl_denied",
+        lambda scene: scene.switch.deny_by_acl(),
+        recovers,
+        DENIED,
+        "does not let the exporter in: acl_denied",
+        "(our address is not on apply-inbound-acl)",
+    ),
+    switch(
+        "protocol_error",
+        lambda scene: scene.switch.speak_ssh(),
+        recovers,
+        UNREACHABLE,
+        "cannot be reached: protocol_error",
+        "(what answers does not speak Event Socket",
+    ),
+    switch(
+        "permission_denied",
+        permissions_taken,
+        permissions_given,
+        DENIED,
+        "does not let the exporter in: permission_denied",
+        "(the userauth account may not do what watching needs)",
+        users={"watch": User(PASSWORD)},
+    ),
+    switch(
+        "hung",
+        lambda scene: scene.switch.hang(),
+        recovers,
+        "FreeswitchHung",
+        "FreeSWITCH switch-hung hangs",
+        "accepts connections and answers no command",
+    ),
+    switch(
+        "events_stalled",
+        lambda scene: scene.switch.stall_events(),
+        recovers,
+        "FreeswitchEventsStalled",
+        "FreeSWITCH switch-events-stalled delivers no events",
+        "answers commands, and events do not arrive",
+    ),
+    switch(
+        "shutdown",
+        gone_behind_a_proxy,
+        started_again,
+        UNREACHABLE,
+        "cannot be reached: shutdown",
+        "(FreeSWITCH said that it is going, and has not come back)",
+    ),
+)
+
+# -- probes -----------------------------------------------------------------------------------------------
+
+
+def probe(phase: str, cause: str, far_end: FarEnd, **settings: Any) -> Drill:
+    """The called number answers otherwise than it did."""
+
+    def breaks(scene: Scene) -> None:
+        scene.switch.far_ends[ECHO] = far_end
+
+    def mends(scene: Scene) -> None:
+        scene.switch.far_ends[ECHO] = usual(settings)
+
+    return Drill(
+        "probe",
+        phase,
+        breaks,
+        mends,
+        "FreeswitchProbeFailing",
+        (f"Test calls through gateway telnyx on probe-{phase} fail", f"phase (cause): {phase} ({cause})."),
+        {"gateway": "telnyx", "probe": f"probe-{phase}"},
+        probe=settings,
+    )
+
+
+def usual(settings: dict[str, Any]) -> FarEnd:
+    """The far end that such a probe expects."""
+    return FAR_ENDS["+15550000002"] if "expect" in settings else FAR_ENDS[ECHO]
+
+
+PROBE_DRILLS = (
+    probe("originate", "NORMAL_TEMPORARY_FAILURE", refuses(503, "Service Unavailable")),
+    probe("ringing", "NO_ANSWER", FarEnd(ring=0.04)),
+    probe("answer", "NORMAL_CLEARING", FAR_ENDS[ECHO], expect={"result": "rejected"}),
+    probe("media", "NORMAL_CLEARING", FarEnd(answer=0.02)),
+    probe("hangup", "NORMAL_CLEARING", FarEnd(answer=0.04, hang_up=2.0)),
+)
+
+# -- what follows from an outage --------------------------------------------------------------------------
+
+
+async def rejects_while_people_call(scene: Scene) -> None:
+    """FreeSWITCH refuses what is dialled through a gateway that is down."""
+    rejects(403, "Forbidden")(scene)
+    await scene.switch.gateway_reaches("telnyx", "FAIL_WAIT")
+    for _ in range(30):
+        scene.switch.calls.outbound("telnyx", ECHO, FAR_ENDS[ECHO], caller=OURS, seconds=1)
+        await asyncio.sleep(0.1)  # a rate that FreeSWITCH's own limit is far from
+
+
+OUTAGE_DRILL = Drill(
+    "outage",
+    "with_calls",
+    rejects_while_people_call,
+    accepts,
+    "FreeswitchGatewayCredentialsRejected",
+    ("rejects the credentials of gateway telnyx",),
+    {"problem": "auth_rejected"},
+    also=frozenset({BUDGET}),
+    harms=True,
+    probe={},
+)
+
+DRILLS = (*GATEWAY_DRILLS, *SWITCH_DRILLS, *PROBE_DRILLS, OUTAGE_DRILL)

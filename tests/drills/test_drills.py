@@ -1,0 +1,111 @@
+"""The drills: a fault in a switch, and the page about it on somebody's phone, and its end.
+
+All of them at once, on one stack, because starting it and waiting for alerts to be due is what takes the
+time. Each drill breaks its own switch as soon as Prometheus has seen it well, waits for the page, mends the
+switch and waits for the end of the page. What was told is read when all are through, a subtest for each
+drill: a page that nobody should get had as long to come as the slowest drill took.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from exporter.simulator import SimulatedSwitch
+from exporter.watch.metrics import PROBE_PHASES, PROBLEMS
+from exporter.watch.verdict import GATEWAY_PROBLEMS
+from tests.drills.stack import Stack, do, left_open, unexpected, until
+from tests.drills.table import BUDGET, DRILLS, ECHO, REGISTERS, RENEWS_ALL_THE_TIME, TICK, Drill, usual
+
+SPEED = 25.0  # of the time inside calls
+STEADY = {"healthy": REGISTERS, "renews": RENEWS_ALL_THE_TIME}
+RENEWALS = (
+    "freeswitch_gateway_state_changes_total"
+    '{node="renews",gateway="telnyx",profile="external",state="REGISTER"}'
+)
+
+
+@dataclass
+class Outcome:
+    """Of one drill.
+
+    Attributes:
+        text: of its page.
+        place: where it came.
+        error: what did not happen.
+    """
+
+    text: str = ""
+    place: str = ""
+    severity: str = ""
+    error: str = ""
+
+
+async def run(drill: Drill, stack: Stack) -> Outcome:
+    outcome = Outcome()
+    scene = stack.scene(drill.name)
+    try:
+        if not drill.at_start:
+            await until(lambda: drill.name in stack.well, f"{drill.name} was never well")
+            await do(drill.breaks, scene)
+        page = await stack.heard(drill, "firing")
+        outcome.text = f"{page.annotations['summary']} {page.annotations['description']}"
+        outcome.place, outcome.severity = page.place, page.labels["severity"]
+        if drill.harms:
+            await until(lambda: drill.name in stack.harmed, f"no calls failed on {drill.name}")
+        before = len(stack.receiver.told)
+        await do(drill.mends, scene)
+        await stack.heard(drill, "resolved", before)
+    except TimeoutError as error:
+        outcome.error = repr(error)
+    return outcome
+
+
+async def test_each_fault_is_told_with_its_cause_and_so_is_its_end(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    stack = Stack(tmp_path)
+    async with AsyncExitStack() as exits:
+        for name, config in STEADY.items():
+            switch = SimulatedSwitch([config], tick=TICK)
+            stack.add(name, await exits.enter_async_context(switch))
+        for drill in DRILLS:
+            switch = SimulatedSwitch([drill.gateway], users=dict(drill.users), tick=drill.tick, speed=SPEED)
+            await exits.enter_async_context(switch)
+            stack.add(drill.name, switch, drill.probe)
+            if drill.probe is not None:
+                switch.far_ends[ECHO] = usual(drill.probe)
+            if drill.at_start:
+                await do(drill.breaks, stack.scene(drill.name))
+        await exits.enter_async_context(stack.running())
+        outcomes = await asyncio.gather(*(run(drill, stack) for drill in DRILLS))
+        told = list(stack.receiver.told)
+        failed_rules = await stack.failed_rules()
+        renewals = await stack.exporter.metric(RENEWALS)
+
+    for drill, outcome in zip(DRILLS, outcomes, strict=True):
+        with subtests.test(drill.name):
+            assert outcome.error == ""
+            assert outcome.place == {"critical": "pages", "warning": "tickets"}[outcome.severity]
+            for words in drill.says:
+                assert words in outcome.text
+    with subtests.test("nobody is told anything else"):
+        assert unexpected(told, DRILLS) == []
+        assert renewals > 50
+    with subtests.test("who was told of a fault is told of its end"):
+        assert [text for text in left_open(told) if BUDGET not in text] == []
+    with subtests.test("every rule can be evaluated"):
+        assert failed_rules == []
+    with subtests.test("the exporter has nothing to complain about itself"):
+        assert [line for line in stack.exporter.lines if line["level"] in ("error", "critical")] == []
+
+
+def test_every_word_has_its_drill() -> None:
+    words = [(drill.kind, drill.word) for drill in DRILLS if not drill.harms]
+    assert words == (
+        [("gateway", word) for word in GATEWAY_PROBLEMS if word != "none"]
+        + [("switch", word) for word in PROBLEMS if word != "none"]
+        + [("probe", phase) for phase in PROBE_PHASES]
+    )

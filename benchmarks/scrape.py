@@ -1,11 +1,13 @@
 """The daemon as Prometheus meets it: time of a scrape, and its memory, with three gateways and no calls."""
 
 import http.client
+import os
 import re
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 # What Prometheus 2.42 sends.
@@ -52,8 +54,6 @@ def measure(scrapes: int = 500) -> Figures:
 
 
 def _process(*arguments: str, environ: dict[str, str] | None = None) -> "subprocess.Popen[str]":
-    import os
-
     return _Terminated(
         [sys.executable, *arguments],
         stdout=subprocess.PIPE,
@@ -86,8 +86,7 @@ def _get(connection: http.client.HTTPConnection, path: str) -> tuple[int, bytes]
 
 
 def _resident(pid: int) -> int:
-    with open(f"/proc/{pid}/status") as status:
-        for line in status:
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
     raise RuntimeError("no VmRSS")

@@ -28,8 +28,8 @@ From another process: `python -m exporter.simulator --tick 0.05` prints its port
 strings to pull. `demo.py` is the scene of `freeswitch-exporter demo`, `traffic.py` its background calls.
 
 Not played, and refused rather than faked: xml events, dial strings of several legs, `sofia jsonstatus`.
-Not recorded, so written from FreeSWITCH's source alone: events of bridged legs, BYE received on an outbound
-leg, CUSTOM events of the `event` application, EXECUTE events of execute_on_*, log lines.
+Left out: ADD_SCHEDULE and DEL_SCHEDULE of sched_hangup, CODEC while detect_audio listens, what a telephone's
+authentication adds to its leg. Not recorded, so written from FreeSWITCH's source alone: log lines.
 """
 
 from exporter.simulator.farends import FAR_ENDS, FarEnd, refuses

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from exporter.simulator import apps
+from exporter.simulator import apps, bridge
 from exporter.simulator.causes import cause_of_status
 from exporter.simulator.farends import UNKNOWN_NUMBER, FarEnd
 from exporter.simulator.gateways import NO_SUCH_NAME, REFUSED_PORT, SILENCE, Gateway, GatewayConfig
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 OUT_OF_ORDER: Final = "-ERR DESTINATION_OUT_OF_ORDER\n"
 INVITE_TIMEOUT: Final = 32.0  # s, sofia's own limit for an INVITE nobody answers
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 class Calls:
@@ -127,7 +131,7 @@ class Calls:
             """originate is content with early media: it replies, and the script runs on it."""
             self._start(self._talk(leg, request))
 
-        await self._ring(leg, far_end, promoted=None if request.waits_for_answer else promoted)
+        await self._ring(leg, far_end, promoted=_nothing if request.waits_for_answer else promoted)
         if leg.hung_up.is_set():
             return
         leg.answer(on_answer=lambda: apps.execute_on(leg, request.starting_with("execute_on_answer")))
@@ -152,8 +156,20 @@ class Calls:
             return
         await apps.Runner(leg).run(request.script)
 
-    async def _ring(self, leg: Leg, far_end: FarEnd, promoted: Callable[[], None] | None) -> None:
-        """Until the far end answers or refuses; returns with the leg unanswered or hung up."""
+    async def _ring(
+        self,
+        leg: Leg,
+        far_end: FarEnd,
+        *,
+        promoted: Callable[[], None],
+        rings: Callable[[], None] = _nothing,
+    ) -> None:
+        """Until the far end answers or refuses; returns with the leg unanswered or hung up.
+
+        Args:
+            promoted: called when early media has come.
+            rings: called when it has rung.
+        """
         answer = leg.gateway.provider.invite if leg.gateway else None
         if answer in (REFUSED_PORT, NO_SUCH_NAME):
             leg.end_by_refusal(503, answer.phrase, "NORMAL_TEMPORARY_FAILURE", reason=False)
@@ -174,10 +190,10 @@ class Calls:
                 return
             if step == "ring":
                 leg.ring()
+                rings()
             elif step == "early":
                 leg.early_media()
-                if promoted:
-                    promoted()
+                promoted()
             elif step == "refuse":
                 cause = far_end.cause or cause_of_status(far_end.status)
                 leg.end_by_refusal(far_end.status, far_end.phrase, cause)
@@ -354,7 +370,10 @@ class Calls:
     def bridged(
         self, gateway: str, number: str, far_end: FarEnd, *, caller: str, seconds: float, codec: Codec = PCMU
     ) -> Leg | None:
-        """A telephone of ours calls out: an inbound leg without gateway, bridged to one through `gateway`."""
+        """A telephone of ours calls out: an inbound leg without gateway, bridged to one through `gateway`.
+
+        The far end hangs up `seconds` after its answer.
+        """
         sip = Sip(
             self._switch.rng,
             profile="internal",
@@ -371,15 +390,16 @@ class Calls:
     async def _bridge(
         self, leg: Leg, gateway: str, number: str, far_end: FarEnd, seconds: float, codec: Codec
     ) -> None:
-        request = Originate([], gateway, number, [], "", leg.caller_number, DEFAULT_RING_SECONDS)
+        request = Originate([], gateway, number, [], leg.shown_name, leg.caller_number, DEFAULT_RING_SECONDS)
         leg.execute("bridge", f"sofia/gateway/{gateway}/{number}")
         other: Leg | str = "DESTINATION_OUT_OF_ORDER"
         if not self._switch.refuses_session("outbound"):
             other = self.dial(request, far_end, codec=codec)
         if isinstance(other, str):
+            leg.set(bridge.never_dialled(other))
             leg.end_by_us(other)
             return
-        leg.pair(other)
+        pair = bridge.Bridge(leg, other)
         other.create_outbound([], early_media=True)
 
         def gave_up() -> None:
@@ -387,30 +407,18 @@ class Calls:
                 other.end_by_us("NO_ANSWER")
 
         other.time.at(request.ring_seconds, gave_up)
-        await self._ring(other, far_end, promoted=None)
+        await self._ring(other, far_end, rings=pair.ring, promoted=pair.early_media)
         leg.time.catch_up()
         if other.hung_up.is_set():
-            leg.end_by_us(other.cause)
+            pair.refused()
             return
         if leg.hung_up.is_set():
             other.end_by_us("ORIGINATOR_CANCEL")
             return
-        other.answer()
-        leg.accept()
-        for one, partner in ((leg, other), (other, leg)):
-            one.bridged_with(partner)
-            one.start_sending()
-        leg.fire(
-            "CHANNEL_BRIDGE", before=[("Bridge-A-Unique-ID", leg.uuid), ("Bridge-B-Unique-ID", other.uuid)]
-        )
-        other.exchange_media()
+        pair.answer()
         await leg.time.wait(seconds)
         other.time.catch_up()
-        other.end_by_bye()
-        leg.fire(
-            "CHANNEL_UNBRIDGE", before=[("Bridge-A-Unique-ID", leg.uuid), ("Bridge-B-Unique-ID", other.uuid)]
-        )
-        leg.end_by_us("NORMAL_CLEARING")
+        pair.callee_hangs_up()
 
 
 def sip_of(config: GatewayConfig, rng: "random.Random") -> Sip:

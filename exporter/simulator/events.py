@@ -23,6 +23,7 @@ SOURCES: Final[dict[str, tuple[str, str, int]]] = {
     "API": ("switch_loadable_module.c", "switch_api_execute", 3140),
     "BACKGROUND_JOB": ("mod_event_socket.c", "api_exec", 1580),
     "CALL_UPDATE": ("switch_channel.c", "switch_channel_flip_cid", 3279),
+    "CALL_UPDATE sent": ("mod_sofia.c", "sofia_receive_message", 2133),
     "CHANNEL_ANSWER": ("switch_channel.c", "switch_channel_perform_mark_answered", 3848),
     "CHANNEL_BRIDGE": ("switch_ivr_bridge.c", "switch_ivr_multi_threaded_bridge", 1689),
     "CHANNEL_CALLSTATE": ("switch_channel.c", "switch_channel_perform_set_callstate", 302),

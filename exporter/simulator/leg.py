@@ -93,11 +93,12 @@ class Leg:
 
     Attributes:
         number: the number dialled, or the one that called in was sent to.
+        username, dialplan, source: of its caller profile.
         path: what comes back as audio.
         time: the leg's own (timeline.py).
         hung_up: set once the leg has ended; its `cause` says why.
         silent: never tells its end (a lost CHANNEL_HANGUP_COMPLETE and CHANNEL_DESTROY).
-        media_bugs: what listens in on the audio.
+        media_bug: what listens in on the audio.
         gateway: whose counters the leg moves.
         on_reply: the originate that waits for this leg: called once, with FreeSWITCH's reply.
     """
@@ -143,7 +144,7 @@ class Leg:
         self.hung_up = asyncio.Event()
         self.other: Leg | None = None
         self.silent = False
-        self.media_bugs: list[str] = []
+        self.media_bug = ""
         self.gateway: Gateway | None = None
         self.on_reply: Callable[[str], None] | None = None
         self.time = Timeline(core.speed)
@@ -151,10 +152,15 @@ class Leg:
         self._hit_dialplan = not outbound
         self._profiled = outbound  # an inbound leg has no caller profile before it is routed
         self._callee_name = "Outbound Call"
-        self._dialplan = "" if outbound else "XML"
+        self.dialplan = "" if outbound else "XML"
         self._destination = number
         self._transfer_source = ""
         self._transferred = 0  # when
+        self.username = "" if outbound else caller_number
+        self.source = "src/switch_ivr_originate.c" if outbound else "mod_sofia"
+        self._network = ""  # where the INVITE of the leg that dialled this one came from
+        self._reached = ""  # whom an inbound leg was put through to
+        self.bridge_role = ""  # "originator" or "originatee" once bridged
         self._addressed = not outbound
         self._media = ""  # "early" or "answered" once RTP runs
         self._sent = 0.0
@@ -232,29 +238,31 @@ class Leg:
         callee_name, callee_number = self._callee_name, self.number
         if self._flipped:
             callee_name, callee_number = self.caller_name, self.caller_number
+        if not self.outbound:
+            callee_name = callee_number = self._reached if prefix == "Caller" else ""
         direction = "outbound" if self.outbound else "inbound"
         times = self.times
         pairs: list[Header] = [
             ("Direction", direction),
             ("Logical-Direction", direction),
-            ("Username", "" if self.outbound else self.caller_number),
-            ("Dialplan", self._dialplan),
+            ("Username", self.username),
+            ("Dialplan", self.dialplan),
             ("Caller-ID-Name", name),
             ("Caller-ID-Number", number),
             ("Orig-Caller-ID-Name", self.shown_name),
             ("Orig-Caller-ID-Number", self.caller_number),
-            ("Callee-ID-Name", callee_name if self.outbound else ""),
-            ("Callee-ID-Number", callee_number if self.outbound else ""),
-            ("Network-Addr", self.sip.peer if self._addressed else ""),
+            ("Callee-ID-Name", callee_name),
+            ("Callee-ID-Number", callee_number),
+            ("Network-Addr", self.sip.peer if self._addressed else self._network),
             ("ANI", self.caller_number),
             ("Destination-Number", self._destination),
             ("Unique-ID", self.uuid),
-            ("Source", "src/switch_ivr_originate.c" if self.outbound else "mod_sofia"),
+            ("Source", self.source),
             ("Transfer-Source", self._transfer_source),
             ("Context", self.context),
             ("RDNIS", self.number if self._destination != self.number else ""),
             ("Channel-Name", self.name),
-            ("Profile-Index", "2" if self._transferred else "1"),
+            ("Profile-Index", "" if prefix == "Other-Leg" else "2" if self._transferred else "1"),
             ("Profile-Created-Time", str(self._transferred or times["created"])),
             ("Channel-Created-Time", str(times["created"])),
             ("Channel-Answered-Time", str(times["answered"])),
@@ -365,9 +373,9 @@ class Leg:
             on_originate: what `execute_on_originate` does, before the INVITE.
         """
         self.set(variables.created(self, outbound=True))
-        self.set(variables.dialled(self, given, early_media=early_media))
         self.state, self.state_number = "CS_NONE", 1
         self.fire("CHANNEL_OUTGOING")
+        self.set(variables.dialled(self, given, early_media=early_media, originator=self.other))
         on_originate()
         self._run("CS_INIT", 1)
         self.set(variables.invited(self))
@@ -440,20 +448,22 @@ class Leg:
         on_answer()
         self._call_state("ACTIVE")
 
-    def accept(self) -> None:
-        """We answer an inbound leg (inside the `answer` application or a bridge)."""
+    def accept(self, before: Iterable[Header] = ()) -> None:
+        """We answer an inbound leg (inside the `answer` application or a bridge, which sets `before`)."""
         self.times["answered"] = self.stamp()
+        early = self._media == "early"
         self._media = "answered"
-        self.set(variables.accepted(self))
+        self.set(before)
+        self.set(variables.accepted(self)[: 1 if early else None])
         self.answer_state = "answered"
         self.fire("CHANNEL_ANSWER")
         self._call_state("ACTIVE")
         self.set([("endpoint_disposition", "ANSWER")])
 
     def transfer(self, extension: str, dialplan: str) -> None:
-        """originate hands the answered leg to a dialplan: a second caller profile, until it is turned round."""
+        """originate hands the answered leg to a dialplan, as a second caller profile."""
         self._transferred = self.stamp()
-        self._dialplan = dialplan
+        self.dialplan = dialplan
         self._destination = extension
         source = f"{self._transferred // 1_000_000}:{uuid.uuid4()}:bl_xfer:{extension}/default/{dialplan}"
         self._transfer_source = source
@@ -512,19 +522,41 @@ class Leg:
         headers.append(("Application-UUID", application.uuid))
         return headers
 
-    def pair(self, other: "Leg") -> None:
-        """This leg dials `other`: from now on each shows the other's profile."""
-        self.other, self.other_type = other, "originatee"
-        other.other, other.other_type = self, "originator"
+    # A bridge (bridge.py): this leg dialled another, or was dialled by one.
+
+    def dialled_by(self, caller: "Leg") -> None:
+        """The caller's profile is this leg's too, but for the number."""
+        self.other, self.other_type = caller, "originator"
+        self.username, self.dialplan, self.source = caller.username, caller.dialplan, caller.source
+        self._network = caller.sip.peer
 
     def leads(self) -> bool:
         """This leg stands for its call: it dialled the other one, or there is no other."""
         return self.other_type != "originator"
 
-    def bridged_with(self, other: "Leg") -> None:
-        """Audio flows between the two legs."""
-        self.times["bridged"] = self.stamp()
-        self.set([("bridge_channel", other.name), ("bridge_uuid", other.uuid), ("signal_bond", other.uuid)])
+    def hear_ringing(self, number: str, before: Iterable[Header]) -> None:
+        """The leg that this inbound one dialled rings."""
+        self._reached = number
+        self.times["progress"] = self.stamp()
+        self.set(before)
+        self.set([("sip_to_tag", self.sip.to_tag)])
+        self.fire("CHANNEL_PROGRESS")
+
+    def hear_early_media(self, number: str, before: Iterable[Header]) -> None:
+        """The leg that this inbound one dialled has audio before its answer."""
+        self._reached = number
+        self.times["progress_media"] = self.stamp()
+        self.answer_state = "early"
+        self._media = "early"
+        self.set(before)
+        self.set(variables.accepted(self))
+        self.set([("endpoint_disposition", "EARLY MEDIA")])
+        self.fire("CHANNEL_PROGRESS_MEDIA")
+        self._call_state("EARLY")
+
+    def reach(self, number: str) -> None:
+        """This inbound leg is put through to a number."""
+        self._reached = number
 
     def exchange_media(self) -> None:
         """The dialled leg of a bridge enters its own media state."""
@@ -533,9 +565,10 @@ class Leg:
     # Audio.
 
     def add_media_bug(self, target: str) -> None:
-        """tone_detect listens in, under the name `target`, until the leg ends."""
-        self.media_bugs.append(target)
-        self.fire("MEDIA_BUG_START", before=_media_bug_headers(target))
+        """tone_detect listens in until the leg ends: once, under the name that it was first given."""
+        if not self.media_bug:
+            self.media_bug = target
+            self.fire("MEDIA_BUG_START", before=_media_bug_headers(target))
 
     def start_sending(self) -> None:
         if self._sending_since is None:
@@ -607,6 +640,8 @@ class Leg:
                 self, inbound=not self.outbound, reason=reason, term_cause=Q850.get(cause, 16)
             )
         )
+        if self.bridge_role:
+            self.set([("last_bridge_role", self.bridge_role)])
         self._hang_up(
             cause, [("sip_user_agent", self.sip.user_agent), ("sip_hangup_disposition", "recv_bye")]
         )
@@ -630,14 +665,15 @@ class Leg:
 
     def _conclude(self, late: Iterable[Header]) -> None:
         """From CHANNEL_HANGUP to the channel's last event."""
+        self.variables.pop("bridge_to", None)
         application = self.application
         if application is not None:
             if application.on_hangup:
                 application.on_hangup()
             self.complete(application, "FILE PLAYED" if "playback" in application.name else "_none_")
         self._run("CS_HANGUP")
-        for target in self.media_bugs:
-            self.fire("MEDIA_BUG_STOP", before=_media_bug_headers(target))
+        if self.media_bug:
+            self.fire("MEDIA_BUG_STOP", before=_media_bug_headers(self.media_bug))
         self.times["ended"] = self.stamp()
         self._call_state("HANGUP")
         self._run("CS_REPORTING")
@@ -659,6 +695,8 @@ class Leg:
             self.set(variables.media_report(self.media_report()))
         self.fire("CHANNEL_HANGUP_COMPLETE", before=[("Hangup-Cause", self.cause)])
         self.reply(f"-ERR {self.cause}\n")
+        if self.bridge_role == "originatee":
+            self.set([("call_uuid", self.uuid)])
         self.state_number = STATE_NUMBERS["CS_DESTROY"]
         self.fire("CHANNEL_DESTROY")
         self.state = "CS_DESTROY"

@@ -107,6 +107,7 @@ class LegFacts(Protocol):
     number: str
     caller_name: str
     caller_number: str
+    other_type: str  # "originator" on a leg that another one dialled
 
 
 def _tag(rng: "random.Random") -> str:
@@ -144,12 +145,29 @@ def created(leg: LegFacts, *, outbound: bool) -> list[Header]:
     return [*pairs, ("uuid", leg.uuid), ("call_uuid", leg.uuid), ("session_id", str(leg.session_id))]
 
 
-def dialled(leg: LegFacts, given: list[tuple[str, str]], *, early_media: bool) -> list[Header]:
-    """mod_sofia and originate prepare an outbound leg; `given` are the variables of the dial string."""
+def dialled(
+    leg: LegFacts, given: list[tuple[str, str]], *, early_media: bool, originator: LegFacts | None
+) -> list[Header]:
+    """mod_sofia and originate prepare an outbound leg.
+
+    Args:
+        given: the variables of the dial string.
+        originator: the leg that dials this one, in a bridge.
+    """
     sip = leg.sip
     gateway: list[Header] = []
     if sip.gateway:
         gateway = [("sip_gateway_name", sip.gateway), ("sip_invite_domain", sip.realm)]
+    for_bridge: list[Header] = []
+    if originator is not None:
+        for_bridge = [
+            ("max_forwards", "69"),
+            ("originator_codec", _plain_codec(originator.codec)),
+            ("originator", originator.uuid),
+            ("signal_bond", originator.uuid),
+            ("switch_m_sdp", remote_sdp(originator.sip, originator.codec)),
+            ("call_uuid", originator.uuid),
+        ]
     return [
         *gateway,
         ("sip_local_network_addr", sip.local_ip),
@@ -159,21 +177,33 @@ def dialled(leg: LegFacts, given: list[tuple[str, str]], *, early_media: bool) -
         ("text_media_flow", "disabled"),
         ("channel_name", leg.name),
         ("sip_destination_url", f"sip:{leg.number}@{sip.peer}:{sip.peer_port}"),
+        *for_bridge,
         *given,
         ("originate_early_media", "true" if early_media else "false"),
+        *([("originating_leg_uuid", originator.uuid)] if originator is not None else []),
         ("originate_endpoint", "sofia"),
     ]
+
+
+def _plain_codec(codec: Codec) -> str:
+    return f"{codec.name}@{codec.rate}h@20i"
+
+
+def _offered(leg: LegFacts) -> str:
+    """The codecs we offer: the profile's, or the caller's own where one leg dials another."""
+    return _plain_codec(leg.codec) if leg.other_type == "originator" else "PCMU,PCMA"
 
 
 def invited(leg: LegFacts) -> list[Header]:
     """The INVITE is written."""
     sip = leg.sip
     return [
-        ("rtp_use_codec_string", "PCMU,PCMA"),
+        ("rtp_use_codec_string", _offered(leg)),
         ("local_media_ip", sip.local_ip),
         ("local_media_port", sip.media_port),
         ("advertised_media_ip", sip.local_ip),
         ("audio_media_flow", "sendrecv"),
+        *([("video_media_flow", "disabled")] if leg.other_type == "originator" else []),
         ("rtp_local_sdp_str", local_sdp(sip)),
         ("sip_outgoing_contact_uri", sip.contact),
         ("sip_req_uri", f"{leg.number}@{sip.peer}:{sip.peer_port}"),
@@ -238,7 +268,7 @@ def negotiated(leg: LegFacts, *, early: bool) -> list[Header]:
     """The audio stream is set up from the far end's SDP, `early` when that came with a 183."""
     return [
         ("ep_codec_string", codec_string(leg.codec)),
-        ("rtp_use_codec_string", "PCMU,PCMA"),
+        ("rtp_use_codec_string", _offered(leg)),
         ("remote_video_media_flow", "inactive"),
         ("remote_text_media_flow", "inactive"),
         ("remote_audio_media_flow", "sendrecv"),
@@ -364,6 +394,21 @@ def accepted(leg: LegFacts) -> list[Header]:
         *_rtp_started(leg),
         ("remote_media_ip", leg.sip.peer),
         ("remote_media_port", leg.sip.remote_media_port),
+    ]
+
+
+def acknowledged(leg: LegFacts) -> list[Header]:
+    """The caller of an inbound leg acknowledged our 200."""
+    sip = leg.sip
+    via = f"SIP/2.0/UDP {sip.peer}:{sip.peer_port};rport={sip.peer_port};branch={sip.bye_branch}"
+    return [
+        ("sip_to_tag", sip.to_tag),
+        ("sip_from_tag", sip.from_tag),
+        ("sip_cseq", sip.cseq),
+        ("sip_call_id", sip.call_id),
+        ("sip_full_via", via),
+        ("sip_full_from", f"<sip:{leg.caller_number}@{sip.peer}>;tag={sip.from_tag}"),
+        ("sip_full_to", f"<sip:{leg.number}@{sip.local_ip}:{sip.local_port}>;tag={sip.to_tag}"),
     ]
 
 

@@ -196,6 +196,55 @@ async def test_a_call_that_comes_back_to_us_has_both_recorded_legs(lab: Simulate
         assert now[way][: len(events)] == events
 
 
+# The recorded telephone had to authenticate; the simulator's telephones need not.
+AUTHENTICATED = {
+    f"variable_{name}"
+    for name in (
+        "sip_authorized Event-Name Core-UUID FreeSWITCH-Hostname FreeSWITCH-Switchname FreeSWITCH-IPv4 "
+        "FreeSWITCH-IPv6 Event-Date-Local Event-Date-GMT Event-Date-Timestamp Event-Calling-File "
+        "Event-Calling-Function Event-Calling-Line-Number Event-Sequence sip_number_alias sip_auth_username "
+        "sip_auth_realm number_alias requested_user_name requested_domain_name user_context user_name "
+        "domain_name sip_from_user_stripped"
+    ).split()
+}
+
+
+# Another make of telephone, at another port, and bridged at another time.
+ANOTHER = {"variable_sip_user_agent", "variable_sip_contact_uri", "variable_bridge_epoch"}
+
+
+@pytest.mark.parametrize(
+    ("capture", "number"),
+    [
+        ("ev-plain-bridge-callee-hangs-up", "+15550000009"),
+        ("ev-plain-bridge-busy", "+15550000002"),
+        ("ev-plain-bridge-gateway-down", "+15550000001"),
+    ],
+)
+async def test_a_bridge_fires_what_was_recorded_on_each_leg(
+    lab: SimulatedSwitch, capture: str, number: str
+) -> None:
+    wire = await Wire.open(lab.port)
+    await wire.reply("event plain ALL")
+    if capture.endswith("down"):
+        lab.gateway("telnyx").up = False
+    leg = lab.calls.bridged("telnyx", number, lab.far_ends[number], caller="1000", seconds=2)
+    assert leg is not None
+    await wire.event(
+        lambda seen: seen.get("Unique-ID") == leg.uuid and seen.get("Channel-State") == "CS_DESTROY"
+    )
+    was, now = of_the_call(recorded_events(capture)), of_the_call(wire.events())
+    for way in ("inbound", "outbound"):
+        theirs, ours = (
+            [seen for seen in events if seen.get("Call-Direction") == way] for events in (was, now)
+        )
+        assert [seen.name for seen in ours] == [seen.name for seen in theirs]
+        for our, their in zip(ours, theirs, strict=True):
+            assert our.names == [name for name in their.names if name not in AUTHENTICATED], their.name
+            for name in fixed(our).keys() - ANOTHER:
+                assert (name, our.get(name)) == (name, their.get(name))
+
+
 async def test_events_of_clients_are_as_recorded(lab: SimulatedSwitch) -> None:
     wire = await Wire.open(lab.port)
     await wire.reply("event plain ALL")

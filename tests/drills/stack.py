@@ -115,12 +115,10 @@ class Stack:
             speaker = await start(alertmanager.running(self._folder, self.receiver))
             config = self._write_prometheus_config(speaker.base)
             self.prometheus = await start(prometheus.running_by(config, self._folder))
-            looking = asyncio.create_task(self._look())
-            try:
+            async with asyncio.TaskGroup() as tasks:
+                looking = tasks.create_task(self._look())
                 yield
-            finally:
                 looking.cancel()
-                await asyncio.gather(looking, return_exceptions=True)
 
     def _write_prometheus_config(self, alertmanager_base: str) -> Path:
         def at(base: str) -> list[dict[str, list[str]]]:

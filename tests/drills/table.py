@@ -64,7 +64,7 @@ class Drill:
     """One row.
 
     Attributes:
-        kind: `gateway`, `switch` or `probe`. word: the problem or the phase.
+        kind: `gateway`, `switch`, `probe` or `outage`. word: the problem or the phase.
         breaks, mends: what is done; awaited if it can be.
         alert: who is told, and what: the alert's name, what its labels must have, and what its text must say.
         at_start: it is broken before the exporter comes; else only once Prometheus has seen it well.

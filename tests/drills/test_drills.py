@@ -58,7 +58,7 @@ async def run(drill: Drill, stack: Stack) -> Outcome:
         before = len(stack.receiver.told)
         await do(drill.mends, scene)
         await stack.heard(drill, "resolved", before)
-    except TimeoutError as error:
+    except OSError as error:  # TimeoutError is one
         outcome.error = repr(error)
     return outcome
 

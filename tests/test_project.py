@@ -153,7 +153,7 @@ def _dry_run(target: str) -> str:
                 "ruff check",
                 "ruff format --check",
                 "mypy exporter tests",
-                "pytest -n 2 --cov",
+                "pytest -n 3 --cov",
             ],
         ),
         ("live", ["fetch-debian.sh", "pytest -m live"]),

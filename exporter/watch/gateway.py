@@ -105,6 +105,10 @@ class GatewayWatch:
         self.listed = True
         self.absent_since = None
         self._latch(state, up, code, phrase, epoch)
+        flipped = state == "FAILED" and self.answer is not None and self.answer.code == PING_FLIP
+        if code and (flipped or state == "NOREG"):  # the OPTIONS in flight has ended
+            self._ping_since = None
+            self._not_pinging = now
         self.up = up
         self._enter(state, now, epoch)
         self._judge(now)

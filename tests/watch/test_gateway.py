@@ -283,3 +283,16 @@ def test_seconds_sum_to_wall_time_whatever_happens(
     assert math.isclose(sum(gateway.seconds.values()), story.now - 100.0, abs_tol=1e-6)
     assert gateway.usable_seconds <= gateway.watched_seconds + 1e-9 <= story.now - 100.0 + 1e-6
     assert 100 not in gateway.responses
+
+
+def test_a_ping_that_failed_is_in_flight_no_more() -> None:
+    pinged = {"ping_interval": 10, "ping_seconds": 0.02, "ping_next": int(EPOCH + 105)}
+    story = Story().poll(**pinged).after(6).poll(**pinged, pinging=True)
+    assert story.after(31).tick().gateway.problem == "ping_overdue"
+    assert story.event("FAILED", up=False, code=408).gateway.problem == "ping_failed"
+    # It registers at once; the next poll is still to come.
+    assert story.event("REGED", up=True).gateway.problem == "none"
+
+    story = Story(register=False).poll(**pinged, state="NOREG").after(6)
+    story.poll(**pinged, state="NOREG", pinging=True).after(31)
+    assert story.event("NOREG", up=False, code=408).gateway.ping_pending(story.now) == 0

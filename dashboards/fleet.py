@@ -35,7 +35,7 @@ from dashboards.queries import (
     outbound_answer_ratio,
     per_gateway,
 )
-from exporter.watch import metrics
+from exporter.metrics import families
 
 
 def build() -> model.Dashboard:
@@ -44,11 +44,11 @@ def build() -> model.Dashboard:
         FLEET,
         "Every FreeSWITCH and every gateway at a glance: is it ok, and if not, where to look.",
         variables=[
-            variable("node", "Node", f"label_values({metrics.UP.name}, node)", several=True),
+            variable("node", "Node", f"label_values({families.UP.name}, node)", several=True),
             variable(
                 "gateway",
                 "Gateway",
-                f'label_values({metrics.GATEWAY_WATCHED_SECONDS.name}{{node=~"$node"}}, gateway)',
+                f'label_values({families.GATEWAY_WATCHED_SECONDS.name}{{node=~"$node"}}, gateway)',
                 several=True,
             ),
         ],
@@ -60,17 +60,17 @@ def build() -> model.Dashboard:
 
 
 def _is_it_ok() -> Row:
-    lost = f"{total(VIEW.increase(metrics.EVENTS_DROPPED, 'reason', window=RECENT))}"
-    unaccounted = f"{total(VIEW.increase(metrics.CALLS_UNACCOUNTED, window=RECENT))}"
-    success = VIEW.well(metrics.PROBE_SUCCESS)
-    load = ratio(VIEW.value(metrics.CURRENT_SESSIONS), VIEW.value(metrics.MAX_SESSIONS))
+    lost = f"{total(VIEW.increase(families.EVENTS_DROPPED, 'reason', window=RECENT))}"
+    unaccounted = f"{total(VIEW.increase(families.CALLS_UNACCOUNTED, window=RECENT))}"
+    success = VIEW.well(families.PROBE_SUCCESS)
+    load = ratio(VIEW.value(families.CURRENT_SESSIONS), VIEW.value(families.MAX_SESSIONS))
     return "", [
         tile(
             "Switches lost",
             "FreeSWITCH processes that do not answer, refuse us or no longer send events. Anything but 0: "
             "look at the strip of connections below for the reason.",
             units.Short,
-            f"sum(1 - {VIEW.well(metrics.UP)})",
+            f"sum(1 - {VIEW.well(families.UP)})",
             looks.worse_above(*looks.NONE_ALLOWED),
         ),
         tile(
@@ -78,7 +78,7 @@ def _is_it_ok() -> Row:
             "Gateways that FreeSWITCH would not dial through, or that are missing, on a stopped profile or "
             "silent. Those of a lost switch count: what is not seen is not fine.",
             units.Short,
-            gateways_without(VIEW, metrics.GATEWAY_USABLE),
+            gateways_without(VIEW, families.GATEWAY_USABLE),
             looks.worse_above(*looks.NONE_ALLOWED),
             empty="no gateway known",
         ),
@@ -87,7 +87,7 @@ def _is_it_ok() -> Row:
             "Gateways with any verdict other than none, also those that still take calls. The table below "
             "names each; unmonitored means that nothing ever checks the gateway.",
             units.Short,
-            gateways_without(VIEW, metrics.GATEWAY_PROBLEM, 'problem="none"'),
+            gateways_without(VIEW, families.GATEWAY_PROBLEM, 'problem="none"'),
             looks.worse_above((1, looks.WARNING)),
             empty="no gateway known",
         ),
@@ -122,7 +122,7 @@ def _is_it_ok() -> Row:
             "Call legs up at this moment, ringing ones included, on the gateways chosen. 0 in a busy hour "
             "is an alarm that no threshold knows.",
             units.Short,
-            total(VIEW.value(metrics.CALLS_ACTIVE)),
+            total(VIEW.value(families.CALLS_ACTIVE)),
             looks.plain(),
         ),
         tile(
@@ -149,13 +149,13 @@ def _where() -> Row:
             gateway_labels,
             Column(
                 "problem",
-                VIEW.code(metrics.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
+                VIEW.code(families.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
                 units.Short,
                 words=looks.PROBLEMS,
             ),
             Column(
                 "state",
-                VIEW.code(metrics.GATEWAY_STATE, "state", list(looks.STATES)),
+                VIEW.code(families.GATEWAY_STATE, "state", list(looks.STATES)),
                 units.Short,
                 words=looks.STATES,
             ),
@@ -166,11 +166,13 @@ def _where() -> Row:
                 limits=looks.better_above(looks.CRITICAL, *looks.AVAILABILITY),
                 decimals=2,
             ),
-            Column("last change", f"1000 * {VIEW.value(metrics.GATEWAY_LAST_CHANGE)}", units.DateTimeFromNow),
-            Column("ping", VIEW.value(metrics.GATEWAY_PING), units.Seconds, decimals=1),
+            Column(
+                "last change", f"1000 * {VIEW.value(families.GATEWAY_LAST_CHANGE)}", units.DateTimeFromNow
+            ),
+            Column("ping", VIEW.value(families.GATEWAY_PING), units.Seconds, decimals=1),
             Column(
                 "calls now",
-                per_gateway(VIEW, total(VIEW.value(metrics.CALLS_ACTIVE), *by)),
+                per_gateway(VIEW, total(VIEW.value(families.CALLS_ACTIVE), *by)),
                 units.Short,
             ),
             Column(
@@ -189,7 +191,7 @@ def _where() -> Row:
             "Verdict per gateway",
             "What the exporter held against each gateway, over time. Gaps: its switch was lost.",
             Strip(
-                VIEW.code(metrics.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
+                VIEW.code(families.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
                 "{{node}} {{profile}} {{gateway}}",
                 looks.PROBLEMS,
             ),
@@ -202,7 +204,7 @@ def _where() -> Row:
             "What kept the exporter from watching each FreeSWITCH, over time: none is well. hung: no "
             "command is answered; events_stalled: commands are answered, but no event arrives.",
             Strip(
-                VIEW.code(metrics.CONNECTION_PROBLEM, "problem", list(looks.CONNECTION_PROBLEMS)),
+                VIEW.code(families.CONNECTION_PROBLEM, "problem", list(looks.CONNECTION_PROBLEMS)),
                 "{{node}}",
                 looks.CONNECTION_PROBLEMS,
             ),
@@ -213,7 +215,7 @@ def _where() -> Row:
 
 
 def _callers() -> Row:
-    unanswered = VIEW.rate(metrics.CALL_HANGUPS, "cause", where='answered="false"')
+    unanswered = VIEW.rate(families.CALL_HANGUPS, "cause", where='answered="false"')
     by_node_gateway = "{{node}} {{gateway}}"
     return "What callers notice", [
         lines(
@@ -221,14 +223,14 @@ def _callers() -> Row:
             "Call legs up, ringing ones included, per gateway. Legs that use no gateway (local extensions) "
             "stand under the node alone. A sudden drop is as telling as a peak.",
             units.Short,
-            Query(total(VIEW.value(metrics.CALLS_ACTIVE), "node", "gateway"), by_node_gateway),
+            Query(total(VIEW.value(families.CALLS_ACTIVE), "node", "gateway"), by_node_gateway),
         ),
         lines(
             "Calls started and answered",
             "Legs per minute, both directions.",
             units.CountsPerMinute,
-            Query(per_minute(total(VIEW.rate(metrics.CALLS_STARTED))), "started"),
-            Query(per_minute(total(VIEW.rate(metrics.CALLS_ANSWERED))), "answered"),
+            Query(per_minute(total(VIEW.rate(families.CALLS_STARTED))), "started"),
+            Query(per_minute(total(VIEW.rate(families.CALLS_ANSWERED))), "answered"),
         ),
         lines(
             f"Answered and failed, over {RECENT}",
@@ -255,7 +257,7 @@ def _callers() -> Row:
             units.CountsPerMinute,
             Query(
                 VIEW.or_none(
-                    per_minute(total(VIEW.rate(metrics.CALL_SIP_RESPONSES, "code"), "code")), "code"
+                    per_minute(total(VIEW.rate(families.CALL_SIP_RESPONSES, "code"), "code")), "code"
                 ),
                 "{{code}}",
             ),
@@ -269,7 +271,7 @@ def _callers() -> Row:
                 VIEW.or_none(
                     per_minute(
                         total(
-                            VIEW.rate(metrics.CALL_PROVIDER_REJECTIONS, "provider", "code", "class"), "class"
+                            VIEW.rate(families.CALL_PROVIDER_REJECTIONS, "provider", "code", "class"), "class"
                         )
                     ),
                     "class",
@@ -281,8 +283,8 @@ def _callers() -> Row:
             "Post-dial delay",
             "Seconds from dialling to the first ringing tone or early media: how long callers hear nothing.",
             units.Seconds,
-            Query(VIEW.quantile(0.5, metrics.CALL_POST_DIAL_DELAY), "half of all calls within", True),
-            Query(VIEW.quantile(0.95, metrics.CALL_POST_DIAL_DELAY), "95 % within", True),
+            Query(VIEW.quantile(0.5, families.CALL_POST_DIAL_DELAY), "half of all calls within", True),
+            Query(VIEW.quantile(0.95, families.CALL_POST_DIAL_DELAY), "95 % within", True),
             empty="no call in this range",
         ),
         lines(
@@ -290,8 +292,8 @@ def _callers() -> Row:
             "Share of answered calls with an estimated quality (MOS) up to 3.6, at which people complain, "
             "and with more than 5 % packet loss.",
             units.PercentUnit,
-            Query(VIEW.or_zero(VIEW.share_up_to(metrics.CALL_MOS, 3.6)), "MOS up to 3.6"),
-            Query(VIEW.or_zero(f"1 - {VIEW.share_up_to(metrics.CALL_PACKET_LOSS, 0.05)}"), "loss above 5 %"),
+            Query(VIEW.or_zero(VIEW.share_up_to(families.CALL_MOS, 3.6)), "MOS up to 3.6"),
+            Query(VIEW.or_zero(f"1 - {VIEW.share_up_to(families.CALL_PACKET_LOSS, 0.05)}"), "loss above 5 %"),
             highest=1,
         ),
         bars(
@@ -299,22 +301,22 @@ def _callers() -> Row:
             "Answered calls per minute that should have heard audio and received no packet: firewall, NAT, "
             "or the provider's media. One is a hint, several in a row are an outage that no SIP code shows.",
             units.CountsPerMinute,
-            Query(per_minute(total(VIEW.rate(metrics.CALLS_WITHOUT_MEDIA), "node")), "{{node}}"),
+            Query(per_minute(total(VIEW.rate(families.CALLS_WITHOUT_MEDIA), "node")), "{{node}}"),
         ),
     ]
 
 
 def _switches() -> Row:
-    sessions = ratio(VIEW.value(metrics.CURRENT_SESSIONS), VIEW.value(metrics.MAX_SESSIONS))
-    new_sessions = ratio(VIEW.value(metrics.CURRENT_SPS), VIEW.value(metrics.MAX_SPS))
+    sessions = ratio(VIEW.value(families.CURRENT_SESSIONS), VIEW.value(families.MAX_SESSIONS))
+    new_sessions = ratio(VIEW.value(families.CURRENT_SPS), VIEW.value(families.MAX_SPS))
     return "The switches themselves", [
         table(
             "Switches",
             "One row per FreeSWITCH: what it is, how full it is, and whether somebody paused it.",
             ("node", "version", "hostname"),
-            Column("info", VIEW.value(metrics.INFO, "version", "hostname"), units.Short),
-            Column("uptime", VIEW.value(metrics.UPTIME), units.DurationSeconds),
-            Column("sessions", VIEW.value(metrics.CURRENT_SESSIONS), units.Short),
+            Column("info", VIEW.value(families.INFO, "version", "hostname"), units.Short),
+            Column("uptime", VIEW.value(families.UPTIME), units.DurationSeconds),
+            Column("sessions", VIEW.value(families.CURRENT_SESSIONS), units.Short),
             Column(
                 "of the limit",
                 sessions,
@@ -322,13 +324,13 @@ def _switches() -> Row:
                 limits=looks.worse_above(*looks.LOAD),
                 decimals=0,
             ),
-            Column("calls", VIEW.value(metrics.CURRENT_CALLS), units.Short),
-            Column("endpoints registered", VIEW.value(metrics.REGISTRATIONS), units.Short),
-            Column("idle CPU", VIEW.value(metrics.IDLE_CPU), units.Percent, decimals=0),
-            Column("clock skew", VIEW.value(metrics.CLOCK_SKEW), units.Seconds, decimals=3),
+            Column("calls", VIEW.value(families.CURRENT_CALLS), units.Short),
+            Column("endpoints registered", VIEW.value(families.REGISTRATIONS), units.Short),
+            Column("idle CPU", VIEW.value(families.IDLE_CPU), units.Percent, decimals=0),
+            Column("clock skew", VIEW.value(families.CLOCK_SKEW), units.Seconds, decimals=3),
             Column(
                 "paused",
-                f"max by (node) ({VIEW.series(metrics.PAUSED)})",
+                f"max by (node) ({VIEW.series(families.PAUSED)})",
                 units.Short,
                 words=looks.PAUSED,
             ),
@@ -358,14 +360,14 @@ def _switches() -> Row:
             "Idle CPU",
             "Idle CPU of the switch's host as FreeSWITCH sees it. Near 0, audio suffers before calls fail.",
             units.Percent,
-            Query(VIEW.value(metrics.IDLE_CPU), "{{node}}"),
+            Query(VIEW.value(families.IDLE_CPU), "{{node}}"),
             highest=100,
             width=6,
         ),
         timeline(
             "SIP profiles",
             "Whether each sofia profile runs. A stopped profile takes all its gateways with it.",
-            Strip(VIEW.well(metrics.PROFILE_UP), "{{node}} {{profile}}", looks.PROFILE_UP),
+            Strip(VIEW.well(families.PROFILE_UP), "{{node}} {{profile}}", looks.PROFILE_UP),
             width=6,
             height=8,
         ),
@@ -373,14 +375,14 @@ def _switches() -> Row:
 
 
 def _exporter() -> Row:
-    lag = f"histogram_quantile(0.99, {VIEW.buckets(metrics.EVENT_LAG, 'node')})"
-    command = VIEW.rate(metrics.COMMAND_DURATION, "le", "command", suffix="_bucket")
+    lag = f"histogram_quantile(0.99, {VIEW.buckets(families.EVENT_LAG, 'node')})"
+    command = VIEW.rate(families.COMMAND_DURATION, "le", "command", suffix="_bucket")
     return "The exporter itself", [
         bars(
             "Events received",
             "Events per second by name. None at all while calls are up: the event stream is stalled.",
             units.CountsPerSecond,
-            Query(total(VIEW.rate(metrics.EVENTS, "event"), "event"), "{{event}}"),
+            Query(total(VIEW.rate(families.EVENTS, "event"), "event"), "{{event}}"),
         ),
         lines(
             "Event delay",
@@ -389,7 +391,7 @@ def _exporter() -> Row:
             "polling.",
             units.Seconds,
             Query(lag, "{{node}} 99 % within"),
-            Query(VIEW.value(metrics.EVENT_ROUND_TRIP), "{{node}} tick"),
+            Query(VIEW.value(families.EVENT_ROUND_TRIP), "{{node}} tick"),
         ),
         bars(
             "What was missed or refused",
@@ -397,11 +399,11 @@ def _exporter() -> Row:
             "announced, and legs it dropped before any INVITE (gateway down or unknown).",
             units.CountsPerMinute,
             Query(
-                per_minute(total(VIEW.rate(metrics.EVENTS_DROPPED, "reason"), "reason")),
+                per_minute(total(VIEW.rate(families.EVENTS_DROPPED, "reason"), "reason")),
                 "dropped: {{reason}}",
             ),
-            Query(per_minute(total(VIEW.rate(metrics.CALLS_UNACCOUNTED))), "calls unaccounted for"),
-            Query(per_minute(total(VIEW.rate(metrics.CALLS_REFUSED_LOCALLY))), "legs refused by FreeSWITCH"),
+            Query(per_minute(total(VIEW.rate(families.CALLS_UNACCOUNTED))), "calls unaccounted for"),
+            Query(per_minute(total(VIEW.rate(families.CALLS_REFUSED_LOCALLY))), "legs refused by FreeSWITCH"),
         ),
         lines(
             "Command duration",
@@ -414,14 +416,15 @@ def _exporter() -> Row:
             "Attempts per minute by outcome. Many that end connected mean that connections keep breaking.",
             units.CountsPerMinute,
             Query(
-                per_minute(total(VIEW.rate(metrics.CONNECTION_ATTEMPTS, "outcome"), "outcome")), "{{outcome}}"
+                per_minute(total(VIEW.rate(families.CONNECTION_ATTEMPTS, "outcome"), "outcome")),
+                "{{outcome}}",
             ),
         ),
         lines(
             "Exporter health",
             "Delay of the exporter's own loop (above 0.1 s it lacks CPU).",
             units.Seconds,
-            Query(VIEW.value(metrics.LOOP_LAG), "{{instance}} loop delay"),
+            Query(VIEW.value(families.LOOP_LAG), "{{instance}} loop delay"),
             width=4,
         ),
         lines(
@@ -430,7 +433,7 @@ def _exporter() -> Row:
             "read.",
             units.BytesIEC,
             Query(of_our_exporters("process_resident_memory_bytes"), "{{instance}} memory"),
-            Query(VIEW.value(metrics.EVENT_BACKLOG), "{{node}} backlog"),
+            Query(VIEW.value(families.EVENT_BACKLOG), "{{node}} backlog"),
             width=4,
         ),
     ]

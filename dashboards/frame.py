@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models import prometheus as prometheus_model
 from dashboards import looks
 from dashboards.panels import SOURCE, Panel, ref_id
 from dashboards.promql import View
-from exporter.watch import metrics
+from exporter.metrics import families
 
 FLEET, GATEWAY, PROBES = "freeswitch-fleet", "freeswitch-gateway", "freeswitch-probes"
 RUNBOOK = "https://github.com/freeswitch-exporter/freeswitch-exporter/blob/main/docs/runbook.md"
@@ -102,22 +102,22 @@ def row_link(uid: str, *labels: str) -> str:
 
 def common_marks(view: View) -> list[Mark]:
     """What every graph should be seen against: nodes lost and restarted, gateways failing and coming back."""
-    change = f"1000 * {view.value(metrics.GATEWAY_LAST_CHANGE)}"
-    recent = f"{view.value(metrics.GATEWAY_LAST_CHANGE)} > time() - {_RECENT_CHANGE}"
-    well = view.series(metrics.GATEWAY_PROBLEM, 'problem="none"')
+    change = f"1000 * {view.value(families.GATEWAY_LAST_CHANGE)}"
+    recent = f"{view.value(families.GATEWAY_LAST_CHANGE)} > time() - {_RECENT_CHANGE}"
+    well = view.series(families.GATEWAY_PROBLEM, 'problem="none"')
     gateways = "on (node, gateway, profile)"
     names = ("node", "gateway", "profile")
     return [
         Mark(
             "FreeSWITCH lost",
             looks.CRITICAL,
-            f"1 - {view.well(metrics.UP)}",
+            f"1 - {view.well(families.UP)}",
             "{{node}} cannot be watched",
         ),
         Mark(
             "FreeSWITCH restarted",
             looks.WARNING,
-            f"{view.value(metrics.UPTIME)} < 60",
+            f"{view.value(families.UPTIME)} < 60",
             "{{node}} started",
         ),
         Mark(

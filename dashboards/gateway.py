@@ -22,7 +22,7 @@ from dashboards.queries import (
     outbound_answer_ratio,
     probe_result,
 )
-from exporter.watch import metrics
+from exporter.metrics import families
 
 NO_CALLS = "no call in this range"
 
@@ -34,11 +34,11 @@ def build() -> model.Dashboard:
         "One gateway from registration to sound: is it up, since when, who refuses its calls, how do they "
         "sound.",
         variables=[
-            variable("node", "Node", f"label_values({metrics.UP.name}, node)", several=False),
+            variable("node", "Node", f"label_values({families.UP.name}, node)", several=False),
             variable(
                 "gateway",
                 "Gateway",
-                f'label_values({metrics.GATEWAY_WATCHED_SECONDS.name}{{node="$node"}}, gateway)',
+                f'label_values({families.GATEWAY_WATCHED_SECONDS.name}{{node="$node"}}, gateway)',
                 several=False,
             ),
         ],
@@ -56,7 +56,7 @@ def _is_it_ok() -> Row:
             "Problem",
             "The exporter's verdict, and what to mend first. The runbook has a section of this name.",
             units.Short,
-            VIEW.code(metrics.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
+            VIEW.code(families.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
             looks.plain(),
             words=looks.PROBLEMS,
             empty=gone,
@@ -66,7 +66,7 @@ def _is_it_ok() -> Row:
             "Registration state as FreeSWITCH says it. REGED is registered; NOREG never registers, by "
             "configuration.",
             units.Short,
-            VIEW.code(metrics.GATEWAY_STATE, "state", list(looks.STATES)),
+            VIEW.code(families.GATEWAY_STATE, "state", list(looks.STATES)),
             looks.plain(),
             words=looks.STATES,
             empty=gone,
@@ -76,7 +76,7 @@ def _is_it_ok() -> Row:
             "Time since FreeSWITCH last changed the state. A healthy gateway passes through REGISTER at "
             "each refresh.",
             units.DurationSeconds,
-            f"time() - {VIEW.value(metrics.GATEWAY_LAST_CHANGE)}",
+            f"time() - {VIEW.value(families.GATEWAY_LAST_CHANGE)}",
             looks.plain(),
             empty=gone,
             decimals=0,
@@ -96,7 +96,7 @@ def _is_it_ok() -> Row:
             "Round trip of the last answered OPTIONS. A gateway without ping is known to be dead only when "
             "calls fail.",
             units.Seconds,
-            VIEW.value(metrics.GATEWAY_PING),
+            VIEW.value(families.GATEWAY_PING),
             looks.worse_above((0.5, looks.WARNING), (2, looks.CRITICAL)),
             empty="no ping answered",
             decimals=1,
@@ -105,7 +105,7 @@ def _is_it_ok() -> Row:
             "Calls now",
             "Call legs up at this moment, ringing ones included.",
             units.Short,
-            total(VIEW.value(metrics.CALLS_ACTIVE)),
+            total(VIEW.value(families.CALLS_ACTIVE)),
             looks.plain(),
             empty=gone,
         ),
@@ -131,29 +131,29 @@ def _is_it_ok() -> Row:
 
 
 def _state() -> Row:
-    ping = VIEW.value(metrics.GATEWAY_PING)
+    ping = VIEW.value(families.GATEWAY_PING)
     return "Does the trunk stand?", [
         timeline(
             "State, problem, usable",
             "FreeSWITCH's state, the exporter's verdict on it, and whether calls could be placed, over time.",
             Strip(
-                VIEW.code(metrics.GATEWAY_STATE, "state", list(looks.STATES)),
+                VIEW.code(families.GATEWAY_STATE, "state", list(looks.STATES)),
                 "state {{profile}}",
                 looks.STATES,
             ),
             Strip(
-                VIEW.code(metrics.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
+                VIEW.code(families.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
                 "problem {{profile}}",
                 looks.PROBLEMS,
             ),
-            Strip(VIEW.well(metrics.GATEWAY_USABLE), "usable {{profile}}", looks.USABLE),
+            Strip(VIEW.well(families.GATEWAY_USABLE), "usable {{profile}}", looks.USABLE),
         ),
         bars(
             "Share of time in each state",
             "Accounted from events, so that a flap between two scrapes shows here though the strip above "
             "misses it. UNKNOWN: the switch was lost.",
             units.PercentUnit,
-            Query(total(VIEW.rate(metrics.GATEWAY_SECONDS, "state"), "state"), "{{state}}"),
+            Query(total(VIEW.rate(families.GATEWAY_SECONDS, "state"), "state"), "{{state}}"),
             colours=looks.STATES,
             width=12,
         ),
@@ -162,7 +162,9 @@ def _state() -> Row:
             "Entries into each state per minute. REGISTER and REGED at every refresh are healthy; FAILED, "
             "FAIL_WAIT and UNREGED again and again are a flapping trunk.",
             units.CountsPerMinute,
-            Query(per_minute(total(VIEW.rate(metrics.GATEWAY_STATE_CHANGES, "state"), "state")), "{{state}}"),
+            Query(
+                per_minute(total(VIEW.rate(families.GATEWAY_STATE_CHANGES, "state"), "state")), "{{state}}"
+            ),
             colours=looks.STATES,
             width=12,
         ),
@@ -174,7 +176,7 @@ def _state() -> Row:
             units.CountsPerMinute,
             Query(
                 VIEW.or_none(
-                    per_minute(total(VIEW.rate(metrics.GATEWAY_REGISTRATION_RESPONSES, "code"), "code")),
+                    per_minute(total(VIEW.rate(families.GATEWAY_REGISTRATION_RESPONSES, "code"), "code")),
                     "code",
                 ),
                 "{{code}}",
@@ -188,10 +190,10 @@ def _state() -> Row:
             units.Seconds,
             Query(ping, "round trip"),
             Query(
-                f"max by (node, gateway, profile) (avg_over_time({VIEW.series(metrics.GATEWAY_PING)}[1d]))",
+                f"max by (node, gateway, profile) (avg_over_time({VIEW.series(families.GATEWAY_PING)}[1d]))",
                 "day's average",
             ),
-            Query(VIEW.value(metrics.GATEWAY_PING_PENDING), "unanswered for"),
+            Query(VIEW.value(families.GATEWAY_PING_PENDING), "unanswered for"),
             empty="this gateway is not pinged",
             width=12,
         ),
@@ -204,16 +206,18 @@ def _calls() -> Row:
             "Calls now",
             "Legs up by direction, and the trunk's limit where the configuration names one (max_calls).",
             units.Short,
-            Query(total(VIEW.value(metrics.CALLS_ACTIVE), "direction"), "{{direction}}"),
-            Query(VIEW.value(metrics.GATEWAY_CALLS_LIMIT), "limit"),
+            Query(total(VIEW.value(families.CALLS_ACTIVE), "direction"), "{{direction}}"),
+            Query(VIEW.value(families.GATEWAY_CALLS_LIMIT), "limit"),
         ),
         lines(
             "Calls started and answered",
             "Legs per minute by direction.",
             units.CountsPerMinute,
-            Query(per_minute(total(VIEW.rate(metrics.CALLS_STARTED), "direction")), "{{direction}}, started"),
             Query(
-                per_minute(total(VIEW.rate(metrics.CALLS_ANSWERED), "direction")), "{{direction}}, answered"
+                per_minute(total(VIEW.rate(families.CALLS_STARTED), "direction")), "{{direction}}, started"
+            ),
+            Query(
+                per_minute(total(VIEW.rate(families.CALLS_ANSWERED), "direction")), "{{direction}}, answered"
             ),
         ),
         lines(
@@ -232,9 +236,9 @@ def _calls() -> Row:
             "so that no INVITE left and no call event tells of it. Probe calls are in these figures, not in "
             "those beside it.",
             units.CountsPerMinute,
-            Query(per_minute(total(VIEW.rate(metrics.GATEWAY_CALLS), "direction")), "{{direction}}"),
-            Query(per_minute(total(VIEW.rate(metrics.GATEWAY_FAILED_CALLS))), "outbound, unanswered"),
-            Query(per_minute(total(VIEW.rate(metrics.GATEWAY_REFUSED_CALLS))), "refused: gateway down"),
+            Query(per_minute(total(VIEW.rate(families.GATEWAY_CALLS), "direction")), "{{direction}}"),
+            Query(per_minute(total(VIEW.rate(families.GATEWAY_FAILED_CALLS))), "outbound, unanswered"),
+            Query(per_minute(total(VIEW.rate(families.GATEWAY_REFUSED_CALLS))), "refused: gateway down"),
             width=12,
         ),
         lines(
@@ -242,8 +246,8 @@ def _calls() -> Row:
             "Mean time from answer to hang-up (ACD), and the time that half of the calls stay below. Many "
             "calls of a few seconds hint at audio trouble.",
             units.Seconds,
-            Query(VIEW.mean(metrics.CALL_DURATION), "mean"),
-            Query(VIEW.quantile(0.5, metrics.CALL_DURATION), "half of all calls within", True),
+            Query(VIEW.mean(families.CALL_DURATION), "mean"),
+            Query(VIEW.quantile(0.5, families.CALL_DURATION), "half of all calls within", True),
             empty=NO_CALLS,
             width=12,
         ),
@@ -251,7 +255,7 @@ def _calls() -> Row:
 
 
 def _refusals() -> Row:
-    unanswered = VIEW.rate(metrics.CALL_HANGUPS, "cause", where='answered="false"')
+    unanswered = VIEW.rate(families.CALL_HANGUPS, "cause", where='answered="false"')
     rejections = ("provider", "code", "class")
     return "Who says no?", [
         bars(
@@ -267,7 +271,7 @@ def _refusals() -> Row:
             units.CountsPerMinute,
             Query(
                 VIEW.or_none(
-                    per_minute(total(VIEW.rate(metrics.CALL_SIP_RESPONSES, "code"), "code")), "code"
+                    per_minute(total(VIEW.rate(families.CALL_SIP_RESPONSES, "code"), "code")), "code"
                 ),
                 "{{code}}",
             ),
@@ -278,7 +282,7 @@ def _refusals() -> Row:
             units.CountsPerMinute,
             Query(
                 VIEW.or_none(
-                    per_minute(total(VIEW.rate(metrics.CALL_PROVIDER_REJECTIONS, *rejections), "class")),
+                    per_minute(total(VIEW.rate(families.CALL_PROVIDER_REJECTIONS, *rejections), "class")),
                     "class",
                 ),
                 "{{class}}",
@@ -291,7 +295,7 @@ def _refusals() -> Row:
             Column(
                 "calls",
                 VIEW.or_none(
-                    total(VIEW.increase(metrics.CALL_HANGUPS, "cause", "answered"), "cause", "answered"),
+                    total(VIEW.increase(families.CALL_HANGUPS, "cause", "answered"), "cause", "answered"),
                     "cause",
                     "answered",
                 ),
@@ -310,7 +314,8 @@ def _refusals() -> Row:
             Column(
                 "calls",
                 VIEW.or_none(
-                    f"{total(VIEW.increase(metrics.CALL_PROVIDER_REJECTIONS, *rejections), *rejections)} > 0",
+                    total(VIEW.increase(families.CALL_PROVIDER_REJECTIONS, *rejections), *rejections)
+                    + " > 0",
                     *rejections,
                 ),
                 units.Short,
@@ -329,43 +334,43 @@ def _sound() -> Row:
             "Post-dial delay",
             "Seconds from dialling to the first ringing tone or early media: how long callers hear nothing.",
             units.Seconds,
-            per_minute(VIEW.buckets(metrics.CALL_POST_DIAL_DELAY)),
+            per_minute(VIEW.buckets(families.CALL_POST_DIAL_DELAY)),
             empty=NO_CALLS,
         ),
         heat(
             "Time to answer",
             "Seconds from dialling to answer. A band at the ring limit is people who do not pick up.",
             units.Seconds,
-            per_minute(VIEW.buckets(metrics.CALL_ANSWER)),
+            per_minute(VIEW.buckets(families.CALL_ANSWER)),
             empty=NO_CALLS,
         ),
         lines(
             "Post-dial delay, quantiles",
             "The delay that half, and 95 %, of the calls stay below.",
             units.Seconds,
-            Query(VIEW.quantile(0.5, metrics.CALL_POST_DIAL_DELAY), "half of all calls within", True),
-            Query(VIEW.quantile(0.95, metrics.CALL_POST_DIAL_DELAY), "95 % within", True),
+            Query(VIEW.quantile(0.5, families.CALL_POST_DIAL_DELAY), "half of all calls within", True),
+            Query(VIEW.quantile(0.95, families.CALL_POST_DIAL_DELAY), "95 % within", True),
             empty=NO_CALLS,
         ),
         heat(
             "Quality heard (MOS)",
             "FreeSWITCH's estimate for what it received, from 1 to 4.5. Below 3.6 people complain.",
             units.Short,
-            per_minute(VIEW.buckets(metrics.CALL_MOS)),
+            per_minute(VIEW.buckets(families.CALL_MOS)),
             empty=NO_CALLS,
         ),
         heat(
             "Jitter",
             "Worst running deviation of packet arrival in a call. About 20 ms is as good as it gets.",
             units.Seconds,
-            per_minute(VIEW.buckets(metrics.CALL_JITTER)),
+            per_minute(VIEW.buckets(families.CALL_JITTER)),
             empty=NO_CALLS,
         ),
         heat(
             "Packet loss",
             "Share of packets lost on the way to us, of calls longer than 10 s. Above 5 % it is heard.",
             units.PercentUnit,
-            per_minute(VIEW.buckets(metrics.CALL_PACKET_LOSS)),
+            per_minute(VIEW.buckets(families.CALL_PACKET_LOSS)),
             empty=NO_CALLS,
         ),
         lines(
@@ -373,8 +378,8 @@ def _sound() -> Row:
             "Share of answered calls with an estimated quality (MOS) up to 3.6, and with more than 5 % "
             "packet loss.",
             units.PercentUnit,
-            Query(VIEW.or_zero(VIEW.share_up_to(metrics.CALL_MOS, 3.6)), "MOS up to 3.6"),
-            Query(VIEW.or_zero(f"1 - {VIEW.share_up_to(metrics.CALL_PACKET_LOSS, 0.05)}"), "loss above 5 %"),
+            Query(VIEW.or_zero(VIEW.share_up_to(families.CALL_MOS, 3.6)), "MOS up to 3.6"),
+            Query(VIEW.or_zero(f"1 - {VIEW.share_up_to(families.CALL_PACKET_LOSS, 0.05)}"), "loss above 5 %"),
             highest=1,
             width=12,
         ),
@@ -383,7 +388,7 @@ def _sound() -> Row:
             "Answered calls per minute that should have heard audio and received no packet: firewall, NAT, "
             "or the provider's media.",
             units.CountsPerMinute,
-            Query(per_minute(total(VIEW.rate(metrics.CALLS_WITHOUT_MEDIA), "direction")), "{{direction}}"),
+            Query(per_minute(total(VIEW.rate(families.CALLS_WITHOUT_MEDIA), "direction")), "{{direction}}"),
             width=12,
         ),
     ]

@@ -27,7 +27,7 @@ from dashboards.frame import SEVERAL_PROBES as VIEW
 from dashboards.panels import Column, Query, Strip, bars, lines, table, tile, timeline
 from dashboards.promql import RANGE, ratio, total
 from dashboards.queries import overdue_probes, probe_result, probe_success_ratio
-from exporter.watch import metrics
+from exporter.metrics import families
 
 HOUR = "1h"
 """Window of counts over time: runs are too few for a rate, and a failure should stay in sight for a while."""
@@ -39,12 +39,12 @@ SERIES = "{{probe}} {{node}} {{gateway}}"
 
 def build() -> model.Dashboard:
     """The dashboard."""
-    runs = metrics.PROBE_RUNS.name
-    failed = f"{VIEW.well(metrics.PROBE_SUCCESS)} == 0"
+    runs = families.PROBE_RUNS.name
+    failed = f"{VIEW.well(families.PROBE_SUCCESS)} == 0"
     failure = Mark(
         "Probe failed",
         looks.CRITICAL,
-        f"1000 * {VIEW.value(metrics.PROBE_LAST_RUN)} and {failed}",
+        f"1000 * {VIEW.value(families.PROBE_LAST_RUN)} and {failed}",
         "{{probe}} failed through {{gateway}}",
         LABELS,
         at_value=True,
@@ -70,23 +70,23 @@ def build() -> model.Dashboard:
 
 
 def _is_it_ok() -> Row:
-    calls_left = ratio(VIEW.value(metrics.PROBE_BUDGET_CALLS), VIEW.value(metrics.PROBE_BUDGET_CALLS_LIMIT))
+    calls_left = ratio(VIEW.value(families.PROBE_BUDGET_CALLS), VIEW.value(families.PROBE_BUDGET_CALLS_LIMIT))
     time_left = ratio(
-        VIEW.value(metrics.PROBE_BUDGET_SECONDS), VIEW.value(metrics.PROBE_BUDGET_SECONDS_LIMIT)
+        VIEW.value(families.PROBE_BUDGET_SECONDS), VIEW.value(families.PROBE_BUDGET_SECONDS_LIMIT)
     )
     return "", [
         tile(
             "Failing",
             "Probes whose last call failed. The table below says in which way.",
             units.Short,
-            VIEW.or_zero(f"sum(1 - {VIEW.well(metrics.PROBE_SUCCESS)})"),
+            VIEW.or_zero(f"sum(1 - {VIEW.well(families.PROBE_SUCCESS)})"),
             looks.worse_above(*looks.NONE_ALLOWED),
         ),
         tile(
             "Degraded",
             "Probes whose last call got through but missed a threshold: slow, or bad audio.",
             units.Short,
-            VIEW.or_zero(total(VIEW.value(metrics.PROBE_DEGRADED))),
+            VIEW.or_zero(total(VIEW.value(families.PROBE_DEGRADED))),
             looks.worse_above((1, looks.WARNING)),
         ),
         tile(
@@ -111,7 +111,7 @@ def _is_it_ok() -> Row:
             "Runs",
             "Runs in the range shown, whatever their result.",
             units.Short,
-            VIEW.or_zero(total(VIEW.increase(metrics.PROBE_RUNS, "result"))),
+            VIEW.or_zero(total(VIEW.increase(families.PROBE_RUNS, "result"))),
             looks.plain(),
             decimals=0,
         ),
@@ -137,7 +137,7 @@ def _is_it_ok() -> Row:
             "Requests for probe calls that were refused in the range shown. Many: somebody, or a wrong "
             "schedule, asks for more than the guard allows.",
             units.Short,
-            total(VIEW.increase(metrics.PROBE_REFUSED, "reason")),
+            total(VIEW.increase(families.PROBE_REFUSED, "reason")),
             looks.worse_above((1, looks.NOTICE)),
             decimals=0,
         ),
@@ -152,7 +152,7 @@ def _runs() -> Row:
             "One row per probe. Empty cells: the run did not come that far. Click a gateway for its details.",
             LABELS,
             Column("result", probe_result(VIEW), units.Short, words=looks.RESULTS),
-            Column("when", f"1000 * {VIEW.value(metrics.PROBE_LAST_RUN)}", units.DateTimeFromNow),
+            Column("when", f"1000 * {VIEW.value(families.PROBE_LAST_RUN)}", units.DateTimeFromNow),
             Column(
                 "success in range",
                 probe_success_ratio(VIEW, RANGE, *LABELS),
@@ -160,11 +160,11 @@ def _runs() -> Row:
                 limits=looks.better_above(looks.CRITICAL, *looks.PROBE_SUCCESS),
                 decimals=1,
             ),
-            Column("SIP status", VIEW.value(metrics.PROBE_SIP_STATUS), units.NoUnit, decimals=0),
+            Column("SIP status", VIEW.value(families.PROBE_SIP_STATUS), units.NoUnit, decimals=0),
             Column("time to answer", _phase("answer"), units.Seconds, decimals=2),
-            Column("MOS", VIEW.value(metrics.PROBE_MOS), units.NoUnit, decimals=2),
-            Column("loss", VIEW.value(metrics.PROBE_PACKET_LOSS), units.PercentUnit, decimals=1),
-            Column("jitter", VIEW.value(metrics.PROBE_JITTER), units.Seconds, decimals=1),
+            Column("MOS", VIEW.value(families.PROBE_MOS), units.NoUnit, decimals=2),
+            Column("loss", VIEW.value(families.PROBE_PACKET_LOSS), units.PercentUnit, decimals=1),
+            Column("jitter", VIEW.value(families.PROBE_JITTER), units.Seconds, decimals=1),
             links={"gateway": ("Show this gateway", row_link(GATEWAY, "node", "gateway"))},
             sort_by="result",
             descending=True,
@@ -181,7 +181,7 @@ def _runs() -> Row:
             "Runs in the hour before",
             "Runs by result. refused and aborted are about us (guard, lost switch), not about the trunk.",
             units.Short,
-            Query(total(VIEW.increase(metrics.PROBE_RUNS, "result", window=HOUR), "result"), "{{result}}"),
+            Query(total(VIEW.increase(families.PROBE_RUNS, "result", window=HOUR), "result"), "{{result}}"),
             colours=results,
             empty=NO_PROBE,
         ),
@@ -193,7 +193,7 @@ def _runs() -> Row:
             Query(
                 VIEW.or_none(
                     total(
-                        VIEW.increase(metrics.PROBE_FAILURES, "phase", "cause", window=HOUR),
+                        VIEW.increase(families.PROBE_FAILURES, "phase", "cause", window=HOUR),
                         "phase",
                         "cause",
                     ),
@@ -223,22 +223,22 @@ def _last_run() -> Row:
             "How long each phase of the last run took. Compare with its own past: a slow answer is often "
             "the first sign.",
             units.Seconds,
-            Query(VIEW.value(metrics.PROBE_PHASE, "phase"), f"{{{{phase}}}} {SERIES}"),
+            Query(VIEW.value(families.PROBE_PHASE, "phase"), f"{{{{phase}}}} {SERIES}"),
             empty=NO_PROBE,
         ),
         lines(
             "Whole run",
             "From originate to hang-up: what half, and 95 %, of the runs stay below.",
             units.Seconds,
-            Query(VIEW.quantile(0.5, metrics.PROBE_DURATION), "half of all runs within"),
-            Query(VIEW.quantile(0.95, metrics.PROBE_DURATION), "95 % within"),
+            Query(VIEW.quantile(0.5, families.PROBE_DURATION), "half of all runs within"),
+            Query(VIEW.quantile(0.95, families.PROBE_DURATION), "95 % within"),
             empty=NO_PROBE,
         ),
         lines(
             "Quality heard (MOS)",
             "FreeSWITCH's estimate for what came back, from 1 to 4.5. Below 3.6 people complain.",
             units.NoUnit,
-            Query(VIEW.value(metrics.PROBE_MOS), SERIES),
+            Query(VIEW.value(families.PROBE_MOS), SERIES),
             limits=((3.6, looks.WARNING),),
             lowest=1,
             highest=5,
@@ -248,7 +248,7 @@ def _last_run() -> Row:
             "Packet loss",
             "Share of packets lost in the last run. Above 5 % it is heard.",
             units.PercentUnit,
-            Query(VIEW.value(metrics.PROBE_PACKET_LOSS), SERIES),
+            Query(VIEW.value(families.PROBE_PACKET_LOSS), SERIES),
             limits=((0.05, looks.WARNING),),
             empty="no run received audio",
         ),
@@ -256,8 +256,8 @@ def _last_run() -> Row:
             "Jitter and round trip",
             "Worst jitter of the last run; for probes that send a tone, also how long it took to come back.",
             units.Seconds,
-            Query(VIEW.value(metrics.PROBE_JITTER), f"jitter {SERIES}"),
-            Query(VIEW.value(metrics.PROBE_ROUND_TRIP), f"round trip {SERIES}"),
+            Query(VIEW.value(families.PROBE_JITTER), f"jitter {SERIES}"),
+            Query(VIEW.value(families.PROBE_ROUND_TRIP), f"round trip {SERIES}"),
             empty="no run received audio",
         ),
         lines(
@@ -265,7 +265,7 @@ def _last_run() -> Row:
             "Media packets that came back in the last run: about 50 a second of talk time. 0 is a silent "
             "call.",
             units.Short,
-            Query(VIEW.value(metrics.PROBE_PACKETS), SERIES),
+            Query(VIEW.value(families.PROBE_PACKETS), SERIES),
             empty="no run was answered",
         ),
     ]
@@ -277,15 +277,15 @@ def _budget() -> Row:
             "Calls left today",
             "Probe calls left of the day's budget, and the budget. It starts anew at 00:00 UTC.",
             units.Short,
-            Query(VIEW.value(metrics.PROBE_BUDGET_CALLS), "{{instance}} left"),
-            Query(VIEW.value(metrics.PROBE_BUDGET_CALLS_LIMIT), "{{instance}} budget"),
+            Query(VIEW.value(families.PROBE_BUDGET_CALLS), "{{instance}} left"),
+            Query(VIEW.value(families.PROBE_BUDGET_CALLS_LIMIT), "{{instance}} budget"),
         ),
         lines(
             "Talk time left today",
             "Probe talk time left of the day's budget, and the budget. It starts anew at 00:00 UTC.",
             units.Seconds,
-            Query(VIEW.value(metrics.PROBE_BUDGET_SECONDS), "{{instance}} left"),
-            Query(VIEW.value(metrics.PROBE_BUDGET_SECONDS_LIMIT), "{{instance}} budget"),
+            Query(VIEW.value(families.PROBE_BUDGET_SECONDS), "{{instance}} left"),
+            Query(VIEW.value(families.PROBE_BUDGET_SECONDS_LIMIT), "{{instance}} budget"),
         ),
         bars(
             "Refused in the hour before",
@@ -293,7 +293,7 @@ def _budget() -> Row:
             "tries a door.",
             units.Short,
             Query(
-                total(VIEW.increase(metrics.PROBE_REFUSED, "reason", window=HOUR), "reason"),
+                total(VIEW.increase(families.PROBE_REFUSED, "reason", window=HOUR), "reason"),
                 "{{reason}}",
             ),
         ),
@@ -301,4 +301,4 @@ def _budget() -> Row:
 
 
 def _phase(name: str) -> str:
-    return VIEW.value(metrics.PROBE_PHASE, where=f'phase="{name}"')
+    return VIEW.value(families.PROBE_PHASE, where=f'phase="{name}"')

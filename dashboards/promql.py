@@ -3,7 +3,7 @@
 Strategy. A family's labels say which dashboard variables can choose its series and which labels tell one
 measured thing from another. From these a `View` (one dashboard's way of choosing: several nodes at once, or
 exactly one gateway) writes every query. Metric names are not repeated: they stand once, in
-`exporter.watch.metrics`.
+`exporter.metrics.families`.
 
 Two rules hold for all queries, so that no panel lies on a bad day:
 
@@ -17,8 +17,8 @@ Two rules hold for all queries, so that no panel lies on a bad day:
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from exporter.watch import metrics
-from exporter.watch.exposition import Family
+from exporter.metrics import families
+from exporter.metrics.exposition import Family
 
 RATE_WINDOW = "$__rate_interval"
 RANGE = "$__range"
@@ -91,7 +91,7 @@ class View:
         return f"{expression} or on () {zero}"
 
     def _zero(self) -> str:
-        return f"0 * max({self.series(metrics.UP)})"
+        return f"0 * max({self.series(families.UP)})"
 
 
 def _merge(family: Family, labels: Sequence[str], expression: str, how: str = "max") -> str:

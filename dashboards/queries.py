@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from dashboards.promql import RANGE, View, ratio, total
-from exporter.watch import metrics
-from exporter.watch.exposition import Family
+from exporter.metrics import families
+from exporter.metrics.exposition import Family
 
 RECENT = "15m"
 """Window of the "is it ok?" tiles: long enough to hold calls, short enough to end with the trouble."""
@@ -50,14 +50,14 @@ def call_attempts(view: View, window: str, *by: str) -> str:
 
     Those leave no call event; only freeswitch_gateway_refused_calls_total knows of them.
     """
-    started = total(view.increase(metrics.CALLS_STARTED, where=OUTBOUND, window=window), *by)
+    started = total(view.increase(families.CALLS_STARTED, where=OUTBOUND, window=window), *by)
     return _sum_of_either(view, started, _refused(view, window, *by), by)
 
 
 def network_failures(view: View, window: str, *by: str) -> str:
     """Outbound calls that the network made fail: refused dials, and causes that are not USER_CAUSES."""
     where = f'{OUTBOUND},answered="false",cause!~"{"|".join(USER_CAUSES)}"'
-    failed = total(view.increase(metrics.CALL_HANGUPS, "cause", where=where, window=window), *by)
+    failed = total(view.increase(families.CALL_HANGUPS, "cause", where=where, window=window), *by)
     return _sum_of_either(view, failed, _refused(view, window, *by), by)
 
 
@@ -71,64 +71,64 @@ def outbound_answer_ratio(view: View, window: str, *by: str) -> str:
 
     A call that rang before the window began and was answered in it could make more than 1 of it: cut off.
     """
-    answered = total(view.increase(metrics.CALLS_ANSWERED, where=OUTBOUND, window=window), *by)
+    answered = total(view.increase(families.CALLS_ANSWERED, where=OUTBOUND, window=window), *by)
     return f"clamp_max({ratio(answered, f'({call_attempts(view, window, *by)})')}, 1)"
 
 
 def inbound_answer_ratio(view: View, window: str, *by: str) -> str:
     """ASR (0-1) inbound: the share of calls received that were answered."""
-    answered = total(view.increase(metrics.CALLS_ANSWERED, where=INBOUND, window=window), *by)
-    started = total(view.increase(metrics.CALLS_STARTED, where=INBOUND, window=window), *by)
+    answered = total(view.increase(families.CALLS_ANSWERED, where=INBOUND, window=window), *by)
+    started = total(view.increase(families.CALLS_STARTED, where=INBOUND, window=window), *by)
     return f"clamp_max({ratio(answered, started)}, 1)"
 
 
 def availability(view: View, window: str = RANGE) -> str:
     """The share (0-1) of the time watched in which a gateway was usable; a lost node is not watched."""
     return ratio(
-        view.increase(metrics.GATEWAY_USABLE_SECONDS, window=window),
-        view.increase(metrics.GATEWAY_WATCHED_SECONDS, window=window),
+        view.increase(families.GATEWAY_USABLE_SECONDS, window=window),
+        view.increase(families.GATEWAY_WATCHED_SECONDS, window=window),
     )
 
 
 def per_gateway(view: View, by_node_and_gateway: str) -> str:
     """Spread a figure of calls, which know no profile, over the gateways of that node and name."""
-    each = f"({view.value(metrics.GATEWAY_WATCHED_SECONDS)} >= bool 0)"
+    each = f"({view.value(families.GATEWAY_WATCHED_SECONDS)} >= bool 0)"
     return f"({by_node_and_gateway}) * on (node, gateway) group_right () {each}"
 
 
 def gateways_without(view: View, family: Family, where: str = "") -> str:
     """How many known gateways lack this gauge at 1. Those of a lost node do: what is not seen is not fine."""
-    known = f"count({view.value(metrics.GATEWAY_WATCHED_SECONDS)})"
+    known = f"count({view.value(families.GATEWAY_WATCHED_SECONDS)})"
     return f"{known} - ({view.or_zero(total(view.well(family, where)))})"
 
 
 def probe_result(view: View) -> str:
     """Result of the last run, as its index in looks.RESULTS: 0 success, 1 degraded, 2 failed."""
-    return f"{view.value(metrics.PROBE_DEGRADED)} == 1 or 2 * (1 - {view.well(metrics.PROBE_SUCCESS)})"
+    return f"{view.value(families.PROBE_DEGRADED)} == 1 or 2 * (1 - {view.well(families.PROBE_SUCCESS)})"
 
 
 def probe_success_ratio(view: View, window: str, *by: str) -> str:
     """The share (0-1) of runs that succeeded; degraded count as success, refused and aborted not at all."""
-    good = view.increase(metrics.PROBE_RUNS, "result", where='result=~"success|degraded"', window=window)
+    good = view.increase(families.PROBE_RUNS, "result", where='result=~"success|degraded"', window=window)
     counted = view.increase(
-        metrics.PROBE_RUNS, "result", where='result=~"success|degraded|failed"', window=window
+        families.PROBE_RUNS, "result", where='result=~"success|degraded|failed"', window=window
     )
     return ratio(total(good, *by), total(counted, *by))
 
 
 def overdue_probes(view: View) -> str:
     """How many scheduled probes last ran more than two of their intervals and a minute ago."""
-    age = f"time() - {view.value(metrics.PROBE_LAST_RUN)}"
-    return f"sum({age} > bool 2 * {view.value(metrics.PROBE_INTERVAL)} + 60)"
+    age = f"time() - {view.value(families.PROBE_LAST_RUN)}"
+    return f"sum({age} > bool 2 * {view.value(families.PROBE_INTERVAL)} + 60)"
 
 
 def of_our_exporters(name: str) -> str:
     """A `process_*` metric, which every program has, of the exporters only."""
-    return f"{name} and on (job, instance) {metrics.BUILD_INFO.name}"
+    return f"{name} and on (job, instance) {families.BUILD_INFO.name}"
 
 
 def _refused(view: View, window: str, *by: str) -> str:
-    return total(view.increase(metrics.GATEWAY_REFUSED_CALLS, window=window), *by)
+    return total(view.increase(families.GATEWAY_REFUSED_CALLS, window=window), *by)
 
 
 def _sum_of_either(view: View, left: str, right: str, by: Sequence[str]) -> str:

@@ -141,14 +141,14 @@ def _load(options: argparse.Namespace, path: Path | None, environ: Mapping[str, 
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from exporter import daemon
+    from exporter import runtime
 
     reload = partial(_load, options, options.config, os.environ)
-    return daemon.serve(reload(), reload)
+    return runtime.serve(reload(), reload)
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from exporter import daemon
+    from exporter import runtime
 
     # The simulated switch stands in for whatever the environment says of a real one.
     environ = {
@@ -156,7 +156,7 @@ def _demo(options: argparse.Namespace) -> int:
         for name, value in os.environ.items()
         if not name.startswith("FREESWITCH_") and name not in ("EXPORTER_CONFIG", "EXPORTER_STATE_DIR")
     }
-    return daemon.demo(_load(options, None, environ))
+    return runtime.demo(_load(options, None, environ))
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -9,46 +9,46 @@ values are a fixed set are listed with them. A test holds the committed file to 
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from exporter.metrics import families
+from exporter.metrics.exposition import Family, number
 from exporter.probe import samples
 from exporter.switch.provider import PROVIDERS, provider
-from exporter.watch import metrics
-from exporter.watch.exposition import Family, number
 from exporter.watch.node import COMMAND_NAMES, EVENT_NAMES
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
 
 SECTIONS: Final = (
-    ("Connection and exporter", metrics.UP),
-    ("Switch", metrics.INFO),
-    ("Gateways", metrics.GATEWAY_STATE),
-    ("Calls", metrics.CALLS_STARTED),
-    ("Probes", metrics.PROBE_SUCCESS),
+    ("Connection and exporter", families.UP),
+    ("Switch", families.INFO),
+    ("Gateways", families.GATEWAY_STATE),
+    ("Calls", families.CALLS_STARTED),
+    ("Probes", families.PROBE_SUCCESS),
 )
 
 _CALL_FAMILIES: Final = "call families, `freeswitch_gateway_calls_total`, `freeswitch_paused`"
 VALUES: Final[tuple[tuple[str, str, Iterable[str]], ...]] = (
-    ("problem", f"`{metrics.CONNECTION_PROBLEM.name}`", metrics.PROBLEMS),
-    ("outcome", f"`{metrics.CONNECTION_ATTEMPTS.name}`", metrics.OUTCOMES),
-    ("event", f"`{metrics.EVENTS.name}`", (*EVENT_NAMES, "other")),
-    ("reason", f"`{metrics.EVENTS_DROPPED.name}`", metrics.DROP_REASONS),
-    ("command", f"`{metrics.COMMAND_DURATION.name}`", COMMAND_NAMES),
+    ("problem", f"`{families.CONNECTION_PROBLEM.name}`", families.PROBLEMS),
+    ("outcome", f"`{families.CONNECTION_ATTEMPTS.name}`", families.OUTCOMES),
+    ("event", f"`{families.EVENTS.name}`", (*EVENT_NAMES, "other")),
+    ("reason", f"`{families.EVENTS_DROPPED.name}`", families.DROP_REASONS),
+    ("command", f"`{families.COMMAND_DURATION.name}`", COMMAND_NAMES),
     ("state", "gateway families", GATEWAY_STATES),
-    ("problem", f"`{metrics.GATEWAY_PROBLEM.name}`", GATEWAY_PROBLEMS),
+    ("problem", f"`{families.GATEWAY_PROBLEM.name}`", GATEWAY_PROBLEMS),
     ("direction", _CALL_FAMILIES, ("inbound", "outbound")),
-    ("answered", f"`{metrics.CALL_HANGUPS.name}`", ("true", "false")),
+    ("answered", f"`{families.CALL_HANGUPS.name}`", ("true", "false")),
     (
         "class",
-        f"`{metrics.CALL_PROVIDER_REJECTIONS.name}`",
+        f"`{families.CALL_PROVIDER_REJECTIONS.name}`",
         sorted({code.class_ for name in PROVIDERS for code in provider(name).codes}),
     ),
-    ("result", f"`{metrics.PROBE_RUNS.name}`", metrics.PROBE_RESULTS),
-    ("phase", "probe families", metrics.PROBE_PHASES),
-    ("reason", f"`{metrics.PROBE_REFUSED.name}`", metrics.REFUSALS),
+    ("result", f"`{families.PROBE_RUNS.name}`", families.PROBE_RESULTS),
+    ("phase", "probe families", families.PROBE_PHASES),
+    ("reason", f"`{families.PROBE_REFUSED.name}`", families.REFUSALS),
 )
 
 _HEAD: Final = """\
 # Metrics
 
-Written by `scripts/metrics_reference.py` from where the families are declared, `exporter/watch/metrics.py`
+Written by `scripts/metrics_reference.py` from where the families are declared, `exporter/metrics/families.py`
 and `exporter/probe/samples.py`: change those.
 
 Units are seconds, bytes and ratios from 0 to 1; the two `*_idle_cpu` are percent. Where a label stands for a
@@ -69,7 +69,7 @@ def reference() -> str:
 
 def _families() -> Iterator[str]:
     starts = {family: title for title, family in SECTIONS}
-    for family in metrics.FAMILIES.values():
+    for family in families.FAMILIES.values():
         if family in starts:
             yield from _section(starts[family])
         yield _row(family)
@@ -92,8 +92,8 @@ def _row(family: Family) -> str:
 
 def _values() -> Iterator[str]:
     yield from ("", "## Values of labels", "", "| label | of | values |", "|---|---|---|")
-    for label, families, values in VALUES:
-        yield f"| `{label}` | {families} | {' '.join([f'`{value}`' for value in values])} |"
+    for label, of, values in VALUES:
+        yield f"| `{label}` | {of} | {' '.join([f'`{value}`' for value in values])} |"
 
 
 if __name__ == "__main__":

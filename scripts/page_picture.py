@@ -11,9 +11,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests import demo
 from tests.browser.conftest import FLAGS
-from tests.tools import ROOT, program
+from tests.support import demo
+from tests.support.tools import ROOT, program
 
 SIZE = {"width": 1000, "height": 1240}
 SETTLE_SECONDS = 60.0

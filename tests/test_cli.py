@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import exporter
-from exporter import cli, daemon
+from exporter import cli, runtime
 from exporter.config import Config, Listen, LogConfig, Secret
 
 # Each costs time at start and memory for ever.
@@ -57,14 +57,14 @@ class Started:
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Started:
     started = Started()
-    monkeypatch.setattr(daemon, "serve", started)
+    monkeypatch.setattr(runtime, "serve", started)
     return started
 
 
 @pytest.fixture
 def demo(monkeypatch: pytest.MonkeyPatch) -> Started:
     started = Started()
-    monkeypatch.setattr(daemon, "demo", started)
+    monkeypatch.setattr(runtime, "demo", started)
     return started
 
 

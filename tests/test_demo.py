@@ -15,11 +15,11 @@ from urllib.request import urlopen
 
 import pytest
 
-from exporter.watch.metrics import FAMILIES
-from tests import demo, prometheus
+from exporter.metrics.families import FAMILIES
 from tests.dashboards.test_queries import FILES, panel_expressions
-from tests.openmetrics import families as read_families
-from tests.tools import program
+from tests.support import demo, prometheus
+from tests.support.openmetrics import families as read_families
+from tests.support.tools import program
 
 VERDICTS = {
     "telnyx": "none",

@@ -15,23 +15,26 @@ from typing import Any
 import pytest
 
 import exporter
-from tests.tools import ROOT, program
+from tests.support.tools import ROOT, program
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 # What a room may import of the others: data goes one way, imports go the other.
-SHARED = {"config", "log", "instance"}
+SHARED = {"clock", "config", "executors", "instance", "log"}
 ROOMS = {
-    "esl": set(),
+    "clock": set(),
+    "executors": set(),
+    "instance": set(),
+    "metrics": set(),
+    "esl": {"clock", "executors"},
     "switch": {"esl"},
     "simulator": {"esl"},
     "config": {"switch"},
     "log": {"config"},
-    "instance": set(),
-    "watch": {"switch", "esl"} | SHARED,
-    "probe": {"watch", "switch", "esl"} | SHARED,
-    "diagnosis": {"probe", "watch", "switch", "esl"} | SHARED,
-    "web": {"diagnosis", "probe", "watch", "switch", "esl"} | SHARED,
+    "watch": {"switch", "esl", "metrics"} | SHARED,
+    "probe": {"watch", "switch", "esl", "metrics"} | SHARED,
+    "diagnosis": {"probe", "watch", "switch", "esl", "metrics"} | SHARED,
+    "web": {"diagnosis", "probe", "watch", "switch", "esl", "metrics"} | SHARED,
 }
 
 # The modules of a dependency, where they are not named like it.

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from exporter.simulator import SimulatedSwitch
-from tests import demo
-from tests.tools import ROOT
+from tests.support import demo
+from tests.support.tools import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)

@@ -3,8 +3,8 @@
 The reader is PyYAML's safe one with less to guess. Numbers are decimal only: YAML 1.1 would read `1:30` as
 90, `010` as 8 and `2024-01-01` as a date. Merge keys and tags are refused, since nobody needs them here and a
 few lines of them can grow to gigabytes. A key written twice is an error, where YAML keeps the last in
-silence. Whatever the text is, the outcome is a value or `Unfit`, and a message names the line but never
-quotes it, because a password may stand there.
+silence. Whatever the text is, the outcome is a value or `InvalidValue`, and a message names the line but
+never quotes it, because a password may stand there.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from exporter.config.section import Unfit, show
+from exporter.config.section import InvalidValue, show
 
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|yes|Yes|YES|on|On|ON|false|False|FALSE|no|No|NO|off|Off|OFF")
@@ -35,9 +35,11 @@ class _Loader(yaml.SafeLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise Unfit(f"{_line(key.start_mark)}a list or mapping stands for a key; write a word")
+                raise InvalidValue(f"{_line(key.start_mark)}a list or mapping stands for a key; write a word")
             if key.value in seen:
-                raise Unfit(f"{_line(key.start_mark)}the key {show(key.value)} stands here twice; keep one")
+                raise InvalidValue(
+                    f"{_line(key.start_mark)}the key {show(key.value)} stands here twice; keep one"
+                )
             seen.add(key.value)
         return node
 
@@ -48,7 +50,9 @@ class _Loader(yaml.SafeLoader):
 def _scalar(tag: str, pattern: re.Pattern[str], first: list[str | None], convert: Any) -> None:
     def construct(_loader: _Loader, node: yaml.Node) -> Any:
         if not isinstance(node, yaml.ScalarNode) or not pattern.fullmatch(node.value):
-            raise Unfit(f"{_line(node.start_mark)}a tag (!!...) does not fit its value; write it without")
+            raise InvalidValue(
+                f"{_line(node.start_mark)}a tag (!!...) does not fit its value; write it without"
+            )
         return convert(node.value)
 
     _Loader.add_implicit_resolver(tag, re.compile(rf"(?:{pattern.pattern})\Z"), first)
@@ -67,7 +71,7 @@ _Loader.yaml_constructors[None] = yaml.SafeLoader.construct_undefined
 
 
 def parse(text: str) -> object:
-    """The one document in `text`; None if it is empty. Raises `Unfit` for whatever is no plain YAML."""
+    """The one document in `text`; None if it is empty. Raises `InvalidValue` if it is no plain YAML."""
     try:
         loader = _Loader(text)
         try:
@@ -77,11 +81,13 @@ def parse(text: str) -> object:
     except yaml.MarkedYAMLError as error:
         problem = _QUOTED.sub(lambda match: match[1] or "...", error.problem or error.context or "is no YAML")
         line = _line(error.problem_mark or error.context_mark)
-        raise Unfit(f"{line}{problem}; put text with any of : # * & ! % @ ` in quotes") from None
+        raise InvalidValue(f"{line}{problem}; put text with any of : # * & ! % @ ` in quotes") from None
     except yaml.YAMLError:
-        raise Unfit("has a control character in it; write plain text, with blanks for indentation") from None
+        raise InvalidValue(
+            "has a control character in it; write plain text, with blanks for indentation"
+        ) from None
     except RecursionError:
-        raise Unfit("is nested too deeply; a config needs four levels") from None
+        raise InvalidValue("is nested too deeply; a config needs four levels") from None
 
 
 def _line(mark: yaml.Mark | None) -> str:

@@ -5,21 +5,23 @@ A config that is a directory, a device, a picture or a core dump is refused with
 
 from pathlib import Path
 
-from exporter.config.section import Unfit
+from exporter.config.section import InvalidValue
 
 MAX_BYTES = 256 * 1024
 
 
 def read_text(path: Path) -> str:
-    """The text of the file at `path`. Raises `Unfit` if it cannot be read, is too large, or is not UTF-8."""
+    """The text of the file at `path`. Raises `InvalidValue` if it is unreadable, too large, or not UTF-8."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise Unfit(f"cannot read {path}: {error.strerror}; name a file that this user can read") from None
+        raise InvalidValue(
+            f"cannot read {path}: {error.strerror}; name a file that this user can read"
+        ) from None
     if len(content) > MAX_BYTES:
-        raise Unfit(f"{path} is larger than {MAX_BYTES // 1024} KiB; name a file of plain text")
+        raise InvalidValue(f"{path} is larger than {MAX_BYTES // 1024} KiB; name a file of plain text")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Unfit(f"{path} is not text in UTF-8; name a file of plain text") from None
+        raise InvalidValue(f"{path} is not text in UTF-8; name a file of plain text") from None

@@ -29,7 +29,7 @@ from exporter.config.model import (
     address,
 )
 from exporter.config.secret import Secret
-from exporter.config.section import Problems, Section, Unfit
+from exporter.config.section import InvalidValue, Problems, Section
 
 _DAY = 86400
 _NODE_VARIABLES = (
@@ -120,7 +120,7 @@ def _file(path: Path | None, problems: Problems) -> Section:
 
     try:
         return Section(problems, str(path), parse(read_text(path)))
-    except Unfit as unfit:
+    except InvalidValue as unfit:
         problems.add(str(path), "", str(unfit))
         problems.raise_if_any()
         raise AssertionError from None
@@ -270,7 +270,7 @@ def _gateway_list(known: Mapping[str, GatewayConfig]) -> Callable[[object], dict
         listed = values.separated(item)(value)
         gateways = dict(listed)
         if len(gateways) < len(listed):
-            raise Unfit("names a gateway twice; write each once")
+            raise InvalidValue("names a gateway twice; write each once")
         return gateways
 
     return read
@@ -333,7 +333,7 @@ def _cause(value: object) -> str:
 
     cause = values.text(value)
     if cause not in CAUSES:
-        raise Unfit(
+        raise InvalidValue(
             f"is {cause!r}; {values.nearest(cause, CAUSES) or 'write a cause of FreeSWITCH, as USER_BUSY'}"
         )
     return cause

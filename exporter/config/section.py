@@ -21,7 +21,7 @@ _MAX_NUMBER = 1e20
 _MAX_PROBLEMS = 50
 
 
-class Unfit(Exception):
+class InvalidValue(Exception):
     """A value that cannot be taken. The message says why and what to write instead, and shows no secret."""
 
 
@@ -108,7 +108,7 @@ class Section:
             return default
         try:
             return read(value)
-        except Unfit as unfit:
+        except InvalidValue as unfit:
             self.add(name, str(unfit))
             return default
 
@@ -140,7 +140,7 @@ class Section:
         for key, item in self.entries(name):
             try:
                 taken.append(read(item))
-            except Unfit as unfit:
+            except InvalidValue as unfit:
                 self.problems.add(self.source, key, str(unfit))
         return tuple(taken) if isinstance(self._values.get(name), list) else default
 
@@ -149,7 +149,7 @@ class Section:
         for name in self._values:
             try:
                 yield read(name), self.section(name)
-            except Unfit as unfit:
+            except InvalidValue as unfit:
                 self.add(name, f"is a name that {unfit}")
 
     def items(self, read: Callable[[object], T]) -> Iterator[tuple[str, T]]:

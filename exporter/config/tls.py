@@ -15,7 +15,7 @@ from typing import Any
 from exporter.config.files import read_text
 from exporter.config.model import TlsConfig
 from exporter.config.secret import Secret
-from exporter.config.section import Unfit
+from exporter.config.section import InvalidValue
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _VERIFY = {
@@ -26,7 +26,7 @@ _VERIFY = {
 
 
 def context(tls: TlsConfig) -> ssl.SSLContext:
-    """A server context. Raises `Unfit` if certificate, key or client CA cannot be read or used."""
+    """A server context. Raises `InvalidValue` if certificate, key or client CA cannot be read or used."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = _VERSIONS[tls.min_version]
     made.maximum_version = _VERSIONS[tls.max_version]
@@ -35,7 +35,7 @@ def context(tls: TlsConfig) -> ssl.SSLContext:
             # An encrypted key would ask for its password on the terminal; an empty one makes it fail instead.
             made.load_cert_chain(certificate, key, password="")
     except (ssl.SSLError, ValueError):
-        raise Unfit(
+        raise InvalidValue(
             "has no matching certificate and key; write both in PEM, the key without a password"
         ) from None
     made.verify_mode = _VERIFY[tls.client_auth_type]
@@ -44,7 +44,7 @@ def context(tls: TlsConfig) -> ssl.SSLContext:
         try:
             made.load_verify_locations(cadata=authority)
         except (ssl.SSLError, ValueError):
-            raise Unfit("has a client CA that is no certificate; write it in PEM") from None
+            raise InvalidValue("has a client CA that is no certificate; write it in PEM") from None
     return made
 
 

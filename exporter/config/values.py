@@ -1,4 +1,4 @@
-"""Turns one plain value of a config into one type, or raises `Unfit` with what to write instead.
+"""Turns one plain value of a config into one type, or raises `InvalidValue` with what to write instead.
 
 Types are strict, because YAML guesses: `+15550000001` without quotes is a number, `no` is false. A guess that
 went wrong is answered with the quotes to add, never repaired. Bounds are those within which the program keeps
@@ -17,7 +17,7 @@ from exporter.config.files import read_text
 from exporter.config.model import Listen
 from exporter.config.numbers import is_number, is_pattern
 from exporter.config.secret import MASK, Secret
-from exporter.config.section import Unfit, kind, show
+from exporter.config.section import InvalidValue, kind, show
 from exporter.config.variables import is_value
 
 T = TypeVar("T")
@@ -38,9 +38,9 @@ _MAX_TEXT = 1000
 def text(value: object) -> str:
     """Printable text on one line, not empty."""
     if not isinstance(value, str):
-        raise Unfit(f"is {show(value)}, not text; {_quoted(value)}")
+        raise InvalidValue(f"is {show(value)}, not text; {_quoted(value)}")
     if not value or len(value) > _MAX_TEXT or not value.isprintable() or value != value.strip():
-        raise Unfit(
+        raise InvalidValue(
             f"is {show(value)}; write up to {_MAX_TEXT} printable characters, without blanks at the ends"
         )
     return value
@@ -59,7 +59,7 @@ def choice(*words: W) -> Callable[[object], W]:
         for word in words:
             if value == word:
                 return word
-        raise Unfit(f"is {show(value)}; {nearest(value, words) or 'write ' + ' or '.join(words[:10])}")
+        raise InvalidValue(f"is {show(value)}; {nearest(value, words) or 'write ' + ' or '.join(words[:10])}")
 
     return read
 
@@ -75,7 +75,7 @@ def integer(low: int, high: int) -> Callable[[object], int]:
 
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise Unfit(f"is {show(value)}; write a whole number from {low} to {high}, without quotes")
+            raise InvalidValue(f"is {show(value)}; write a whole number from {low} to {high}, without quotes")
         return value
 
     return read
@@ -86,7 +86,7 @@ def number(low: float, high: float) -> Callable[[object], float]:
 
     def read(value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise Unfit(f"is {show(value)}; write a number from {low:g} to {high:g}, without quotes")
+            raise InvalidValue(f"is {show(value)}; write a number from {low:g} to {high:g}, without quotes")
         return float(value)
 
     return read
@@ -101,9 +101,9 @@ def duration(low: float, high: float) -> Callable[[object], float]:
         elif isinstance(value, int | float) and not isinstance(value, bool) and value == value:
             seconds = float(max(-1, min(value, high + 1)))  # an integer may be too large for a float
         else:
-            raise Unfit(f"is {show(value)}, which is no duration; write one such as 10s, 5m or 60ms")
+            raise InvalidValue(f"is {show(value)}, which is no duration; write one such as 10s, 5m or 60ms")
         if not low <= seconds <= high:
-            raise Unfit(f"is {show(value)}; write a duration from {span(low)} to {span(high)}")
+            raise InvalidValue(f"is {show(value)}; write a duration from {span(low)} to {span(high)}")
         return seconds
 
     return read
@@ -124,7 +124,7 @@ def yes_no_auto(value: object) -> bool | None:
         return value
     if value == "auto":
         return None
-    raise Unfit(f"is {show(value)}; write auto, true or false")
+    raise InvalidValue(f"is {show(value)}; write auto, true or false")
 
 
 port = integer(1, 65535)
@@ -160,7 +160,7 @@ def host(value: object) -> str:
     except ValueError:
         if _HOST_NAME.fullmatch(name) and not re.fullmatch(r"[0-9.]+", name):
             return name
-        raise Unfit(
+        raise InvalidValue(
             f"is {show(name)}; write a host name or an IP address, the port under its own key"
         ) from None
     return bare
@@ -171,7 +171,9 @@ def listen(value: object) -> Listen:
     address = text(value)
     match = _LISTEN.fullmatch(address)
     if not match or int(match["port"]) > 65535:
-        raise Unfit(f'is {show(address)}; write "HOST:PORT", such as "127.0.0.1:9282", or ":9282" for all')
+        raise InvalidValue(
+            f'is {show(address)}; write "HOST:PORT", such as "127.0.0.1:9282", or ":9282" for all'
+        )
     named = match["v6"] or match["host"]
     return Listen(host=host(named) if named else "", port=int(match["port"]))
 
@@ -189,7 +191,7 @@ def gateway_name(value: object) -> str:
 def _matching(pattern: re.Pattern[str], value: object, allowed: str) -> str:
     word = text(value)
     if not pattern.fullmatch(word):
-        raise Unfit(f"is {show(word)}; write up to 100 of {allowed}")
+        raise InvalidValue(f"is {show(word)}; write up to 100 of {allowed}")
     return word
 
 
@@ -197,14 +199,16 @@ def telephone_number(value: object) -> str:
     """One E.164 number."""
     if isinstance(value, str) and is_number(value):
         return value
-    raise Unfit(f"is {show(value)}; {_quoted_number(value)}")
+    raise InvalidValue(f"is {show(value)}; {_quoted_number(value)}")
 
 
 def allow_pattern(value: object) -> str:
     """One E.164 number, or the first digits of some followed by `*`."""
     if isinstance(value, str) and is_pattern(value):
         return value
-    raise Unfit(f'is {show(value)}; {_quoted_number(value)}, or its first digits and a star, as "+1555000*"')
+    raise InvalidValue(
+        f'is {show(value)}; {_quoted_number(value)}, or its first digits and a star, as "+1555000*"'
+    )
 
 
 def _quoted_number(value: object) -> str:
@@ -224,9 +228,9 @@ def url(value: object) -> str:
         fits = named = False
     # Not shown in the message: a password in it would be.
     if not fits:
-        raise Unfit('is no web address; write one such as "https://app.example.org:8443/base"')
+        raise InvalidValue('is no web address; write one such as "https://app.example.org:8443/base"')
     if named:
-        raise Unfit("has a user or password in it; write the address without")
+        raise InvalidValue("has a user or password in it; write the address without")
     return address
 
 
@@ -246,9 +250,11 @@ def folder_below(folder: Path) -> Callable[[object], Path]:
         path = folder / text(value)
         try:
             if path.exists() and not path.is_dir():
-                raise Unfit(f"is {path}, which is a file; write the path of a folder")
+                raise InvalidValue(f"is {path}, which is a file; write the path of a folder")
         except OSError as error:
-            raise Unfit(f"is {path}: {error.strerror}; write the path of a folder of this user's") from None
+            raise InvalidValue(
+                f"is {path}: {error.strerror}; write the path of a folder of this user's"
+            ) from None
         return path
 
     return read
@@ -257,18 +263,20 @@ def folder_below(folder: Path) -> Callable[[object], Path]:
 def password(value: object) -> Secret:
     """A password as FreeSWITCH's `auth` takes it: any text on one line."""
     if not isinstance(value, str):
-        raise Unfit(f"is {kind(value)}, not text; put the password in quotes")
+        raise InvalidValue(f"is {kind(value)}, not text; put the password in quotes")
     if not value or len(value) > _MAX_TEXT or any(char in value for char in "\r\n\0"):
-        raise Unfit(f"is not one line of 1 to {_MAX_TEXT} characters; write the password in quotes")
+        raise InvalidValue(f"is not one line of 1 to {_MAX_TEXT} characters; write the password in quotes")
     if value == MASK:
-        raise Unfit("is the mask that check-config prints; write the password itself, or password_file")
+        raise InvalidValue(
+            "is the mask that check-config prints; write the password itself, or password_file"
+        )
     return Secret(value)
 
 
 def token(value: object) -> Secret:
     """A bearer token: what an Authorization header can carry (RFC 6750, section 2.1, taken widely)."""
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
-        raise Unfit("is no token; write 1 to 1000 ASCII letters, digits and marks without blanks")
+        raise InvalidValue("is no token; write 1 to 1000 ASCII letters, digits and marks without blanks")
     return Secret(value)
 
 
@@ -280,8 +288,8 @@ def secret_file(folder: Path, read: Callable[[object], Secret]) -> Callable[[obj
         content = read_text(path).removesuffix("\n").removesuffix("\r")
         try:
             return read(content)
-        except Unfit as unfit:
-            raise Unfit(f"is {path}, and what that file holds {unfit}") from None
+        except InvalidValue as unfit:
+            raise InvalidValue(f"is {path}, and what that file holds {unfit}") from None
 
     return from_file
 
@@ -290,7 +298,7 @@ def user(value: object) -> str:
     """The account of a `userauth`: `name@domain`. FreeSWITCH splits `user:password` at a colon."""
     account = text(value)
     if ":" in account or " " in account:
-        raise Unfit(f"is {show(account)}; write name@domain, without colon or blank")
+        raise InvalidValue(f"is {show(account)}; write name@domain, without colon or blank")
     return account
 
 
@@ -298,4 +306,4 @@ def variable(value: object) -> str:
     """The value of a channel variable."""
     if isinstance(value, str) and is_value(value):
         return value
-    raise Unfit(f"is {show(value)}; write up to 128 letters, digits and . _ + - in quotes")
+    raise InvalidValue(f"is {show(value)}; write up to 128 letters, digits and . _ + - in quotes")

@@ -14,7 +14,7 @@ from exporter.config.document import parse
 from exporter.config.files import read_text
 from exporter.config.model import ClientAuth, TlsConfig, TlsVersion, WebConfig
 from exporter.config.secret import Secret
-from exporter.config.section import Problems, Section, Unfit, kind
+from exporter.config.section import InvalidValue, Problems, Section, kind
 from exporter.config.tls import context
 
 # The toolkit's own list (web/handler.go), with the values it takes; None: any.
@@ -32,7 +32,7 @@ def read_web_config(path: Path, problems: Problems) -> WebConfig | None:
     """The web config in the file at `path`; None once problems were noted."""
     try:
         document = parse(read_text(path))
-    except Unfit as unfit:
+    except InvalidValue as unfit:
         problems.add(str(path), "", str(unfit))
         return None
     file = Section(problems, str(path), document)
@@ -48,7 +48,7 @@ def read_web_config(path: Path, problems: Problems) -> WebConfig | None:
 
 def _no_http2(value: object) -> None:
     if value is not False:
-        raise Unfit("is not false; HTTP/2 is not served: write false, or leave it out")
+        raise InvalidValue("is not false; HTTP/2 is not served: write false, or leave it out")
 
 
 def _tls(section: Section, folder: Path) -> TlsConfig:
@@ -90,7 +90,7 @@ def _tls(section: Section, folder: Path) -> TlsConfig:
     if not section.problems.concern(section.key):
         try:
             context(tls)
-        except Unfit as unfit:
+        except InvalidValue as unfit:
             section.add("", str(unfit))
     return tls
 
@@ -106,7 +106,9 @@ def _pair(section: Section, name: str) -> None:
 def _pem(value: object) -> str:
     if isinstance(value, str) and "-----BEGIN " in value:
         return value
-    raise Unfit(f"is {kind(value)} and no PEM; write a block after |, or a path under the key with _file")
+    raise InvalidValue(
+        f"is {kind(value)} and no PEM; write a block after |, or a path under the key with _file"
+    )
 
 
 def _headers(section: Section) -> Iterator[tuple[str, str]]:
@@ -127,4 +129,6 @@ def _users(section: Section) -> Iterator[tuple[str, Secret]]:
 def _bcrypt(value: object) -> Secret:
     if isinstance(value, str) and _BCRYPT.fullmatch(value):
         return Secret(value)
-    raise Unfit("is no bcrypt hash; write what `htpasswd -nBC 10 USER` prints behind the colon, in quotes")
+    raise InvalidValue(
+        "is no bcrypt hash; write what `htpasswd -nBC 10 USER` prints behind the colon, in quotes"
+    )

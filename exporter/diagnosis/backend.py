@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from exporter.diagnosis.picture import BackendSeen
+from exporter.diagnosis.snapshot import BackendSeen
 from exporter.esl.errors import printable
 
 SECONDS: Final = 4.0

@@ -3,23 +3,23 @@
 from collections.abc import Iterator
 
 from exporter.diagnosis.finding import Finding, not_checked, passed, shown
-from exporter.diagnosis.picture import BackendSeen, Picture
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.snapshot import BackendSeen, Snapshot
 
 
-def check_backend(picture: Picture) -> Iterator[Finding]:
+def check_backend(snapshot: Snapshot) -> Iterator[Finding]:
     """11: the calling application."""
-    backend = picture.backend
+    backend = snapshot.backend
     if backend is None:
-        yield not_checked("backend", picture.unseen.get("backend", "no backend_url is configured"))
+        yield not_checked("backend", snapshot.unseen.get("backend", "no backend_url is configured"))
         return
     url, says = shown(backend.url), shown(backend.message, 200)
     if backend.connected is None:
         fault = "unclear" if backend.answered else "unreachable"
         what = "does not say whether it is connected" if backend.answered else "does not answer"
-        yield _wrong(picture, fault, f"the calling application at {url} {what}", backend)
+        yield _wrong(snapshot, fault, f"the calling application at {url} {what}", backend)
     elif backend.connected:
-        if picture.connected:
+        if snapshot.connected:
             yield passed("backend", "the calling application is connected too", says)
         else:
             yield passed(
@@ -28,22 +28,22 @@ def check_backend(picture: Picture) -> Iterator[Finding]:
                 "here to it is not",
                 says,
             )
-    elif not picture.connected:
+    elif not snapshot.connected:
         yield passed("backend", "the calling application is not connected either", says)
-    elif picture.others_down:
-        down = ", ".join(shown(name) for name in picture.others_down[:5])
+    elif snapshot.others_down:
+        down = ", ".join(shown(name) for name in snapshot.others_down[:5])
         yield not_checked("backend", f"it is not connected, perhaps to {down}, which is down")
     else:
         summary = "FreeSWITCH is well, and the calling application says that it is not connected to it"
-        yield _wrong(picture, "disconnected", summary, backend)
+        yield _wrong(snapshot, "disconnected", summary, backend)
 
 
-def _wrong(picture: Picture, fault: str, summary: str, backend: BackendSeen) -> Finding:
+def _wrong(snapshot: Snapshot, fault: str, summary: str, backend: BackendSeen) -> Finding:
     return Finding(
         check="backend",
         status="fail",
         fault=fault,
         summary=summary,
         seen=shown(backend.error or backend.message, 200),
-        remedy=remedy(picture, "backend", fault),
+        remedy=remedy(snapshot, "backend", fault),
     )

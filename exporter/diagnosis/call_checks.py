@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from exporter.diagnosis.finding import Finding, Remedy, Status, not_checked, passed, shown
-from exporter.diagnosis.picture import CallsSeen, Picture, RecentCalls
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.snapshot import CallsSeen, RecentCalls, Snapshot
 from exporter.diagnosis.switch_checks import clock, duration, unreached
 from exporter.switch.cause import explain
 from exporter.switch.provider import OTHER, ProviderCode, provider
@@ -45,19 +45,19 @@ _CLASSES: Final = {
 }
 
 
-def check_calls(picture: Picture) -> Iterator[Finding]:
+def check_calls(snapshot: Snapshot) -> Iterator[Finding]:
     """9: recent calls: how many fail and why, and whether there is audio."""
-    if (reason := unreached(picture)) is not None:
+    if (reason := unreached(snapshot)) is not None:
         yield not_checked("calls", reason)
         return
-    if picture.recent is None:
-        yield not_checked("calls", picture.unseen.get("calls", "no calls were watched"))
+    if snapshot.recent is None:
+        yield not_checked("calls", snapshot.unseen.get("calls", "no calls were watched"))
         return
     # A leg without a gateway fails as the leg that it was bridged to.
-    through = [calls for calls in picture.recent.calls if calls.gateway]
-    problems = [finding for calls in through for finding in _troubles(picture, picture.recent, calls)]
+    through = [calls for calls in snapshot.recent.calls if calls.gateway]
+    problems = [finding for calls in through for finding in _troubles(snapshot, snapshot.recent, calls)]
     problems.sort(key=lambda finding: finding.status)
-    refused = picture.recent.refused_locally
+    refused = snapshot.recent.refused_locally
     if refused and not any(finding.fault == "refused" for finding in problems):
         problems.append(
             Finding(
@@ -65,29 +65,29 @@ def check_calls(picture: Picture) -> Iterator[Finding]:
                 status="warn",
                 fault="refused",
                 summary=f"FreeSWITCH itself refused {_dials(refused)}: their gateway was down or unknown",
-                seen=_window(picture.recent),
-                remedy=remedy(picture, "calls", "refused"),
+                seen=_window(snapshot.recent),
+                remedy=remedy(snapshot, "calls", "refused"),
             )
         )
     yield from problems[:MAX_NAMED]
     if problems:
         return
-    ended = sum(_ended(calls) for calls in picture.recent.calls)
+    ended = sum(_ended(calls) for calls in snapshot.recent.calls)
     if ended:
         yield passed(
             "calls",
             "no call failed for a technical reason",
-            f"{_summed(picture.recent)} {_window(picture.recent)}",
+            f"{_summed(snapshot.recent)} {_window(snapshot.recent)}",
         )
     else:
-        yield not_checked("calls", f"no call ended {_window(picture.recent)}{_counters(picture)}")
+        yield not_checked("calls", f"no call ended {_window(snapshot.recent)}{_counters(snapshot)}")
 
 
-def check_call(picture: Picture) -> Iterator[Finding]:
+def check_call(snapshot: Snapshot) -> Iterator[Finding]:
     """12: the synthetic call that was asked for."""
-    record = picture.call
+    record = snapshot.call
     if record is None:
-        yield not_checked("call", picture.unseen.get("call", "no call was asked for (--call PROBE)"))
+        yield not_checked("call", snapshot.unseen.get("call", "no call was asked for (--call PROBE)"))
         return
     words = shown(record.message, 200) or record.result or ""
     name = shown(record.probe or record.gateway)
@@ -126,7 +126,7 @@ def check_call(picture: Picture) -> Iterator[Finding]:
 # -- inside -------------------------------------------------------------------------------------------
 
 
-def _troubles(picture: Picture, recent: RecentCalls, calls: CallsSeen) -> Iterator[Finding]:
+def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iterator[Finding]:
     where = f"through gateway {shown(calls.gateway)}"
     seen = f"{calls.direction} {where} {_window(recent)}: {_outcomes(calls)}"
 
@@ -161,14 +161,14 @@ def _troubles(picture: Picture, recent: RecentCalls, calls: CallsSeen) -> Iterat
             calls.silent,
             "no_media",
             f"no audio came from the far end of {calls.silent} of {calls.answered} answered calls {where}",
-            remedy(picture, "calls", "no_media", profile=_profile_of(picture, calls.gateway)),
+            remedy(snapshot, "calls", "no_media", profile=_profile_of(snapshot, calls.gateway)),
         )
     if calls.refused:
         yield finding(
             calls.refused,
             "refused",
             f"FreeSWITCH refused {_dials(calls.refused)} because gateway {shown(calls.gateway)} was down",
-            remedy(picture, "calls", "refused"),
+            remedy(snapshot, "calls", "refused"),
         )
     bad = _unexplained(calls)
     if bad:
@@ -199,8 +199,8 @@ def _code(provider_name: str, code: str) -> ProviderCode:
     return next((one for one in provider(provider_name).codes if one.code == code), OTHER)
 
 
-def _profile_of(picture: Picture, gateway: str) -> str:
-    return next((seen.profile for seen in picture.gateways if seen.name == gateway), "")
+def _profile_of(snapshot: Snapshot, gateway: str) -> str:
+    return next((seen.profile for seen in snapshot.gateways if seen.name == gateway), "")
 
 
 def _ended(calls: CallsSeen) -> int:
@@ -234,9 +234,9 @@ def _dials(count: int) -> str:
     return "a dial" if count == 1 else f"{count} dials"
 
 
-def _counters(picture: Picture) -> str:
+def _counters(snapshot: Snapshot) -> str:
     """FreeSWITCH's own counters, for want of calls; they count a busy line as failed."""
-    busiest = max(picture.gateways, key=lambda gateway: gateway.calls_out, default=None)
+    busiest = max(snapshot.gateways, key=lambda gateway: gateway.calls_out, default=None)
     if busiest is None or not busiest.calls_out:
         return ""
     return (

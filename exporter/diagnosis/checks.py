@@ -13,7 +13,7 @@ from exporter.diagnosis.gateway_checks import (
     check_registration,
 )
 from exporter.diagnosis.log_check import check_log
-from exporter.diagnosis.picture import Picture
+from exporter.diagnosis.snapshot import Snapshot
 from exporter.diagnosis.switch_checks import check_commands, check_events, check_password, check_port
 
 
@@ -26,7 +26,7 @@ class Check(NamedTuple):
 
     name: CheckName
     title: str
-    run: Callable[[Picture], Iterator[Finding]]
+    run: Callable[[Snapshot], Iterator[Finding]]
     early: bool = False
 
 
@@ -47,6 +47,6 @@ CHECKS: Final = (
 TITLES: Final = {check.name: check.title for check in CHECKS}
 
 
-def examine(picture: Picture) -> list[Finding]:
+def examine(snapshot: Snapshot) -> list[Finding]:
     """Every check, in order."""
-    return [finding for check in CHECKS for finding in check.run(picture)]
+    return [finding for check in CHECKS for finding in check.run(snapshot)]

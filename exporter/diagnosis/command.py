@@ -19,15 +19,15 @@ from exporter import config as configuration
 from exporter import log as logging
 from exporter.config import Config, ConfigError, NodeConfig
 from exporter.diagnosis.checks import CHECKS
-from exporter.diagnosis.examination import Examination
+from exporter.diagnosis.doctor import DoctorRun
 from exporter.diagnosis.finding import shown
-from exporter.diagnosis.picture import Picture
 from exporter.diagnosis.report import Diagnosis, diagnose, report, worst
+from exporter.diagnosis.snapshot import Snapshot
 from exporter.instance import instance_id
+from exporter.probe.collector import ProbeStats
 from exporter.probe.record import CallRecord
 from exporter.probe.request import Asked
 from exporter.probe.runner import Runner
-from exporter.probe.source import Tally
 from exporter.probe.store import Store, StoreError
 from exporter.watch.node import Node
 
@@ -73,7 +73,7 @@ async def _examine(options: argparse.Namespace, config: Config) -> int:
     runner = await _runner(config, instance) if options.call else None
     screen = None if options.json else _screen()
     examinations = [
-        Examination(
+        DoctorRun(
             node,
             config,
             instance,
@@ -87,8 +87,8 @@ async def _examine(options: argparse.Namespace, config: Config) -> int:
     try:
         if options.gateway:
             _check_gateway(options.gateway, nodes, await asyncio.gather(*running))
-        for examination, picture in zip(examinations, running, strict=True):
-            diagnoses.append(await _show(screen, examination, picture, options.gateway))
+        for examination, snapshot in zip(examinations, running, strict=True):
+            diagnoses.append(await _show(screen, examination, snapshot, options.gateway))
     finally:
         if screen is not None:
             screen.done()
@@ -103,11 +103,11 @@ async def _examine(options: argparse.Namespace, config: Config) -> int:
         )
     if worst(diagnoses).conclusion.status == "fail":
         return PROBLEM
-    return REFUSED if any("call" in diagnosis.picture.unseen for diagnosis in diagnoses) else WELL
+    return REFUSED if any("call" in diagnosis.snapshot.unseen for diagnosis in diagnoses) else WELL
 
 
 async def _show(
-    screen: "Screen | None", examination: Examination, picture: asyncio.Task[Picture], gateway: str | None
+    screen: "Screen | None", examination: DoctorRun, snapshot: asyncio.Task[Snapshot], gateway: str | None
 ) -> Diagnosis:
     """Show one node as it becomes known."""
     early = [check for check in CHECKS if check.early]
@@ -115,7 +115,7 @@ async def _show(
         first = await examination.connected
         screen.node(first.node, first.host, first.port)
         screen.findings(finding for check in early for finding in check.run(first))
-    diagnosis = diagnose(_only(await picture, gateway))
+    diagnosis = diagnose(_only(await snapshot, gateway))
     if screen is not None:
         names = {check.name for check in early}
         screen.done()
@@ -139,11 +139,11 @@ def _say_nothing(what: str) -> None:
 
 def _with_backend(config: Config, url: str) -> Config:
     from exporter.config import values
-    from exporter.config.section import Unfit
+    from exporter.config.section import InvalidValue
 
     try:
         return msgspec.structs.replace(config, backend_url=values.url(url))
-    except Unfit as unfit:
+    except InvalidValue as unfit:
         raise ConfigError((f"--backend-url {unfit}",)) from None
 
 
@@ -160,11 +160,11 @@ def _chosen_nodes(options: argparse.Namespace, config: Config) -> list[NodeConfi
     return nodes
 
 
-def _check_gateway(name: str, nodes: Sequence[NodeConfig], pictures: Sequence[Picture]) -> None:
+def _check_gateway(name: str, nodes: Sequence[NodeConfig], snapshots: Sequence[Snapshot]) -> None:
     """Somebody must know the gateway, unless somebody who might cannot be asked."""
     known = {gateway for node in nodes for gateway in node.gateways}
-    known |= {gateway.name for picture in pictures for gateway in picture.gateways if gateway.listed}
-    if name not in known and all(picture.connected for picture in pictures):
+    known |= {gateway.name for snapshot in snapshots for gateway in snapshot.gateways if gateway.listed}
+    if name not in known and all(snapshot.connected for snapshot in snapshots):
         raise NotKnown(f"there is no gateway {shown(name)!r}; {_known('gateway', known)}")
 
 
@@ -176,19 +176,19 @@ def _known(kind: str, names: Collection[str]) -> str:
     return f"known: {', '.join(shown(name) for name in listed[:_LISTED])}{more}"
 
 
-def _only(picture: Picture, gateway: str | None) -> Picture:
-    """The picture as far as it concerns one gateway."""
+def _only(snapshot: Snapshot, gateway: str | None) -> Snapshot:
+    """The snapshot as far as it concerns one gateway."""
     if gateway is None:
-        return picture
-    gateways = tuple(seen for seen in picture.gateways if seen.name == gateway)
-    recent = picture.recent
+        return snapshot
+    gateways = tuple(seen for seen in snapshot.gateways if seen.name == gateway)
+    recent = snapshot.recent
     if recent is not None:
         calls = tuple(calls for calls in recent.calls if calls.gateway == gateway)
         recent = replace(recent, calls=calls)
-    log = picture.log
+    log = snapshot.log
     if log is not None:
         log = replace(log, lines=tuple(line for line in log.lines if line.gateway in ("", gateway)))
-    return replace(picture, gateways=gateways, recent=recent, log=log)
+    return replace(snapshot, gateways=gateways, recent=recent, log=log)
 
 
 # -- the synthetic call -------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ async def _runner(config: Config, instance: str) -> Runner:
         store = await Store.open(config.state_dir)
     except StoreError as error:
         raise NotKnown(f"no call can be placed: {error}") from None
-    runner = Runner(instance, store, Tally())
+    runner = Runner(instance, store, ProbeStats())
     runner.configure(config, {})
     return runner
 

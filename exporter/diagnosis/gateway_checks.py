@@ -12,11 +12,11 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from exporter.diagnosis.finding import Finding, Status, not_checked, passed, shown
-from exporter.diagnosis.picture import GatewaySeen, Picture
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.snapshot import GatewaySeen, Snapshot
 from exporter.diagnosis.switch_checks import clock, duration, unreached
 from exporter.switch.sip import LOCAL_CODES, SIP_CODES
-from exporter.watch.gateways import proxy_host
+from exporter.watch.gateway_table import proxy_host
 from exporter.watch.verdict import PING_FLIP, TIMED_OUT
 
 MAX_NAMED: Final = 20  # gateways named in one check
@@ -60,16 +60,16 @@ _VERDICTS: Final[dict[str, _Verdict]] = {
 }
 
 
-def check_profile(picture: Picture) -> Iterator[Finding]:
+def check_profile(snapshot: Snapshot) -> Iterator[Finding]:
     """5: the SIP profile runs; the address it announces."""
-    if (reason := unreached(picture)) is not None or picture.switch is None:
+    if (reason := unreached(snapshot)) is not None or snapshot.switch is None:
         yield not_checked("profile", reason or "")
         return
-    profiles = picture.switch.profiles
+    profiles = snapshot.switch.profiles
     if profiles is None:
         yield not_checked("profile", "FreeSWITCH's list of SIP profiles cannot be read")
         return
-    running = [profile for profile in profiles if profile.name not in picture.switch.stopped]
+    running = [profile for profile in profiles if profile.name not in snapshot.switch.stopped]
     problems = []
     if not running:
         problems.append(
@@ -79,42 +79,42 @@ def check_profile(picture: Picture) -> Iterator[Finding]:
                 fault="no_profile",
                 summary="no SIP profile runs: nothing can be called, and nobody can call",
                 seen="`sofia status` lists none",
-                remedy=remedy(picture, "profile", "no_profile", profile=_wanted_profile(picture)),
+                remedy=remedy(snapshot, "profile", "no_profile", profile=_wanted_profile(snapshot)),
             )
         )
     else:
-        down = {gateway.profile for gateway in picture.gateways if gateway.problem == "profile_down"}
-        lost = [gateway.name for gateway in _lost_with_profile(picture)]
+        down = {gateway.profile for gateway in snapshot.gateways if gateway.problem == "profile_down"}
+        lost = [gateway.name for gateway in _lost_with_profile(snapshot)]
         if lost:
             down.add(_TRUNKS)
-        for name in sorted(down | picture.switch.stopped):
-            gateways = [gateway.name for gateway in picture.gateways if gateway.profile == name]
+        for name in sorted(down | snapshot.switch.stopped):
+            gateways = [gateway.name for gateway in snapshot.gateways if gateway.profile == name]
             gateways += lost if name == _TRUNKS else []
-            problems.append(_profile_down(picture, name, gateways, [profile.name for profile in running]))
-        problems += list(_private(picture))
+            problems.append(_profile_down(snapshot, name, gateways, [profile.name for profile in running]))
+        problems += list(_private(snapshot))
     yield from problems[:MAX_NAMED]
     if not problems:
         listed = ", ".join(f"{shown(p.name, 40)} at {shown(p.url, 60)}" for p in running[:_SHOWN])
         yield passed("profile", "the SIP profiles run", listed)
 
 
-def check_gateway(picture: Picture) -> Iterator[Finding]:
+def check_gateway(snapshot: Snapshot) -> Iterator[Finding]:
     """6: the gateways that must exist are there."""
-    if (reason := _gateways_unread(picture)) is not None:
+    if (reason := _gateways_unread(snapshot)) is not None:
         yield not_checked("gateway", reason)
         return
-    if picture.switch is not None and picture.switch.profiles == ():
+    if snapshot.switch is not None and snapshot.switch.profiles == ():
         yield not_checked("gateway", "no SIP profile runs")
         return
-    expected = [gateway for gateway in picture.gateways if gateway.expected]
-    listed = [gateway.name for gateway in picture.gateways if gateway.listed]
-    strays = [gateway.name for gateway in picture.gateways if gateway.listed and not gateway.expected]
+    expected = [gateway for gateway in snapshot.gateways if gateway.expected]
+    listed = [gateway.name for gateway in snapshot.gateways if gateway.listed]
+    strays = [gateway.name for gateway in snapshot.gateways if gateway.listed and not gateway.expected]
     missing = [gateway for gateway in expected if gateway.problem == "missing"]
-    if _lost_with_profile(picture):
+    if _lost_with_profile(snapshot):
         yield not_checked("gateway", f"SIP profile {_TRUNKS} does not run")
         return
     for gateway in missing[:MAX_NAMED]:
-        yield _missing(picture, gateway, strays, listed)
+        yield _missing(snapshot, gateway, strays, listed)
     if missing:
         return
     if any(gateway.problem == "profile_down" for gateway in expected):
@@ -127,16 +127,16 @@ def check_gateway(picture: Picture) -> Iterator[Finding]:
         yield not_checked("gateway", "FreeSWITCH has no gateway, and none is configured here as required")
 
 
-def check_registration(picture: Picture) -> Iterator[Finding]:
+def check_registration(snapshot: Snapshot) -> Iterator[Finding]:
     """7: the gateways are usable, by the verdict table."""
-    if (reason := _gateways_unread(picture)) is not None:
+    if (reason := _gateways_unread(snapshot)) is not None:
         yield not_checked("registration", reason)
         return
-    here = [g for g in picture.gateways if g.listed and g.problem not in ("missing", "profile_down")]
+    here = [g for g in snapshot.gateways if g.listed and g.problem not in ("missing", "profile_down")]
     bad = [g for g in here if g.problem in _VERDICTS or g.revived]
     bad.sort(key=lambda g: (_verdict(g)[1].status != "fail", not g.expected, g.name))
     for gateway in bad[:MAX_NAMED]:
-        yield _unusable(picture, gateway)
+        yield _unusable(snapshot, gateway)
     if len(bad) > MAX_NAMED:
         yield Finding(
             check="registration",
@@ -152,22 +152,22 @@ def check_registration(picture: Picture) -> Iterator[Finding]:
         yield passed("registration", f"{_count(len(here))} usable", f"{states}{_more(here)}")
 
 
-def check_provider(picture: Picture) -> Iterator[Finding]:
+def check_provider(snapshot: Snapshot) -> Iterator[Finding]:
     """8: the provider's names lead somewhere, and how long its answers take."""
-    if (reason := _gateways_unread(picture)) is not None:
+    if (reason := _gateways_unread(snapshot)) is not None:
         yield not_checked("provider", reason)
         return
-    here = [gateway for gateway in picture.gateways if gateway.listed]
+    here = [gateway for gateway in snapshot.gateways if gateway.listed]
     if not here:
         yield not_checked("provider", "FreeSWITCH has none of the gateways")
         return
-    problems = [finding for gateway in here for finding in _reach(picture, gateway)]
+    problems = [finding for gateway in here for finding in _reach(snapshot, gateway)]
     problems.sort(key=lambda finding: finding.status)
     yield from problems[:MAX_NAMED]
-    if not problems and picture.names is None and names_of(here):
+    if not problems and snapshot.names is None and names_of(here):
         yield not_checked("provider", "their names are being looked up")
     elif not problems:
-        yield passed("provider", "the providers' names lead to addresses", _ways(picture, here))
+        yield passed("provider", "the providers' names lead to addresses", _ways(snapshot, here))
 
 
 def severity(gateway: GatewaySeen) -> int:
@@ -179,19 +179,19 @@ def severity(gateway: GatewaySeen) -> int:
     return 2 if gateway.problem == "none" else 1
 
 
-def finding_of(picture: Picture, gateway: GatewaySeen) -> Finding | None:
+def finding_of(snapshot: Snapshot, gateway: GatewaySeen) -> Finding | None:
     """What is wrong with one gateway, as the checks would name it alone; None if nothing is."""
-    if not picture.connected:
+    if not snapshot.connected:
         return None
     if gateway.problem in _VERDICTS:
-        return _unusable(picture, gateway)
+        return _unusable(snapshot, gateway)
     if gateway.problem == "profile_down":
-        running = [profile.name for profile in (picture.switch.profiles if picture.switch else None) or ()]
-        return _profile_down(picture, gateway.profile, [gateway.name], running)
+        running = [profile.name for profile in (snapshot.switch.profiles if snapshot.switch else None) or ()]
+        return _profile_down(snapshot, gateway.profile, [gateway.name], running)
     if gateway.problem == "missing" and gateway.expected:
-        listed = [other.name for other in picture.gateways if other.listed]
-        strays = [other.name for other in picture.gateways if other.listed and not other.expected]
-        return _missing(picture, gateway, strays, listed)
+        listed = [other.name for other in snapshot.gateways if other.listed]
+        strays = [other.name for other in snapshot.gateways if other.listed and not other.expected]
+        return _missing(snapshot, gateway, strays, listed)
     return None
 
 
@@ -208,33 +208,33 @@ def names_of(gateways: Iterable[GatewaySeen]) -> list[str]:
 # -- inside -------------------------------------------------------------------------------------------
 
 
-def _lost_with_profile(picture: Picture) -> list[GatewaySeen]:
+def _lost_with_profile(snapshot: Snapshot) -> list[GatewaySeen]:
     """Gateways that are missing because the profile that usually has the trunks does not run.
 
     FreeSWITCH does not tell of profiles that do not run, so this is a guess, made only where no gateway at
     all is listed and nothing says in which profile the missing ones should be.
     """
-    if picture.switch is None or not picture.switch.profiles:
+    if snapshot.switch is None or not snapshot.switch.profiles:
         return []
-    names = {profile.name for profile in picture.switch.profiles} - picture.switch.stopped
-    if _TRUNKS in names or any(gateway.listed for gateway in picture.gateways):
+    names = {profile.name for profile in snapshot.switch.profiles} - snapshot.switch.stopped
+    if _TRUNKS in names or any(gateway.listed for gateway in snapshot.gateways):
         return []
-    return [g for g in picture.gateways if g.expected and g.problem == "missing" and not g.profile]
+    return [g for g in snapshot.gateways if g.expected and g.problem == "missing" and not g.profile]
 
 
-def _gateways_unread(picture: Picture) -> str | None:
-    if (reason := unreached(picture)) is not None:
+def _gateways_unread(snapshot: Snapshot) -> str | None:
+    if (reason := unreached(snapshot)) is not None:
         return reason
-    if picture.switch is not None and picture.switch.profiles is None:
+    if snapshot.switch is not None and snapshot.switch.profiles is None:
         return "FreeSWITCH's gateways cannot be read"
     return None
 
 
-def _wanted_profile(picture: Picture) -> str:
-    return next((gateway.profile for gateway in picture.gateways if gateway.profile), "")
+def _wanted_profile(snapshot: Snapshot) -> str:
+    return next((gateway.profile for gateway in snapshot.gateways if gateway.profile), "")
 
 
-def _profile_down(picture: Picture, name: str, gateways: list[str], running: list[str]) -> Finding:
+def _profile_down(snapshot: Snapshot, name: str, gateways: list[str], running: list[str]) -> Finding:
     of = f", and with it {_some(gateways)}" if gateways else ""
     return Finding(
         check="profile",
@@ -243,21 +243,21 @@ def _profile_down(picture: Picture, name: str, gateways: list[str], running: lis
         gateway=gateways[0] if len(gateways) == 1 else "",
         summary=f"SIP profile {shown(name)} does not run{of}",
         seen=f"`sofia status` lists {_some(running)}",
-        remedy=remedy(picture, "profile", "profile_down", profile=name),
+        remedy=remedy(snapshot, "profile", "profile_down", profile=name),
     )
 
 
-def _private(picture: Picture) -> Iterator[Finding]:
+def _private(snapshot: Snapshot) -> Iterator[Finding]:
     """Profiles that announce a private address to a provider with a public one."""
-    running = picture.switch.profiles if picture.switch is not None else None
+    running = snapshot.switch.profiles if snapshot.switch is not None else None
     profiles = {p.name: p.url for p in running or () if _is_private(proxy_host(p.url))}
     told: set[str] = set()
-    for gateway in picture.gateways:
+    for gateway in snapshot.gateways:
         url = profiles.get(gateway.profile, "")
         if not url or gateway.profile in told:
             continue
         host = proxy_host(gateway.proxy)
-        known = (picture.names or {}).get(host)
+        known = (snapshot.names or {}).get(host)
         addresses = [host, *(known.addresses if known else ())]
         public = next((address for address in addresses if _is_public(address)), None)
         if public is None:
@@ -269,11 +269,11 @@ def _private(picture: Picture) -> Iterator[Finding]:
             fault="private_address",
             summary=f"SIP profile {shown(gateway.profile)} tells the provider a private address",
             seen=f"it announces {shown(url)}; the provider of {shown(gateway.name)} is at {public}",
-            remedy=remedy(picture, "profile", "private_address", profile=gateway.profile),
+            remedy=remedy(snapshot, "profile", "private_address", profile=gateway.profile),
         )
 
 
-def _missing(picture: Picture, gateway: GatewaySeen, strays: list[str], listed: list[str]) -> Finding:
+def _missing(snapshot: Snapshot, gateway: GatewaySeen, strays: list[str], listed: list[str]) -> Finding:
     near = _near(gateway.name, strays)
     fault = "misspelt" if near else "missing"
     guess = f"; did you mean {shown(near)}?" if near else ""
@@ -284,11 +284,11 @@ def _missing(picture: Picture, gateway: GatewaySeen, strays: list[str], listed: 
         gateway=gateway.name,
         summary=f"FreeSWITCH has no gateway {shown(gateway.name)}{guess}",
         seen=f"it lists {_some(listed)}",
-        remedy=remedy(picture, "gateway", fault, gateway=gateway.name, profile=gateway.profile),
+        remedy=remedy(snapshot, "gateway", fault, gateway=gateway.name, profile=gateway.profile),
     )
 
 
-def _unusable(picture: Picture, gateway: GatewaySeen) -> Finding:
+def _unusable(snapshot: Snapshot, gateway: GatewaySeen) -> Finding:
     fault, verdict = _verdict(gateway)
     summary = verdict.sentence.format(
         gateway=shown(gateway.name),
@@ -303,7 +303,7 @@ def _unusable(picture: Picture, gateway: GatewaySeen) -> Finding:
         gateway=gateway.name,
         summary=summary,
         seen=_state(gateway),
-        remedy=remedy(picture, "registration", fault, gateway=gateway.name, profile=gateway.profile),
+        remedy=remedy(snapshot, "registration", fault, gateway=gateway.name, profile=gateway.profile),
     )
 
 
@@ -343,7 +343,7 @@ def _state(gateway: GatewaySeen) -> str:
     return ", ".join(parts)
 
 
-def _reach(picture: Picture, gateway: GatewaySeen) -> Iterator[Finding]:
+def _reach(snapshot: Snapshot, gateway: GatewaySeen) -> Iterator[Finding]:
     host = proxy_host(gateway.proxy) or gateway.realm
     if gateway.answer_phrase == _DNS_ERROR and gateway.problem == "unreachable":
         yield Finding(
@@ -353,20 +353,20 @@ def _reach(picture: Picture, gateway: GatewaySeen) -> Iterator[Finding]:
             gateway=gateway.name,
             summary=f"FreeSWITCH cannot resolve {shown(host) or 'the name'}, the provider of gateway "
             f"{shown(gateway.name)}",
-            seen=f"its own words: {_DNS_ERROR}{_here(picture, host)}",
-            remedy=remedy(picture, "provider", "name_not_resolved", gateway=gateway.name, name=host),
+            seen=f"its own words: {_DNS_ERROR}{_here(snapshot, host)}",
+            remedy=remedy(snapshot, "provider", "name_not_resolved", gateway=gateway.name, name=host),
         )
         return
-    known = (picture.names or {}).get(host)
+    known = (snapshot.names or {}).get(host)
     if known is not None and known.error and gateway.problem in _SILENT:
         yield Finding(
             check="provider",
-            status="fail" if picture.same_host else "warn",
+            status="fail" if snapshot.same_host else "warn",
             fault="name_not_resolved",
             gateway=gateway.name,
             summary=f"{shown(host)}, the provider of gateway {shown(gateway.name)}, has no address",
-            seen=_here(picture, host).removeprefix("; "),
-            remedy=remedy(picture, "provider", "name_not_resolved", gateway=gateway.name, name=host),
+            seen=_here(snapshot, host).removeprefix("; "),
+            remedy=remedy(snapshot, "provider", "name_not_resolved", gateway=gateway.name, name=host),
         )
     elif gateway.ping_seconds is not None and gateway.ping_seconds > SLOW_PING:
         yield Finding(
@@ -376,26 +376,26 @@ def _reach(picture: Picture, gateway: GatewaySeen) -> Iterator[Finding]:
             gateway=gateway.name,
             summary=f"the provider of gateway {shown(gateway.name)} answers slowly",
             seen=f"FreeSWITCH's own ping took {gateway.ping_seconds:.1f} s",
-            remedy=remedy(picture, "provider", "slow_ping", gateway=gateway.name, name=host),
+            remedy=remedy(snapshot, "provider", "slow_ping", gateway=gateway.name, name=host),
         )
 
 
-def _here(picture: Picture, host: str) -> str:
+def _here(snapshot: Snapshot, host: str) -> str:
     """What our own look-up of a name says, and that it is ours."""
-    known = (picture.names or {}).get(host)
+    known = (snapshot.names or {}).get(host)
     if known is None:
         return ""
     found = ", ".join((*known.addresses[:4], *known.services[:4])) or known.error
-    where = "" if picture.same_host else " (asked on this machine, which is not FreeSWITCH's)"
+    where = "" if snapshot.same_host else " (asked on this machine, which is not FreeSWITCH's)"
     return f"; {shown(host, 80)}: {shown(found)}{where}"
 
 
-def _ways(picture: Picture, gateways: list[GatewaySeen]) -> str:
+def _ways(snapshot: Snapshot, gateways: list[GatewaySeen]) -> str:
     parts = []
     for gateway in gateways[:_SHOWN]:
         host = proxy_host(gateway.proxy)
         ping = f", ping {gateway.ping_seconds * 1000:.0f} ms" if gateway.ping_seconds is not None else ""
-        parts.append(f"{shown(gateway.name)} at {shown(host, 80)}{_here(picture, host)}{ping}")
+        parts.append(f"{shown(gateway.name)} at {shown(host, 80)}{_here(snapshot, host)}{ping}")
     return "; ".join(parts)
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from exporter.diagnosis.finding import Finding, not_checked, passed, shown
-from exporter.diagnosis.picture import LogSeen, Picture
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.snapshot import LogSeen, Snapshot
 from exporter.diagnosis.switch_checks import duration, unreached
 
 LINES_SHOWN: Final = 3
@@ -20,14 +20,14 @@ _FAILURE: Final = re.compile(
 )
 
 
-def check_log(picture: Picture) -> Iterator[Finding]:
+def check_log(snapshot: Snapshot) -> Iterator[Finding]:
     """10: the log."""
-    if (reason := unreached(picture)) is not None:
+    if (reason := unreached(snapshot)) is not None:
         yield not_checked("log", reason)
         return
-    log = picture.log
+    log = snapshot.log
     if log is None:
-        yield not_checked("log", picture.unseen.get("log", "the log was not watched"))
+        yield not_checked("log", snapshot.unseen.get("log", "the log was not watched"))
         return
     telling = [line for line in log.lines if line.error or (line.gateway and _FAILURE.search(line.text))]
     if not telling:
@@ -45,7 +45,7 @@ def check_log(picture: Picture) -> Iterator[Finding]:
         gateway=gateways[0] if len(gateways) == 1 else "",
         summary=f"FreeSWITCH logged errors{about}",
         seen="; ".join([_counts(log), *(shown(line.text, 200) for line in telling[-LINES_SHOWN:])]),
-        remedy=remedy(picture, "log", "logged_errors"),
+        remedy=remedy(snapshot, "log", "logged_errors"),
     )
 
 

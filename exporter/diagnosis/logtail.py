@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from exporter.config import NodeConfig
-from exporter.diagnosis.picture import LogLine, LogSeen
+from exporter.diagnosis.snapshot import LogLine, LogSeen
 from exporter.esl import Connection, Disconnected, EslError
 from exporter.esl.errors import printable
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from exporter.diagnosis import srv
-from exporter.diagnosis.picture import NameSeen
+from exporter.diagnosis.snapshot import NameSeen
 from exporter.esl.errors import printable
 
 MAX_NAMES: Final = 20

@@ -1,4 +1,4 @@
-"""A watched node as a picture: what it knows, copied at one moment, without a word to FreeSWITCH."""
+"""A watched node as a snapshot: what it knows, copied at one moment, without a word to FreeSWITCH."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -6,21 +6,21 @@ from dataclasses import replace
 from typing import Final
 
 from exporter.config.model import DEFAULT_PASSWORD, is_loopback
-from exporter.diagnosis.picture import GatewaySeen, Picture, SwitchSeen
+from exporter.diagnosis.snapshot import GatewaySeen, Snapshot, SwitchSeen
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
 
 _SYNC_TAKES: Final = 30.0  # seconds from the first poll after a connect to its end, on a very busy switch
 
 
-def picture_of(node: Node, gateways: Iterable[GatewaySeen] | None = None) -> Picture:
+def snapshot_of(node: Node, gateways: Iterable[GatewaySeen] | None = None) -> Snapshot:
     """The node as it is known now; calls, names, log and backend are for others to add.
 
     Args:
         gateways: of `gateways_of`, by whoever took them bit by bit.
     """
     config = node.config
-    return Picture(
+    return Snapshot(
         node=node.name,
         host=config.host,
         port=config.port,
@@ -81,7 +81,7 @@ def gateways_of(node: Node) -> Iterator[GatewaySeen]:
             active={
                 direction: stats.active
                 for direction in ("inbound", "outbound")
-                if (stats := node.ledger.stats.get((gateway.name, direction))) is not None
+                if (stats := node.calls.stats.get((gateway.name, direction))) is not None
             },
             max_calls=listed_in.max_calls if listed_in is not None else None,
         )

@@ -1,6 +1,6 @@
-"""Calls of the last while: the ledger's totals now, less what they were at the beginning of a window.
+"""Calls of the last while: the calls's totals now, less what they were at the beginning of a window.
 
-The ledger counts since the start of the watch; what an operator wants to know is what happened lately. So
+The calls counts since the start of the watch; what an operator wants to know is what happened lately. So
 totals are noted every EVERY seconds, the last KEPT of them are kept, and the window reaches back to the
 oldest: 10 to 15 minutes, less right after the start.
 """
@@ -9,8 +9,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.diagnosis.picture import CallsSeen, RecentCalls
-from exporter.watch.ledger import CallStats
+from exporter.diagnosis.snapshot import CallsSeen, RecentCalls
+from exporter.watch.calls import CallStats
 from exporter.watch.node import Node
 
 EVERY: Final = 300.0  # seconds
@@ -45,7 +45,7 @@ class Recent:
     def note(self, node: Node, now: float) -> None:
         """Note the totals, if it is time."""
         if now - self._noted[-1][0] >= EVERY:
-            self._noted.append((now, _totals(node), node.ledger.refused_locally))
+            self._noted.append((now, _totals(node), node.calls.refused_locally))
 
     def calls(self, node: Node, now: float) -> RecentCalls:
         """What ended since the beginning of the window."""
@@ -53,7 +53,7 @@ class Recent:
         grown = []
         for (gateway, direction), total in _totals(node).items():
             old = before.get((gateway, direction), _NOTHING)
-            stats = node.ledger.stats[gateway, direction]
+            stats = node.calls.stats[gateway, direction]
             grown.append(
                 CallsSeen(
                     gateway=gateway,
@@ -69,7 +69,7 @@ class Recent:
         return RecentCalls(
             seconds=now - began,
             calls=tuple(calls for calls in grown if _any(calls)),
-            refused_locally=node.ledger.refused_locally - refused_before,
+            refused_locally=node.calls.refused_locally - refused_before,
         )
 
 
@@ -77,7 +77,7 @@ def _totals(node: Node) -> _Totals:
     refused = {gateway.name: gateway.refused.total for gateway in node.gateways}
     return {
         (gateway, direction): _total(stats, refused.get(gateway, 0) if direction == "outbound" else 0)
-        for (gateway, direction), stats in node.ledger.stats.items()
+        for (gateway, direction), stats in node.calls.stats.items()
         if stats.hangups or refused.get(gateway, 0)
     }
 

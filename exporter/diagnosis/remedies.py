@@ -12,7 +12,7 @@ import re
 from typing import Final, NamedTuple
 
 from exporter.diagnosis.finding import CheckName, Remedy
-from exporter.diagnosis.picture import Picture
+from exporter.diagnosis.snapshot import Snapshot
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9_.:-]{1,253}", re.ASCII)
@@ -303,7 +303,7 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
 
 
 def remedy(
-    picture: Picture, check: CheckName, fault: str, *, gateway: str = "", profile: str = "", name: str = ""
+    snapshot: Snapshot, check: CheckName, fault: str, *, gateway: str = "", profile: str = "", name: str = ""
 ) -> Remedy:
     """What to do about a fault of this node.
 
@@ -315,14 +315,14 @@ def remedy(
     """
     row = _ROWS[check, fault]
     fields = {
-        "cli": _cli(picture),
-        "dir": picture.conf_dir if _FOLDER.fullmatch(picture.conf_dir) else "/etc/freeswitch",
-        "host": _host(picture),
-        "port": str(picture.port),
+        "cli": _cli(snapshot),
+        "dir": snapshot.conf_dir if _FOLDER.fullmatch(snapshot.conf_dir) else "/etc/freeswitch",
+        "host": _host(snapshot),
+        "port": str(snapshot.port),
         "gateway": _plain(gateway, "GATEWAY"),
         "profile": _plain(profile or _DEFAULT_PROFILE, "PROFILE"),
         "name": _plain(name, "HOST"),
-        "url": _url(picture),
+        "url": _url(snapshot),
     }
     return Remedy(_fill(row.advice, fields), tuple(_fill(command, fields) for command in row.commands))
 
@@ -331,18 +331,18 @@ def _fill(template: str, fields: dict[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda found: fields[found[1]], template)
 
 
-def _cli(picture: Picture) -> str:
-    if picture.host in ("127.0.0.1", "localhost") and picture.port == 8021:
+def _cli(snapshot: Snapshot) -> str:
+    if snapshot.host in ("127.0.0.1", "localhost") and snapshot.port == 8021:
         return "fs_cli"
-    return f"fs_cli -H {_host(picture)} -P {picture.port}"
+    return f"fs_cli -H {_host(snapshot)} -P {snapshot.port}"
 
 
-def _host(picture: Picture) -> str:
-    return picture.host if _HOST.fullmatch(picture.host) else "HOST"
+def _host(snapshot: Snapshot) -> str:
+    return snapshot.host if _HOST.fullmatch(snapshot.host) else "HOST"
 
 
-def _url(picture: Picture) -> str:
-    url = picture.backend.url.rstrip("/") if picture.backend is not None else ""
+def _url(snapshot: Snapshot) -> str:
+    url = snapshot.backend.url.rstrip("/") if snapshot.backend is not None else ""
     return url if _URL.fullmatch(url) else "URL"
 
 

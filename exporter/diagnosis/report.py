@@ -13,7 +13,7 @@ import msgspec
 from exporter.diagnosis.checks import CHECKS, TITLES, examine
 from exporter.diagnosis.conclusion import Conclusion, conclude
 from exporter.diagnosis.finding import Finding, Remedy, Status, shown
-from exporter.diagnosis.picture import Picture
+from exporter.diagnosis.snapshot import Snapshot
 
 VERSION: Final = 1
 
@@ -22,15 +22,15 @@ VERSION: Final = 1
 class Diagnosis:
     """One node, examined."""
 
-    picture: Picture
+    snapshot: Snapshot
     findings: tuple[Finding, ...]
     conclusion: Conclusion
 
 
-def diagnose(picture: Picture) -> Diagnosis:
-    """Walk the checklist over a picture."""
-    findings = tuple(examine(picture))
-    return Diagnosis(picture, findings, conclude(findings))
+def diagnose(snapshot: Snapshot) -> Diagnosis:
+    """Walk the checklist over a snapshot."""
+    findings = tuple(examine(snapshot))
+    return Diagnosis(snapshot, findings, conclude(findings))
 
 
 class _Json(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -114,14 +114,14 @@ def report(diagnoses: Sequence[Diagnosis]) -> ReportJson:
 
 
 def _node(diagnosis: Diagnosis) -> NodeJson:
-    picture = diagnosis.picture
+    snapshot = diagnosis.snapshot
     return NodeJson(
-        node=shown(picture.node),
-        host=shown(picture.host),
-        port=picture.port,
-        connected=picture.connected,
-        problem=picture.problem,
-        taken_at=round(picture.taken_at, 3),
+        node=shown(snapshot.node),
+        host=shown(snapshot.host),
+        port=snapshot.port,
+        connected=snapshot.connected,
+        problem=snapshot.problem,
+        taken_at=round(snapshot.taken_at, 3),
         conclusion=_conclusion(diagnosis),
         findings=tuple(_finding(finding, diagnosis.conclusion) for finding in diagnosis.findings),
     )
@@ -131,7 +131,7 @@ def _conclusion(diagnosis: Diagnosis) -> ConclusionJson:
     conclusion, cause = diagnosis.conclusion, diagnosis.conclusion.cause
     return ConclusionJson(
         status=conclusion.status,
-        node=shown(diagnosis.picture.node),
+        node=shown(diagnosis.snapshot.node),
         check=cause.check if cause is not None else "",
         fault=cause.fault if cause is not None else "",
         gateway=shown(cause.gateway) if cause is not None else "",

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from exporter.diagnosis.finding import CheckName, Finding, Status, not_checked, passed, shown
-from exporter.diagnosis.picture import Picture, SwitchSeen
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.snapshot import Snapshot, SwitchSeen
 
 SKEW_WORTH_A_WORD: Final = 1.0  # seconds, as freeswitch_time_synced
 ROUND_TRIP_WORTH_A_WORD: Final = 1.0  # seconds; healthy is below 0.05
@@ -39,79 +39,79 @@ _FAILED_AT: Final[dict[str, _Strike]] = {
 }
 
 
-def unreached(picture: Picture) -> str | None:
+def unreached(snapshot: Snapshot) -> str | None:
     """Why a check that needs the connection cannot be made; None if it can."""
-    if picture.connected:
+    if snapshot.connected:
         return None
-    if not picture.problem:
+    if not snapshot.problem:
         return "the first attempt to connect is still under way"
-    strike = _FAILED_AT.get(picture.problem)
+    strike = _FAILED_AT.get(snapshot.problem)
     if strike is None:
         return "the connection has just been made"
     return strike.summary
 
 
-def check_port(picture: Picture) -> Iterator[Finding]:
+def check_port(snapshot: Snapshot) -> Iterator[Finding]:
     """1: the event socket port answers."""
-    if _pending(picture):
+    if _pending(snapshot):
         yield not_checked("port", "the first attempt to connect is still under way")
-    elif (struck := _struck(picture, "port")) is not None:
+    elif (struck := _struck(snapshot, "port")) is not None:
         yield struck
     else:
-        yield passed("port", f"the event socket answers at {_where(picture)}")
+        yield passed("port", f"the event socket answers at {_where(snapshot)}")
 
 
-def check_password(picture: Picture) -> Iterator[Finding]:
+def check_password(snapshot: Snapshot) -> Iterator[Finding]:
     """2: the password is accepted, and is not the published one where strangers could try it."""
-    if (earlier := _stopped_before(picture, "password")) is not None:
+    if (earlier := _stopped_before(snapshot, "password")) is not None:
         yield earlier
-    elif (struck := _struck(picture, "password")) is not None:
+    elif (struck := _struck(snapshot, "password")) is not None:
         yield struck
-    elif picture.problem == "hung" and "greeting" in picture.reason:
+    elif snapshot.problem == "hung" and "greeting" in snapshot.reason:
         yield not_checked("password", "FreeSWITCH does not greet us, so nobody asked for it")
-    elif picture.default_password and not picture.same_host:
+    elif snapshot.default_password and not snapshot.same_host:
         yield Finding(
             check="password",
             status="warn",
             fault="default_password",
             summary="the event socket's password is the published default, on an address others can reach",
-            seen=f"`ClueCon` opened {_where(picture)}",
-            remedy=remedy(picture, "password", "default_password"),
+            seen=f"`ClueCon` opened {_where(snapshot)}",
+            remedy=remedy(snapshot, "password", "default_password"),
         )
     else:
         yield passed("password", "the password is accepted")
 
 
-def check_commands(picture: Picture) -> Iterator[Finding]:
+def check_commands(snapshot: Snapshot) -> Iterator[Finding]:
     """3: FreeSWITCH answers commands, and has room for calls."""
-    if (earlier := _stopped_before(picture, "commands")) is not None:
+    if (earlier := _stopped_before(snapshot, "commands")) is not None:
         yield earlier
         return
-    if (struck := _struck(picture, "commands")) is not None:
+    if (struck := _struck(snapshot, "commands")) is not None:
         yield struck
         return
-    if picture.switch is None:
+    if snapshot.switch is None:
         yield passed("commands", "commands are answered")
         return
-    problems = list(_trouble(picture, picture.switch))
+    problems = list(_trouble(snapshot, snapshot.switch))
     if problems:
         yield from problems
     else:
-        yield passed("commands", "FreeSWITCH answers, and has room for calls", _figures(picture.switch))
+        yield passed("commands", "FreeSWITCH answers, and has room for calls", _figures(snapshot.switch))
 
 
-def check_events(picture: Picture) -> Iterator[Finding]:
+def check_events(snapshot: Snapshot) -> Iterator[Finding]:
     """4: events flow: our own comes back."""
-    if (earlier := _stopped_before(picture, "events")) is not None:
+    if (earlier := _stopped_before(snapshot, "events")) is not None:
         yield earlier
         return
-    if (struck := _struck(picture, "events")) is not None:
+    if (struck := _struck(snapshot, "events")) is not None:
         yield struck
         return
-    if picture.switch is None:
-        yield not_checked("events", unreached(picture) or "")
+    if snapshot.switch is None:
+        yield not_checked("events", unreached(snapshot) or "")
         return
-    denied = sorted(name for name in picture.denied if not name.startswith("api "))
+    denied = sorted(name for name in snapshot.denied if not name.startswith("api "))
     if denied:
         yield Finding(
             check="events",
@@ -119,9 +119,9 @@ def check_events(picture: Picture) -> Iterator[Finding]:
             fault="denied",
             summary="our user may not have some of the events",
             seen="denied: " + shown(", ".join(denied)),
-            remedy=remedy(picture, "events", "denied"),
+            remedy=remedy(snapshot, "events", "denied"),
         )
-    trip = picture.switch.round_trip
+    trip = snapshot.switch.round_trip
     if trip is None:
         if not denied:
             yield not_checked("events", "our own event has not come back yet")
@@ -132,7 +132,7 @@ def check_events(picture: Picture) -> Iterator[Finding]:
             fault="slow",
             summary=f"events come late: our own took {trip:.1f} s to come back",
             seen="below 0.05 s is usual",
-            remedy=remedy(picture, "events", "slow"),
+            remedy=remedy(snapshot, "events", "slow"),
         )
     elif not denied:
         yield passed("events", "events flow", f"our own came back in {trip * 1000:.0f} ms")
@@ -141,36 +141,36 @@ def check_events(picture: Picture) -> Iterator[Finding]:
 # -- inside -------------------------------------------------------------------------------------------
 
 
-def _pending(picture: Picture) -> bool:
-    return not picture.problem and not picture.connected
+def _pending(snapshot: Snapshot) -> bool:
+    return not snapshot.problem and not snapshot.connected
 
 
-def _struck(picture: Picture, check: CheckName) -> Finding | None:
-    strike = _FAILED_AT.get(picture.problem)
-    if picture.connected or strike is None or strike.check != check:
+def _struck(snapshot: Snapshot, check: CheckName) -> Finding | None:
+    strike = _FAILED_AT.get(snapshot.problem)
+    if snapshot.connected or strike is None or strike.check != check:
         return None
     return Finding(
         check=check,
         status="fail",
-        fault=picture.problem,
-        summary=f"{strike.summary} ({_where(picture)})",
-        seen=shown(picture.reason, 200),
-        remedy=remedy(picture, check, picture.problem),
+        fault=snapshot.problem,
+        summary=f"{strike.summary} ({_where(snapshot)})",
+        seen=shown(snapshot.reason, 200),
+        remedy=remedy(snapshot, check, snapshot.problem),
     )
 
 
-def _stopped_before(picture: Picture, check: CheckName) -> Finding | None:
-    if _pending(picture):
+def _stopped_before(snapshot: Snapshot, check: CheckName) -> Finding | None:
+    if _pending(snapshot):
         return not_checked(check, "the first attempt to connect is still under way")
-    strike = _FAILED_AT.get(picture.problem)
-    if picture.connected or strike is None or _ORDER.index(strike.check) >= _ORDER.index(check):
+    strike = _FAILED_AT.get(snapshot.problem)
+    if snapshot.connected or strike is None or _ORDER.index(strike.check) >= _ORDER.index(check):
         return None
     return not_checked(check, strike.summary)
 
 
-def _where(picture: Picture) -> str:
-    host = shown(picture.host, 80)
-    return f"[{host}]:{picture.port}" if ":" in host else f"{host}:{picture.port}"
+def _where(snapshot: Snapshot) -> str:
+    host = shown(snapshot.host, 80)
+    return f"[{host}]:{snapshot.port}" if ":" in host else f"{host}:{snapshot.port}"
 
 
 class _Trouble(NamedTuple):
@@ -179,7 +179,7 @@ class _Trouble(NamedTuple):
     summary: str
 
 
-def _trouble(picture: Picture, switch: SwitchSeen) -> Iterator[Finding]:
+def _trouble(snapshot: Snapshot, switch: SwitchSeen) -> Iterator[Finding]:
     if switch.profiles is None:
         found = [
             _Trouble("fail", "unreadable", "the SIP module cannot be asked: not loaded, or denied to us")
@@ -193,7 +193,7 @@ def _trouble(picture: Picture, switch: SwitchSeen) -> Iterator[Finding]:
             fault=trouble.fault,
             summary=trouble.summary,
             seen=_figures(switch),
-            remedy=remedy(picture, "commands", trouble.fault),
+            remedy=remedy(snapshot, "commands", trouble.fault),
         )
 
 

@@ -21,11 +21,11 @@ from exporter import config as configuration
 from exporter import log as logging
 from exporter.config import Config
 from exporter.instance import instance_id
+from exporter.probe.collector import ProbeStats
 from exporter.probe.record import CallRecord, MediaRecord, ToneRecord, encode
 from exporter.probe.refusal import Refused
 from exporter.probe.request import Asked, resolve
 from exporter.probe.runner import Answer, Runner
-from exporter.probe.source import Tally
 from exporter.probe.store import Store, StoreError
 from exporter.watch.node import Node
 
@@ -72,7 +72,7 @@ async def _probe(config: Config, asked: Asked, screen: "Screen") -> Answer:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     instance = instance_id(None)
     store = await Store.open(config.state_dir)
-    runner = Runner(instance, store, Tally())
+    runner = Runner(instance, store, ProbeStats())
     node = Node(next(node for node in config.nodes if node.name == plan.settings.node), instance)
     try:
         node.start()

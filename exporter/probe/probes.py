@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Self
 
 from exporter.config.model import Config
+from exporter.metrics.exposition import Source
+from exporter.probe.collector import ProbeStats
 from exporter.probe.limits import limits
 from exporter.probe.runner import STOP_SECONDS, Runner
 from exporter.probe.schedule import Schedule
-from exporter.probe.source import Tally
 from exporter.probe.store import Store
 from exporter.probe.sweep import Sweeper
 from exporter.probe.switchboard import Switchboard
-from exporter.watch.exposition import Source
 
 
 class Probes:
@@ -31,7 +31,7 @@ class Probes:
     """
 
     def __init__(self, instance: str, store: Store) -> None:
-        self.tally = Tally()
+        self.tally = ProbeStats()
         self.runner = Runner(instance, store, self.tally)
         self._config = Config()
         self._schedule = Schedule(

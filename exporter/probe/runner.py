@@ -27,12 +27,12 @@ from exporter.config.model import Config
 from exporter.probe import guard
 from exporter.probe.call import Call
 from exporter.probe.callid import new_call_id
+from exporter.probe.collector import ProbeStats, Series
 from exporter.probe.dialstring import UnsafeDialString, originate
 from exporter.probe.limits import Limits, limits
 from exporter.probe.record import CallRecord, begun, decode, encode, ended, under_way
 from exporter.probe.refusal import Refused
 from exporter.probe.request import Asked, Plan, resolve
-from exporter.probe.source import Series, Tally
 from exporter.probe.store import Store, too_soon
 from exporter.probe.switchboard import Switchboard
 from exporter.probe.verdict import Interruption, judge
@@ -107,7 +107,7 @@ class Runner:
         tally: the figures.
     """
 
-    def __init__(self, instance: str, store: Store, tally: Tally) -> None:
+    def __init__(self, instance: str, store: Store, tally: ProbeStats) -> None:
         self.instance = instance
         self.tally = tally
         self._store = store

@@ -6,10 +6,10 @@ These families are about one request and belong to no node's page, so they stand
 
 from typing import Final
 
+from exporter.metrics.exposition import Family, Page, labels
 from exporter.probe.record import CallRecord
 from exporter.probe.runner import Answer
 from exporter.switch.cause import known_cause
-from exporter.watch.exposition import Family, Page, labels
 
 
 def _gauge(name: str, meaning: str, *names: str) -> Family:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-# Rounds of the event loop before the next moment, so that whoever the last one woke has made its own plans.
+# Turns of the event loop before the next moment, so that whoever the last one woke has made its own plans.
 ROUNDS: Final = 5
 
 

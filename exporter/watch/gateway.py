@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.switch.gateway import GatewayStatus
-from exporter.watch.surplus import Surplus
+from exporter.watch.unexplained import UnexplainedCount
 from exporter.watch.verdict import (
     ABSENT_GRACE,
     GATEWAY_STATES,
@@ -83,7 +83,7 @@ class GatewayWatch:
         self.responses: dict[int, int] = {}
         self.calls = {"inbound": 0, "outbound": 0}
         self.failed_calls = 0
-        self.refused = Surplus()
+        self.refused = UnexplainedCount()
         self.unanswered_legs = 0  # outbound legs that ended unanswered, as their events told
         self.absent_since: float | None = None
         self._counters: tuple[int, int, int] | None = None

@@ -37,25 +37,25 @@ from exporter.esl import (
     PermissionDenied,
     ProtocolError,
 )
+from exporter.metrics import families
+from exporter.metrics.exposition import Histogram
 from exporter.switch import leg as legs
 from exporter.switch.channel import parse_channels, parse_exists, parse_variable
 from exporter.switch.gateway import parse_gateway_text, parse_gateways_xml
 from exporter.switch.provider import provider
 from exporter.switch.reply import CommandDenied, GatewayNotFound, ReplyError
 from exporter.switch.status import Heartbeat, parse_count, parse_pause, parse_profiles, parse_status
-from exporter.watch import metrics
-from exporter.watch.exposition import Histogram
+from exporter.watch.calls import CallTable
 from exporter.watch.gateway import GatewayWatch
-from exporter.watch.gateways import Gateways
+from exporter.watch.gateway_table import GatewayTable
 from exporter.watch.lag import Lag
-from exporter.watch.ledger import Ledger
-from exporter.watch.memory import AnswerMemory
-from exporter.watch.surplus import Surplus
+from exporter.watch.registration_memory import RegistrationMemory
 from exporter.watch.switch import SwitchFacts
 from exporter.watch.tick import INTERVAL as TICK_INTERVAL
 from exporter.watch.tick import OVERDUE as TICK_OVERDUE
 from exporter.watch.tick import SUBCLASS as TICK
 from exporter.watch.tick import Ticks
+from exporter.watch.unexplained import UnexplainedCount
 
 FIRST_RETRY: Final = 0.5
 LAST_RETRY: Final = 30.0
@@ -122,12 +122,12 @@ class Node:
         core_uuid: identifies FreeSWITCH's present life.
     """
 
-    def __init__(self, config: NodeConfig, instance: str, memory: AnswerMemory | None = None) -> None:
+    def __init__(self, config: NodeConfig, instance: str, memory: RegistrationMemory | None = None) -> None:
         now = time.monotonic()
         self.config = config
         self.name = config.name
         self.instance = instance
-        self._memory = memory if memory is not None else AnswerMemory(None)
+        self._memory = memory if memory is not None else RegistrationMemory(None)
         self.connected = False
         self.problem = ""
         self.reason = "not tried yet"
@@ -136,17 +136,17 @@ class Node:
         self.core_uuid = ""
         self.attempts: dict[str, int] = {}
         self.events: dict[str, int] = dict.fromkeys((*EVENT_NAMES, "other"), 0)
-        self.dropped: dict[str, int] = dict.fromkeys(metrics.DROP_REASONS, 0)
-        self.event_lag = Histogram(metrics.EVENT_LAG)
+        self.dropped: dict[str, int] = dict.fromkeys(families.DROP_REASONS, 0)
+        self.event_lag = Histogram(families.EVENT_LAG)
         self.commands: dict[str, Histogram] = {}
         self.last_event_epoch = 0.0
         self.last_poll_epoch = 0.0
         self.ticks = Ticks(f"{instance}-{secrets.token_hex(4)}")
         self.switch = SwitchFacts()
-        self.ledger = Ledger(self._attribute, self._on_unanswered)
-        self.unaccounted = Surplus()
-        self.gateways = Gateways(config.gateways, now, self._on_new_gateway, self.ledger.close_books)
-        self.ledger.open_books("", None)
+        self.calls = CallTable(self._attribute, self._on_unanswered)
+        self.unaccounted = UnexplainedCount()
+        self.gateways = GatewayTable(config.gateways, now, self._on_new_gateway, self.calls.stop_tracking)
+        self.calls.start_tracking("", None)
         self._lag = Lag()
         self._event_connection: Connection | None = None
         self._command_connection: Connection | None = None
@@ -160,12 +160,12 @@ class Node:
         self._task: asyncio.Task[None] | None = None
         self._handlers: dict[str, Callable[[Event], None]] = {
             "HEARTBEAT": self._on_heartbeat,
-            "CHANNEL_CREATE": self.ledger.on_create,
-            "CHANNEL_PROGRESS": self.ledger.on_progress,
-            "CHANNEL_PROGRESS_MEDIA": self.ledger.on_progress,
-            "CHANNEL_ANSWER": self.ledger.on_answer,
-            "CHANNEL_HANGUP_COMPLETE": self.ledger.on_hangup,
-            "CHANNEL_DESTROY": self.ledger.on_destroy,
+            "CHANNEL_CREATE": self.calls.on_create,
+            "CHANNEL_PROGRESS": self.calls.on_progress,
+            "CHANNEL_PROGRESS_MEDIA": self.calls.on_progress,
+            "CHANNEL_ANSWER": self.calls.on_answer,
+            "CHANNEL_HANGUP_COMPLETE": self.calls.on_hangup,
+            "CHANNEL_DESTROY": self.calls.on_destroy,
             "BACKGROUND_JOB": self._on_job,
             "sofia::gateway_state": self._on_gateway_state,
             "sofia::gateway_add": self._on_gateway_add,
@@ -376,7 +376,7 @@ class Node:
         self._event_connection = self._command_connection = None
         self.connected = False
         self.gateways.on_lost(time.monotonic())
-        self.ledger.lose()
+        self.calls.lose()
         self.switch = SwitchFacts()
         self.ticks = Ticks(f"{self.instance}-{secrets.token_hex(4)}")
 
@@ -410,7 +410,7 @@ class Node:
             histogram = self.commands.get(name if name in COMMAND_NAMES else "other")
             if histogram is None:
                 histogram = self.commands[name if name in COMMAND_NAMES else "other"] = Histogram(
-                    metrics.COMMAND_DURATION
+                    families.COMMAND_DURATION
                 )
             histogram.observe(time.monotonic() - began)
 
@@ -502,7 +502,7 @@ class Node:
     async def _poll_counts(self) -> None:
         """What FreeSWITCH answers from its database."""
         facts = self.switch
-        before = self.ledger.uuids()
+        before = self.calls.uuids()
         facts.channels = await self._ask("show channels count", parse_count)
         facts.calls = await self._ask("show calls count", parse_count)
         facts.registrations = await self._ask("show registrations count", parse_count)
@@ -510,26 +510,26 @@ class Node:
             await self._drop_stale(before)
 
     async def _drop_stale(self, before: set[str]) -> None:
-        """More legs in the ledger than channels: the ends of some were lost. Ask for those not listed."""
+        """More legs in the calls than channels: the ends of some were lost. Ask for those not listed."""
         reply = await self._ask("show channels as json", parse_channels)
         if reply is None or reply.malformed:
             return
         listed = {channel.uuid for channel in reply.channels}
         for uuid in list(before - listed)[:MAX_LEARNED]:
-            if uuid in self.ledger and await self._ask(f"uuid_exists {uuid}", parse_exists) is False:
-                self.ledger.lose([uuid])
+            if uuid in self.calls and await self._ask(f"uuid_exists {uuid}", parse_exists) is False:
+                self.calls.lose([uuid])
 
     async def _learn_calls(self) -> None:
         """Enter the calls that were up before we came. The list outlives hang-ups and has no gateway."""
         reply = await self._ask("show channels as json", parse_channels)
         for channel in reply.channels[:MAX_LEARNED] if reply is not None else []:
-            if legs.is_probe(channel.uuid) or channel.uuid in self.ledger:
+            if legs.is_probe(channel.uuid) or channel.uuid in self.calls:
                 continue
             if not await self._ask(f"uuid_exists {channel.uuid}", parse_exists):
                 continue
             variable = "sip_gateway" if channel.direction == "inbound" else "sip_gateway_name"
             gateway = await self._ask(f"uuid_getvar {channel.uuid} {variable}", parse_variable) or ""
-            self.ledger.learn(
+            self.calls.learn(
                 legs.LegStart(channel.uuid, channel.direction, gateway, ""),
                 answered=channel.callstate not in ("DOWN", "DIALING", "RINGING", "EARLY"),
             )
@@ -602,7 +602,7 @@ class Node:
         self._heartbeat_at = now
         self.switch.on_heartbeat(heartbeat)
         if heartbeat.sessions_since_startup is not None:
-            ours = self.ledger.creates + self.ledger.refused_locally
+            ours = self.calls.creates + self.calls.refused_locally
             self.unaccounted.read(heartbeat.sessions_since_startup, ours)
 
     def _on_gateway_state(self, event: Event) -> None:
@@ -629,7 +629,7 @@ class Node:
         if follower is not None:
             follower(event)
 
-    # -- what the ledger and the gateways ask of each other -------------------------------------------------
+    # -- what the calls and the gateways ask of each other -------------------------------------------------
 
     def _attribute(self, start: legs.LegStart) -> str:
         name = start.gateway or (self.gateways.at_address(start.remote_ip) if start.remote_ip else "")
@@ -644,4 +644,4 @@ class Node:
         gateway.answer = self._memory.recall(self.name, name)
         config = self.config.gateways.get(name)
         known = config.provider if config is not None else None
-        self.ledger.open_books(name, provider(known) if known else None)
+        self.calls.start_tracking(name, provider(known) if known else None)

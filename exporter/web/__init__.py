@@ -4,5 +4,5 @@
 one subject per file: `protection`, `passwords` and `origin` decide who gets in, `answers` how refusals and
 pages leave, `scrape`, `health`, `page` and `diagnosis` answer, `connection`, `listening` and `tls` hold the
 wire.
-`house` is what all of it needs of the daemon.
+`context` is what all of it needs of the daemon.
 """

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from aiohttp import hdrs, web
 
-from exporter.web.house import HOUSE
+from exporter.web.context import APP_CONTEXT
 
 MAX_BODY: Final = 16 * 1024
 BODY_SECONDS: Final = 10.0  # for a client to send its body
@@ -84,7 +84,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     for name, value in _EVERYWHERE.items():
         headers.setdefault(name, value)
     headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
-    if web_config := request.app[HOUSE].config.web:
+    if web_config := request.app[APP_CONTEXT].config.web:
         headers.update(web_config.headers)
 
 

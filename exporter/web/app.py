@@ -5,13 +5,13 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from exporter.web.answers import MAX_BODY, Handler, add_headers, answer_errors
+from exporter.web.auth import BASIC_AUTH, PROTECTIONS, Protection, protect
+from exporter.web.basic_auth import BasicAuth
+from exporter.web.context import APP_CONTEXT, AppContext
 from exporter.web.diagnosis import diagnosis
 from exporter.web.health import calls_health, healthy, ready, reload
-from exporter.web.house import HOUSE, House
 from exporter.web.page import asset, page
-from exporter.web.passwords import Passwords
 from exporter.web.probe import call_record, place_call, probe
-from exporter.web.protection import PASSWORDS, PROTECTIONS, Protection, protect
 from exporter.web.scrape import SCRAPES, Scrapes, metrics
 
 _READ: Final = ("GET", "HEAD")
@@ -41,13 +41,13 @@ ROUTES: Final = (
 )
 
 
-def make_app(house: House, routes: tuple[Route, ...] = ROUTES) -> web.Application:
-    """The application that serves `house`. Whoever serves it: `server`."""
+def make_app(context: AppContext, routes: tuple[Route, ...] = ROUTES) -> web.Application:
+    """The application that serves `context`. Whoever serves it: `server`."""
     # The outermost comes first: what `protect` raises is answered as well.
     app = web.Application(middlewares=[answer_errors, protect], client_max_size=MAX_BODY)
-    app[HOUSE] = house
-    app[SCRAPES] = Scrapes(house)
-    app[PASSWORDS] = Passwords()
+    app[APP_CONTEXT] = context
+    app[SCRAPES] = Scrapes(context)
+    app[BASIC_AUTH] = BasicAuth()
     app[PROTECTIONS] = {
         app.router.add_route(method, route.path, route.handler): route.protection
         for route in routes

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from exporter.config import ConfigError
 from exporter.web.answers import Refusal
-from exporter.web.house import HOUSE
+from exporter.web.context import APP_CONTEXT
 from exporter.web.scrape import chosen_nodes
 
 
@@ -15,7 +15,7 @@ async def healthy(request: web.Request) -> web.Response:  # noqa: ARG001 - aioht
 
 async def ready(request: web.Request) -> web.Response:
     """GET /-/ready: 200 once a first attempt to connect has ended for each node, else Refusal 503."""
-    untried = [node.name for node in request.app[HOUSE].nodes if not node.tried]
+    untried = [node.name for node in request.app[APP_CONTEXT].nodes if not node.tried]
     if untried:
         raise Refusal(503, "not_ready", f"Not tried yet: {', '.join(untried)}.", "Ask again in a second.")
     return web.Response(text="Ready.\n")
@@ -23,7 +23,7 @@ async def ready(request: web.Request) -> web.Response:
 
 async def calls_health(request: web.Request) -> web.Response:
     """GET /api/calls/health: 200 when all nodes, or those that `?node=` names, are connected, else 503."""
-    nodes = request.app[HOUSE].nodes
+    nodes = request.app[APP_CONTEXT].nodes
     chosen = chosen_nodes(request, [node.name for node in nodes])
     lost = [node for node in nodes if not node.connected and (chosen is None or node.name in chosen)]
     if not lost:
@@ -35,7 +35,7 @@ async def calls_health(request: web.Request) -> web.Response:
 async def reload(request: web.Request) -> web.Response:
     """POST /-/reload: 200 when the config was read anew; Refusal 500, as Prometheus has it, if it was bad."""
     try:
-        await request.app[HOUSE].reload()
+        await request.app[APP_CONTEXT].reload()
     except ConfigError as error:
         hint = "The old configuration stays in force. Mend the file and reload again."
         raise Refusal(500, "bad_config", str(error), hint) from None

@@ -23,13 +23,13 @@ from exporter import __version__
 from exporter.diagnosis.checks import CHECKS, TITLES
 from exporter.diagnosis.finding import Finding, Remedy, Status, shown
 from exporter.diagnosis.gateway_checks import finding_of, severity
-from exporter.diagnosis.picture import GatewaySeen, Picture
 from exporter.diagnosis.report import Diagnosis, worst
+from exporter.diagnosis.snapshot import GatewaySeen, Snapshot
 from exporter.diagnosis.switch_checks import clock, duration
 from exporter.probe.record import CallRecord
 from exporter.probe.refusal import Refused
 from exporter.web.answers import Refusal
-from exporter.web.house import HOUSE
+from exporter.web.context import APP_CONTEXT
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -162,12 +162,12 @@ class View:
 
 async def page(request: web.Request) -> web.Response:
     """GET /."""
-    house = request.app[HOUSE]
-    diagnoses = await house.diagnoses()
+    context = request.app[APP_CONTEXT]
+    diagnoses = await context.diagnoses()
     calls: Sequence[CallRecord] = ()
     note = ""
     try:
-        calls = await house.latest_calls(CALLS_SHOWN)
+        calls = await context.latest_calls(CALLS_SHOWN)
     except Refused as refused:
         note = refused.message
     view = make_view(diagnoses, calls, note, dict(request.query))
@@ -225,7 +225,7 @@ def make_view(
     """
     words = query.get("q", "")[:MAX_FILTER].strip()
     only_problems = query.get("only") == "problems"
-    everything = [(diagnosis.picture, gateway) for diagnosis in diagnoses for gateway in _present(diagnosis)]
+    everything = [(diagnosis.snapshot, gateway) for diagnosis in diagnoses for gateway in _present(diagnosis)]
     found = [pair for pair in everything if _matches(*pair, words.lower(), only_problems=only_problems)]
     found.sort(key=lambda pair: (severity(pair[1]), not pair[1].expected, pair[1].name.lower()))
     pages = max(1, -(-len(found) // PER_PAGE))
@@ -264,19 +264,19 @@ _STATUSES: Final[tuple[Status, ...]] = ("fail", "warn", "pass")
 def _headline(gravest: Diagnosis | None, *, several: bool) -> str:
     if gravest is None:
         return "No node is configured."
-    where = f"{shown(gravest.picture.node)}: " if several and gravest.conclusion.cause is not None else ""
+    where = f"{shown(gravest.snapshot.node)}: " if several and gravest.conclusion.cause is not None else ""
     return where + gravest.conclusion.text
 
 
 def _present(diagnosis: Diagnosis) -> Sequence[GatewaySeen]:
     """All gateways but those that are gone and that nobody expects."""
-    return [g for g in diagnosis.picture.gateways if g.listed or g.expected]
+    return [g for g in diagnosis.snapshot.gateways if g.listed or g.expected]
 
 
-def _matches(picture: Picture, gateway: GatewaySeen, words: str, *, only_problems: bool) -> bool:
+def _matches(snapshot: Snapshot, gateway: GatewaySeen, words: str, *, only_problems: bool) -> bool:
     if only_problems and severity(gateway) == 2:
         return False
-    text = f"{gateway.name} {gateway.profile} {picture.node} {gateway.state} {gateway.problem}".lower()
+    text = f"{gateway.name} {gateway.profile} {snapshot.node} {gateway.state} {gateway.problem}".lower()
     return all(word in text for word in words.split())
 
 
@@ -289,13 +289,13 @@ def _link(words: str, only_problems: bool, number: int) -> str:
     return "?" + urlencode({name: value for name, value in query.items() if value})
 
 
-def _row(picture: Picture, gateway: GatewaySeen) -> Row:
-    finding = finding_of(picture, gateway)
+def _row(snapshot: Snapshot, gateway: GatewaySeen) -> Row:
+    finding = finding_of(snapshot, gateway)
     return Row(
-        key=f"g-{shown(picture.node)}-{shown(gateway.profile)}-{shown(gateway.name)}",
+        key=f"g-{shown(snapshot.node)}-{shown(gateway.profile)}-{shown(gateway.name)}",
         name=shown(gateway.name),
         profile=shown(gateway.profile),
-        node=shown(picture.node),
+        node=shown(snapshot.node),
         status=_STATUSES[severity(gateway)],
         state=shown(gateway.state, 40),
         in_state=duration(gateway.in_state),
@@ -321,29 +321,29 @@ def _active(gateway: GatewaySeen) -> str:
 
 
 def _node(diagnosis: Diagnosis) -> NodeView:
-    picture, conclusion = diagnosis.picture, diagnosis.conclusion
+    snapshot, conclusion = diagnosis.snapshot, diagnosis.conclusion
     return NodeView(
-        key=f"n-{shown(picture.node)}",
-        name=shown(picture.node),
-        address=f"{shown(picture.host)}:{picture.port}",
+        key=f"n-{shown(snapshot.node)}",
+        name=shown(snapshot.node),
+        address=f"{shown(snapshot.host)}:{snapshot.port}",
         status=conclusion.status,
         word=_WORDS[conclusion.status],
         text=conclusion.text,
         remedy=conclusion.remedy,
         others=tuple(
-            (shown(f"n-{picture.node}-{f.check}-{f.fault}-{f.gateway}"), f) for f in conclusion.others
+            (shown(f"n-{snapshot.node}-{f.check}-{f.fault}-{f.gateway}"), f) for f in conclusion.others
         ),
         consequences=conclusion.consequences,
-        facts=tuple(_facts(picture)),
+        facts=tuple(_facts(snapshot)),
         lines=tuple(_line(finding) for finding in diagnosis.findings),
     )
 
 
-def _facts(picture: Picture) -> list[tuple[str, str]]:
-    switch = picture.switch
+def _facts(snapshot: Snapshot) -> list[tuple[str, str]]:
+    switch = snapshot.switch
     if switch is None:
-        state = picture.problem.replace("_", " ") if picture.problem else "connecting"
-        return [("connection", f"{state} for {duration(max(0.0, picture.taken_at - picture.since))}")]
+        state = snapshot.problem.replace("_", " ") if snapshot.problem else "connecting"
+        return [("connection", f"{state} for {duration(max(0.0, snapshot.taken_at - snapshot.since))}")]
     figure = switch.figures.get
     facts = [("version", shown(switch.version, 60).partition(" ")[0])]
     if (uptime := figure("freeswitch_uptime_seconds")) is not None:

@@ -22,7 +22,7 @@ from exporter.probe.request import Asked
 from exporter.probe.runner import Answer
 from exporter.probe.samples import samples
 from exporter.web.answers import Refusal, read_object, shown
-from exporter.web.house import HOUSE
+from exporter.web.context import APP_CONTEXT
 from exporter.web.scrape import negotiate
 
 PROBES: Final = web.AppKey("probes", Probes)
@@ -36,7 +36,7 @@ _MAX_TEXT: Final = 200
 async def probe(request: web.Request) -> web.Response:
     """GET /probe: place the call of a probe and answer with its samples."""
     query = _query(request)
-    config = request.app[HOUSE].config
+    config = request.app[APP_CONTEXT].config
     timeout = _timeout(request)
     asked = Asked(probe=_module(query, config), destination=query.get("target") or None, timeout=timeout)
     lines: list[str] = []

@@ -17,10 +17,10 @@ from typing import Final, NamedTuple
 from aiohttp import hdrs, web
 from prometheus_client.exposition import choose_encoder
 
-from exporter.watch.exposition import SLICE, Page, render
-from exporter.watch.metrics import FAMILIES
+from exporter.metrics.exposition import SLICE, Page, render
+from exporter.metrics.families import FAMILIES
 from exporter.web.answers import Refusal, shown
-from exporter.web.house import HOUSE, House
+from exporter.web.context import APP_CONTEXT, AppContext
 
 SEND_SECONDS: Final = 30.0  # Prometheus itself gives up after 10 s, unless told otherwise
 MAX_WAITING: Final = 16  # different pages asked for and not begun
@@ -57,8 +57,8 @@ class Rendered:
 class Scrapes:
     """The pages being made and being sent."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, context: AppContext) -> None:
+        self._context = context
         self._turn = asyncio.Lock()
         self._waiting: dict[Wanted, asyncio.Task[Rendered]] = {}
         self._read: list[Rendered] = []
@@ -81,7 +81,7 @@ class Scrapes:
             page = Page(FAMILIES.values(), openmetrics=wanted.openmetrics, names=wanted.names)
             sources = [
                 source
-                for source in self._house.sources()
+                for source in self._context.sources()
                 if wanted.nodes is None or source.node is None or source.node in wanted.nodes
             ]
             blocks = _split(await render(page, sources))
@@ -109,12 +109,12 @@ SCRAPES: Final = web.AppKey("scrapes", Scrapes)
 
 async def metrics(request: web.Request) -> web.StreamResponse:
     """GET /metrics. Raises Refusal on a node that is not known."""
-    house = request.app[HOUSE]
+    context = request.app[APP_CONTEXT]
     openmetrics, content_type = negotiate(",".join(request.headers.getall(hdrs.ACCEPT, [])))
     wanted = Wanted(
         openmetrics,
         accepts_gzip(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, []))),
-        chosen_nodes(request, [node.name for node in house.nodes]),
+        chosen_nodes(request, [node.name for node in context.nodes]),
         frozenset(filter(None, request.query.getall("name[]", []))) or None,
     )
     scrapes = request.app[SCRAPES]

@@ -6,10 +6,10 @@ from typing import Any, Final
 from aiohttp import web
 
 from exporter.config import ConfigError, TlsConfig
-from exporter.config.section import Unfit
+from exporter.config.section import InvalidValue
 from exporter.web.connection import MAX_CONNECTIONS, Connection
-from exporter.web.house import House
-from exporter.web.listening import BACKLOG, bind
+from exporter.web.context import AppContext
+from exporter.web.sockets import BACKLOG, bind
 from exporter.web.tls import Tls
 
 _STOP_SECONDS: Final = 2.0  # for answers under way
@@ -23,8 +23,8 @@ class Server:
     Addresses, and whether there is TLS at all, are those of the start. All else follows the config in force.
     """
 
-    def __init__(self, house: House, app: web.Application) -> None:
-        self._house = house
+    def __init__(self, context: AppContext, app: web.Application) -> None:
+        self._context = context
         self._runner = web.AppRunner(app, shutdown_timeout=_STOP_SECONDS)
         self._listeners: list[asyncio.Server] = []
         self._tls: Tls | None = None
@@ -35,14 +35,14 @@ class Server:
         if first := self._tls_config():
             try:
                 self._tls = Tls(first, self._tls_config)
-            except Unfit as unfit:
+            except InvalidValue as unfit:
                 raise ConfigError((f"tls_server_config {unfit}",)) from None
             options = {
                 "ssl": self._tls.entrance,
                 "ssl_handshake_timeout": _HANDSHAKE_SECONDS,
                 "ssl_shutdown_timeout": _GOODBYE_SECONDS,
             }
-        sockets = bind(self._house.config.listen)
+        sockets = bind(self._context.config.listen)
         await self._runner.setup()
         loop = asyncio.get_running_loop()
         for listener in sockets:
@@ -71,7 +71,7 @@ class Server:
         return Connection(server, self._tls)
 
     def _tls_config(self) -> TlsConfig | None:
-        web_config = self._house.config.web
+        web_config = self._context.config.web
         return web_config.tls if web_config else None
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from exporter.config import TlsConfig
-from exporter.config.section import Unfit
+from exporter.config.section import InvalidValue
 from exporter.config.tls import context, is_allowed
 from exporter.web.answers import log
 
@@ -33,7 +33,7 @@ class Tls:
     Attributes:
         entrance: for the listening sockets.
 
-    Raises Unfit if certificate, key or client CA cannot be read or used.
+    Raises InvalidValue if certificate, key or client CA cannot be read or used.
     """
 
     def __init__(self, first: TlsConfig, config: Callable[[], TlsConfig | None]) -> None:
@@ -58,7 +58,7 @@ class Tls:
         self._seen = seen
         try:
             self._newest = self._build(wanted)
-        except Unfit as unfit:
+        except InvalidValue as unfit:
             log.warning(
                 "new certificate unusable, the old one goes on", limit="certificate", reason=str(unfit)
             )

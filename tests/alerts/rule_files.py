@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tests.tools import ROOT
+from tests.support.tools import ROOT
 
 FOLDER = ROOT / "alerts"
 EXAMPLE = FOLDER / "alertmanager.example.yml"

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.metrics.exposition import number
+from exporter.metrics.families import DROP_REASONS, FAMILIES, OUTCOMES, PROBE_PHASES, PROBE_RESULTS, PROBLEMS
 from exporter.switch.cause import CAUSES
 from exporter.switch.provider import PROVIDERS, provider
-from exporter.watch.exposition import number
-from exporter.watch.metrics import DROP_REASONS, FAMILIES, OUTCOMES, PROBE_PHASES, PROBE_RESULTS, PROBLEMS
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
 from tests.alerts.rule_files import (
     ALERTS,

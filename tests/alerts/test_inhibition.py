@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.alertmanager import Alertmanager, Labels, Receiver, running, until
 from tests.alerts.rule_files import ALERTS
+from tests.support.alertmanager import Alertmanager, Labels, Receiver, running, until
 
 HERE = {"job": "freeswitch-exporter", "instance": "exporter:9282"}
 NODE = HERE | {"node": "fs1"}

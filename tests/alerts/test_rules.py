@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.alerts.rule_files import EXAMPLE, FILES, UNIT_TESTS
-from tests.tools import program
+from tests.support.tools import program
 
 
 def run(*arguments: str | Path) -> None:

@@ -5,12 +5,12 @@ import re
 import pytest
 
 from exporter.diagnosis.call_checks import BENIGN
+from exporter.metrics.families import DROP_REASONS, PROBE_PHASES, PROBLEMS
 from exporter.switch.provider import PROVIDERS, provider
-from exporter.watch.metrics import DROP_REASONS, PROBE_PHASES, PROBLEMS
 from exporter.watch.node import COMMAND_NAMES, EVENT_NAMES
 from exporter.watch.verdict import GATEWAY_PROBLEMS
 from tests.alerts.rule_files import ALERTS, RECORDED, matchers
-from tests.tools import ROOT
+from tests.support.tools import ROOT
 
 RUNBOOK = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
 PROSE = re.sub(r"```.*?```", "", RUNBOOK, flags=re.DOTALL)

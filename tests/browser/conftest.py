@@ -15,9 +15,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
 
 from exporter.config import Config, Listen, NodeConfig
-from exporter.daemon import Daemon
 from exporter.probe.probes import Probes
-from tests.tools import program
+from exporter.runtime import Daemon
+from tests.support.tools import program
 
 # As root Chromium needs --no-sandbox; the others keep it from looking for its maker.
 FLAGS = [

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config.document import parse
-from exporter.config.section import Unfit
+from exporter.config.section import InvalidValue
 
 
 def test_plain_values() -> None:
@@ -53,7 +53,7 @@ def test_what_yaml_would_guess_stays_text(word: str) -> None:
     ],
 )
 def test_what_is_no_plain_yaml(text: str, said: str) -> None:
-    with pytest.raises(Unfit, match=said):
+    with pytest.raises(InvalidValue, match=said):
         parse(text)
 
 
@@ -72,12 +72,12 @@ def test_merge_keys_do_not_merge() -> None:
     ],
 )
 def test_a_message_does_not_quote_the_text(line: str) -> None:
-    with pytest.raises(Unfit) as error:
+    with pytest.raises(InvalidValue) as error:
         parse(line)
     assert "hunter2" not in str(error.value)
 
 
 @given(st.text(alphabet=st.sampled_from("ab12:-?[]{}&*!|>'\"%@`#,.<=~ \n\t\\\x00\ud800é"), max_size=60))
 def test_any_text_is_a_value_or_unfit(text: str) -> None:
-    with suppress(Unfit):
+    with suppress(InvalidValue):
         parse(text)

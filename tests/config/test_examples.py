@@ -9,7 +9,7 @@ import trustme
 
 from exporter.config import Config, Flags, load
 from exporter.config.section import Section
-from tests.tools import ROOT
+from tests.support.tools import ROOT
 
 # Given in place of the option with "_file"; the test of the web config has them.
 _IN_PLACE = {"tls_server_config.cert", "tls_server_config.key", "tls_server_config.client_ca"}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config import ConfigError, Flags, effective, load
-from tests.tools import ROOT
+from tests.support.tools import ROOT
 
 EXAMPLE = (ROOT / "examples" / "config.yml").read_text()
 WEB_EXAMPLE = (ROOT / "examples" / "web.yml").read_text()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config import Listen, Secret, values
-from exporter.config.section import Unfit
+from exporter.config.section import InvalidValue
 
 seconds = values.duration(0.001, 86400)
 
@@ -35,13 +35,13 @@ def test_a_duration_in_seconds(value: object, result: float) -> None:
     ["10", "ten", "10 s", "-5s", "5M", "1h30m", "1e3s", "١٠s", "", True, [10], {}, float("nan")],
 )
 def test_no_duration(value: object) -> None:
-    with pytest.raises(Unfit, match="write one such as 10s, 5m or 60ms"):
+    with pytest.raises(InvalidValue, match="write one such as 10s, 5m or 60ms"):
         seconds(value)
 
 
 @pytest.mark.parametrize("value", [0, -1, "2d", "0s", 10**400, -(10**400), float("inf"), float("-inf")])
 def test_a_duration_out_of_bounds(value: object) -> None:
-    with pytest.raises(Unfit, match=r"write a duration from 1ms to 1d|no duration"):
+    with pytest.raises(InvalidValue, match=r"write a duration from 1ms to 1d|no duration"):
         seconds(value)
 
 
@@ -90,7 +90,7 @@ def test_a_listen_address(value: str, host: str, port: int) -> None:
     ],
 )
 def test_no_listen_address(value: object) -> None:
-    with pytest.raises(Unfit, match=r"write|quotes"):
+    with pytest.raises(InvalidValue, match=r"write|quotes"):
         values.listen(value)
 
 
@@ -129,26 +129,28 @@ def test_a_host_loses_the_brackets_of_its_address() -> None:
     "value", ["fs1:8021", "http://fs1", "a b", "1.2.3", "", "-a", "a..b", "a/b", "x" * 254, "ä"]
 )
 def test_no_host(value: object) -> None:
-    with pytest.raises(Unfit, match="write"):
+    with pytest.raises(InvalidValue, match="write"):
         values.host(value)
 
 
 def test_the_remedy_for_a_number_without_quotes_is_the_quotes() -> None:
-    with pytest.raises(Unfit, match=r'is the number 15550000001; put it in quotes: "\+15550000001"'):
+    with pytest.raises(InvalidValue, match=r'is the number 15550000001; put it in quotes: "\+15550000001"'):
         values.telephone_number(15550000001)
-    with pytest.raises(Unfit, match=r'put it in quotes: "\+15550000001", or its first digits and a star'):
+    with pytest.raises(
+        InvalidValue, match=r'put it in quotes: "\+15550000001", or its first digits and a star'
+    ):
         values.allow_pattern(15550000001)
 
 
 @pytest.mark.parametrize("value", [True, 1, 0, -15550000001, 10**400, "+1 555", "15550000001", None, [], ""])
 def test_no_telephone_number(value: object) -> None:
-    with pytest.raises(Unfit, match='in quotes, as "'):
+    with pytest.raises(InvalidValue, match='in quotes, as "'):
         values.telephone_number(value)
 
 
 @pytest.mark.parametrize("value", [0, 65536, -1, True, "8021", 8021.0, 10**400, None])
 def test_no_port(value: object) -> None:
-    with pytest.raises(Unfit, match="write a whole number from 1 to 65535"):
+    with pytest.raises(InvalidValue, match="write a whole number from 1 to 65535"):
         values.port(value)
 
 
@@ -159,20 +161,20 @@ def test_a_port_in_text(value: object) -> None:
 
 @pytest.mark.parametrize("value", ["80 21", "0x50", "", "٨٠", "70000", "-1", "9" * 5000])
 def test_no_port_in_text(value: object) -> None:
-    with pytest.raises(Unfit, match="write a whole number from 1 to 65535"):
+    with pytest.raises(InvalidValue, match="write a whole number from 1 to 65535"):
         values.in_text(values.port)(value)
 
 
 @pytest.mark.parametrize("value", [4.6, -0.1, True, "0.05", "5%", float("nan"), float("inf"), 10**400])
 def test_no_ratio(value: object) -> None:
-    with pytest.raises(Unfit, match="write a number from 0 to 1"):
+    with pytest.raises(InvalidValue, match="write a number from 0 to 1"):
         values.number(0, 1)(value)
 
 
 def test_a_near_word_is_offered() -> None:
-    with pytest.raises(Unfit, match="did you mean warning"):
+    with pytest.raises(InvalidValue, match="did you mean warning"):
         values.choice("debug", "warning")("warn")
-    with pytest.raises(Unfit, match="write echo or tone"):
+    with pytest.raises(InvalidValue, match="write echo or tone"):
         values.choice("echo", "tone")(["x"])
 
 
@@ -185,12 +187,12 @@ def test_a_web_address(value: str) -> None:
     "value", ["a.example", "ftp://a", "http://", "http://a:b", "http://[::1", "http://a:0", 5]
 )
 def test_no_web_address(value: object) -> None:
-    with pytest.raises(Unfit, match="write"):
+    with pytest.raises(InvalidValue, match="write"):
         values.url(value)
 
 
 def test_a_web_address_with_a_password_is_refused_without_showing_it() -> None:
-    with pytest.raises(Unfit) as error:
+    with pytest.raises(InvalidValue) as error:
         values.url("https://me:hunter2@a.example/")
     assert "hunter2" not in str(error.value)
 
@@ -209,14 +211,14 @@ def test_a_web_address_with_a_password_is_refused_without_showing_it() -> None:
     ],
 )
 def test_a_secret_that_is_refused_is_not_shown(read: Callable[[object], Secret], value: object) -> None:
-    with pytest.raises(Unfit) as error:
+    with pytest.raises(InvalidValue) as error:
         read(value)
     assert "hunter2" not in str(error.value)
     assert "12345" not in str(error.value)
 
 
 def test_a_mask_is_no_password() -> None:
-    with pytest.raises(Unfit, match="check-config prints"):
+    with pytest.raises(InvalidValue, match="check-config prints"):
         values.password("<secret>")
 
 
@@ -242,31 +244,31 @@ def test_blanks_in_a_secret_file_belong_to_the_secret(tmp_path: Path) -> None:
 )
 def test_a_bad_secret_file_is_named_and_not_shown(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "s").write_bytes(content)
-    with pytest.raises(Unfit, match=said) as error:
+    with pytest.raises(InvalidValue, match=said) as error:
         values.secret_file(tmp_path, values.password)("s")
     assert str(tmp_path / "s") in str(error.value)
     assert "hunter2" not in str(error.value)
 
 
 def test_an_unreadable_secret_file(tmp_path: Path) -> None:
-    with pytest.raises(Unfit, match="No such file or directory; name a file that this user can read"):
+    with pytest.raises(InvalidValue, match="No such file or directory; name a file that this user can read"):
         values.secret_file(tmp_path, values.password)("missing")
-    with pytest.raises(Unfit, match="Is a directory"):
+    with pytest.raises(InvalidValue, match="Is a directory"):
         values.secret_file(tmp_path, values.password)(".")
 
 
 def test_a_folder_may_come_to_be_but_is_no_file(tmp_path: Path) -> None:
     assert values.folder_below(tmp_path)("state") == tmp_path / "state"
     (tmp_path / "file").touch()
-    with pytest.raises(Unfit, match="which is a file; write the path of a folder"):
+    with pytest.raises(InvalidValue, match="which is a file; write the path of a folder"):
         values.folder_below(tmp_path)("file")
-    with pytest.raises(Unfit, match="write the path of a folder"):
+    with pytest.raises(InvalidValue, match="write the path of a folder"):
         values.folder_below(tmp_path)("x" * 300)
 
 
 @pytest.mark.parametrize("value", ["a:b@fs1", "a b@fs1", "", 7])
 def test_no_user(value: object) -> None:
-    with pytest.raises(Unfit, match=r"write|quotes"):
+    with pytest.raises(InvalidValue, match=r"write|quotes"):
         values.user(value)
 
 
@@ -279,7 +281,7 @@ def test_a_variable(value: str) -> None:
     "value", ["a b", "a,b", "${x}", "a'b", "a\\nb", "a}b", "a|b", "a\n", "é", "", "x" * 129, 1, True, None]
 )
 def test_no_variable(value: object) -> None:
-    with pytest.raises(Unfit, match="write up to 128 letters"):
+    with pytest.raises(InvalidValue, match="write up to 128 letters"):
         values.variable(value)
 
 
@@ -290,7 +292,7 @@ def test_text_is_printable_and_bounded(value: str) -> None:
     if value == "x":
         assert values.text(value) == value
         return
-    with pytest.raises(Unfit) as error:
+    with pytest.raises(InvalidValue) as error:
         values.text(value)
     assert str(error.value).isprintable()
     assert len(str(error.value)) < 250

@@ -14,7 +14,7 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import build, frame, looks, queries
-from exporter.watch import metrics
+from exporter.metrics import families
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
 
 ROOT = Path(__file__).parent.parent.parent
@@ -183,7 +183,7 @@ def test_colours_are_names_that_follow_the_theme(dashboard: Json) -> None:
 
 def test_every_metric_is_declared(dashboard: Json) -> None:
     declared = {"process_resident_memory_bytes"}
-    for family in metrics.FAMILIES.values():
+    for family in families.FAMILIES.values():
         parts = ("_bucket", "_sum", "_count") if family.type == "histogram" else ("",)
         declared |= {family.name + part for part in parts}
     expressions = [target["expr"] for panel in panels(dashboard) for target in panel["targets"]]
@@ -207,8 +207,8 @@ def test_rates_use_the_window_that_grafana_fits_to_the_scrape_interval(dashboard
 def test_words_are_those_of_the_exporter() -> None:
     assert set(looks.STATES) == set(GATEWAY_STATES)
     assert set(looks.PROBLEMS) == set(GATEWAY_PROBLEMS)
-    assert set(looks.CONNECTION_PROBLEMS) == set(metrics.PROBLEMS)
-    assert set(looks.RESULTS) < set(metrics.PROBE_RESULTS)
+    assert set(looks.CONNECTION_PROBLEMS) == set(families.PROBLEMS)
+    assert set(looks.RESULTS) < set(families.PROBE_RESULTS)
 
 
 def test_alerts_and_dashboards_agree() -> None:

@@ -14,8 +14,8 @@ import yaml
 from dashboards import looks, queries
 from dashboards.frame import SEVERAL, SEVERAL_PROBES, common_marks
 from dashboards.promql import per_minute, total
-from exporter.watch import metrics
-from tests.tools import program
+from exporter.metrics import families
+from tests.support.tools import program
 
 Series = dict[str, str]
 Answer = dict[str, float]
@@ -55,7 +55,7 @@ def stateset(family: str, label: str, labels: str, words: dict[str, str]) -> Ser
 CASES: dict[str, tuple[Series, str, Answer]] = {
     "two exporters that watch one switch count once": (
         {f'freeswitch_calls_active{{{OUT},instance="{name}"}}': "7x20" for name in "ab"},
-        total(SEVERAL.value(metrics.CALLS_ACTIVE)),
+        total(SEVERAL.value(families.CALLS_ACTIVE)),
         {"{}": 7},
     ),
     "so do their counters, though they began at different times": (
@@ -63,12 +63,12 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
             f'freeswitch_calls_started_total{{{OUT},instance="a"}}': "100+6x20",
             f'freeswitch_calls_started_total{{{OUT},instance="b"}}': "0+6x20",
         },
-        per_minute(total(SEVERAL.rate(metrics.CALLS_STARTED))),
+        per_minute(total(SEVERAL.rate(families.CALLS_STARTED))),
         {"{}": 6},
     ),
     "of two exporters the one that lost the switch is shown": (
         {f'freeswitch_up{{{NODE},instance="a"}}': "1x20", f'freeswitch_up{{{NODE},instance="b"}}': "0x20"},
-        f"sum(1 - {SEVERAL.well(metrics.UP)})",
+        f"sum(1 - {SEVERAL.well(families.UP)})",
         {"{}": 1},
     ),
     "of two exporters the worse verdict is shown": (
@@ -84,14 +84,14 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
             f'{GATEWAY},instance="b"',
             {"none": "0x20", "ping_overdue": "1x20"},
         ),
-        SEVERAL.code(metrics.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
+        SEVERAL.code(families.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
         {f"{{{GATEWAY}}}": list(looks.PROBLEMS).index("ping_overdue")},
     ),
     "a state is its place in the list of words": (
         stateset(
             "freeswitch_gateway_state", "state", GATEWAY, {"REGED": "0x20", "NOREG": "0x20", "DOWN": "1x20"}
         ),
-        SEVERAL.code(metrics.GATEWAY_STATE, "state", list(looks.STATES)),
+        SEVERAL.code(families.GATEWAY_STATE, "state", list(looks.STATES)),
         {f"{{{GATEWAY}}}": list(looks.STATES).index("DOWN")},
     ),
     "the gateway of a lost switch is not fine": (
@@ -100,7 +100,7 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
             f"freeswitch_gateway_usable{{{GATEWAY}}}": "1x9 stale",
             f"freeswitch_gateway_watched_seconds_total{{{GATEWAY}}}": "0+60x9 540x10",
         },
-        queries.gateways_without(SEVERAL, metrics.GATEWAY_USABLE),
+        queries.gateways_without(SEVERAL, families.GATEWAY_USABLE),
         {"{}": 1},
     ),
     "a gateway that is usable is": (
@@ -109,12 +109,12 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
             f"freeswitch_gateway_usable{{{GATEWAY}}}": "1x20",
             f"freeswitch_gateway_watched_seconds_total{{{GATEWAY}}}": "0+60x20",
         },
-        queries.gateways_without(SEVERAL, metrics.GATEWAY_USABLE),
+        queries.gateways_without(SEVERAL, families.GATEWAY_USABLE),
         {"{}": 0},
     ),
     "a node without gateways has none with a problem, and says nothing": (
         SCRAPED,
-        queries.gateways_without(SEVERAL, metrics.GATEWAY_USABLE),
+        queries.gateways_without(SEVERAL, families.GATEWAY_USABLE),
         {},
     ),
     "without calls nothing has failed": (
@@ -169,7 +169,7 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
             f'freeswitch_gateway_watched_seconds_total{{{NODE},gateway="telnyx",profile="{name}"}}': "0+60x20"
             for name in ("external", "internal")
         },
-        queries.per_gateway(SEVERAL, total(SEVERAL.value(metrics.CALLS_ACTIVE), "node", "gateway")),
+        queries.per_gateway(SEVERAL, total(SEVERAL.value(families.CALLS_ACTIVE), "node", "gateway")),
         {
             f'{{{NODE},gateway="telnyx",profile="external"}}': 4,
             f'{{{NODE},gateway="telnyx",profile="internal"}}': 4,
@@ -185,12 +185,12 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
     ),
     "what was never counted is a 0 called none": (
         SCRAPED,
-        SEVERAL.or_none(total(SEVERAL.rate(metrics.CALL_SIP_RESPONSES, "code"), "code"), "code"),
+        SEVERAL.or_none(total(SEVERAL.rate(families.CALL_SIP_RESPONSES, "code"), "code"), "code"),
         {'{code="none"}': 0},
     ),
     "what was counted stands alone": (
         SCRAPED | {f'freeswitch_call_sip_responses_total{{{OUT},code="403"}}': "0+60x20"},
-        SEVERAL.or_none(total(SEVERAL.rate(metrics.CALL_SIP_RESPONSES, "code"), "code"), "code"),
+        SEVERAL.or_none(total(SEVERAL.rate(families.CALL_SIP_RESPONSES, "code"), "code"), "code"),
         {'{code="403"}': 1},
     ),
     "a probe that got through": (

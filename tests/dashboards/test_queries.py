@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import prometheus
+from tests.support import prometheus
 
 FILES = sorted((Path(__file__).parent.parent.parent / "dashboards").glob("*.json"))
 

@@ -5,7 +5,7 @@ import re
 import shlex
 from typing import NamedTuple
 
-from tests.tools import ROOT
+from tests.support.tools import ROOT
 
 
 class Instruction(NamedTuple):

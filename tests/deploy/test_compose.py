@@ -17,9 +17,9 @@ import yaml
 from exporter import config
 from exporter.cli import COMMANDS
 from scripts.prometheus_rule import rule_files
-from tests import demo, prometheus
 from tests.deploy.dockerfile import value
-from tests.tools import ROOT, program
+from tests.support import demo, prometheus
+from tests.support.tools import ROOT, program
 
 COMPOSE = ROOT / "compose.yaml"
 PROMETHEUS = ROOT / "deploy/prometheus/prometheus.yml"

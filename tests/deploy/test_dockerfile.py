@@ -8,9 +8,9 @@ import sys
 import tomllib
 
 from exporter import config
-from tests import demo
 from tests.deploy.dockerfile import BUILD, IMAGE, INSTRUCTIONS, copied, health_check, pairs, value, values
-from tests.tools import ROOT
+from tests.support import demo
+from tests.support.tools import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 

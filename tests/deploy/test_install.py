@@ -18,7 +18,7 @@ import yaml
 
 from exporter import config
 from tests.deploy.dockerfile import value
-from tests.tools import ROOT, program
+from tests.support.tools import ROOT, program
 
 TEXT = (ROOT / "docs/install.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```([a-z]*) ?([a-z]*)\n(.*?)```", TEXT, re.DOTALL)

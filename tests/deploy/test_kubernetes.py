@@ -14,10 +14,10 @@ import yaml
 
 from exporter import __version__, config
 from exporter.web.app import ROUTES
-from exporter.web.protection import Protection
+from exporter.web.auth import Protection
 from scripts.prometheus_rule import manifest, rule_files
 from tests.deploy.dockerfile import pairs, value
-from tests.tools import ROOT, program
+from tests.support.tools import ROOT, program
 
 FOLDER = ROOT / "deploy/kubernetes"
 FILES = sorted(FOLDER.glob("*.yaml"))

@@ -8,11 +8,11 @@ from urllib.error import HTTPError
 
 import pytest
 
-from exporter.watch.metrics import FAMILIES
+from exporter.metrics.families import FAMILIES
 from scripts.metrics_reference import SECTIONS, VALUES, reference
-from tests import demo
 from tests.alerts.rule_files import ALERTS
-from tests.tools import ROOT, program
+from tests.support import demo
+from tests.support.tools import ROOT, program
 
 DOCS = ROOT / "docs"
 MIGRATION = (DOCS / "migration.md").read_text(encoding="utf-8")

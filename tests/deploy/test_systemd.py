@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from exporter import config
-from exporter.watch import guard
-from tests.tools import ROOT, program
+from exporter.watch import loop_watchdog
+from tests.support.tools import ROOT, program
 
 UNIT = ROOT / "deploy/systemd/freeswitch-exporter.service"
 DEFAULTS = ROOT / "deploy/systemd/freeswitch-exporter.default"
@@ -78,7 +78,7 @@ def test_systemd_calls_its_exposure_low(unit: Path) -> None:
 def test_readiness_and_watchdog_are_the_exporters_own() -> None:
     assert (only("Type"), only("NotifyAccess")) == ("notify", "main")
     seconds = int(only("WatchdogSec").removesuffix("s"))
-    assert seconds >= 3 * guard.STUCK, "the loop guard comes first; the watchdog is for what lasts"
+    assert seconds >= 3 * loop_watchdog.STUCK, "the loop guard comes first; the watchdog is for what lasts"
 
 
 def test_it_may_send_to_systemd_and_read_its_own_start_time() -> None:

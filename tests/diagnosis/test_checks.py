@@ -1,29 +1,29 @@
-"""Each check by itself, as a function from a picture to findings."""
+"""Each check by itself, as a function from a snapshot to findings."""
 
 import pytest
 
 from exporter.diagnosis.checks import CHECKS
 from exporter.diagnosis.finding import CheckName
-from exporter.diagnosis.picture import BackendSeen, GatewaySeen, LogLine, LogSeen, NameSeen, Picture
 from exporter.diagnosis.report import diagnose
+from exporter.diagnosis.snapshot import BackendSeen, GatewaySeen, LogLine, LogSeen, NameSeen, Snapshot
+from exporter.metrics import families
 from exporter.probe.record import CallRecord, ProviderRecord
-from exporter.watch import metrics
 from exporter.watch.verdict import GATEWAY_PROBLEMS
-from tests.diagnosis.pictures import calls, found, gateway, lost, one, picture, profile, switch
+from tests.diagnosis.snapshots import calls, found, gateway, lost, one, profile, snapshot, switch
 
 
 def test_all_well_passes_every_check_but_the_call_nobody_asked_for() -> None:
-    statuses = {finding.check: finding.status for finding in diagnose(picture()).findings}
+    statuses = {finding.check: finding.status for finding in diagnose(snapshot()).findings}
     assert statuses == {check.name: "pass" for check in CHECKS} | {"call": "not_checked"}
 
 
 def test_every_check_says_something_whatever_the_picture() -> None:
-    for problem in ("", *metrics.PROBLEMS):
+    for problem in ("", *families.PROBLEMS):
         findings = diagnose(lost(problem)).findings
         assert [finding.check for finding in findings] == [check.name for check in CHECKS]
 
 
-@pytest.mark.parametrize("problem", [problem for problem in metrics.PROBLEMS if problem != "none"])
+@pytest.mark.parametrize("problem", [problem for problem in families.PROBLEMS if problem != "none"])
 def test_every_connection_problem_fails_one_check_and_leaves_the_later_ones_undone(problem: str) -> None:
     findings = diagnose(lost(problem, "said so")).findings
     (failed,) = [finding for finding in findings if finding.status == "fail"]
@@ -45,7 +45,7 @@ def test_a_process_that_does_not_greet_was_not_asked_for_the_password() -> None:
 def test_the_published_password_is_worth_a_warning_where_others_can_try_it(
     same_host: bool, status: str
 ) -> None:
-    finding = one(picture(default_password=True, same_host=same_host), "password")
+    finding = one(snapshot(default_password=True, same_host=same_host), "password")
     assert finding.status == status
 
 
@@ -68,33 +68,33 @@ def test_the_published_password_is_worth_a_warning_where_others_can_try_it(
     ],
 )
 def test_what_keeps_the_switch_from_taking_calls(changes: dict[str, object], fault: str, status: str) -> None:
-    finding = one(picture(switch=switch(**changes)), "commands")
+    finding = one(snapshot(switch=switch(**changes)), "commands")
     assert (finding.fault, finding.status) == (fault, status)
 
 
 def test_events_that_are_late_or_denied() -> None:
-    assert one(picture(switch=switch(round_trip=1.5)), "events").fault == "slow"
-    assert one(picture(denied=frozenset({"HEARTBEAT", "api sofia"})), "events").fault == "denied"
-    assert one(picture(denied=frozenset({"api sofia"})), "events").status == "pass"
-    assert one(picture(switch=switch(round_trip=None)), "events").status == "not_checked"
+    assert one(snapshot(switch=switch(round_trip=1.5)), "events").fault == "slow"
+    assert one(snapshot(denied=frozenset({"HEARTBEAT", "api sofia"})), "events").fault == "denied"
+    assert one(snapshot(denied=frozenset({"api sofia"})), "events").status == "pass"
+    assert one(snapshot(switch=switch(round_trip=None)), "events").status == "not_checked"
 
 
 def test_a_private_address_is_worth_a_warning_only_towards_a_public_provider() -> None:
     behind_nat = switch(profiles=(profile(url="sip:mod_sofia@10.0.0.5:5080"),))
     public, test_net = gateway(proxy="sip:8.8.8.8:5060"), gateway(proxy="sip:10.9.9.9")
-    assert one(picture(switch=behind_nat, gateways=(public,)), "profile").fault == "private_address"
-    assert one(picture(switch=behind_nat, gateways=(test_net,)), "profile").status == "pass"
-    assert one(picture(gateways=(public,)), "profile").status == "pass"
+    assert one(snapshot(switch=behind_nat, gateways=(public,)), "profile").fault == "private_address"
+    assert one(snapshot(switch=behind_nat, gateways=(test_net,)), "profile").status == "pass"
+    assert one(snapshot(gateways=(public,)), "profile").status == "pass"
     named = gateway(proxy="sip:sip.example.com")
     names = {"sip.example.com": NameSeen(("8.8.4.4",))}
     assert (
-        one(picture(switch=behind_nat, gateways=(named,), names=names), "profile").fault == "private_address"
+        one(snapshot(switch=behind_nat, gateways=(named,), names=names), "profile").fault == "private_address"
     )
 
 
 def test_a_profile_that_stopped_fails_even_without_a_gateway() -> None:
     stopped = switch(profiles=(profile(), profile("internal")), stopped=frozenset({"internal"}))
-    finding = one(picture(switch=stopped), "profile")
+    finding = one(snapshot(switch=stopped), "profile")
     assert (finding.status, finding.fault) == ("fail", "profile_down")
     assert "internal" in finding.summary
 
@@ -105,24 +105,24 @@ def gone(**changes: object) -> GatewaySeen:
 
 def test_a_missing_gateway_near_a_known_name_is_misspelt() -> None:
     near = gateway(name="telnyx", expected=False)
-    finding = one(picture(gateways=(near, gone(name="telnix"))), "gateway")
+    finding = one(snapshot(gateways=(near, gone(name="telnix"))), "gateway")
     assert finding.fault == "misspelt"
     assert "did you mean telnyx?" in finding.summary
 
 
 def test_a_near_name_that_is_itself_required_is_no_guess() -> None:
-    finding = one(picture(gateways=(gateway(name="telnyx1"), gone(name="telnyx2"))), "gateway")
+    finding = one(snapshot(gateways=(gateway(name="telnyx1"), gone(name="telnyx2"))), "gateway")
     assert finding.fault == "missing"
 
 
 def test_a_gateway_that_nobody_requires_may_go() -> None:
-    assert one(picture(gateways=(gateway(), gone(name="old", expected=False))), "gateway").status == "pass"
+    assert one(snapshot(gateways=(gateway(), gone(name="old", expected=False))), "gateway").status == "pass"
 
 
 @pytest.mark.parametrize("problem", GATEWAY_PROBLEMS)
 def test_every_verdict_has_a_check_a_sentence_and_a_remedy(problem: str) -> None:
     listed = problem not in ("missing", "profile_down")
-    seen = picture(gateways=(gateway(problem=problem, listed=listed, usable=problem == "none"),))
+    seen = snapshot(gateways=(gateway(problem=problem, listed=listed, usable=problem == "none"),))
     diagnosis = diagnose(seen)
     if problem == "none":
         assert diagnosis.conclusion.cause is None
@@ -147,19 +147,19 @@ def test_every_verdict_has_a_check_a_sentence_and_a_remedy(problem: str) -> None
     ],
 )
 def test_the_last_answer_is_told(changes: dict[str, object], words: str) -> None:
-    finding = one(picture(gateways=(gateway(problem="auth_rejected", **changes),)), "registration")
+    finding = one(snapshot(gateways=(gateway(problem="auth_rejected", **changes),)), "registration")
     assert words in finding.summary
 
 
 def test_of_many_gateways_in_trouble_some_are_named_and_the_rest_counted() -> None:
     many = tuple(gateway(name=f"g{n:03}", problem="unreachable", usable=False) for n in range(500))
-    findings = found(picture(gateways=many), "registration")
+    findings = found(snapshot(gateways=many), "registration")
     assert len(findings) == 21
     assert "480 more" in findings[-1].summary
 
 
 def test_a_gateway_revived_by_the_doctor_is_a_warning() -> None:
-    finding = one(picture(gateways=(gateway(revived=True),)), "registration")
+    finding = one(snapshot(gateways=(gateway(revived=True),)), "registration")
     assert (finding.status, finding.fault) == ("warn", "revived")
 
 
@@ -169,7 +169,7 @@ def test_a_name_without_address_weighs_less_where_freeswitch_may_know_better(
 ) -> None:
     seen = gateway(problem="unreachable", usable=False, proxy="sip:sip.exampel.com")
     names = {"sip.exampel.com": NameSeen(error="Name or service not known")}
-    finding = one(picture(gateways=(seen,), names=names, same_host=same_host), "provider")
+    finding = one(snapshot(gateways=(seen,), names=names, same_host=same_host), "provider")
     assert (finding.status, finding.fault) == (status, "name_not_resolved")
     assert ("not FreeSWITCH's" in finding.seen) is not same_host
 
@@ -177,16 +177,16 @@ def test_a_name_without_address_weighs_less_where_freeswitch_may_know_better(
 def test_a_name_that_fails_here_while_the_gateway_works_is_no_fault() -> None:
     names = {"sip.example.com": NameSeen(error="Name or service not known")}
     seen = gateway(proxy="sip:sip.example.com")
-    assert one(picture(gateways=(seen,), names=names), "provider").status == "pass"
+    assert one(snapshot(gateways=(seen,), names=names), "provider").status == "pass"
 
 
 def test_a_slow_provider() -> None:
-    assert one(picture(gateways=(gateway(ping_seconds=1.2),)), "provider").fault == "slow_ping"
+    assert one(snapshot(gateways=(gateway(ping_seconds=1.2),)), "provider").fault == "slow_ping"
 
 
 def test_names_not_looked_up_yet() -> None:
     seen = gateway(proxy="sip:sip.example.com")
-    assert one(picture(gateways=(seen,), names=None), "provider").status == "not_checked"
+    assert one(snapshot(gateways=(seen,), names=None), "provider").status == "not_checked"
 
 
 @pytest.mark.parametrize(
@@ -206,20 +206,20 @@ def test_names_not_looked_up_yet() -> None:
     ],
 )
 def test_recent_calls(changes: dict[str, object], fault: str, status: str) -> None:
-    finding = one(picture(recent=calls(**changes)), "calls")
+    finding = one(snapshot(recent=calls(**changes)), "calls")
     assert (finding.fault, finding.status) == (fault, status)
 
 
 def test_failures_that_no_code_explains_are_told_beside_those_that_one_does() -> None:
     mixed = calls(causes={"CALL_REJECTED": 5, "NETWORK_OUT_OF_ORDER": 3}, codes={"D1": 4})
-    told = [(finding.fault, finding.summary) for finding in found(picture(recent=mixed), "calls")]
+    told = [(finding.fault, finding.summary) for finding in found(snapshot(recent=mixed), "calls")]
     assert [fault for fault, _ in told] == ["capacity", "NETWORK_OUT_OF_ORDER"]
     assert "3 times" in told[1][1]
 
 
 def test_without_calls_freeswitchs_own_counters_are_shown() -> None:
     seen = gateway(calls_out=40, failed_calls_out=12)
-    finding = one(picture(gateways=(seen,), recent=calls(answered=0)), "calls")
+    finding = one(snapshot(gateways=(seen,), recent=calls(answered=0)), "calls")
     assert finding.status == "not_checked"
     assert "12 of 40" in finding.seen
 
@@ -236,7 +236,7 @@ def test_without_calls_freeswitchs_own_counters_are_shown() -> None:
     ],
 )
 def test_of_the_log_errors_count_and_what_failed_for_a_gateway_of_ours(line: LogLine, status: str) -> None:
-    finding = one(picture(log=LogSeen(3.5, {}, {"a.c": 4}, (line,))), "log")
+    finding = one(snapshot(log=LogSeen(3.5, {}, {"a.c": 4}, (line,))), "log")
     assert finding.status == status
     assert "a.c 4" in finding.seen
     if status == "warn":
@@ -254,14 +254,14 @@ def test_of_the_log_errors_count_and_what_failed_for_a_gateway_of_ours(line: Log
     ],
 )
 def test_the_application_agrees_or_not(backend: BackendSeen, fault: str, status: str) -> None:
-    finding = one(picture(backend=backend), "backend")
+    finding = one(snapshot(backend=backend), "backend")
     assert (finding.fault, finding.status) == (fault, status)
 
 
 def test_an_application_is_not_blamed_for_what_we_see_too() -> None:
     away = BackendSeen("http://a", connected=False, answered=True)
     assert one(lost("refused", backend=away), "backend").status == "pass"
-    assert one(picture(backend=away, others_down=("fs2",)), "backend").status == "not_checked"
+    assert one(snapshot(backend=away, others_down=("fs2",)), "backend").status == "not_checked"
     there = BackendSeen("http://a", connected=True, answered=True)
     assert "the way from here" in one(lost("timeout", backend=there), "backend").summary
 
@@ -297,7 +297,7 @@ CODE = ProviderRecord(code="D19", class_="billing", meaning="account is blocked"
     ],
 )
 def test_the_synthetic_call(changes: dict[str, object], fault: str, status: str) -> None:
-    finding = one(picture(call=record(**changes)), "call")
+    finding = one(snapshot(call=record(**changes)), "call")
     assert (finding.fault, finding.status) == (fault, status)
 
 
@@ -305,7 +305,7 @@ def test_the_synthetic_call(changes: dict[str, object], fault: str, status: str)
     "cause", ["CALL_REJECTED", "SUBSCRIBER_ABSENT", "INVALID_GATEWAY", "DESTINATION_OUT_OF_ORDER"]
 )
 def test_a_cause_is_explained_in_the_operators_words(cause: str) -> None:
-    finding = one(picture(call=record(result="failed", cause=cause)), "call")
+    finding = one(snapshot(call=record(result="failed", cause=cause)), "call")
     assert cause in finding.seen
     assert len(finding.seen) > len(cause) + 30
 
@@ -325,5 +325,5 @@ def test_what_cannot_be_checked_says_why(check: CheckName) -> None:
     finding = one(lost("acl_denied"), check)
     assert finding.status == "not_checked"
     assert "access list" in finding.seen
-    fresh = one(Picture(node="fs1", problem=""), check)
+    fresh = one(Snapshot(node="fs1", problem=""), check)
     assert "under way" in fresh.seen

@@ -16,7 +16,7 @@ from rich.console import Console
 from exporter.diagnosis.report import diagnose
 from exporter.diagnosis.terminal import Screen
 from exporter.simulator import SimulatedSwitch
-from tests.diagnosis.pictures import calls, gateway, picture
+from tests.diagnosis.snapshots import calls, gateway, snapshot
 
 SECONDS = 30.0
 KEYS = {"version", "status", "conclusion", "nodes"}
@@ -182,7 +182,7 @@ def test_hostile_texts_are_harmless_on_a_terminal(text: str, terminal: bool) -> 
     hostile = gateway(
         name=text, profile=text, problem="rejected", answer_code=499, answer_phrase=text, state=text
     )
-    diagnosis = diagnose(picture(node=text, host=text, gateways=(hostile,)))
+    diagnosis = diagnose(snapshot(node=text, host=text, gateways=(hostile,)))
     screen.node(text, text, 8021)
     screen.findings(diagnosis.findings)
     screen.conclusion(diagnosis)
@@ -196,7 +196,9 @@ def test_hostile_texts_are_harmless_on_a_terminal(text: str, terminal: bool) -> 
 def test_lines_on_a_narrow_terminal_hang_under_their_own_beginning() -> None:
     output = io.StringIO()
     screen = Screen(Console(file=output, force_terminal=True, color_system=None, width=70))
-    diagnosis = diagnose(picture(gateways=(gateway(problem="auth_rejected", usable=False, answer_code=403),)))
+    diagnosis = diagnose(
+        snapshot(gateways=(gateway(problem="auth_rejected", usable=False, answer_code=403),))
+    )
     screen.findings(diagnosis.findings)
     lines = output.getvalue().splitlines()
     assert max(map(len, lines)) <= 70
@@ -206,7 +208,7 @@ def test_lines_on_a_narrow_terminal_hang_under_their_own_beginning() -> None:
 def test_causes_consequences_and_what_else_there_is_are_told_apart() -> None:
     output = io.StringIO()
     screen = Screen(Console(file=output, force_terminal=False, width=200))
-    seen = picture(
+    seen = snapshot(
         gateways=(
             gateway(problem="auth_rejected", usable=False, answer_code=403),
             gateway(name="other", problem="unmonitored"),

@@ -18,7 +18,7 @@ import pytest
 
 from exporter.config import Config, GatewayConfig, GuardConfig, NodeConfig, ProbeConfig, Secret
 from exporter.diagnosis.command import _place, _runner
-from exporter.diagnosis.examination import Examination
+from exporter.diagnosis.doctor import DoctorRun
 from exporter.diagnosis.report import Diagnosis, diagnose
 from exporter.simulator import PCMU, FarEnd, Path, SimulatedSwitch, User, refuses
 from exporter.simulator import GatewayConfig as SimulatedGateway
@@ -382,7 +382,7 @@ async def examine(scene: Scene) -> Diagnosis:
     if scene.call:
         runner = await _runner(scene.config, "ab12")
         call = _place(scene.call, runner, scene.config)
-    examination = Examination(scene.node, scene.config, "ab12", look=scene.look, call=call)
+    examination = DoctorRun(scene.node, scene.config, "ab12", look=scene.look, call=call)
 
     async def place_calls() -> None:
         while scene.calls is not None:

@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 import yaml
 
 from exporter.simulator import SimulatedSwitch
-from tests import alertmanager, prometheus
-from tests.alertmanager import Receiver, Told
-from tests.daemon import Daemon, daemon
 from tests.drills.shortened import write_rules
 from tests.drills.table import ECHO, PASSWORD, Drill, Scene
+from tests.support import alertmanager, prometheus
+from tests.support.alertmanager import Receiver, Told
+from tests.support.daemon import Daemon, daemon
 
 SECONDS = 90.0  # more than a drill should take on the busiest machine
 WELL = """

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.metrics.families import PROBE_PHASES, PROBLEMS
 from exporter.simulator import SimulatedSwitch
-from exporter.watch.metrics import PROBE_PHASES, PROBLEMS
 from exporter.watch.verdict import GATEWAY_PROBLEMS
 from tests.drills.stack import Stack, do, left_open, unexpected, until
 from tests.drills.table import BUDGET, DRILLS, ECHO, REGISTERS, RENEWS_ALL_THE_TIME, TICK, Drill, usual

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from tests.live.lab import Lab
-from tests.openmetrics import families
 from tests.probe.daemons import Daemon, daemon
-from tests.tools import program
+from tests.support.openmetrics import families
+from tests.support.tools import program
 
 pytestmark = pytest.mark.live
 

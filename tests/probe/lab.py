@@ -9,12 +9,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from exporter.config.model import Config, GuardConfig, NodeConfig, ProbeConfig
+from exporter.metrics.exposition import Page, render
+from exporter.metrics.families import FAMILIES
 from exporter.probe.probes import Probes
 from exporter.probe.request import Asked
 from exporter.probe.runner import Answer, Runner
 from exporter.simulator import SimulatedSwitch, User
-from exporter.watch.exposition import Page, render
-from exporter.watch.metrics import FAMILIES
 from exporter.watch.node import Node
 from tests.probe.settings import settings
 

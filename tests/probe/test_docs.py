@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from exporter.metrics.families import PROBE_PHASES, PROBE_RESULTS, REFUSALS
 from exporter.probe.refusal import STATUSES
 from exporter.simulator import SimulatedSwitch
-from exporter.watch.metrics import PROBE_PHASES, PROBE_RESULTS, REFUSALS
 from tests.probe.daemons import Daemon, daemon
-from tests.tools import ROOT
+from tests.support.tools import ROOT
 
 TEXT = (ROOT / "docs/probes.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(

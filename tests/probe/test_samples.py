@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from exporter.probe.record import Status, ToneRecord
 from exporter.probe.runner import Answer
 from exporter.probe.samples import samples
-from tests.probe.test_source import RECORD
+from tests.probe.test_collector import RECORD
 
 
 def page(answer: Answer) -> dict[str, float]:

@@ -13,7 +13,7 @@ from exporter.web.app import make_app
 from exporter.web.probe import PROBES
 from exporter.web.server import Server
 from tests.probe.lab import Lab, opened
-from tests.web.fakes import LOOPBACK, FakeHouse
+from tests.web.fakes import LOOPBACK, FakeContext
 
 
 class Reply:
@@ -40,9 +40,9 @@ class Reply:
 class WebLab:
     """A lab and a client of its HTTP side."""
 
-    def __init__(self, lab: Lab, house: FakeHouse, base: str, client: aiohttp.ClientSession) -> None:
+    def __init__(self, lab: Lab, context: FakeContext, base: str, client: aiohttp.ClientSession) -> None:
         self.lab = lab
-        self.house = house
+        self.context = context
         self.base = base
         self._client = client
 
@@ -68,12 +68,12 @@ async def served(*probes: ProbeConfig, speed: float = 25.0, **guard: Any) -> Asy
     """A lab, its HTTP side, and a client."""
     async with AsyncExitStack() as stack:
         lab = await stack.enter_async_context(opened(*probes, speed=speed, **guard))
-        house = FakeHouse(replace(lab.config, listen=(LOOPBACK,)))
-        app = make_app(house)
+        context = FakeContext(replace(lab.config, listen=(LOOPBACK,)))
+        app = make_app(context)
         app[PROBES] = lab.probes
-        server = Server(house, app)
+        server = Server(context, app)
         await server.start()
         stack.push_async_callback(server.stop)
         connector = aiohttp.TCPConnector(limit=0)
         client = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-        yield WebLab(lab, house, f"http://127.0.0.1:{server.addresses[0][1]}", client)
+        yield WebLab(lab, context, f"http://127.0.0.1:{server.addresses[0][1]}", client)

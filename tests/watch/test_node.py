@@ -10,7 +10,7 @@ from exporter.config import GatewayConfig
 from exporter.simulator import FarEnd, Leg, SimulatedSwitch, User
 from exporter.watch import node as node_module
 from exporter.watch import tick
-from exporter.watch.memory import AnswerMemory
+from exporter.watch.registration_memory import RegistrationMemory
 from tests.watch.watching import watching
 
 GAUGES = ("freeswitch_gateway_state", "freeswitch_calls_active", "freeswitch_current_sessions")
@@ -388,10 +388,10 @@ async def test_the_connection_lets_go_when_events_pile_up(monkeypatch: pytest.Mo
 async def test_a_registration_answer_is_remembered_over_our_restart(tmp_path: Path) -> None:
     async with SimulatedSwitch(tick=0.05) as switch:
         switch.provider("telnyx").rejects(403, "Forbidden")
-        async with watching(switch, memory=AnswerMemory(tmp_path)) as watch:
+        async with watching(switch, memory=RegistrationMemory(tmp_path)) as watch:
             await watch.until_gateway("auth_rejected")
         await switch.gateway_reaches("telnyx", "FAIL_WAIT")
-        async with watching(switch, memory=AnswerMemory(tmp_path)) as watch:
+        async with watching(switch, memory=RegistrationMemory(tmp_path)) as watch:
             assert watch.node.gateways.named("telnyx")[0].problem == "auth_rejected"
         async with watching(switch) as watch:
             assert watch.node.gateways.named("telnyx")[0].problem in ("register_failed", "auth_rejected")

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from exporter.config import GatewayConfig, NodeConfig, Secret
-from exporter.watch import metrics
-from exporter.watch.exposition import Page, render
-from exporter.watch.memory import AnswerMemory
+from exporter.metrics import families
+from exporter.metrics.exposition import Page, render
+from exporter.watch.collector import NodeCollector
 from exporter.watch.node import Node
-from exporter.watch.source import NodeSource
-from tests.openmetrics import families as read_families
+from exporter.watch.registration_memory import RegistrationMemory
+from tests.support.openmetrics import families as read_families
 
 GATEWAYS = {"telnyx": GatewayConfig(max_calls=10, provider="telnyx")}
 
@@ -33,8 +33,8 @@ class Watch:
 
     async def page(self) -> str:
         """A fresh page, as OpenMetrics."""
-        page = Page(metrics.FAMILIES.values(), openmetrics=True)
-        return b"".join(await render(page, [NodeSource(self.node)])).decode()
+        page = Page(families.FAMILIES.values(), openmetrics=True)
+        return b"".join(await render(page, [NodeCollector(self.node)])).decode()
 
     async def samples(self) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
         """Every sample of a fresh page by name and labels (`node` left out)."""
@@ -101,7 +101,7 @@ async def watching(
     user: str | None = None,
     gateways: dict[str, GatewayConfig] | None = None,
     connected: bool = True,
-    memory: AnswerMemory | None = None,
+    memory: RegistrationMemory | None = None,
     host: str = "127.0.0.1",
     poll_interval: float = 0.5,
 ) -> AsyncIterator[Watch]:

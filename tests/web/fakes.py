@@ -12,12 +12,12 @@ from prometheus_client.core import CounterMetricFamily, Exemplar, GaugeMetricFam
 from prometheus_client.registry import CollectorRegistry
 
 from exporter.config import Config, Listen
-from exporter.diagnosis.picture import Picture
 from exporter.diagnosis.report import Diagnosis, diagnose
+from exporter.diagnosis.snapshot import Snapshot
+from exporter.metrics import exposition
+from exporter.metrics.exposition import Family, Histogram, Page, Source, Unit
+from exporter.metrics.families import FAMILIES
 from exporter.probe.record import CallRecord
-from exporter.watch import exposition
-from exporter.watch.exposition import Family, Histogram, Page, Source, Unit
-from exporter.watch.metrics import FAMILIES
 from exporter.web.app import ROUTES, Route, make_app
 from exporter.web.server import Server
 
@@ -145,7 +145,7 @@ class FakeNode:
 
 
 @dataclass
-class FakeHouse:
+class FakeContext:
     """A daemon as the web sees it. `reload` puts `next` in force, or raises it."""
 
     config: Config = field(default_factory=lambda: Config(listen=(LOOPBACK,)))
@@ -161,7 +161,7 @@ class FakeHouse:
         return self.shown
 
     async def diagnoses(self, *, wait: bool = False) -> Sequence[Diagnosis]:
-        return [diagnose(Picture(node=node.name, problem=node.problem)) for node in self.nodes]
+        return [diagnose(Snapshot(node=node.name, problem=node.problem)) for node in self.nodes]
 
     async def latest_calls(self, count: int) -> Sequence[CallRecord]:
         return []
@@ -189,10 +189,10 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    house: FakeHouse, routes: tuple[Route, ...] = ROUTES, scheme: str = "http"
+    context: FakeContext, routes: tuple[Route, ...] = ROUTES, scheme: str = "http"
 ) -> AsyncIterator[Served]:
-    """Serve `house` for as long as the block lasts."""
-    server = Server(house, make_app(house, routes))
+    """Serve `context` for as long as the block lasts."""
+    server = Server(context, make_app(context, routes))
     await server.start()
     port = server.addresses[0][1]
     try:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from exporter.config import Config, WebConfig
 from exporter.web.answers import shown
-from tests.web.fakes import LOOPBACK, FakeHouse, serving
+from tests.web.fakes import LOOPBACK, FakeContext, serving
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(1)">'"&amp;"""
 
@@ -12,7 +12,7 @@ HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(1)">'"&amp;"""
 async def test_every_answer_carries_its_headers_and_those_of_the_config() -> None:
     wanted = {"X-Frame-Options": "sameorigin", "Strict-Transport-Security": "max-age=60"}
     web_config = WebConfig(path=Path("web.yml"), headers=wanted)
-    async with serving(FakeHouse(Config(listen=(LOOPBACK,), web=web_config))) as served:
+    async with serving(FakeContext(Config(listen=(LOOPBACK,), web=web_config))) as served:
         for path, status in (
             ("/", 200),
             ("/metrics", 200),

@@ -14,8 +14,8 @@ from structlog.typing import EventDict
 from exporter.web import answers, connection
 from exporter.web.answers import read_object
 from exporter.web.app import ROUTES, Route
-from exporter.web.protection import Protection
-from tests.web.fakes import FakeHouse, Served, every_family, exchange, serving, until
+from exporter.web.auth import Protection
+from tests.web.fakes import FakeContext, Served, every_family, exchange, serving, until
 
 
 async def echo(request: web.Request) -> web.Response:
@@ -77,7 +77,7 @@ async def healthy(served: Served) -> bool:
 async def test_no_request_is_answered_with_400_and_nothing_of_what_it_said(
     sent: bytes, logged: list[EventDict]
 ) -> None:
-    async with serving(FakeHouse()) as served:
+    async with serving(FakeContext()) as served:
         answer = await exchange(served.port, sent)
         status, headers = head(answer)
         assert status == 400
@@ -112,7 +112,7 @@ async def test_no_request_is_answered_with_400_and_nothing_of_what_it_said(
     ],
 )
 async def test_odd_targets(target: str, status: int) -> None:
-    async with serving(FakeHouse(shown=[every_family("fs1")]), ALL_ROUTES) as served:
+    async with serving(FakeContext(shown=[every_family("fs1")]), ALL_ROUTES) as served:
         sent = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
         answer = await exchange(served.port, sent)
         found, headers = head(answer)
@@ -131,7 +131,7 @@ async def test_odd_targets(target: str, status: int) -> None:
     ],
 )
 async def test_odd_accept_headers_get_the_text_format(accept: bytes) -> None:
-    async with serving(FakeHouse(shown=[every_family("fs1")])) as served:
+    async with serving(FakeContext(shown=[every_family("fs1")])) as served:
         answer = await exchange(served.port, b"GET /metrics HTTP/1.0\r\nAccept: " + accept + b"\r\n\r\n")
     status, headers = head(answer)
     assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
@@ -139,7 +139,7 @@ async def test_odd_accept_headers_get_the_text_format(accept: bytes) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "PROPFIND"])
 async def test_a_wrong_method_is_told_the_right_ones(method: str) -> None:
-    async with serving(FakeHouse()) as served:
+    async with serving(FakeContext()) as served:
         answer = await exchange(
             served.port,
             f"{method} /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode(),
@@ -149,14 +149,14 @@ async def test_a_wrong_method_is_told_the_right_ones(method: str) -> None:
 
 
 async def test_a_path_that_does_not_exist() -> None:
-    async with serving(FakeHouse()) as served, served.client.get(served.base + "/<b>") as response:
+    async with serving(FakeContext()) as served, served.client.get(served.base + "/<b>") as response:
         assert response.status == 404
         assert (await response.json())["error"] == "not_found"
 
 
 async def test_a_bug_is_logged_and_not_shown(logged: list[EventDict]) -> None:
     async with (
-        serving(FakeHouse(), ALL_ROUTES) as served,
+        serving(FakeContext(), ALL_ROUTES) as served,
         served.client.get(served.base + "/broken") as response,
     ):
         assert response.status == 500
@@ -167,7 +167,7 @@ async def test_a_bug_is_logged_and_not_shown(logged: list[EventDict]) -> None:
 
 
 async def test_an_expectation_that_cannot_be_met() -> None:
-    async with serving(FakeHouse(), ALL_ROUTES) as served:
+    async with serving(FakeContext(), ALL_ROUTES) as served:
         answer = await exchange(served.port, GET + b"Expect: miracles\r\n\r\n")
         assert head(answer)[0] == 417
         assert not re.search(rb"aiohttp|Python", answer)
@@ -203,7 +203,7 @@ async def test_bodies(sent: bytes, status: int, error: str, chunked: bool) -> No
         )
     else:
         framed = b"Content-Length: %d\r\n\r\n%s" % (len(sent), sent)
-    async with serving(FakeHouse(), ALL_ROUTES) as served:
+    async with serving(FakeContext(), ALL_ROUTES) as served:
         answer = await exchange(
             served.port, b"POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + framed
         )
@@ -216,7 +216,7 @@ async def test_bodies(sent: bytes, status: int, error: str, chunked: bool) -> No
 async def test_a_body_is_not_unpacked() -> None:
     packed = gzip.compress(b'{"a": 1}')
     framed = b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s" % (len(packed), packed)
-    async with serving(FakeHouse(), ALL_ROUTES) as served:
+    async with serving(FakeContext(), ALL_ROUTES) as served:
         answer = await exchange(
             served.port, b"POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + framed
         )
@@ -236,7 +236,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_news(
         finally:
             ended.set()
 
-    async with serving(FakeHouse(), (Route(("POST",), "/read", read, Protection.OPEN),)) as served:
+    async with serving(FakeContext(), (Route(("POST",), "/read", read, Protection.OPEN),)) as served:
         _, writer = await asyncio.open_connection("127.0.0.1", served.port)
         writer.write(b"POST /read HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + part)
         await begun.wait()
@@ -249,7 +249,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_news(
 async def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "BODY_SECONDS", 0.1)
     monkeypatch.setitem(connection.LIMITS, "lingering_time", 0.1)
-    async with serving(FakeHouse(), ALL_ROUTES) as served:
+    async with serving(FakeContext(), ALL_ROUTES) as served:
         answer = await exchange(
             served.port, b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{"
         )
@@ -260,13 +260,13 @@ async def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("sent", [b"", b"GET /metrics HTTP/1.1\r\nHost: loc"])
 async def test_a_head_that_does_not_come(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connection.LIMITS, "keepalive_timeout", 0.1)
-    async with serving(FakeHouse()) as served:
+    async with serving(FakeContext()) as served:
         assert await exchange(served.port, sent) == b""
 
 
 async def test_more_connections_than_we_keep_are_ended_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.web.server.MAX_CONNECTIONS", 3)
-    async with serving(FakeHouse()) as served:
+    async with serving(FakeContext()) as served:
         kept = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(3)]
         server = served.server._runner.server
         assert server
@@ -282,7 +282,7 @@ async def test_more_connections_than_we_keep_are_ended_at_once(monkeypatch: pyte
 
 
 async def test_many_requests_in_one_go_are_answered_in_turn() -> None:
-    async with serving(FakeHouse()) as served:
+    async with serving(FakeContext()) as served:
         sent = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200 + GET + b"\r\n"
         answer = await exchange(served.port, sent)
         assert answer.count(b"HTTP/1.1 200 OK") == 201
@@ -317,7 +317,7 @@ async def test_many_requests_in_one_go_are_answered_in_turn() -> None:
 )
 def test_whatever_bytes_come_the_server_stays(parts: list[bytes]) -> None:
     async def visit() -> None:
-        async with serving(FakeHouse(), ALL_ROUTES) as served:
+        async with serving(FakeContext(), ALL_ROUTES) as served:
             reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
             writer.write(b"".join(parts))
             writer.write_eof()

@@ -6,31 +6,31 @@ from typing import Any
 import pytest
 
 from exporter.config import Config, ConfigError
-from tests.web.fakes import LOOPBACK, FakeHouse, FakeNode, serving
+from tests.web.fakes import LOOPBACK, FakeContext, FakeNode, serving
 
 UP = FakeNode("fs1")
 REFUSED = FakeNode("fs2", connected=False, problem="refused", reason="nothing listens at 192.0.2.7:8021")
 UNTRIED = FakeNode("fs3", connected=False, problem="", reason="not tried yet", tried=False)
 
 
-async def ask(house: FakeHouse, path: str) -> tuple[int, Any]:
-    async with serving(house) as served, served.client.get(served.base + path) as response:
+async def ask(context: FakeContext, path: str) -> tuple[int, Any]:
+    async with serving(context) as served, served.client.get(served.base + path) as response:
         text = await response.text()
         return response.status, await response.json() if response.content_type == "application/json" else text
 
 
 @pytest.mark.parametrize("nodes", [[UP], [REFUSED], [UNTRIED]])
 async def test_healthy_whatever_the_nodes_are(nodes: list[FakeNode]) -> None:
-    assert await ask(FakeHouse(nodes=nodes), "/-/healthy") == (200, "Healthy.\n")
+    assert await ask(FakeContext(nodes=nodes), "/-/healthy") == (200, "Healthy.\n")
 
 
 @pytest.mark.parametrize("nodes", [[UP], [REFUSED], [UP, REFUSED]])
 async def test_ready_once_each_node_was_tried(nodes: list[FakeNode]) -> None:
-    assert await ask(FakeHouse(nodes=nodes), "/-/ready") == (200, "Ready.\n")
+    assert await ask(FakeContext(nodes=nodes), "/-/ready") == (200, "Ready.\n")
 
 
 async def test_not_ready_before() -> None:
-    status, answer = await ask(FakeHouse(nodes=[UP, UNTRIED]), "/-/ready")
+    status, answer = await ask(FakeContext(nodes=[UP, UNTRIED]), "/-/ready")
     assert (status, answer["error"], answer["message"]) == (503, "not_ready", "Not tried yet: fs3.")
 
 
@@ -47,25 +47,25 @@ async def test_not_ready_before() -> None:
     ],
 )
 async def test_calls_health(nodes: list[FakeNode], query: str, status: int, message: str) -> None:
-    answer = await ask(FakeHouse(nodes=nodes), "/api/calls/health" + query)
+    answer = await ask(FakeContext(nodes=nodes), "/api/calls/health" + query)
     assert answer == (status, {"connected": status == 200, "message": message})
 
 
 async def test_calls_health_of_a_node_that_is_not_known() -> None:
-    status, answer = await ask(FakeHouse(nodes=[UP, REFUSED]), "/api/calls/health?node=fs9")
+    status, answer = await ask(FakeContext(nodes=[UP, REFUSED]), "/api/calls/health?node=fs9")
     assert (status, answer["error"], answer["hint"]) == (404, "unknown_node", "Known nodes: fs1, fs2.")
 
 
 async def test_reload() -> None:
-    house = FakeHouse(next=Config(listen=(LOOPBACK,), state_dir=Path("elsewhere")))
-    async with serving(house) as served:
+    context = FakeContext(next=Config(listen=(LOOPBACK,), state_dir=Path("elsewhere")))
+    async with serving(context) as served:
         async with served.client.post(served.base + "/-/reload") as response:
             assert (response.status, await response.json()) == (
                 200,
                 {"message": "The configuration was reloaded."},
             )
-        assert house.config is house.next
-        house.next = ConfigError(
+        assert context.config is context.next
+        context.next = ConfigError(
             ("exporter.yml: nodes[0].port: is 0; write a whole number", "exporter.yml: x: y")
         )
         async with served.client.post(served.base + "/-/reload") as response:
@@ -77,4 +77,4 @@ async def test_reload() -> None:
             )
         async with served.client.get(served.base + "/-/reload") as response:
             assert response.status == 405
-    assert house.reloads == 2
+    assert context.reloads == 2

@@ -9,13 +9,13 @@ from html.parser import HTMLParser
 import pytest
 
 from exporter import __version__
-from exporter.diagnosis.picture import GatewaySeen, Picture, SwitchSeen
 from exporter.diagnosis.report import Diagnosis, diagnose
+from exporter.diagnosis.snapshot import GatewaySeen, Snapshot, SwitchSeen
 from exporter.probe.record import CallRecord, MediaRecord, ToneRecord
 from exporter.probe.refusal import Refused
 from exporter.switch.status import Profile
 from exporter.web.page import PER_PAGE, make_view
-from tests.web.fakes import FakeHouse, FakeNode, serving
+from tests.web.fakes import FakeContext, FakeNode, serving
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(1)">'"&amp;"""
 ESCAPES = "\x1b[31mred\x1b]0;title\x07\u202egnorw\x00"
@@ -70,15 +70,15 @@ class Reader(HTMLParser):
 
 
 @dataclass
-class House(FakeHouse):
-    """A daemon with these pictures and calls."""
+class AppContext(FakeContext):
+    """A daemon with these snapshots and calls."""
 
-    pictures: Sequence[Picture] = ()
+    snapshots: Sequence[Snapshot] = ()
     calls: Sequence[CallRecord] = field(default_factory=list)
     refusal: Refused | None = None
 
     async def diagnoses(self, *, wait: bool = False) -> Sequence[Diagnosis]:
-        return [diagnose(picture) for picture in self.pictures]
+        return [diagnose(snapshot) for snapshot in self.snapshots]
 
     async def latest_calls(self, count: int) -> Sequence[CallRecord]:
         if self.refusal is not None:
@@ -86,11 +86,11 @@ class House(FakeHouse):
         return self.calls[:count]
 
 
-def seen(*gateways: GatewaySeen, **changes: object) -> Picture:
+def seen(*gateways: GatewaySeen, **changes: object) -> Snapshot:
     """A connected node with these gateways."""
     switch = SwitchSeen(version="1.11.2", profiles=(EXTERNAL,), round_trip=0.01)
     fields = {"node": "fs1", "switch": switch, "gateways": gateways, "names": {}} | changes
-    return Picture(**fields)  # type: ignore[arg-type]
+    return Snapshot(**fields)  # type: ignore[arg-type]
 
 
 def record(**changes: object) -> CallRecord:
@@ -112,15 +112,15 @@ def record(**changes: object) -> CallRecord:
     return CallRecord(**fields)  # type: ignore[arg-type]
 
 
-async def read(house: FakeHouse, path: str = "/") -> Reader:
-    async with serving(house) as served, served.client.get(served.base + path) as response:
+async def read(context: FakeContext, path: str = "/") -> Reader:
+    async with serving(context) as served, served.client.get(served.base + path) as response:
         assert (response.status, response.content_type) == (200, "text/html")
         return Reader(await response.text())
 
 
 async def test_it_tells_of_nodes_gateways_calls_and_where_the_rest_is() -> None:
-    house = House(
-        pictures=[
+    context = AppContext(
+        snapshots=[
             seen(
                 GatewaySeen(
                     name="telnyx", profile="external", expected=True, active={"outbound": 3}, max_calls=10
@@ -140,7 +140,7 @@ async def test_it_tells_of_nodes_gateways_calls_and_where_the_rest_is() -> None:
         ],
         calls=[record()],
     )
-    async with serving(house) as served:
+    async with serving(context) as served:
         async with served.client.get(served.base + "/") as response:
             page = Reader(await response.text())
         for words in (
@@ -205,20 +205,20 @@ def test_calls_show_their_quality_and_those_under_way_their_state() -> None:
 
 
 async def test_a_node_that_is_lost_says_why_and_what_to_do() -> None:
-    picture = Picture(node="fs1", problem="acl_denied", reason="FreeSWITCH's ACL refuses 192.0.2.7")
-    page = await read(House(pictures=[picture]))
+    snapshot = Snapshot(node="fs1", problem="acl_denied", reason="FreeSWITCH's ACL refuses 192.0.2.7")
+    page = await read(AppContext(snapshots=[snapshot]))
     assert "access list refuses our address" in page.text
     assert "reloadacl" in page.text
 
 
 async def test_before_the_first_attempt_it_says_so() -> None:
-    page = await read(House(pictures=[Picture(node="fs1", problem="")]))
+    page = await read(AppContext(snapshots=[Snapshot(node="fs1", problem="")]))
     assert "Nothing could be checked yet." in page.text
 
 
 async def test_a_history_that_cannot_be_read_costs_the_history_only() -> None:
     refusal = Refused("state_dir", "The record of probe calls cannot be read.", "")
-    page = await read(House(pictures=[seen()], refusal=refusal))
+    page = await read(AppContext(snapshots=[seen()], refusal=refusal))
     assert "The record of probe calls cannot be read." in page.text
 
 
@@ -236,14 +236,14 @@ async def test_hostile_texts_are_shown_as_text_cut_and_harmless(text: str) -> No
         realm=text,
     )
     switch = SwitchSeen(version=text, profiles=(Profile(text, text, "RUNNING", True, 0, (), ()),))
-    house = House(
-        pictures=[
+    context = AppContext(
+        snapshots=[
             seen(gateway, node=text, host=text, switch=switch),
-            Picture(node=text, problem="refused", reason=text, host=text),
+            Snapshot(node=text, problem="refused", reason=text, host=text),
         ],
         calls=[record(probe=text, gateway=text, message=text, sip_phrase=text, cause=text)],
     )
-    async with serving(house) as served:
+    async with serving(context) as served:
         async with served.client.get(served.base + "/") as response:
             raw = await response.text()
         async with served.client.get(served.base + "/api/diagnosis") as response:
@@ -273,13 +273,13 @@ async def test_no_command_ever_carries_a_name_that_is_not_plain() -> None:
 
 
 async def test_the_policy_allows_this_origin_and_nothing_inline() -> None:
-    async with serving(FakeHouse()) as served, served.client.get(served.base + "/") as response:
+    async with serving(FakeContext()) as served, served.client.get(served.base + "/") as response:
         assert set(response.headers["Content-Security-Policy"].split("; ")) == POLICY
         assert response.headers["X-Frame-Options"] == "DENY"
 
 
 async def test_only_the_pages_own_files_are_served() -> None:
-    async with serving(FakeHouse()) as served:
+    async with serving(FakeContext()) as served:
         for path in ("static/page.html", "static/..%2fpage.py", "static/", "static/%2e%2e/app.py"):
             async with served.client.get(f"{served.base}/{path}") as response:
                 assert response.status == 404, path
@@ -328,16 +328,18 @@ def test_any_page_number_gives_some_page(number: str) -> None:
 
 
 async def test_rows_of_two_nodes_are_told_apart() -> None:
-    pictures = [seen(*many(1), node="east"), seen(*many(1), node="west")]
-    page = await read(House(pictures=pictures))
+    snapshots = [seen(*many(1), node="east"), seen(*many(1), node="west")]
+    page = await read(AppContext(snapshots=snapshots))
     assert page.rows == 3
     assert "external on east" in page.text
     assert "external on west" in page.text
 
 
 async def test_the_diagnosis_is_served_for_the_nodes_asked_for() -> None:
-    house = House(nodes=[FakeNode("east"), FakeNode("west")], pictures=[seen(node="east"), seen(node="west")])
-    async with serving(house) as served:
+    context = AppContext(
+        nodes=[FakeNode("east"), FakeNode("west")], snapshots=[seen(node="east"), seen(node="west")]
+    )
+    async with serving(context) as served:
         async with served.client.get(served.base + "/api/diagnosis?node=west") as response:
             answer = await response.json()
             assert response.headers["Cache-Control"] == "no-store"
@@ -347,9 +349,9 @@ async def test_the_diagnosis_is_served_for_the_nodes_asked_for() -> None:
 
 
 async def test_a_node_that_came_with_a_reload_a_moment_ago_is_not_ready() -> None:
-    house = House(nodes=[FakeNode("east"), FakeNode("new")], pictures=[seen(node="east")])
+    context = AppContext(nodes=[FakeNode("east"), FakeNode("new")], snapshots=[seen(node="east")])
     async with (
-        serving(house) as served,
+        serving(context) as served,
         served.client.get(served.base + "/api/diagnosis?node=new") as response,
     ):
         assert response.status == 503

@@ -279,7 +279,7 @@ async def test_foreign_pages_place_no_call(headers: dict[str, str]) -> None:
         if "Content-Type" not in headers:
             assert (await web.get("/probe", **headers)).status == 403
         assert web.lab.originates() == []
-        assert set(web.house.refusals) == {"cross_site"}
+        assert set(web.context.refusals) == {"cross_site"}
 
 
 NUMBERS = st.one_of(

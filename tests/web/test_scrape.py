@@ -14,13 +14,13 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from structlog.typing import EventDict
 
-from exporter.watch import metrics
-from exporter.watch.exposition import Page, Unit
+from exporter.metrics import families
+from exporter.metrics.exposition import Page, Unit
 from exporter.web import scrape
 from exporter.web.answers import Refusal
 from exporter.web.scrape import Scrapes, Wanted, accepts_gzip, negotiate
-from tests.tools import program
-from tests.web.fakes import UUID, FakeHouse, Oracle, every_family, serving, until
+from tests.support.tools import program
+from tests.web.fakes import UUID, FakeContext, Oracle, every_family, serving, until
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 # As Prometheus 2.42 and 3.5 send it.
@@ -66,7 +66,7 @@ async def test_says_what_prometheus_client_would(
     parse: Callable[[str], Iterable[Metric]],
     oracle: Callable[[object], bytes],
 ) -> None:
-    async with serving(FakeHouse(shown=ALL)) as served:
+    async with serving(FakeContext(shown=ALL)) as served:
         headers = {"Accept": accept, "Accept-Encoding": "gzip" if packed else "identity"}
         async with served.client.get(served.base + "/metrics", headers=headers) as response:
             body = await response.read()
@@ -92,7 +92,7 @@ async def test_says_what_prometheus_client_would(
     ],
 )
 async def test_name_limits_samples_as_prometheus_client_does(names: list[str]) -> None:
-    async with serving(FakeHouse(shown=ALL)) as served:
+    async with serving(FakeContext(shown=ALL)) as served:
         query = [("name[]", name) for name in names]
         async with served.client.get(served.base + "/metrics", params=query) as response:
             text = await response.text()
@@ -103,9 +103,9 @@ async def test_name_limits_samples_as_prometheus_client_does(names: list[str]) -
 
 
 async def test_node_limits_families_about_nodes() -> None:
-    house = FakeHouse(shown=[*ALL, every_family("127.0.0.1:8021")])
-    house.nodes[1].name = "127.0.0.1:8021"
-    async with serving(house) as served:
+    context = FakeContext(shown=[*ALL, every_family("127.0.0.1:8021")])
+    context.nodes[1].name = "127.0.0.1:8021"
+    async with serving(context) as served:
 
         async def nodes(query: str) -> set[str | None]:
             async with served.client.get(f"{served.base}/metrics{query}") as response:
@@ -121,7 +121,7 @@ async def test_node_limits_families_about_nodes() -> None:
 
 async def test_a_node_that_is_not_known_is_answered_with_those_that_are() -> None:
     async with (
-        serving(FakeHouse()) as served,
+        serving(FakeContext()) as served,
         served.client.get(served.base + "/metrics?node=fs1&node=%3Cb%3E%0d%0a" + "x" * 500) as response,
     ):
         assert response.status == 404
@@ -134,7 +134,7 @@ async def test_a_node_that_is_not_known_is_answered_with_those_that_are() -> Non
 
 
 async def test_head_tells_length_and_type_only() -> None:
-    async with serving(FakeHouse(shown=ALL)) as served:
+    async with serving(FakeContext(shown=ALL)) as served:
         async with served.client.head(served.base + "/metrics") as response:
             assert response.status == 200
             assert response.content_type == "text/plain"
@@ -146,7 +146,7 @@ async def test_head_tells_length_and_type_only() -> None:
 
 async def test_promtool_has_nothing_to_say() -> None:
     async with (
-        serving(FakeHouse(shown=ALL)) as served,
+        serving(FakeContext(shown=ALL)) as served,
         served.client.get(served.base + "/metrics") as response,
     ):
         body = await response.read()
@@ -223,11 +223,11 @@ def test_gzip_is_for_who_takes_it(header: str, accepted: bool) -> None:
 
 
 async def test_a_thousand_scrapes_at_once_cost_two_pages() -> None:
-    house = FakeHouse(shown=ALL)
-    scrapes = Scrapes(house)
+    context = FakeContext(shown=ALL)
+    scrapes = Scrapes(context)
     wanted = Wanted(openmetrics=True, gzip=True, nodes=None, names=None)
     pages = await asyncio.gather(*[scrapes.page(wanted) for _ in range(1000)])
-    assert house.asked == 1
+    assert context.asked == 1
     assert len({id(page) for page in pages}) == 1
 
 
@@ -235,10 +235,10 @@ async def test_a_page_is_no_older_than_its_request() -> None:
     """A change between the begin of one rendering and another's request is in the other's page."""
     value = 1.0
     begun = asyncio.Event()
-    house = FakeHouse()
+    context = FakeContext()
 
     def write(page: Page) -> None:
-        page.add(metrics.UP, 'node="fs1"', value)
+        page.add(families.UP, 'node="fs1"', value)
         begun.set()
 
     def dawdle(_: Page) -> None:
@@ -250,8 +250,8 @@ async def test_a_page_is_no_older_than_its_request() -> None:
         def units(self) -> list[Unit]:
             return [write, *[dawdle] * 5]  # past the slice: the loop gets its turn
 
-    house.shown = [Slow()]
-    scrapes = Scrapes(house)
+    context.shown = [Slow()]
+    scrapes = Scrapes(context)
     wanted = Wanted(openmetrics=False, gzip=False, nodes=None, names=None)
     first = asyncio.create_task(scrapes.page(wanted))
     await begun.wait()
@@ -263,7 +263,7 @@ async def test_a_page_is_no_older_than_its_request() -> None:
 
 
 async def test_too_many_different_scrapes_are_told_to_come_back() -> None:
-    scrapes = Scrapes(FakeHouse())
+    scrapes = Scrapes(FakeContext())
     wanted = [
         Wanted(openmetrics=False, gzip=False, nodes=None, names=frozenset({str(number)}))
         for number in range(scrape.MAX_WAITING + 1)
@@ -281,13 +281,13 @@ async def test_an_error_while_rendering_reaches_every_scrape_and_ends_there() ->
         def units(self) -> list[Unit]:
             raise RuntimeError("secret detail")
 
-    house = FakeHouse(shown=[Broken()])
-    async with serving(house) as served:
+    context = FakeContext(shown=[Broken()])
+    async with serving(context) as served:
         for _ in range(2):
             async with served.client.get(served.base + "/metrics") as response:
                 assert response.status == 500
                 assert "secret" not in await response.text()
-        house.shown = ALL
+        context.shown = ALL
         async with served.client.get(served.base + "/metrics") as response:
             assert response.status == 200
 
@@ -304,11 +304,11 @@ class Many:
         return self._writers
 
     def _write(self, labels: str, page: Page) -> None:
-        page.stateset(metrics.GATEWAY_STATE, labels, "state", STATES, "REGED")
+        page.stateset(families.GATEWAY_STATE, labels, "state", STATES, "REGED")
 
 
 async def test_making_a_large_page_gives_the_loop_its_turn() -> None:
-    house = FakeHouse(shown=[Many(20_000)])
+    context = FakeContext(shown=[Many(20_000)])
     turns = 0
 
     async def tick() -> None:
@@ -318,7 +318,7 @@ async def test_making_a_large_page_gives_the_loop_its_turn() -> None:
             turns += 1
 
     ticking = asyncio.create_task(tick())
-    page = await Scrapes(house).page(Wanted(openmetrics=False, gzip=True, nodes=None, names=None))
+    page = await Scrapes(context).page(Wanted(openmetrics=False, gzip=True, nodes=None, names=None))
     ticking.cancel()
     assert gzip.decompress(b"".join(page.blocks)).count(b"\n") == 260_002
     assert turns > 8
@@ -359,13 +359,13 @@ async def rest(client: socket.socket) -> int:
 
 
 async def test_slow_readers_do_not_pile_up_pages() -> None:
-    house = FakeHouse(shown=[Many(5000)])
-    async with serving(house) as served:
+    context = FakeContext(shown=[Many(5000)])
+    async with serving(context) as served:
         readers: list[socket.socket] = []
         while len(readers) <= scrape.MAX_PAGES:
             query = f"?name[]=freeswitch_gateway_state&name[]={len(readers)}"  # each asks for another page
             readers.append(await slow_reader(served.port, query))
-            await until(lambda: house.asked == len(readers))
+            await until(lambda: context.asked == len(readers))
         async with served.client.get(served.base + "/metrics") as response:
             size = len(await response.read())
         cut_off = [await rest(reader) < size for reader in readers]
@@ -375,19 +375,19 @@ async def test_slow_readers_do_not_pile_up_pages() -> None:
 
 async def test_a_reader_that_stands_still_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scrape, "SEND_SECONDS", 0.2)
-    house = FakeHouse(shown=[Many(5000)])
-    async with serving(house) as served:
+    context = FakeContext(shown=[Many(5000)])
+    async with serving(context) as served:
         reader = await slow_reader(served.port, "")
-        await until(lambda: house.asked == 1)
+        await until(lambda: context.asked == 1)
         await until(lambda: not served.server._runner.server.connections)  # type: ignore[union-attr]
         assert await rest(reader) < 5000 * 13 * 50
 
 
 async def test_a_client_that_goes_away_is_no_error(logged: list[EventDict]) -> None:
-    house = FakeHouse(shown=[Many(5000)])
-    async with serving(house) as served:
+    context = FakeContext(shown=[Many(5000)])
+    async with serving(context) as served:
         reader = await slow_reader(served.port, "")
-        await until(lambda: house.asked == 1)
+        await until(lambda: context.asked == 1)
         reader.close()
         await until(lambda: not served.server._runner.server.connections)  # type: ignore[union-attr]
         async with served.client.get(served.base + "/-/healthy") as response:
@@ -396,8 +396,8 @@ async def test_a_client_that_goes_away_is_no_error(logged: list[EventDict]) -> N
 
 
 async def test_a_page_is_let_go_once_it_is_sent() -> None:
-    house = FakeHouse(shown=ALL)
-    scrapes = Scrapes(house)
+    context = FakeContext(shown=ALL)
+    scrapes = Scrapes(context)
     wanted = Wanted(openmetrics=False, gzip=False, nodes=None, names=None)
     page = await scrapes.page(wanted)
     with scrapes.reading(page, asyncio.timeout(1)):

@@ -9,16 +9,16 @@ from aiohttp import web
 
 from exporter.config import Config, ConfigError, Listen
 from exporter.web.app import Route, make_app
-from exporter.web.protection import Protection
+from exporter.web.auth import Protection
 from exporter.web.server import Server
-from tests.web.fakes import LOOPBACK, FakeHouse, exchange
+from tests.web.fakes import LOOPBACK, FakeContext, exchange
 
 GET = b"GET /-/healthy HTTP/1.0\r\n\r\n"
 
 
 async def test_serves_at_every_address_until_it_is_stopped() -> None:
-    house = FakeHouse(Config(listen=(LOOPBACK, LOOPBACK, Listen(host="::1", port=0))))
-    server = Server(house, make_app(house))
+    context = FakeContext(Config(listen=(LOOPBACK, LOOPBACK, Listen(host="::1", port=0))))
+    server = Server(context, make_app(context))
     await server.start()
     addresses = server.addresses
     assert [host for host, _ in addresses] == ["127.0.0.1", "127.0.0.1", "::1"]
@@ -36,8 +36,10 @@ async def test_serves_at_every_address_until_it_is_stopped() -> None:
 
 async def test_a_port_in_use_leaves_nothing_open() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
-        house = FakeHouse(Config(listen=(LOOPBACK, Listen(host="127.0.0.1", port=other.getsockname()[1]))))
-        server = Server(house, make_app(house))
+        context = FakeContext(
+            Config(listen=(LOOPBACK, Listen(host="127.0.0.1", port=other.getsockname()[1])))
+        )
+        server = Server(context, make_app(context))
         with pytest.raises(ConfigError, match="already in use"):
             await server.start()
         assert server.addresses == []
@@ -45,14 +47,14 @@ async def test_a_port_in_use_leaves_nothing_open() -> None:
 
 
 async def test_it_can_be_started_again_at_the_same_port() -> None:
-    house = FakeHouse()
-    server = Server(house, make_app(house))
+    context = FakeContext()
+    server = Server(context, make_app(context))
     await server.start()
     port = server.addresses[0][1]
     assert b"200 OK" in await exchange(port, GET)
     await server.stop()
-    house.config = Config(listen=(Listen(host="127.0.0.1", port=port),))
-    server = Server(house, make_app(house))
+    context.config = Config(listen=(Listen(host="127.0.0.1", port=port),))
+    server = Server(context, make_app(context))
     await server.start()
     assert b"200 OK" in await exchange(port, GET)
     await server.stop()
@@ -71,8 +73,8 @@ async def test_answers_under_way_get_a_moment(
         await go_on.wait()
         return web.Response(text="done")
 
-    house = FakeHouse()
-    server = Server(house, make_app(house, (Route(("GET",), "/wait", wait, Protection.OPEN),)))
+    context = FakeContext()
+    server = Server(context, make_app(context, (Route(("GET",), "/wait", wait, Protection.OPEN),)))
     await server.start()
     answering = asyncio.create_task(exchange(server.addresses[0][1], b"GET /wait HTTP/1.0\r\n\r\n"))
     idle = asyncio.create_task(exchange(server.addresses[0][1], b""))

@@ -14,7 +14,7 @@ import trustme
 from structlog.typing import EventDict
 
 from exporter.config import Config, ConfigError, Secret, TlsConfig, WebConfig
-from tests.web.fakes import LOOPBACK, FakeHouse, Served, exchange, serving
+from tests.web.fakes import LOOPBACK, FakeContext, Served, exchange, serving
 
 OURS = trustme.CA()
 OTHERS = trustme.CA()
@@ -82,8 +82,8 @@ async def serves(served: Served, context: ssl.SSLContext) -> bool:
 
 
 @asynccontextmanager
-async def secured(house: FakeHouse) -> AsyncIterator[Served]:
-    async with serving(house, scheme="https") as served:
+async def secured(context: FakeContext) -> AsyncIterator[Served]:
+    async with serving(context, scheme="https") as served:
         yield served
 
 
@@ -91,7 +91,7 @@ async def secured(house: FakeHouse) -> AsyncIterator[Served]:
 async def test_serves_https(files: Path, version: ssl.TLSVersion) -> None:
     context = client()
     context.minimum_version = context.maximum_version = version
-    async with secured(FakeHouse(config(files))) as served:
+    async with secured(FakeContext(config(files))) as served:
         line, connection = await ask(served, context)
         assert line == b"HTTP/1.0 200 OK"
         assert connection.version() == version.name.replace("_", ".")
@@ -110,8 +110,8 @@ async def test_certificate_and_key_may_stand_in_the_config_itself(files: Path) -
         client_ca=(files / "ca.pem").read_text(),
         client_auth_type="RequireAndVerifyClientCert",
     )
-    house = FakeHouse(Config(listen=(LOOPBACK,), web=WebConfig(path=files, tls=inline)))
-    async with secured(house) as served:
+    context = FakeContext(Config(listen=(LOOPBACK,), web=WebConfig(path=files, tls=inline)))
+    async with secured(context) as served:
         assert await serves(served, client(OURS.issue_cert("client.example")))
         assert not await serves(served, client())
 
@@ -129,7 +129,7 @@ async def test_who_gets_in(
     files: Path, version: ssl.TLSVersion, auth: ClientAuth, none: bool, ours: bool, theirs: bool
 ) -> None:
     settings = config(files) if auth == "NoClientCert" else verifying(files, auth)
-    async with secured(FakeHouse(settings)) as served:
+    async with secured(FakeContext(settings)) as served:
         for issued, welcome in (
             (None, none),
             (OURS.issue_cert("client.example"), ours),
@@ -149,7 +149,7 @@ async def test_only_those_named_get_in(
 ) -> None:
     allowed = ("prometheus.example", "192.0.2.9")
     settings = verifying(files, "RequireAndVerifyClientCert", client_allowed_sans=allowed)
-    async with secured(FakeHouse(settings)) as served:
+    async with secured(FakeContext(settings)) as served:
         assert await serves(served, client(OURS.issue_cert(name))) is welcome
     assert bool(logged) is not welcome
 
@@ -166,7 +166,7 @@ async def test_only_those_named_get_in(
 async def test_versions(files: Path, lowest: str, highest: str, offered: ssl.TLSVersion, fits: bool) -> None:
     context = client()
     context.minimum_version = context.maximum_version = offered
-    async with secured(FakeHouse(config(files, min_version=lowest, max_version=highest))) as served:
+    async with secured(FakeContext(config(files, min_version=lowest, max_version=highest))) as served:
         assert await serves(served, context) is fits
 
 
@@ -182,7 +182,7 @@ async def serial(served: Served) -> str:
 
 
 async def test_certificates_are_read_anew_when_the_files_change(files: Path) -> None:
-    async with secured(FakeHouse(config(files))) as served:
+    async with secured(FakeContext(config(files))) as served:
         first = await serial(served)
         assert await serial(served) == first
         write(files, OTHERS.issue_cert("127.0.0.1"))
@@ -197,7 +197,7 @@ async def test_certificates_in_a_folder_that_is_swapped_by_link(tmp_path: Path) 
         (tmp_path / name).mkdir()
         write(tmp_path / name, OURS.issue_cert("127.0.0.1"))
     (tmp_path / "data").symlink_to("one")
-    async with secured(FakeHouse(config(tmp_path / "data"))) as served:
+    async with secured(FakeContext(config(tmp_path / "data"))) as served:
         first = await serial(served)
         (tmp_path / "new").symlink_to("two")
         (tmp_path / "new").rename(tmp_path / "data")
@@ -207,7 +207,7 @@ async def test_certificates_in_a_folder_that_is_swapped_by_link(tmp_path: Path) 
 async def test_half_a_change_keeps_the_old_certificate_until_it_is_whole(
     files: Path, logged: list[EventDict]
 ) -> None:
-    async with secured(FakeHouse(config(files))) as served:
+    async with secured(FakeContext(config(files))) as served:
         first = await serial(served)
         issued = OURS.issue_cert("127.0.0.1")
         key = (files / "key.pem").read_bytes()
@@ -227,7 +227,7 @@ async def test_half_a_change_keeps_the_old_certificate_until_it_is_whole(
 
 async def test_a_client_ca_is_replaced_not_added(files: Path) -> None:
     old, new = client(OURS.issue_cert("client.example")), client(OTHERS.issue_cert("client.example"))
-    async with secured(FakeHouse(verifying(files, "RequireAndVerifyClientCert"))) as served:
+    async with secured(FakeContext(verifying(files, "RequireAndVerifyClientCert"))) as served:
         assert (await serves(served, old), await serves(served, new)) == (True, False)
         OTHERS.cert_pem.write_to_path(files / "ca.pem")
         assert (await serves(served, old), await serves(served, new)) == (False, True)
@@ -240,7 +240,7 @@ async def test_a_resumed_session_does_not_outlive_the_ca_that_let_it_in(
     context = client(OURS.issue_cert("client.example"))
     context.minimum_version = context.maximum_version = version
     session: ssl.SSLSession | None = None
-    async with secured(FakeHouse(verifying(files, "RequireAndVerifyClientCert"))) as served:
+    async with secured(FakeContext(verifying(files, "RequireAndVerifyClientCert"))) as served:
 
         def welcome() -> bool:
             """Whether a request is answered; the session, or one it was renewed to, is kept for the next."""
@@ -263,30 +263,30 @@ async def test_a_resumed_session_does_not_outlive_the_ca_that_let_it_in(
 
 
 async def test_the_first_connection_after_a_reload_meets_the_new_rules(files: Path) -> None:
-    house = FakeHouse(config(files))
-    async with secured(house) as served:
+    context = FakeContext(config(files))
+    async with secured(context) as served:
         assert await serves(served, client())
-        house.config = verifying(files, "RequireAndVerifyClientCert", min_version="TLS13")
+        context.config = verifying(files, "RequireAndVerifyClientCert", min_version="TLS13")
         assert not await serves(served, client())
         old = client(OURS.issue_cert("client.example"))
         old.maximum_version = ssl.TLSVersion.TLSv1_2
         assert not await serves(served, old)
         assert await serves(served, client(OURS.issue_cert("client.example")))
-        house.config = config(files, max_version="TLS12")
+        context.config = config(files, max_version="TLS12")
         assert await serves(served, old)
-        house.config = Config(listen=(LOOPBACK,))  # without TLS: of that a reload can make nothing
+        context.config = Config(listen=(LOOPBACK,))  # without TLS: of that a reload can make nothing
         assert await serves(served, old)
 
 
 async def test_a_certificate_missing_at_the_start_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"tls_server_config .*cert\.pem"):
-        async with secured(FakeHouse(config(tmp_path))):
+        async with secured(FakeContext(config(tmp_path))):
             pass
 
 
 @pytest.mark.parametrize("sent", [PING, b"\x16\x03\x01\x00\x05hello", b"\0" * 10_000, os.urandom(3000)])
 async def test_no_tls_gets_no_answer_and_harms_nobody(files: Path, sent: bytes) -> None:
-    async with secured(FakeHouse(config(files))) as served:
+    async with secured(FakeContext(config(files))) as served:
         answer = await exchange(served.port, sent)
         assert b"HTTP" not in answer
         assert await serves(served, client())

@@ -1,0 +1,222 @@
+"""A node's samples: what is known of it, written under the families of metrics.py.
+
+A unit writes what must agree: one for the switch and the connection, one per gateway with its calls. State
+that only time moves is brought up to now at the unit's beginning. Gauges of the switch, of gateways and of
+calls are written only while the node is connected, since nobody knows them then; counters always.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from exporter.metrics import families
+from exporter.metrics.exposition import Page, Unit, labels
+from exporter.switch.provider import Provider
+from exporter.switch.sip import known_code
+from exporter.watch.calls import CallStats
+from exporter.watch.gateway import GatewayWatch
+from exporter.watch.node import Node
+from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
+
+SYNCED_WITHIN: Final = 1.0  # seconds of clock skew
+_DIRECTIONS: Final = ("inbound", "outbound")
+_PRINTABLE: Final = re.compile(r"[\x20-\x7e]{0,200}")
+
+
+class NodeCollector:
+    """The samples of one node."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    @property
+    def node(self) -> str:
+        """The node's name, its label."""
+        return self._node.name
+
+    def units(self) -> Iterable[Unit]:
+        """The writers: the switch, then each gateway with its calls, then calls without a known gateway."""
+        node = self._node
+        yield self._write_switch
+        written: set[str] = set()
+        for gateway in node.gateways:
+            yield self._gateway_unit(gateway, with_calls=gateway.name not in written)
+            written.add(gateway.name)
+        for name in sorted({gateway for gateway, _ in node.calls.stats} - written):
+            yield self._calls_unit(name)
+
+    # -- the switch -------------------------------------------------------------------------------------
+
+    def _write_switch(self, page: Page) -> None:
+        node = self._node
+        own = labels(node=node.name)
+        if node.problem:
+            page.add(families.UP, own, node.connected)
+            page.stateset(families.CONNECTION_PROBLEM, own, "problem", families.PROBLEMS, node.problem)
+        for outcome in families.OUTCOMES:
+            page.add(
+                families.CONNECTION_ATTEMPTS, f'{own},outcome="{outcome}"', node.attempts.get(outcome, 0)
+            )
+        for event, count in node.events.items():
+            page.add(families.EVENTS, f'{own},event="{event}"', count)
+        dropped = {
+            **node.dropped,
+            "call_limit": node.calls.over_limit,
+            "gateway_limit": node.gateways.over_limit,
+        }
+        for reason, count in dropped.items():
+            page.add(families.EVENTS_DROPPED, f'{own},reason="{reason}"', count)
+        page.histogram(families.EVENT_LAG, own, node.event_lag)
+        for command, histogram in node.commands.items():
+            page.histogram(families.COMMAND_DURATION, f'{own},command="{command}"', histogram)
+        if node.last_event_epoch:
+            page.add(families.LAST_EVENT, own, node.last_event_epoch)
+        if node.last_poll_epoch:
+            page.add(families.LAST_POLL, own, node.last_poll_epoch)
+        page.add(families.CALLS_REFUSED_LOCALLY, own, node.calls.refused_locally)
+        page.add(families.CALLS_UNACCOUNTED, own, node.unaccounted.total)
+        if node.connected:
+            self._write_switch_gauges(page, own)
+
+    def _write_switch_gauges(self, page: Page, own: str) -> None:
+        node, facts = self._node, self._node.switch
+        page.add(families.EVENT_BACKLOG, own, node.backlog())
+        if node.ticks.round_trip is not None:
+            page.add(families.EVENT_ROUND_TRIP, own, node.ticks.round_trip)
+        if node.ticks.clock_skew is not None:
+            page.add(families.CLOCK_SKEW, own, node.ticks.clock_skew)
+            page.add(families.TIME_SYNCED, own, abs(node.ticks.clock_skew) < SYNCED_WITHIN)
+        if facts.version:
+            version, hostname = _shown(facts.version), _shown(facts.hostname)
+            page.add(families.INFO, labels(node=node.name, version=version, hostname=hostname), 1)
+        for name, value in facts.figures.items():
+            page.add(families.FAMILIES[name], own, value)
+        for family, count in (
+            (families.CURRENT_CALLS, facts.calls),
+            (families.CURRENT_CHANNELS, facts.channels),
+            (families.REGISTRATIONS, facts.registrations),
+        ):
+            if count is not None:
+                page.add(family, own, count)
+        for direction, paused in facts.paused.items():
+            page.add(families.PAUSED, f'{own},direction="{direction}"', paused)
+        for name, profile in facts.profiles.items():
+            up = name not in facts.stopped
+            page.add(families.PROFILE_UP, labels(node=node.name, profile=name), up)
+            if up:
+                page.add(
+                    families.PROFILE_INFO,
+                    labels(node=node.name, profile=name, url=_shown(profile.url)),
+                    1,
+                )
+
+    # -- gateways ---------------------------------------------------------------------------------------
+
+    def _gateway_unit(self, gateway: GatewayWatch, *, with_calls: bool) -> Unit:
+        def write(page: Page) -> None:
+            now = time.monotonic()
+            gateway.advance(now, time.time())
+            own = labels(node=self._node.name, gateway=gateway.name, profile=gateway.profile)
+            self._write_gateway_counters(page, own, gateway)
+            if self._node.connected:
+                self._write_gateway_gauges(page, own, gateway, now)
+            page.add(families.GATEWAY_REGISTRATION_EXPECTED, own, gateway.registration_expected)
+            config = self._node.config.gateways.get(gateway.name)
+            if config is not None and config.max_calls is not None:
+                page.add(families.GATEWAY_CALLS_LIMIT, own, config.max_calls)
+            if with_calls:
+                self._write_calls(page, gateway.name)
+
+        return write
+
+    @staticmethod
+    def _write_gateway_counters(page: Page, own: str, gateway: GatewayWatch) -> None:
+        for state in GATEWAY_STATES:
+            with_state = f'{own},state="{state}"'
+            page.add(families.GATEWAY_SECONDS, with_state, gateway.seconds[state])
+            page.add(families.GATEWAY_STATE_CHANGES, with_state, gateway.changes[state])
+        page.add(families.GATEWAY_USABLE_SECONDS, own, gateway.usable_seconds)
+        page.add(families.GATEWAY_WATCHED_SECONDS, own, gateway.watched_seconds)
+        if gateway.last_change_epoch:
+            page.add(families.GATEWAY_LAST_CHANGE, own, gateway.last_change_epoch)
+        answers: dict[str, int] = {}
+        for code, count in gateway.responses.items():
+            known = known_code(str(code))
+            answers[known] = answers.get(known, 0) + count
+        for known, count in answers.items():
+            page.add(families.GATEWAY_REGISTRATION_RESPONSES, f'{own},code="{known}"', count)
+        for direction in _DIRECTIONS:
+            page.add(families.GATEWAY_CALLS, f'{own},direction="{direction}"', gateway.calls[direction])
+        page.add(families.GATEWAY_FAILED_CALLS, f'{own},direction="outbound"', gateway.failed_calls)
+        page.add(families.GATEWAY_REFUSED_CALLS, own, gateway.refused.total)
+
+    @staticmethod
+    def _write_gateway_gauges(page: Page, own: str, gateway: GatewayWatch, now: float) -> None:
+        page.stateset(families.GATEWAY_STATE, own, "state", GATEWAY_STATES, gateway.state)
+        page.stateset(families.GATEWAY_PROBLEM, own, "problem", GATEWAY_PROBLEMS, gateway.problem)
+        page.add(families.GATEWAY_UP, own, gateway.up)
+        page.add(families.GATEWAY_USABLE, own, gateway.usable)
+        status = gateway.status
+        if status is None or not gateway.listed:
+            return
+        if status.ping_seconds is not None:
+            page.add(families.GATEWAY_PING, own, status.ping_seconds)
+        page.add(families.GATEWAY_PING_INTERVAL, own, status.ping_interval)
+        page.add(families.GATEWAY_PING_PENDING, own, gateway.ping_pending(now))
+        page.add(families.GATEWAY_UPTIME, own, status.uptime_seconds)
+
+    # -- calls ------------------------------------------------------------------------------------------
+
+    def _calls_unit(self, gateway: str) -> Callable[[Page], None]:
+        return lambda page: self._write_calls(page, gateway)
+
+    def _write_calls(self, page: Page, gateway: str) -> None:
+        for direction in _DIRECTIONS:
+            stats = self._node.calls.stats.get((gateway, direction))
+            if stats is not None:
+                own = labels(node=self._node.name, gateway=gateway, direction=direction)
+                self._write_stats(page, own, stats)
+
+    def _write_stats(self, page: Page, own: str, stats: CallStats) -> None:
+        page.add(families.CALLS_STARTED, own, stats.started)
+        page.add(families.CALLS_ANSWERED, own, stats.answered)
+        page.add(families.CALLS_LEARNED, own, stats.learned)
+        page.add(families.CALLS_LOST, own, stats.lost)
+        page.add(families.CALLS_WITHOUT_MEDIA, own, stats.without_media)
+        if self._node.connected:
+            page.add(families.CALLS_ACTIVE, own, stats.active)
+        for (cause, answered), (count, exemplar) in stats.hangups.items():
+            ended = f'{own},cause="{cause}",answered="{"true" if answered else "false"}"'
+            page.add(families.CALL_HANGUPS, ended, count, exemplar)
+        for code, count in stats.sip_responses.items():
+            page.add(families.CALL_SIP_RESPONSES, f'{own},code="{code}"', count)
+        if stats.provider is not None:
+            self._write_rejections(page, own, stats.provider, stats.rejections)
+        for family, histogram in (
+            (families.CALL_POST_DIAL_DELAY, stats.post_dial_delay),
+            (families.CALL_ANSWER, stats.answer),
+            (families.CALL_DURATION, stats.duration),
+            (families.CALL_MOS, stats.mos),
+            (families.CALL_JITTER, stats.jitter),
+            (families.CALL_PACKET_LOSS, stats.packet_loss),
+        ):
+            if histogram.total:
+                page.histogram(family, own, histogram)
+
+    @staticmethod
+    def _write_rejections(
+        page: Page, own: str, provider: Provider, rejections: dict[tuple[str, str], int]
+    ) -> None:
+        kinds = {(code.code, code.class_): 0 for code in provider.codes} | rejections
+        for (code, class_), count in kinds.items():
+            page.add(
+                families.CALL_PROVIDER_REJECTIONS,
+                f'{own},provider="{provider.name}",code="{code}",class="{class_}"',
+                count,
+            )
+
+
+def _shown(text: str) -> str:
+    """A switch's own text as a label: printable ASCII, bounded; anything else is left out."""
+    return text if _PRINTABLE.fullmatch(text) else ""

@@ -1,0 +1,92 @@
+"""Snapshots for tests: a node on which all is well, to be changed in one thing."""
+
+from dataclasses import replace
+from typing import Any
+
+from exporter.diagnosis.finding import CheckName, Finding
+from exporter.diagnosis.report import diagnose
+from exporter.diagnosis.snapshot import (
+    BackendSeen,
+    CallsSeen,
+    GatewaySeen,
+    LogSeen,
+    RecentCalls,
+    Snapshot,
+    SwitchSeen,
+)
+from exporter.switch.status import Profile
+
+FIGURES = {
+    "freeswitch_uptime_seconds": 90061.0,
+    "freeswitch_current_sessions": 2.0,
+    "freeswitch_max_sessions": 1000.0,
+    "freeswitch_current_sps": 1.0,
+    "freeswitch_current_sps_peak_last_5min": 3.0,
+    "freeswitch_max_sps": 30.0,
+    "freeswitch_current_idle_cpu": 93.0,
+    "freeswitch_min_idle_cpu": 0.0,
+}
+
+
+def profile(name: str = "external", url: str = "sip:mod_sofia@192.0.2.1:5080") -> Profile:
+    return Profile(name, url, "RUNNING", True, 0, (), ())
+
+
+def gateway(**changes: Any) -> GatewaySeen:
+    seen = GatewaySeen(
+        name="telnyx",
+        profile="external",
+        expected=True,
+        in_state=75.0,
+        ping_interval=25,
+        ping_seconds=0.031,
+        proxy="sip:203.0.113.5",
+    )
+    return replace(seen, **changes)
+
+
+def switch(**changes: Any) -> SwitchSeen:
+    seen = SwitchSeen(
+        version="1.11.2-release git 3f13ad1",
+        figures=FIGURES,
+        profiles=(profile(),),
+        clock_skew=-0.01,
+        round_trip=0.012,
+    )
+    figures = changes.pop("figures", {})
+    return replace(seen, figures={**FIGURES, **figures}, **changes)
+
+
+def calls(**changes: Any) -> RecentCalls:
+    seen = CallsSeen(gateway="telnyx", direction="outbound", provider="telnyx", answered=10)
+    return RecentCalls(seconds=900.0, calls=(replace(seen, **changes),))
+
+
+def snapshot(**changes: Any) -> Snapshot:
+    seen = Snapshot(
+        node="fs1",
+        switch=switch(),
+        gateways=(gateway(),),
+        recent=calls(),
+        names={},
+        log=LogSeen(seconds=3.5),
+        backend=BackendSeen("http://127.0.0.1:3000", connected=True, answered=True, message="Connected"),
+    )
+    return replace(seen, **changes)
+
+
+def lost(problem: str, reason: str = "", **changes: Any) -> Snapshot:
+    """A node that is not connected."""
+    fields: dict[str, Any] = {"switch": None, "recent": None, "log": None, "backend": None, **changes}
+    return snapshot(problem=problem, reason=reason, **fields)
+
+
+def found(seen: Snapshot, check: CheckName) -> list[Finding]:
+    """The findings of one check."""
+    return [finding for finding in diagnose(seen).findings if finding.check == check]
+
+
+def one(seen: Snapshot, check: CheckName) -> Finding:
+    """The only finding of one check."""
+    (finding,) = found(seen, check)
+    return finding

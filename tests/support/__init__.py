@@ -1,0 +1,1 @@
+"""What tests share: programs, daemons as processes, Prometheus and Alertmanager, parsers."""

@@ -1,0 +1,310 @@
+"""The calls: recorded calls are booked as they were, and the books balance whatever arrives."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.esl import Event, Protocol
+from exporter.switch import leg as legs
+from exporter.switch.provider import provider
+from exporter.watch import calls as calls_module
+from exporter.watch.calls import CallStats, CallTable
+from tests.watch.builders import event
+
+CAPTURES = Path(__file__).resolve().parent.parent / "captures"
+OUT = ("telnyx", "outbound")
+HANDLERS = {
+    "CHANNEL_CREATE": CallTable.on_create,
+    "CHANNEL_PROGRESS": CallTable.on_progress,
+    "CHANNEL_PROGRESS_MEDIA": CallTable.on_progress,
+    "CHANNEL_ANSWER": CallTable.on_answer,
+    "CHANNEL_HANGUP_COMPLETE": CallTable.on_hangup,
+    "CHANNEL_DESTROY": CallTable.on_destroy,
+}
+
+
+class Books:
+    """A calls of a switch with one gateway, telnyx, and a count of what it calls back."""
+
+    def __init__(self) -> None:
+        self.unanswered: list[str] = []
+        self.calls = CallTable(self._attribute, self.unanswered.append)
+        self.calls.start_tracking("", None)
+        self.calls.start_tracking("telnyx", provider("telnyx"))
+
+    @staticmethod
+    def _attribute(start: legs.LegStart) -> str:
+        return start.gateway if start.gateway in ("", "telnyx", "backup") else "other"
+
+    def take(self, *events: Event) -> "Books":
+        for one in events:
+            handler = HANDLERS.get(one.name)
+            if handler is not None:
+                handler(self.calls, one)
+        return self
+
+    def play(self, capture: str) -> "Books":
+        frames = Protocol().receive((CAPTURES / f"{capture}.txt").read_bytes())
+        return self.take(*(Event(frame.body) for frame in frames if "event" in frame.content_type))
+
+    def balanced(self) -> bool:
+        return all(
+            stats.started + stats.learned
+            == sum(count for count, _ in stats.hangups.values()) + stats.lost + stats.active
+            and stats.active >= 0
+            for stats in self.calls.stats.values()
+        )
+
+    @property
+    def out(self) -> CallStats:
+        return self.calls.stats[OUT]
+
+
+# capture: cause, answered, SIP code, provider code, MOS and packet figures expected
+CALLS = {
+    "ev-plain-call-success": ("NORMAL_CLEARING", True, None, None, False),
+    "ev-json-call-success": ("NORMAL_CLEARING", True, None, None, False),
+    "ev-plain-call-busy": ("USER_BUSY", False, "486", None, False),
+    "ev-plain-call-noanswer": ("NO_ANSWER", False, None, None, False),
+    "ev-plain-call-404": ("UNALLOCATED_NUMBER", False, "404", None, False),
+    "ev-plain-call-403": ("CALL_REJECTED", False, "403", None, False),
+    "ev-plain-call-403-D1-channel-limit": ("CALL_REJECTED", False, "403", ("D1", "capacity"), False),
+    "ev-plain-call-402": ("CALL_REJECTED", False, "402", None, False),
+    "ev-plain-call-480": ("NO_USER_RESPONSE", False, "480", None, False),
+    "ev-plain-call-500": ("NORMAL_TEMPORARY_FAILURE", False, "500", None, False),
+    "ev-plain-call-503": ("NORMAL_TEMPORARY_FAILURE", False, "503", None, False),
+    "ev-plain-call-603": ("CALL_REJECTED", False, "603", None, False),
+    "ev-plain-call-echo-with-audio": ("NORMAL_CLEARING", True, None, None, True),
+    "ev-plain-call-earlymedia": ("NORMAL_CLEARING", True, None, None, True),
+    "ev-plain-call-tone": ("NORMAL_CLEARING", True, None, None, True),
+}
+
+
+@pytest.mark.parametrize("capture", CALLS)
+def test_a_recorded_call_is_booked_as_it_was(capture: str) -> None:
+    cause, answered, code, refusal, heard = CALLS[capture]
+    books = Books().play(capture)
+    out = books.out
+    assert (out.started, out.answered, out.active) == (1, int(answered), 0)
+    assert {key: count for key, (count, _) in out.hangups.items()} == {(cause, answered): 1}
+    assert out.sip_responses == ({code: 1} if code else {})
+    assert out.rejections == ({refusal: 1} if refusal else {})
+    assert out.mos.total == out.jitter.total == int(heard)
+    assert out.duration.total == out.answer.total == int(answered)
+    assert books.unanswered == ([] if answered else ["telnyx"])
+    assert books.balanced()
+
+
+def test_times_of_a_call_are_those_of_its_stamps() -> None:
+    out = Books().play("ev-plain-call-success").out
+    assert out.post_dial_delay.sum == pytest.approx(0.069705)
+    assert out.answer.sum == pytest.approx(1.701652)
+    assert out.duration.sum == pytest.approx(3.058374)
+
+
+def test_early_media_ends_the_post_dial_delay_and_answers_nothing() -> None:
+    books = Books()
+    frames = Protocol().receive((CAPTURES / "ev-plain-call-earlymedia-ignored.txt").read_bytes())
+    events = [Event(frame.body) for frame in frames if "event" in frame.content_type]
+    upto = next(i for i, one in enumerate(events) if one.name == "CHANNEL_ANSWER")
+    out = books.take(*events[:upto]).out
+    assert (out.post_dial_delay.total, out.answered) == (1, 0)
+
+
+def test_an_inbound_call_to_the_registered_contact_belongs_to_its_gateway() -> None:
+    books = Books().play("ev-plain-call-inbound")
+    stats = books.calls.stats["telnyx", "inbound"]
+    assert (stats.started, stats.answered, stats.active) == (1, 1, 0)
+    assert books.unanswered == []
+
+
+def test_a_call_through_a_gateway_that_is_unknown_or_down_is_a_local_refusal() -> None:
+    for capture in ("ev-plain-call-nonexist-gw", "ev-plain-call-unregistered-gw-noreg"):
+        books = Books().play(capture)
+        assert books.calls.refused_locally == 1
+        assert books.calls.live == 0
+        assert all(stats.started == 0 for stats in books.calls.stats.values())
+
+
+def test_exemplars_name_the_call() -> None:
+    books = Books().play("ev-plain-call-echo-with-audio")
+    uuid = next(
+        one.get(b"Unique-ID")
+        for frame in Protocol().receive((CAPTURES / "ev-plain-call-echo-with-audio.txt").read_bytes())
+        if (one := Event(frame.body)).name == "CHANNEL_HANGUP_COMPLETE"
+    )
+    [(_, exemplar)] = books.out.hangups.values()
+    assert exemplar is not None
+    assert exemplar.call_uuid == uuid
+    assert {e.call_uuid for _, e in books.out.mos.exemplars.values()} == {uuid}
+
+
+def leg(name: str, uuid: str = "u1", /, **headers: object) -> Event:
+    usual = {"Unique_ID": uuid, "Call_Direction": "outbound", "variable_sip_gateway_name": "telnyx"}
+    return event(name, **{**usual, **headers})
+
+
+ANSWERED = {
+    "Caller_Channel_Created_Time": 1_000_000,
+    "Caller_Channel_Answered_Time": 2_000_000,
+    "Caller_Channel_Hangup_Time": 22_000_000,
+}
+
+
+def rtp(received: int, sent: int = 900, **figures: object) -> dict[str, object]:
+    return {
+        "variable_rtp_audio_in_raw_bytes": received * 172,
+        "variable_rtp_audio_in_packet_count": received,
+        "variable_rtp_audio_out_packet_count": sent,
+        **{f"variable_rtp_audio_in_{name}": value for name, value in figures.items()},
+    }
+
+
+def hangup(**headers: object) -> Event:
+    return leg("CHANNEL_HANGUP_COMPLETE", **{**ANSWERED, **headers})
+
+
+def test_quality_is_that_of_calls_that_received_packets() -> None:
+    heard = rtp(900, mos="4.12", jitter_max_variance="400.00", jitter_loss_rate="0.03")
+    out = Books().take(leg("CHANNEL_CREATE"), hangup(**heard)).out
+    assert (out.mos.sum, out.jitter.sum, out.packet_loss.sum) == (4.12, 0.02, 0.03)
+    unheard = rtp(0, mos="4.50", jitter_max_variance="0.00", jitter_loss_rate="0.00")
+    out = Books().take(leg("CHANNEL_CREATE"), hangup(**unheard)).out
+    assert (out.mos.total, out.jitter.total, out.packet_loss.total) == (0, 0, 0)
+
+
+def test_loss_is_not_read_from_calls_too_short_for_it() -> None:
+    short = {**rtp(300, jitter_loss_rate="0.00"), "Caller_Channel_Hangup_Time": 12_000_000}
+    assert Books().take(leg("CHANNEL_CREATE"), hangup(**short)).out.packet_loss.total == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "silent"),
+    [
+        (rtp(0), True),
+        (rtp(1), False),
+        (rtp(0, sent=99), False),
+        ({**rtp(0), "Caller_Channel_Hangup_Time": 6_900_000}, False),
+        ({**rtp(0), "variable_remote_audio_media_flow": "sendrecv"}, True),
+        ({**rtp(0), "variable_remote_audio_media_flow": "recvonly"}, False),
+        ({**rtp(0), "variable_remote_audio_media_flow": "inactive"}, False),
+        ({}, False),  # RTP never started: proxy media, for example
+    ],
+)
+def test_a_call_without_media_is_one_that_should_have_heard(headers: dict[str, object], silent: bool) -> None:
+    assert Books().take(leg("CHANNEL_CREATE"), hangup(**headers)).out.without_media == int(silent)
+
+
+def test_our_own_cancel_is_no_answer_of_the_far_end() -> None:
+    ended = leg(
+        "CHANNEL_HANGUP_COMPLETE",
+        Hangup_Cause="NO_ANSWER",
+        variable_sip_invite_failure_status="487",
+        variable_sip_invite_failure_phrase="CANCEL",
+    )
+    out = Books().take(leg("CHANNEL_CREATE"), ended).out
+    assert out.sip_responses == {}
+    assert list(out.hangups) == [("NO_ANSWER", False)]
+
+
+def test_causes_codes_and_gateways_nobody_knows_are_other() -> None:
+    ended = leg(
+        "CHANNEL_HANGUP_COMPLETE",
+        Hangup_Cause="evil{label}",
+        variable_sip_term_status="999",
+        variable_sip_invite_failure_phrase="no idea X99",
+    )
+    out = Books().take(leg("CHANNEL_CREATE"), ended).out
+    assert list(out.hangups) == [("other", False)]
+    assert out.sip_responses == {"other": 1}
+    assert out.rejections == {("other", "other"): 1}
+    books = Books().take(leg("CHANNEL_CREATE", variable_sip_gateway_name="nobody"))
+    assert books.calls.stats["other", "outbound"].active == 1
+
+
+def test_probe_legs_are_in_no_figure_but_freeswitchs_own() -> None:
+    books = Books()
+    books.take(
+        leg("CHANNEL_CREATE", "70726f62-aaaa-4bbb-8ccc-000000000001"),
+        leg("CHANNEL_ANSWER", "70726f62-aaaa-4bbb-8ccc-000000000001", **ANSWERED),
+        leg("CHANNEL_HANGUP_COMPLETE", "70726f62-aaaa-4bbb-8ccc-000000000001", Hangup_Cause="USER_BUSY"),
+    )
+    assert (books.out.started, books.out.learned, books.out.hangups) == (0, 0, {})
+    assert books.unanswered == ["telnyx"]
+    assert books.calls.creates == 1
+
+
+def test_calls_that_were_up_before_us_are_learned() -> None:
+    books = Books()
+    books.calls.learn(legs.LegStart("u1", "outbound", "telnyx", ""), answered=True)
+    assert (books.out.learned, books.out.active, books.out.started) == (1, 1, 0)
+    books.take(hangup())
+    assert (books.out.active, sum(n for n, _ in books.out.hangups.values())) == (0, 1)
+    books.calls.learn(legs.LegStart("u1", "outbound", "telnyx", ""), answered=True)
+    assert books.out.learned == 1, "a list that is late brings no call back"
+    assert books.balanced()
+
+
+def test_a_lost_switch_leaves_no_call_behind() -> None:
+    books = Books().take(leg("CHANNEL_CREATE", "u1"), leg("CHANNEL_CREATE", "u2"))
+    books.calls.lose(["u1", "nobody"])
+    assert (books.out.active, books.out.lost) == (1, 1)
+    books.calls.lose()
+    assert (books.out.active, books.out.lost, books.calls.live) == (0, 2, 0)
+    assert books.balanced()
+
+
+def test_a_leg_whose_hangup_was_lost_ends_with_its_destroy() -> None:
+    ended = leg("CHANNEL_DESTROY", Channel_State="CS_REPORTING", Hangup_Cause="USER_BUSY")
+    out = Books().take(leg("CHANNEL_CREATE"), ended).out
+    assert (out.active, list(out.hangups)) == (0, [("USER_BUSY", False)])
+
+
+def test_live_legs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls_module, "MAX_LEGS", 3)
+    books = Books().take(*(leg("CHANNEL_CREATE", f"u{n}") for n in range(5)))
+    assert (books.calls.live, books.calls.over_limit) == (3, 2)
+    assert books.balanced()
+
+
+def test_books_are_closed_only_when_no_call_is_up() -> None:
+    books = Books().take(leg("CHANNEL_CREATE"))
+    assert not books.calls.stop_tracking("telnyx")
+    books.take(hangup())
+    assert books.calls.stop_tracking("telnyx")
+    assert OUT not in books.calls.stats
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([*HANDLERS, "lose", "learn"]),
+            st.sampled_from(["u1", "u2", "u3", "", "70726f62-1"]),
+            st.sampled_from(["telnyx", "backup", "nobody", ""]),
+            st.sampled_from(["inbound", "outbound", "banana"]),
+            st.booleans(),
+        ),
+        max_size=60,
+    )
+)
+def test_the_books_balance_whatever_arrives(steps: list[tuple[str, str, str, str, bool]]) -> None:
+    books = Books()
+    for name, uuid, gateway, direction, answered in steps:
+        if name == "lose":
+            books.calls.lose([uuid] if answered else None)
+        elif name == "learn":
+            books.calls.learn(legs.LegStart(uuid, "outbound", gateway, ""), answered=answered)
+        else:
+            books.take(
+                event(
+                    name,
+                    Unique_ID=uuid,
+                    Call_Direction=direction,
+                    variable_sip_gateway_name=gateway,
+                    Caller_Channel_Created_Time=1,
+                    Caller_Channel_Answered_Time=2 if answered else 0,
+                )
+            )
+        assert books.balanced()

@@ -1,0 +1,54 @@
+"""The guard of the loop: a stuck loop lets go of FreeSWITCH, a beating one is left alone."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from exporter.esl import Connection, Disconnected, FellBehind
+from exporter.simulator import SimulatedSwitch
+from exporter.watch.loop_watchdog import LoopWatchdog
+
+
+@asynccontextmanager
+async def guarding(guard: LoopWatchdog) -> AsyncIterator[None]:
+    task = asyncio.create_task(guard.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_a_stuck_loop_lets_go_from_outside_and_finds_its_connection_ended() -> None:
+    async with SimulatedSwitch() as switch:
+        connection = await Connection.open("127.0.0.1", switch.port, password="ClueCon")
+        let_go_at: list[float] = []
+
+        def let_go() -> None:
+            let_go_at.append(time.monotonic())
+            connection.sever()
+
+        async with guarding(LoopWatchdog(let_go, lambda: None, stuck=0.5)):
+            await asyncio.sleep(0.3)
+            assert not let_go_at
+            stuck_at = time.monotonic()
+            time.sleep(1.5)  # noqa: ASYNC251 - the loop is to be stuck
+            assert len(let_go_at) == 1
+            assert let_go_at[0] < stuck_at + 1.4, "while it was stuck, not afterwards"
+            reason = await asyncio.wait_for(connection.closed, 5)
+            assert isinstance(reason, FellBehind)
+        connection.abort(Disconnected("done"))
+
+
+async def test_a_pulse_is_passed_on_and_its_lateness_measured() -> None:
+    beaten = asyncio.Event()
+    guard = LoopWatchdog(lambda: None, beaten.set)
+    async with guarding(guard):
+        assert guard.lag == 0.0
+        await asyncio.sleep(0.1)
+        time.sleep(0.6)  # noqa: ASYNC251 - the loop is to be late
+        await asyncio.wait_for(beaten.wait(), 5)
+        assert guard.lag >= 0.3

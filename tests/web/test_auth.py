@@ -1,0 +1,247 @@
+"""Who gets in where: a table of configs, requests and answers, asked over real connections."""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import bcrypt
+import pytest
+from aiohttp import web
+
+from exporter.config import Config, Listen, Secret, WebConfig
+from exporter.web.app import ROUTES, Route
+from exporter.web.auth import Protection
+from tests.web.fakes import LOOPBACK, FakeContext, Served, exchange, serving
+
+
+async def place(request: web.Request) -> web.Response:
+    return web.Response(text="placed")
+
+
+# Stand-ins for what places calls: whether a request gets there is the question, not what becomes of it.
+EVERY_ROUTE: Final = (
+    *[route for route in ROUTES if route.protection is not Protection.CALL],
+    Route(("GET",), "/probe", place, Protection.CALL),
+    Route(("POST",), "/api/calls/test-echo", place, Protection.CALL),
+)
+CALLS: Final = (("GET", "/probe"), ("POST", "/api/calls/test-echo"))
+GUARDED: Final = (*CALLS, ("POST", "/-/reload"))
+PLAIN: Final = (("GET", "/"), ("GET", "/metrics"), ("HEAD", "/metrics"), ("GET", "/api/calls/health"))
+OPEN: Final = (("GET", "/-/healthy"), ("GET", "/-/ready"))
+
+USERS: Final = {
+    name: Secret(bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode())
+    for name, password in (("anna", "s3crät:x"), ("blank", ""))
+}
+WITH_USERS: Final = WebConfig(path=Path("web.yml"), users=USERS)
+TOKEN: Final = Secret("t0ken")
+BEYOND: Final = (LOOPBACK, Listen(host=""))
+JSON: Final = {"Content-Type": "application/json"}
+
+
+def basic(text: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()}
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+RIGHT: Final = basic("anna:s3crät:x")
+
+
+@dataclass
+class Answer:
+    status: int
+    error: str
+    challenge: str
+
+
+async def ask(served: Served, method: str, path: str, headers: dict[str, str]) -> Answer:
+    everything = {**(JSON if method == "POST" else {}), **headers}
+    async with served.client.request(method, served.base + path, headers=everything) as response:
+        body = await response.json() if response.status >= 400 and method != "HEAD" else {}
+        return Answer(response.status, body.get("error", ""), response.headers.get("WWW-Authenticate", ""))
+
+
+async def test_without_users_or_token_loopback_may_do_everything() -> None:
+    context = FakeContext()
+    async with serving(context, EVERY_ROUTE) as served:
+        for method, path in (*PLAIN, *OPEN, *GUARDED):
+            assert (await ask(served, method, path, {})).status == 200, path
+    assert context.refusals == []
+    assert context.reloads == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        basic("anna:wrong"),
+        basic("anna"),
+        basic("anna:"),
+        basic("blank"),
+        basic(":s3crät:x"),
+        basic("Anna:s3crät:x"),
+        basic("nobody:s3crät:x"),
+        bearer("t0ken"),
+        {"Authorization": "Basic"},
+        {"Authorization": "Basic !!!!"},
+        {"Authorization": "Basic /////w=="},
+        {"Authorization": "Digest " + RIGHT["Authorization"].split()[1]},
+        {"Authorization": RIGHT["Authorization"] + ", Basic x"},
+        {"Authorization": "Basic " + "A" * 4000},
+    ],
+)
+async def test_users_are_asked_for_everywhere_but_where_a_token_is(headers: dict[str, str]) -> None:
+    context = FakeContext(Config(listen=(LOOPBACK,), web=WITH_USERS, token=TOKEN))
+    async with serving(context, EVERY_ROUTE) as served:
+        for method, path in (*PLAIN, ("GET", "/nothing"), ("DELETE", "/metrics"), ("POST", "/-/healthy")):
+            answer = await ask(served, method, path, headers)
+            assert answer.status == 401, path
+            assert answer.challenge == 'Basic realm="freeswitch-exporter", charset="UTF-8"'
+        for method, path in OPEN:
+            assert (await ask(served, method, path, headers)).status == 200, path
+    assert context.refusals == []
+
+
+async def test_two_authorizations_are_none() -> None:
+    context = FakeContext(Config(listen=(LOOPBACK,), web=WITH_USERS))
+    right = f"Authorization: {RIGHT['Authorization']}\r\n".encode()
+    async with serving(context) as served:
+        for headers, welcome in (
+            (right, True),
+            (right * 2, False),
+            (right + b"Authorization: Basic x\r\n", False),
+        ):
+            answer = await exchange(served.port, b"GET /metrics HTTP/1.0\r\n" + headers + b"\r\n")
+            assert (b"200 OK" in answer.split(b"\r\n")[0]) is welcome
+
+
+async def test_the_right_user_gets_in_and_the_token_is_asked_for_instead() -> None:
+    context = FakeContext(Config(listen=(LOOPBACK,), web=WITH_USERS, token=TOKEN))
+    async with serving(context, EVERY_ROUTE) as served:
+        for method, path in (*PLAIN, *OPEN):
+            assert (await ask(served, method, path, RIGHT)).status == 200, path
+        assert (await ask(served, "GET", "/metrics", basic("blank:"))).status == 200
+        assert (await ask(served, "GET", "/nothing", RIGHT)).status == 404
+        assert (await ask(served, "DELETE", "/metrics", RIGHT)).status == 405
+        for method, path in GUARDED:
+            assert (await ask(served, method, path, RIGHT)).status == 401, path
+            assert (await ask(served, method, path, bearer("t0ken"))).status == 200, path
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        bearer(""),
+        bearer("t0ke"),
+        bearer("t0kenn"),
+        bearer("T0KEN"),
+        bearer("t0ken t0ken"),
+        bearer("t\u00f8ken"),
+        basic("t0ken:t0ken"),
+    ],
+)
+@pytest.mark.parametrize("listen", [(LOOPBACK,), BEYOND])
+async def test_no_token_or_a_wrong_one(headers: dict[str, str], listen: tuple[Listen, ...]) -> None:
+    context = FakeContext()
+    async with serving(context, EVERY_ROUTE) as served:
+        context.config = Config(listen=listen, token=TOKEN)
+        for method, path in GUARDED:
+            answer = await ask(served, method, path, headers)
+            assert answer == Answer(401, "unauthorized", 'Bearer realm="freeswitch-exporter"'), path
+        for method, path in PLAIN:
+            assert (await ask(served, method, path, headers)).status == 200, path
+    assert context.refusals == ["unauthorized"] * len(CALLS)
+    assert context.reloads == 0
+
+
+async def test_beyond_loopback_there_must_be_a_token() -> None:
+    context = FakeContext()
+    async with serving(context, EVERY_ROUTE) as served:
+        context.config = Config(listen=BEYOND)
+        for method, path in GUARDED:
+            answer = await ask(served, method, path, bearer("any"))
+            assert (answer.status, answer.error) == (403, "disabled"), path
+        for method, path in (*PLAIN, *OPEN):
+            assert (await ask(served, method, path, {})).status == 200, path
+    assert context.refusals == ["disabled"] * len(CALLS)
+    assert context.reloads == 0
+
+
+async def test_on_every_interface_the_token_is_enough_whatever_the_host_is_called() -> None:
+    context = FakeContext()
+    async with serving(context, EVERY_ROUTE) as served:
+        context.config = Config(listen=BEYOND, token=TOKEN)
+        for method, path in GUARDED:
+            answer = await ask(served, method, path, {"Host": "exporter:9282", **bearer("t0ken")})
+            assert answer.status == 200, path
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+@pytest.mark.parametrize("token", [None, TOKEN])
+async def test_no_foreign_page_places_calls(headers: dict[str, str], token: Secret | None) -> None:
+    context = FakeContext(Config(listen=(LOOPBACK,), token=token))
+    async with serving(context, EVERY_ROUTE) as served:
+        for method, path in CALLS:
+            answer = await ask(served, method, path, {**headers, **bearer("t0ken")})
+            assert (answer.status, answer.error) == (403, "cross_site"), path
+        # For a reload the right token is enough.
+        reloaded = await ask(served, "POST", "/-/reload", {**headers, **bearer("t0ken")})
+        assert reloaded.status == (200 if token else 403)
+        for method, path in PLAIN:
+            assert (await ask(served, method, path, headers)).status == 200, path
+    assert context.refusals == ["cross_site"] * len(CALLS)
+
+
+async def test_a_call_by_post_must_be_json_and_a_reload_need_not() -> None:
+    context = FakeContext()
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    async with serving(context, EVERY_ROUTE) as served:
+        answer = await ask(served, "POST", "/api/calls/test-echo", form)
+        assert (answer.status, answer.error) == (403, "cross_site")
+        assert (await ask(served, "POST", "/-/reload", form)).status == 200
+        async with served.client.post(served.base + "/-/reload") as response:
+            assert response.status == 200
+    assert context.refusals == ["cross_site"]
+
+
+async def test_a_reload_takes_effect_at_once() -> None:
+    context = FakeContext(next=Config(listen=(LOOPBACK,), web=WITH_USERS, token=TOKEN))
+    async with serving(context, EVERY_ROUTE) as served:
+        assert (await ask(served, "GET", "/metrics", {})).status == 200
+        assert (await ask(served, "POST", "/-/reload", {})).status == 200
+        assert (await ask(served, "GET", "/metrics", {})).status == 401
+        assert (await ask(served, "GET", "/metrics", RIGHT)).status == 200
+        assert (await ask(served, "POST", "/-/reload", {})).status == 401
+        assert (await ask(served, "POST", "/-/reload", bearer("t0ken"))).status == 200
+
+
+async def test_head_places_no_call() -> None:
+    async with serving(FakeContext(), EVERY_ROUTE) as served:
+        assert (await ask(served, "HEAD", "/probe", {})).status == 405
+
+
+def test_every_route_says_what_guards_it() -> None:
+    for route in ROUTES:
+        if route.path == "/probe" or (route.path.startswith("/api/calls/") and "POST" in route.methods):
+            guard = Protection.CALL
+        elif route.path == "/-/reload":
+            guard = Protection.TOKEN
+        elif route.path in ("/-/healthy", "/-/ready"):
+            guard = Protection.OPEN
+        else:
+            guard = Protection.BASIC
+        assert route.protection is guard, route
+        assert guard is not Protection.CALL or len(route.methods) == 1, "a HEAD must place no call"

@@ -12,6 +12,11 @@ from typing import Any
 from benchmarks.stream import NAMES
 
 
+async def resolve_nothing(_host: str, _port: int) -> list[Any]:
+    """For an address literal, which is never looked up."""
+    return []
+
+
 def ours(port: int, count: int) -> float:
     """The exporter's own connection and node."""
     from exporter.config import NodeConfig
@@ -19,8 +24,14 @@ def ours(port: int, count: int) -> float:
     from exporter.watch.node import Node
 
     async def run() -> float:
-        node = Node(NodeConfig(name="bench"), "0000")
-        connection = await Connection.open("127.0.0.1", port, password="ClueCon", on_event=node.on_event)  # noqa: S106
+        node = Node(NodeConfig(name="bench"), "0000", look_up=resolve_nothing)
+        connection = await Connection.open(
+            "127.0.0.1",
+            port,
+            password="ClueCon",  # noqa: S106
+            look_up=resolve_nothing,
+            on_event=node.on_event,
+        )
         began = time.process_time()
         await connection.subscribe("ALL")
         while sum(node.events.values()) < count:  # noqa: ASYNC110 - nothing is to be added to the event path

@@ -13,11 +13,12 @@ import resource
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import msgspec
 import structlog
 
-from exporter import __version__
+from exporter import __version__, names
 from exporter import log as logging
 from exporter.config import (
     Config,
@@ -30,6 +31,7 @@ from exporter.config import (
 )
 from exporter.diagnosis.report import Diagnosis
 from exporter.diagnosis.service import DiagnosisService
+from exporter.executors import Executors
 from exporter.instance import instance_id
 from exporter.metrics.exposition import Source
 from exporter.metrics.process import ProcessMetrics
@@ -67,6 +69,7 @@ class Daemon:
         self._instance = instance
         self._memory = RegistrationMemory(config.state_dir)
         self._notifier = Notifier()
+        self._executors = Executors()
         self._guard = LoopWatchdog(self._sever, self._notifier.alive)
         self._own = ProcessMetrics(lambda: self._guard.lag, time.time())
         self._nodes = [self._make_node(node) for node in config.nodes]
@@ -179,6 +182,7 @@ class Daemon:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+            self._executors.shutdown()
 
     def stop(self) -> None:
         """Ask `run` to end."""
@@ -200,7 +204,8 @@ class Daemon:
         return None
 
     def _make_node(self, config: NodeConfig) -> Node:
-        return Node(config, self._instance, self._memory)
+        look_up = partial(names.look_up, self._executors.names)
+        return Node(config, self._instance, self._memory, look_up=look_up)
 
     def _sever(self) -> None:
         for node in self._nodes:

@@ -11,18 +11,21 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from exporter import config as configuration
 from exporter import log as logging
+from exporter import names
 from exporter.config import Config, ConfigError, NodeConfig
 from exporter.diagnosis.checks import CHECKS
 from exporter.diagnosis.doctor import DoctorRun
 from exporter.diagnosis.finding import shown
 from exporter.diagnosis.report import Diagnosis, diagnose, report, worst
 from exporter.diagnosis.snapshot import Snapshot
+from exporter.executors import Executors
 from exporter.instance import instance_id
 from exporter.probe.collector import ProbeStats
 from exporter.probe.record import CallRecord
@@ -72,11 +75,13 @@ async def _examine(options: argparse.Namespace, config: Config) -> int:
     instance = instance_id(None)  # not the daemon's: the ticks of the two are told apart by it
     runner = await _runner(config, instance) if options.call else None
     screen = None if options.json else _screen()
+    look_up = partial(names.look_up, Executors().names)
     examinations = [
         DoctorRun(
             node,
             config,
             instance,
+            look_up=look_up,
             call=_place(options.call, runner, config) if runner and _calls(options, config, node) else None,
             on_stage=screen.working if screen is not None else _say_nothing,
         )

@@ -27,7 +27,7 @@ from exporter.diagnosis.names import look_up
 from exporter.diagnosis.portrait import snapshot_of
 from exporter.diagnosis.recent import Recent
 from exporter.diagnosis.snapshot import BackendSeen, GatewaySeen, NameSeen, Snapshot
-from exporter.esl import EslError
+from exporter.esl import EslError, LookUp
 from exporter.probe.record import CallRecord
 from exporter.probe.refusal import Refused
 from exporter.switch.reply import ReplyError, accepted
@@ -66,13 +66,14 @@ class DoctorRun:
         config: Config,
         instance: str,
         *,
+        look_up: LookUp,
         seconds: float = SECONDS,
         look: float = LOOK,
         call: Callable[[Node], Awaitable[CallRecord]] | None = None,
         on_stage: Callable[[str], None] = lambda _: None,
     ) -> None:
         hasty = msgspec.structs.replace(node_config, poll_interval=_POLL_INTERVAL)
-        self.node = Node(hasty, instance, RegistrationMemory(config.state_dir, writes=False))
+        self.node = Node(hasty, instance, RegistrationMemory(config.state_dir, writes=False), look_up=look_up)
         self.connected: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         self._config = config
         self._seconds = seconds
@@ -80,6 +81,7 @@ class DoctorRun:
         self._call = call
         self._on_stage = on_stage
         self._log = LogTail()
+        self._look_up = look_up
         self._recent = Recent(time.monotonic())
         self._unseen: dict[str, str] = {}
         self._asked: set[str] = set()
@@ -127,7 +129,7 @@ class DoctorRun:
         self._on_stage("watching events and the log")
         try:
             async with asyncio.timeout_at(asyncio.get_running_loop().time() + deadline - time.monotonic()):
-                refusal = await self._log.open(self.node.config)
+                refusal = await self._log.open(self.node.config, self._look_up)
         except TimeoutError:
             refusal = "FreeSWITCH did not let us see it in time"
         if refusal is not None:

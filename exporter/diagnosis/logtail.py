@@ -13,7 +13,7 @@ from typing import Final
 
 from exporter.config import NodeConfig
 from exporter.diagnosis.snapshot import LogLine, LogSeen
-from exporter.esl import Connection, Disconnected, EslError
+from exporter.esl import Connection, Disconnected, EslError, LookUp
 from exporter.esl.errors import printable
 
 _ERROR: Final = 3  # and below: CRIT, ALERT, and the console's own
@@ -35,7 +35,7 @@ class LogTail:
         self._connection: Connection | None = None
         self._began = time.monotonic()
 
-    async def open(self, config: NodeConfig) -> str | None:
+    async def open(self, config: NodeConfig, look_up: LookUp) -> str | None:
         """Begin to watch; None, or the reason why that cannot be."""
         try:
             self._connection = connection = await Connection.open(
@@ -43,6 +43,7 @@ class LogTail:
                 config.port,
                 password=config.password.reveal(),
                 user=config.user,
+                look_up=look_up,
                 on_log=self.on_line,
             )
             reply = await connection.command("log warning")

@@ -1,11 +1,12 @@
-"""The Event Socket protocol, and nothing about what FreeSWITCH means by it.
+"""The Event Socket protocol, and nothing about what FreeSWITCH's texts mean.
 
-What may live here: bytes to frames (`protocol`), one event (`event`), the asyncio connection that
-authenticates, sends commands and hands out events (`connection`), and the errors all of them raise
-(`errors`). Standard library only; no other room of this package is imported.
+What is here: bytes to frames (`protocol`), one event (`event`), authentication and the matching of replies to
+commands (`session`), all without I/O; the TCP connection (`tcp`); the asyncio connection that moves bytes and
+keeps deadlines (`connection`); and the errors that all of them raise (`errors`). Standard library and
+aiohappyeyeballs only; nothing else of the exporter is imported.
 """
 
-from exporter.esl.connection import Connection, Reply
+from exporter.esl.connection import Connection
 from exporter.esl.errors import (
     AclDenied,
     AuthRejected,
@@ -24,6 +25,8 @@ from exporter.esl.errors import (
 )
 from exporter.esl.event import Event
 from exporter.esl.protocol import Frame, Protocol
+from exporter.esl.session import Reply
+from exporter.esl.tcp import LookUp
 
 __all__ = [
     "AclDenied",
@@ -40,6 +43,7 @@ __all__ = [
     "Frame",
     "GreetingTimeout",
     "HandlerFailed",
+    "LookUp",
     "NameNotResolved",
     "PermissionDenied",
     "Protocol",

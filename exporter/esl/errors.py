@@ -1,8 +1,8 @@
-"""Every way in which an event socket can fail us, as one small tree.
+"""Every way in which an event socket can fail, as one small tree of exceptions.
 
-Callers match on the class; people and metrics get `problem`, the word of the contract's
-`freeswitch_connection_problem`. A message never carries a password, and what the far end said in it
-has been cut and made printable by `printable`.
+Callers match on the class. Metrics use `problem`, a value of the metric `freeswitch_connection_problem`. A
+message never contains the password. What the far end sent appears in it cut short and made printable by
+`printable`.
 """
 
 from typing import ClassVar
@@ -11,7 +11,7 @@ _SHOWN = 200
 
 
 def printable(text: str | bytes) -> str:
-    """The text as one short line that is safe in a log or on a terminal."""
+    """The text as one line of at most 200 characters that is safe in a log and on a terminal."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     line = "".join(c if c.isprintable() else " " for c in text[: _SHOWN + 1]).strip()
@@ -19,25 +19,25 @@ def printable(text: str | bytes) -> str:
 
 
 class EslError(Exception):
-    """Something went wrong between us and an event socket."""
+    """An event socket cannot be used, or can no longer be used."""
 
     problem: ClassVar[str] = "protocol_error"
 
 
 class NameNotResolved(EslError):
-    """The host name has no address."""
+    """The host name has no address, or the look-up failed or took too long."""
 
     problem = "dns"
 
 
 class ConnectionRefused(EslError):
-    """Nothing listens on that address and port, or a firewall rejects us."""
+    """Nothing listens on that address and port, or a firewall rejects the connection."""
 
     problem = "refused"
 
 
 class ConnectTimeout(EslError):
-    """Our SYN or our command is not acknowledged: host or network dead, or a firewall drops packets."""
+    """The SYN or a command is not acknowledged: host or network dead, or a firewall drops packets."""
 
     problem = "timeout"
 
@@ -49,13 +49,13 @@ class AuthRejected(EslError):
 
 
 class AclDenied(EslError):
-    """FreeSWITCH's `apply-inbound-acl` does not list our address (`text/rude-rejection`)."""
+    """FreeSWITCH's `apply-inbound-acl` does not list the exporter's address (`text/rude-rejection`)."""
 
     problem = "acl_denied"
 
 
 class ProtocolError(EslError):
-    """The bytes are not Event Socket: another service on that port, or a stream cut in the middle."""
+    """The bytes are not Event Socket: another service on that port, or a damaged stream."""
 
     problem = "protocol_error"
 
@@ -79,19 +79,19 @@ class GreetingTimeout(EslError):
 
 
 class EventsStalled(EslError):
-    """Commands are answered, but events (our own tick among them) do not arrive."""
+    """Commands are answered, but events (the exporter's own tick among them) do not arrive."""
 
     problem = "events_stalled"
 
 
 class FellBehind(EslError):
-    """We could not keep up reading: let go so that FreeSWITCH is not held back, or dropped by it."""
+    """The exporter read too slowly: it left so as not to block FreeSWITCH, or FreeSWITCH dropped it."""
 
     problem = "events_stalled"
 
 
 class HandlerFailed(EslError):
-    """Our own handler of events or log lines raised: the defect is here, not there."""
+    """The exporter's handler of events or log lines raised: a defect of the exporter, not of FreeSWITCH."""
 
     problem = "protocol_error"
 

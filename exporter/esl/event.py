@@ -1,14 +1,14 @@
-"""One event: its text kept as received, its headers looked up when somebody asks.
+"""One event: its text is kept as received, and a header is looked up when a caller asks for it.
 
 Strategy: a channel event has 80 to 230 headers of which a dozen matter, so none is parsed in advance. A
-look-up is one search for the header's exact frame, which no value can forge: in JSON a quote inside a
-value is escaped and no value is followed by a colon, in plain text a newline inside a value is
-percent-encoded. Only a body (BACKGROUND_JOB) is free text, and look-ups stop before it.
+look-up searches for the header's name with the characters around it, which no value can contain: in JSON a
+quote inside a value is escaped and no value is followed by a colon, in plain text a newline inside a value
+is percent-encoded. Only a body (BACKGROUND_JOB) is free text, and look-ups stop before it.
 
-Both encodings are read, told apart by the first byte. JSON is what we subscribe to: with selective
+Both encodings are read, told apart by the first byte. The exporter subscribes to JSON: with selective
 look-up it costs the same, and it is exact, while plain text is not (a literal `%41` arrives as `A`,
-switch_utils.c: switch_url_encode). Where FreeSWITCH sends a header twice, the first counts. A list of
-values (a JSON array, `ARRAY::` in plain) counts as absent. Bytes that are not UTF-8 become U+FFFD.
+switch_utils.c: switch_url_encode). Where FreeSWITCH sends a header twice, the first counts. A list of values
+(a JSON array, `ARRAY::` in plain) counts as absent. Bytes that are not UTF-8 become U+FFFD.
 """
 
 import json
@@ -16,14 +16,14 @@ import math
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-_JSON: Final = json.JSONDecoder(strict=False)  # a bare control character is odd, not unreadable
+_JSON: Final = json.JSONDecoder(strict=False)  # a bare control character is invalid JSON, but readable
 _ARRAY: Final = "ARRAY::"
 _MAX_DIGITS: Final = 20  # of a 64-bit number with its sign
 _BACKSLASH: Final = ord("\\")
 
 
 class _Keys(dict[bytes, bytes]):
-    """What stands before a header's value, by the header's name; made when first asked for."""
+    """What precedes a header's value, by the header's name; made when first used."""
 
     def __init__(self, before: bytes, after: bytes) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class _Keys(dict[bytes, bytes]):
 
 
 _NAME_FIRST: Final = b'{"Event-Name":"'
-# The names worth knowing without decoding them again and again.
+# Looked up, so that the hot path does not decode the same few names again and again.
 _NAMES: Final = {
     name.encode(): name
     for name in (
@@ -87,7 +87,7 @@ class Event:
 
     @property
     def timestamp(self) -> float:
-        """When FreeSWITCH made the event, seconds since the epoch by its own clock; 0.0 if it does not say.
+        """When FreeSWITCH made the event, seconds since the epoch by its own clock; 0.0 if absent.
 
         That clock advances in steps of 20 ms by default (switch_time.c).
         """
@@ -149,7 +149,7 @@ class Event:
         return self.text[self._plain_end() + 2 :].decode("utf-8", "replace")
 
     def _raw(self, header: bytes) -> bytes | None:
-        """The header's value as it stands in the text; of a JSON value with a quote in it, the beginning."""
+        """The header's value, still encoded; of a JSON value with a quote in it, the beginning."""
         text = self.text
         if self._json:
             key = _JSON_KEYS[header]
@@ -192,7 +192,7 @@ class Event:
 
 
 def _unforged(text: bytes, key: bytes) -> int:
-    """Where the header stands, -1 if nowhere. A name that ends like ours has an escaped quote before that."""
+    """Where the header is, -1 if nowhere. Inside a value or a longer name, an escaped quote precedes it."""
     start = text.find(key)
     while start > 0 and text[start - 1] == _BACKSLASH:
         start = text.find(key, start + 1)

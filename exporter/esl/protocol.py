@@ -1,14 +1,17 @@
 """Bytes from an event socket to frames, without any I/O.
 
-Strategy: a frame is a block of `Name: value` lines, an empty line, and then exactly `Content-Length`
-bytes if that header is there (mod_event_socket.c). Nothing else delimits: bodies may contain empty
-lines and anything that looks like a header. So `Protocol` looks for the end of the header block, reads
-two headers out of it, and cuts by length. Bytes may come in any pieces; each is looked at once.
+Strategy: a frame is a block of `Name: value` lines, an empty line, and then exactly `Content-Length` bytes
+if that header is present (mod_event_socket.c). Nothing else delimits: bodies may contain empty lines and
+anything that looks like a header. So `Protocol` finds the end of the header block, reads two headers in it,
+and cuts by length. Bytes may come in pieces of any size; each byte is searched once.
+
+One reply has no empty line: FreeSWITCH builds the reply to `userauth` in a buffer of 512 bytes and drops
+what does not fit (mod_event_socket.c: listener_run, `char reply[512]`). On the wire such a reply has
+exactly CUT_REPLY bytes, so it is complete there.
 
 Bounds: a header block of MAX_HEADERS bytes, a body of MAX_BODY bytes. Past a bound, or where the bytes
-cannot be Event Socket, `receive` raises ProtocolError and the stream can no longer be trusted: there is
-no resynchronising in a protocol without markers. Which streams are refused does not depend on the
-pieces they came in.
+cannot be Event Socket, `failure` is set and nothing more is received: a protocol without markers cannot be
+resynchronised. Neither the frames nor whether a stream fails depend on the pieces in which it arrives.
 
 Known cost: a frame that arrives in many pieces is copied twice (into the buffer and out of it).
 """
@@ -19,6 +22,8 @@ from exporter.esl.errors import ProtocolError, printable
 
 MAX_HEADERS: Final = 64 * 1024
 MAX_BODY: Final = 16 * 1024 * 1024
+# "Content-Type: command/reply\n", and of the 512 bytes all but a "~", which is not sent, and the final NUL.
+CUT_REPLY: Final = 28 + 510
 
 AUTH_REQUEST: Final = "auth/request"
 COMMAND_REPLY: Final = "command/reply"
@@ -29,7 +34,7 @@ DISCONNECT_NOTICE: Final = "text/disconnect-notice"
 RUDE_REJECTION: Final = "text/rude-rejection"
 LOG_DATA: Final = "log/data"
 
-# Looked up, so that the hot path does not decode the same few words for ever.
+# Looked up, so that the hot path does not decode the same few words again and again.
 _KNOWN: Final = {
     name.encode(): name
     for name in (
@@ -46,6 +51,7 @@ _KNOWN: Final = {
 
 _EVENT_HEAD: Final = b"Content-Length: "
 _EVENT_TAIL: Final = b"\nContent-Type: text/event-json"
+_ACCEPTED: Final = b"Content-Type: command/reply\nReply-Text: +OK accepted\n"  # so begins no other reply
 
 
 class Frame(NamedTuple):
@@ -65,20 +71,22 @@ class Frame(NamedTuple):
 
 
 class Protocol:
-    """Turns received bytes into frames: feed `receive`, in pieces of any size."""
+    """Turns received bytes into frames: give them to `receive`, in pieces of any size.
+
+    Attributes:
+        failure: why the bytes received so far cannot be Event Socket; None while they can.
+    """
 
     def __init__(self) -> None:
+        self.failure: ProtocolError | None = None
         self._buffer = bytearray()
-        self._scanned = 0  # the header block of the frame under way does not end before this offset
+        self._scanned = 0  # the header block of the incomplete frame does not end before this offset
         self._needed = 0  # no frame is complete before the buffer holds this many bytes
 
     def receive(self, data: bytes) -> list[Frame]:
-        """The frames that `data` completes, in order.
-
-        Raises:
-            ProtocolError: the bytes are not Event Socket, or a bound is passed. Frames completed by the
-                same piece before that point are lost with the stream.
-        """
+        """The frames that `data` completes, in order; after a `failure` none. Check `failure` afterwards."""
+        if self.failure is not None:
+            return []
         if self._buffer:
             self._buffer += data
             if len(self._buffer) < self._needed:
@@ -86,17 +94,35 @@ class Protocol:
             data = bytes(self._buffer)  # one copy, instead of two for each frame cut out of a bytearray
             self._buffer.clear()
         frames: list[Frame] = []
+        try:
+            self._cut(data, frames)
+        except ProtocolError as error:
+            self.failure = error
+        return frames
+
+    @property
+    def partial(self) -> bytes:
+        """What has been received of the incomplete frame (at most the first MAX_HEADERS bytes)."""
+        return bytes(self._buffer[:MAX_HEADERS])
+
+    def _cut(self, data: bytes, frames: list[Frame]) -> None:
+        """Append the complete frames of `data` and keep the rest in the buffer."""
         size = len(data)
         start = 0
         search = self._scanned
         needed = 0
         while start < size:
-            if data[start] in b"\r\n":  # between frames only; FreeSWITCH sends none, and none is harmful
+            if data[start] in b"\r\n":  # between frames only; FreeSWITCH sends none, and none does harm
                 start = search = start + 1
                 continue
             end = data.find(b"\n\n", search)
             # Of a block that has not ended, the last byte may be the first of the two that end it.
-            if (end if end >= 0 else size - 1) - start > MAX_HEADERS:
+            length_so_far = (end if end >= 0 else size - 1) - start
+            if length_so_far > CUT_REPLY - 2 and data.startswith(_ACCEPTED, start):
+                frames.append(Frame(COMMAND_REPLY, data[start : start + CUT_REPLY], b""))
+                start = search = start + CUT_REPLY
+                continue
+            if length_so_far > MAX_HEADERS:
                 raise ProtocolError(f"header block larger than {MAX_HEADERS} bytes")
             if end < 0:
                 _refuse_other_services(data, start)
@@ -114,17 +140,6 @@ class Protocol:
         self._buffer += data[start:]
         self._scanned = search - start
         self._needed = needed
-        return frames
-
-    @property
-    def partial(self) -> bytes:
-        """What has been received of the frame under way (at most the first MAX_HEADERS bytes)."""
-        return bytes(self._buffer[:MAX_HEADERS])
-
-    def discard_partial(self) -> None:
-        """Forget the frame under way: FreeSWITCH sends a long `userauth` reply without its end."""
-        self._buffer.clear()
-        self._scanned = self._needed = 0
 
 
 def _read_head(head: bytes) -> tuple[str, int]:

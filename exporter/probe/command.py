@@ -15,11 +15,14 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from typing import Final
 
 from exporter import config as configuration
 from exporter import log as logging
+from exporter import names
 from exporter.config import Config
+from exporter.executors import Executors
 from exporter.instance import instance_id
 from exporter.probe.collector import ProbeStats
 from exporter.probe.record import CallRecord, MediaRecord, ToneRecord, encode
@@ -73,7 +76,11 @@ async def _probe(config: Config, asked: Asked, screen: "Screen") -> Answer:
     instance = instance_id(None)
     store = await Store.open(config.state_dir)
     runner = Runner(instance, store, ProbeStats())
-    node = Node(next(node for node in config.nodes if node.name == plan.settings.node), instance)
+    node = Node(
+        next(node for node in config.nodes if node.name == plan.settings.node),
+        instance,
+        look_up=partial(names.look_up, Executors().names),
+    )
     try:
         node.start()
         await _connected(node)

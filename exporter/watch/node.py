@@ -34,6 +34,7 @@ from exporter.esl import (
     EventsStalled,
     FellBehind,
     GreetingTimeout,
+    LookUp,
     PermissionDenied,
     ProtocolError,
 )
@@ -113,6 +114,7 @@ class Node:
         config: whom to watch.
         instance: four hex digits that tell this exporter from others.
         memory: failed registrations, remembered over our restarts.
+        look_up: finds the addresses of a host name.
 
     Attributes:
         connected: subscribed, answering, events flowing.
@@ -122,11 +124,19 @@ class Node:
         core_uuid: identifies FreeSWITCH's present life.
     """
 
-    def __init__(self, config: NodeConfig, instance: str, memory: RegistrationMemory | None = None) -> None:
+    def __init__(
+        self,
+        config: NodeConfig,
+        instance: str,
+        memory: RegistrationMemory | None = None,
+        *,
+        look_up: LookUp,
+    ) -> None:
         now = time.monotonic()
         self.config = config
         self.name = config.name
         self.instance = instance
+        self._look_up = look_up
         self._memory = memory if memory is not None else RegistrationMemory(None)
         self.connected = False
         self.problem = ""
@@ -269,9 +279,16 @@ class Node:
         config = self.config
         password = config.password.reveal()
         if on_event is None:
-            return await Connection.open(config.host, config.port, password=password, user=config.user)
+            return await Connection.open(
+                config.host, config.port, password=password, user=config.user, look_up=self._look_up
+            )
         return await Connection.open(
-            config.host, config.port, password=password, user=config.user, on_event=on_event
+            config.host,
+            config.port,
+            password=password,
+            user=config.user,
+            look_up=self._look_up,
+            on_event=on_event,
         )
 
     async def _while_connected(self, *works: Coroutine[Any, Any, None]) -> None:

@@ -22,6 +22,7 @@ from exporter.diagnosis.doctor import DoctorRun
 from exporter.diagnosis.report import Diagnosis, diagnose
 from exporter.simulator import PCMU, FarEnd, Path, SimulatedSwitch, User, refuses
 from exporter.simulator import GatewayConfig as SimulatedGateway
+from tests.support.no_look_up import no_look_up
 
 TICK = 0.02
 OUR_NUMBER = "+19495431333"
@@ -382,7 +383,7 @@ async def examine(scene: Scene) -> Diagnosis:
     if scene.call:
         runner = await _runner(scene.config, "ab12")
         call = _place(scene.call, runner, scene.config)
-    examination = DoctorRun(scene.node, scene.config, "ab12", look=scene.look, call=call)
+    examination = DoctorRun(scene.node, scene.config, "ab12", look_up=no_look_up, look=scene.look, call=call)
 
     async def place_calls() -> None:
         while scene.calls is not None:

@@ -3,6 +3,7 @@
 from exporter.config import NodeConfig, Secret
 from exporter.diagnosis.logtail import LogTail
 from exporter.simulator import SimulatedSwitch, User
+from tests.support.no_look_up import no_look_up
 
 ERR, WARNING, NOTICE = 3, 4, 5
 
@@ -14,7 +15,7 @@ def line(level: str, file: str, text: str) -> str:
 async def test_lines_come_as_freeswitch_writes_them() -> None:
     async with SimulatedSwitch() as switch:
         tail = LogTail()
-        assert await tail.open(NodeConfig(port=switch.port)) is None
+        assert await tail.open(NodeConfig(port=switch.port), no_look_up) is None
         switch.log("err", "mod_sofia.c", "sofia_outgoing_channel", 4857, "Gateway is down! [telnyx]")
         switch.log("warning", "sofia_reg.c", "sofia_reg_handle", 2551, "telnyx Failed Registration [403]")
         switch.log("notice", "switch_core.c", "main", 1, "nothing that matters")
@@ -33,7 +34,7 @@ async def test_a_user_who_may_not_see_the_log_is_told_so() -> None:
     users = {"exporter": User(password="own", log="false")}
     async with SimulatedSwitch(users=users) as switch:
         node = NodeConfig(port=switch.port, user="exporter@lab.local", password=Secret("own"))
-        refusal = await LogTail().open(node)
+        refusal = await LogTail().open(node, no_look_up)
         assert refusal is not None
         assert "permission denied" in refusal
         await switch.until(lambda: not switch.clients)
@@ -42,7 +43,7 @@ async def test_a_user_who_may_not_see_the_log_is_told_so() -> None:
 async def test_a_switch_that_is_gone_is_told_so() -> None:
     async with SimulatedSwitch() as switch:
         port = switch.port
-    assert "refuses" in (await LogTail().open(NodeConfig(port=port)) or "")
+    assert "refuses" in (await LogTail().open(NodeConfig(port=port), no_look_up) or "")
 
 
 def test_a_gateways_name_counts_only_as_a_whole_word() -> None:

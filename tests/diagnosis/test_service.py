@@ -16,6 +16,7 @@ from exporter.probe.probes import Probes
 from exporter.probe.record import CallRecord
 from exporter.simulator import FarEnd, SimulatedSwitch, refuses
 from exporter.watch.node import Node
+from tests.support.no_look_up import no_look_up
 
 
 @asynccontextmanager
@@ -27,7 +28,7 @@ async def watching(
         node_config = NodeConfig(
             name="fs1", port=switch.port, gateways={"telnyx": GatewayConfig(provider="telnyx")}
         )
-        node = Node(node_config, "ab12")
+        node = Node(node_config, "ab12", look_up=no_look_up)
         whole = msgspec.structs.replace(config or Config(), nodes=(node_config,))
         walking = DiagnosisService(lambda: [node], lambda: whole, await Probes.open(None, "ab12"))
         running = asyncio.ensure_future(walking.run())

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from exporter.esl import Connection, Disconnected
+from exporter.esl import Connection, Disconnected, EslError
+from tests.support.no_look_up import no_look_up
 
 PASSWORD = "sesame 7"
 PATIENCE = 5.0  # seconds; anything that takes longer is broken
@@ -41,7 +42,7 @@ class Far:
         return (await self.reader.readuntil(b"\n\n"))[:-2].decode("utf-8", "surrogateescape")
 
     async def welcome(self) -> None:
-        """Greet and let in."""
+        """Greet, and accept the password."""
         self.greet()
         assert await self.command() == f"auth {PASSWORD}"
         self.reply("+OK accepted")
@@ -61,6 +62,32 @@ class Far:
 
 
 Script = Callable[[Far], Awaitable[None]]
+
+
+def answering(*replies: str) -> Script:
+    """A far end that accepts the password, answers each command with the next reply, and waits."""
+
+    async def script(far: Far) -> None:
+        await far.welcome()
+        for reply in replies:
+            await far.command()
+            far.reply(reply)
+        await far.gone()
+
+    return script
+
+
+async def ended(connection: Connection) -> EslError:
+    """Why the connection is over, once it is."""
+    async with asyncio.timeout(PATIENCE):
+        return await asyncio.shield(connection.closed)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that the kernel does."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - the kernel sets no asyncio.Event
+            await asyncio.sleep(0.005)
 
 
 class Listen(Protocol):
@@ -112,7 +139,9 @@ async def connect() -> AsyncIterator[Connect]:
     opened: list[Connection] = []
 
     async def start(port: int, host: str = "127.0.0.1", **options: Any) -> Connection:
-        connection = await Connection.open(host, port, **{"password": PASSWORD, **options})
+        connection = await Connection.open(
+            host, port, **{"password": PASSWORD, "look_up": no_look_up, **options}
+        )
         opened.append(connection)
         return connection
 

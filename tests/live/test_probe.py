@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -10,7 +11,9 @@ from uuid import uuid4
 import pytest
 import yaml
 
+from exporter import names
 from exporter.config.model import Config, Expect, GatewayConfig, GuardConfig, NodeConfig, ProbeConfig
+from exporter.executors import Executors
 from exporter.probe.probes import Probes
 from exporter.probe.record import CallRecord
 from exporter.probe.request import Asked
@@ -92,7 +95,7 @@ def probe(number: str, **changes: Any) -> ProbeConfig:
 async def live(lab: Lab) -> AsyncIterator[Live]:
     gateways = {"telnyx": GatewayConfig(provider="telnyx")}
     nodes = (NodeConfig(name="lab", host=lab.host, port=lab.port, gateways=gateways),)
-    node = Node(nodes[0], "beef")
+    node = Node(nodes[0], "beef", look_up=partial(names.look_up, Executors().names))
     probes = await Probes.open(None, "beef")
     node.start()
     try:

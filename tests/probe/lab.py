@@ -17,6 +17,7 @@ from exporter.probe.runner import Answer, Runner
 from exporter.simulator import SimulatedSwitch, User
 from exporter.watch.node import Node
 from tests.probe.settings import settings
+from tests.support.no_look_up import no_look_up
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -95,7 +96,9 @@ async def opened(
             switch.users["probe"] = user
         await switch.gateway_reaches("telnyx", "REGED")
         config = config_of(switch, *probes, **guard)
-        node = Node(replace(config.nodes[0], user="probe@lab" if user else None), instance)
+        node = Node(
+            replace(config.nodes[0], user="probe@lab" if user else None), instance, look_up=no_look_up
+        )
         node.start()
         stack.push_async_callback(node.stop)
         room = await Probes.open(state_dir, instance)

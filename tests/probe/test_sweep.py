@@ -11,6 +11,7 @@ from exporter.switch.channel import Channel
 from exporter.watch.node import Node
 from tests.probe.lab import opened, until
 from tests.probe.settings import settings
+from tests.support.no_look_up import no_look_up
 
 NOW = 1_800_000_000
 
@@ -110,7 +111,9 @@ async def test_a_node_that_takes_anothers_place_is_swept_too() -> None:
     async with opened(settings(), speed=1.0) as lab:
         await until(lambda: any("show channels like" in line for line in lab.switch.commands_seen))
         left = dial_on(lab.switch, new_call_id("beef", 600))
-        other = Node(lab.node.config, "beef")  # a reload with a changed config makes such a one
+        other = Node(
+            lab.node.config, "beef", look_up=no_look_up
+        )  # a reload with a changed config makes such a one
         other.start()
         try:
             await until(lambda: other.connected)

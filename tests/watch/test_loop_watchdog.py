@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from exporter.esl import Connection, Disconnected, FellBehind
 from exporter.simulator import SimulatedSwitch
 from exporter.watch.loop_watchdog import LoopWatchdog
+from tests.support.no_look_up import no_look_up
 
 
 @asynccontextmanager
@@ -24,7 +25,7 @@ async def guarding(guard: LoopWatchdog) -> AsyncIterator[None]:
 
 async def test_a_stuck_loop_lets_go_from_outside_and_finds_its_connection_ended() -> None:
     async with SimulatedSwitch() as switch:
-        connection = await Connection.open("127.0.0.1", switch.port, password="ClueCon")
+        connection = await Connection.open("127.0.0.1", switch.port, password="ClueCon", look_up=no_look_up)
         let_go_at: list[float] = []
 
         def let_go() -> None:

@@ -4,9 +4,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Protocol
 
+from exporter import names
 from exporter.config import GatewayConfig, NodeConfig, Secret
+from exporter.executors import Executors
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, render
 from exporter.watch.collector import NodeCollector
@@ -115,7 +118,7 @@ async def watching(
         poll_interval=poll_interval,
         gateways=GATEWAYS if gateways is None else gateways,
     )
-    node = Node(config, "abcd", memory)
+    node = Node(config, "abcd", memory, look_up=partial(names.look_up, Executors().names))
     watch = Watch(node)
     node.start()
     try:

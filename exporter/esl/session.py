@@ -19,7 +19,7 @@ here and masked in that error: a far end that repeats what it was sent must not 
 
 import enum
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from exporter.esl import protocol
 from exporter.esl.errors import (
@@ -102,8 +102,6 @@ class Ended(NamedTuple):
 
 
 Received: TypeAlias = Greeted | Authenticated | Replied | Event | LogLine | Ended
-
-
 _Action: TypeAlias = Callable[["Session", Frame], Received]
 
 
@@ -171,12 +169,12 @@ class Session:
         return self._sent
 
     def ungreeted(self, otherwise: EslError) -> EslError:
-        """The end for want of a greeting: what was said instead of one, or `otherwise`."""
+        """Close it because no greeting came; the error quotes what came instead, or is `otherwise`."""
         said = self._protocol.partial
         return self._end(_no_event_socket(said) if said else otherwise).reason
 
-    def disconnected(self, how: str) -> EslError:
-        """The end because FreeSWITCH `how` ("closed", "reset") the connection."""
+    def disconnected(self, how: Literal["closed", "reset"]) -> EslError:
+        """Close it because FreeSWITCH closed or reset the connection; returns the error that says so."""
         partial = self._protocol.partial
         if partial and self.state is State.AWAITING_GREETING:
             return self._end(_no_event_socket(partial)).reason
@@ -184,7 +182,7 @@ class Session:
         return self._end(Disconnected(f"FreeSWITCH {how} the connection{where}")).reason
 
     def close(self) -> None:
-        """End it for a reason of the caller's."""
+        """Close it for a reason of the caller's."""
         self._become(State.CLOSED)
 
     # -- what a frame means, and in which state -----------------------------------------------------
@@ -283,9 +281,8 @@ class Session:
         """Close the session; the reason in what is returned does not contain the password."""
         self._become(State.CLOSED)
         text = str(reason)
-        for secret in {self._password, printable(self._password)} - {""}:
-            text = text.replace(secret, _MASK)
-        return Ended(type(reason)(text))
+        secret = printable(self._password)  # as is everything received that the text contains
+        return Ended(type(reason)(text.replace(secret, _MASK) if secret else text))
 
 
 def _encoded(lines: list[str]) -> bytes:

@@ -46,7 +46,7 @@ async def connect(host: str, port: int, look_up: LookUp, timeout: float) -> sock
         async with asyncio.timeout(timeout):
             return await start_connection(
                 infos,
-                happy_eyeballs_delay=min(NEXT_ATTEMPT, timeout / len(infos)),
+                happy_eyeballs_delay=min(NEXT_ATTEMPT, timeout / len(infos) / 2),
                 loop=cast(asyncio.AbstractEventLoop, attempts),
                 socket_factory=attempts.new_socket,
             )
@@ -111,14 +111,11 @@ class _Attempts:
     def new_socket(self, info: AddrInfoType) -> socket.socket:
         """A socket for that address."""
         family, kind, proto, _, address = info
-        sock = socket.socket(family, kind, proto)
         try:
-            _keep_alive(sock)
+            return _kept_alive(socket.socket(family, kind, proto))
         except OSError as error:
-            sock.close()
             self._failures[address] = error
             raise
-        return sock
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
         """As the loop's."""
@@ -143,10 +140,15 @@ def _where(host: str, address: Any) -> str:
     return f"{printable(host)} ({address[0]}) port {address[1]}"
 
 
-def _keep_alive(sock: socket.socket) -> None:
-    """Let the kernel notice within half a minute that the host has vanished without a reset."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, seconds in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
-        if hasattr(socket, option):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
+def _kept_alive(sock: socket.socket) -> socket.socket:
+    """The socket; the kernel notices within half a minute that its host has vanished without a reset."""
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, seconds in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+            if hasattr(socket, option):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
+    except OSError:
+        sock.close()
+        raise
+    return sock

@@ -99,7 +99,16 @@ class Connect(Protocol):
 
 
 @pytest.fixture
-async def listen() -> AsyncIterator[Listen]:
+async def loop_errors() -> AsyncIterator[list[dict[str, Any]]]:
+    """What reached asyncio's exception handler; a test that expects something there must take it out."""
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+    yield errors
+    assert errors == []
+
+
+@pytest.fixture
+async def listen(loop_errors: list[dict[str, Any]]) -> AsyncIterator[Listen]:
     """Start a server that plays a script to everybody who connects; gives its port.
 
     The test ends when every script has, and fails if one failed.
@@ -134,7 +143,7 @@ async def listen() -> AsyncIterator[Listen]:
 
 
 @pytest.fixture
-async def connect() -> AsyncIterator[Connect]:
+async def connect(loop_errors: list[dict[str, Any]]) -> AsyncIterator[Connect]:
     """Open a connection that is closed when the test ends, before its far end is waited for."""
     opened: list[Connection] = []
 
@@ -149,12 +158,3 @@ async def connect() -> AsyncIterator[Connect]:
     for connection in opened:
         connection.abort(Disconnected("the test is over"))
     await asyncio.sleep(0)
-
-
-@pytest.fixture(autouse=True)
-async def loop_errors() -> AsyncIterator[list[dict[str, Any]]]:
-    """What reached asyncio's exception handler; a test that expects something there must take it out."""
-    errors: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
-    yield errors
-    assert errors == []

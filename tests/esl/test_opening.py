@@ -25,6 +25,8 @@ from exporter.esl.session import Session
 from tests.esl.conftest import PASSWORD, Connect, Far, Listen, answering, ended
 from tests.esl.recorded import raw
 
+pytestmark = pytest.mark.usefixtures("loop_errors")
+
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:

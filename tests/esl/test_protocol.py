@@ -205,6 +205,16 @@ def test_a_reply_longer_than_the_buffer_of_freeswitch_is_complete_where_it_is_cu
     assert expected[0].header(b"Reply-Text") == "+OK accepted"
 
 
+def test_that_is_where_freeswitch_cuts_it() -> None:
+    """See mod_event_socket.c: `userauth` fills a buffer of 512 bytes, listener_run sends it without `~`."""
+    reply = "~Reply-Text: +OK accepted\nAllowed-Events: all\nAllowed-API: " + "sofia," * 100 + "\n\n"
+    buffer = reply[: 512 - 1]
+    sent = f"Content-Type: command/reply\n{buffer[1:]}".encode()
+    assert receive(sent) == [Frame("command/reply", sent, b"")]
+    protocol = Protocol()
+    assert protocol.receive(sent[:-1]) == []
+
+
 def test_one_byte_less_than_the_buffer_of_freeswitch_is_not_complete() -> None:
     protocol = Protocol()
     assert protocol.receive(userauth_reply(CUT_REPLY + 1)[: CUT_REPLY - 1]) == []

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -357,7 +358,9 @@ def test_a_session_that_its_owner_closed_receives_nothing() -> None:
         ),
     ],
 )
-def test_a_connection_that_freeswitch_ends(before: bytes, how: str, kind: type[EslError], text: str) -> None:
+def test_a_connection_that_freeswitch_ends(
+    before: bytes, how: Literal["closed", "reset"], kind: type[EslError], text: str
+) -> None:
     session = Session(PASSWORD)
     session.receive(before)
     reason = session.disconnected(how)

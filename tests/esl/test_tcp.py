@@ -12,9 +12,10 @@ import pytest
 from aiohappyeyeballs import AddrInfoType
 
 from exporter.esl import ConnectionRefused, ConnectTimeout, LookUp, NameNotResolved
-from exporter.esl.tcp import MAX_ADDRESSES, NEXT_ATTEMPT, connect
+from exporter.esl.tcp import MAX_ADDRESSES, NEXT_ATTEMPT, _Attempts, connect
 from tests.support.no_look_up import no_look_up
 
+pytestmark = pytest.mark.usefixtures("loop_errors")
 Address = tuple[Any, ...]
 V4, V6 = socket.AF_INET, socket.AF_INET6
 UNSUPPORTED = (socket.AF_UNIX, ("no such", 0))  # any address that cannot be connected to
@@ -173,13 +174,12 @@ async def test_addresses_of_both_families_are_tried() -> None:
 
 async def test_all_addresses_together_get_one_timeout_and_each_its_turn() -> None:
     with silent() as mute, refusing() as bad:
-        many = [(V4, mute)] * (MAX_ADDRESSES - 1)
         began = time.monotonic()
         with pytest.raises(ConnectTimeout):
-            await reached("switch", 8021, found(*many), 0.2)
+            await reached("switch", 8021, found(*[(V4, mute)] * MAX_ADDRESSES), 0.2)
         assert time.monotonic() - began < 2
         with pytest.raises(ConnectionRefused):  # the last was tried, too
-            await reached("switch", 8021, found(*many, (V4, bad)), 0.2)
+            await reached("switch", 8021, found(*[(V4, mute)] * 3, (V4, bad)), 0.5)
 
 
 async def test_no_more_addresses_than_the_bound_are_tried() -> None:
@@ -221,6 +221,15 @@ async def test_an_address_out_of_reach() -> None:
         await reached("switch", 8021, found(UNSUPPORTED))
 
 
+async def test_no_socket_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(socket, "socket", full)
+    with pytest.raises(ConnectTimeout, match=r"port 8021: Too many open files$"):
+        await reached("127.0.0.1", 8021)
+
+
 # -- the socket ----------------------------------------------------------------------------------------
 
 
@@ -247,3 +256,7 @@ async def test_a_caller_that_gives_up_leaves_no_socket_open(count: int) -> None:
         connecting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await connecting
+
+
+async def test_what_stands_in_for_the_loop_passes_on_all_else() -> None:
+    assert _Attempts().create_future().get_loop() is asyncio.get_running_loop()

@@ -11,18 +11,20 @@ import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import aiohttp.web
 import msgspec
 import pytest
 
+from exporter import names
 from exporter.config import Config, GatewayConfig, GuardConfig, NodeConfig, ProbeConfig, Secret
 from exporter.diagnosis.command import _place, _runner
 from exporter.diagnosis.doctor import DoctorRun
 from exporter.diagnosis.report import Diagnosis, diagnose
+from exporter.executors import Executors
 from exporter.simulator import PCMU, FarEnd, Path, SimulatedSwitch, User, refuses
 from exporter.simulator import GatewayConfig as SimulatedGateway
-from tests.support.no_look_up import no_look_up
 
 TICK = 0.02
 OUR_NUMBER = "+19495431333"
@@ -383,7 +385,8 @@ async def examine(scene: Scene) -> Diagnosis:
     if scene.call:
         runner = await _runner(scene.config, "ab12")
         call = _place(scene.call, runner, scene.config)
-    examination = DoctorRun(scene.node, scene.config, "ab12", look_up=no_look_up, look=scene.look, call=call)
+    look_up = partial(names.look_up, Executors().names)
+    examination = DoctorRun(scene.node, scene.config, "ab12", look_up=look_up, look=scene.look, call=call)
 
     async def place_calls() -> None:
         while scene.calls is not None:

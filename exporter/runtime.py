@@ -19,6 +19,7 @@ import structlog
 
 from exporter import __version__
 from exporter import log as logging
+from exporter.clock import Clock
 from exporter.config import (
     Config,
     ConfigError,
@@ -258,7 +259,7 @@ async def _serve(config: Config, read_config: Callable[[], Config]) -> None:
 async def _demo(config: Config) -> None:
     from exporter.simulator.demo import demo_switch
 
-    async with demo_switch() as switch:
+    async with demo_switch(Clock()) as switch:
         watching = demo_config(config, switch.port)
         await _serve(watching, lambda: watching)
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from exporter.clock import Clock
 from exporter.simulator import Answer, FarEnd, SimulatedSwitch
 from exporter.simulator.media import Path
 from tests.simulator.wire import Seen, Wire
@@ -16,8 +17,8 @@ RING, TALK = 5, 5
 
 
 @pytest.fixture
-async def switch() -> AsyncIterator[SimulatedSwitch]:
-    async with SimulatedSwitch(tick=0.05, speed=25, heartbeat=600) as switch:
+async def switch(clock: Clock) -> AsyncIterator[SimulatedSwitch]:
+    async with SimulatedSwitch(clock=clock, tick=0.05, speed=25, heartbeat=600) as switch:
         await switch.gateway_reaches("telnyx", "REGED")
         yield switch
 
@@ -346,7 +347,7 @@ async def test_a_bridged_call_shows_each_leg_the_other_s_profile(switch: Simulat
     assert leg is not None
     bridge = await wire.event(lambda seen: seen.name == "CHANNEL_BRIDGE")
     assert bridge.get("Bridge-A-Unique-ID") == leg.uuid
-    assert switch.call_count == 1
+    assert switch.sessions.call_count == 1
     await wire.until(lambda: [seen.name for seen in wire.events()].count("CHANNEL_HANGUP_COMPLETE") == 2)
     ends = [seen for seen in wire.events() if seen.name == "CHANNEL_HANGUP_COMPLETE"]
     assert {seen.get("Call-Direction"): seen.get("Other-Type") for seen in ends} == {

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from exporter.clock import Clock
 from exporter.simulator import GatewayConfig, SimulatedSwitch
 from exporter.simulator.events import Event
 from tests.simulator.wire import CAPTURES, Seen, Wire, recorded, recorded_events
@@ -30,8 +31,8 @@ ELSEWHERE = {
 
 
 @pytest.fixture
-async def lab() -> AsyncIterator[SimulatedSwitch]:
-    switch = SimulatedSwitch(LAB, tick=0.02, speed=20)
+async def lab(clock: Clock) -> AsyncIterator[SimulatedSwitch]:
+    switch = SimulatedSwitch(LAB, clock=clock, tick=0.02, speed=20)
     switch.provider("noreg").rejects()
     async with switch:
         await switch.gateway_reaches("telnyx", "REGED")
@@ -307,7 +308,7 @@ async def test_the_switch_s_own_events_have_the_recorded_headers(lab: SimulatedS
     lab.beat()
     await wire.reply("bgapi status")
     await wire.api("sofia profile external restart")
-    await lab.until(lambda: lab.find_gateway("telnyx") is None)
+    await lab.until(lambda: lab.sofia.find("telnyx") is None)
     await lab.gateway_reaches("telnyx", "REGED")
     await wire.api(
         "originate {ignore_early_media=true}sofia/gateway/telnyx/+15550000010 "

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from exporter.clock import Clock
 from exporter.simulator import SimulatedSwitch, User
 from tests.simulator.wire import CAPTURES, Wire
 
@@ -16,8 +17,8 @@ LIMITED = User(
 
 
 @pytest.fixture
-async def switch() -> AsyncIterator[SimulatedSwitch]:
-    async with SimulatedSwitch(tick=0.05, heartbeat=60, users={"watch": LIMITED}) as switch:
+async def switch(clock: Clock) -> AsyncIterator[SimulatedSwitch]:
+    async with SimulatedSwitch(clock=clock, tick=0.05, heartbeat=60, users={"watch": LIMITED}) as switch:
         yield switch
 
 
@@ -180,9 +181,9 @@ async def test_a_limited_user_is_told_its_limits_and_held_to_them(switch: Simula
     assert (await wire.reply("sendevent CUSTOM\nEvent-Subclass: x")).startswith("+OK")  # never checked
 
 
-async def test_long_allow_lists_lose_the_blank_line_of_the_reply() -> None:
+async def test_long_allow_lists_lose_the_blank_line_of_the_reply(clock: Clock) -> None:
     chatty = User("secret", api=",".join(["version", *(f"command{n}" for n in range(60))]))
-    async with SimulatedSwitch(users={"watch": chatty}) as switch:
+    async with SimulatedSwitch(clock=clock, users={"watch": chatty}) as switch:
         wire = await Wire.open(switch.port, password=None)
         await wire.frame("auth/request")
         wire.send("userauth watch@lab.local:secret\n\n")

@@ -51,8 +51,12 @@ class SimulatedSwitch(Switch):
 
     @property
     def port(self) -> int:
-        """Where the event socket listens."""
+        """Where the event socket listens; may be set before `start_process`."""
         return self._server.port
+
+    @port.setter
+    def port(self, port: int) -> None:
+        self._server.port = port
 
     @property
     def clients(self) -> set[Client]:

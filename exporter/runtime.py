@@ -211,9 +211,14 @@ class Daemon:
 
 def configure_log(config: Config) -> None:
     """Log as the config says, and say its warnings."""
-    logging.configure(config.log, config.secrets())
+    logging.configure(
+        config.log.level,
+        config.log.format,
+        [secret.reveal() for secret in config.secrets()],
+        Clock().monotonic,
+    )
     for warning in config.warnings:
-        log.warning("config", warning=warning)
+        log.warning("config", limit=("config", warning), warning=warning)
 
 
 def _allow_many_connections() -> None:

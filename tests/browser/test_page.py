@@ -1,6 +1,5 @@
 """The page as a person meets it: demo data, a fault that shows by itself, keyboard, phone, no script, no
-colours that cannot be read.
-"""
+colours that cannot be read."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The log: rendered for its reader, typed, masked, escaped, cut, limited, and never in the way."""
+"""The log: rendered for its reader, typed, masked, escaped, cut, limited, and never waited for."""
 
 import json
 import logging
@@ -82,14 +82,14 @@ def test_lists_and_mappings_stay_what_they_are(written: Log) -> None:
         "serving",
         addresses=("127.0.0.1:9282", "[::1]:9282"),
         counts={"fs1": 2, 7: [True, None, 1.5]},
-        nobody=[],
+        none=[],
         path=Path("/tmp"),
         infinite=[float("inf"), float("nan")],
     )
     (line,) = written.lines()
     assert line["addresses"] == ["127.0.0.1:9282", "[::1]:9282"]
     assert line["counts"] == {"fs1": 2, "7": [True, None, 1.5]}
-    assert line["nobody"] == []
+    assert line["none"] == []
     assert line["path"] == "/tmp"
     assert line["infinite"] == ["inf", "nan"]  # JSON has no such numbers
 
@@ -154,7 +154,7 @@ def test_secrets_are_masked_wherever_they_turn_up(written: Log) -> None:
     written.configure(secrets=("hunter2", "hunter2-and-more", "abc", ""))
     logger = structlog.get_logger()
     logger.info("auth hunter2", reply="-ERR hunter2\n", longer="hunter2-and-more")
-    logger.info("short", whole="abc", within="abcd")
+    logger.info("short", complete="abc", within="abcd")
     logger.info("object", token=Secret("not given to the log"), tokens=[Secret("nor this one")])
     logger.info("inside", headers=["a", "Bearer hunter2"], by={"hunter2": {"reply": "hunter2\n", "n": "abc"}})
     try:
@@ -168,7 +168,7 @@ def test_secrets_are_masked_wherever_they_turn_up(written: Log) -> None:
     assert first["event"] == "auth <secret>"
     assert first["reply"] == "-ERR <secret>\\n"
     assert first["longer"] == "<secret>"
-    assert (short["whole"], short["within"]) == ("<secret>", "abcd")
+    assert (short["complete"], short["within"]) == ("<secret>", "abcd")
     assert (token["token"], token["tokens"]) == (MASK, [MASK])
     assert inside["headers"] == ["a", "Bearer <secret>"]
     assert inside["by"] == {"<secret>": {"reply": "<secret>\\n", "n": "<secret>"}}
@@ -289,8 +289,8 @@ def test_the_libraries_log_the_same_way(written: Log) -> None:
         raise ValueError("x")
     except ValueError:
         logger.critical("worse", exc_info=True)
-    logger.info("odd level")
-    logger.log(35, "odd level")
+    logger.info("unusual level")
+    logger.log(35, "unusual level")
     logger.debug("not this")
     logging.getLogger("aiohttp.access").warning("GET /metrics")
     first, second, third, fourth = written.lines()
@@ -344,7 +344,7 @@ def test_a_pipe_without_a_reader_holds_up_no_caller() -> None:
     writer.msg("end")
     assert written.wait(10)
     os.close(reader)
-    writer.msg("nobody is there")  # a broken pipe
+    writer.msg("without a reader")  # a broken pipe
     writer.flush(10)
     writer.msg("and again")
     writer.flush(10)

@@ -1,6 +1,6 @@
 """A stand-in FreeSWITCH that speaks real Event Socket on a real loopback socket.
 
-For `freeswitch-exporter demo` and for tests. It has what FreeSWITCH 1.11.2 says and does as far as an
+For `freeswitch-exporter demo` and for tests. It says and does what FreeSWITCH 1.11.2 does, as far as an
 exporter can see it, and the ways in which it can fail. The tests hold its frames to the recordings in
 tests/captures. It imports nothing of the exporter but the clock.
 

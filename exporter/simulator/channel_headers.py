@@ -37,11 +37,11 @@ def channel_headers(channel: Channel) -> list[Header]:
     if channel.cause:
         head.append(("Hangup-Cause", channel.cause))
     if channel.media:
-        for way in ("Read", "Write"):
+        for side in ("Read", "Write"):
             head += [
-                (f"Channel-{way}-Codec-Name", channel.codec.name),
-                (f"Channel-{way}-Codec-Rate", str(channel.codec.rate)),
-                (f"Channel-{way}-Codec-Bit-Rate", str(channel.codec.bit_rate)),
+                (f"Channel-{side}-Codec-Name", channel.codec.name),
+                (f"Channel-{side}-Codec-Rate", str(channel.codec.rate)),
+                (f"Channel-{side}-Codec-Bit-Rate", str(channel.codec.bit_rate)),
             ]
     if channel.profiled:
         head += profile_headers(channel, "Caller")

@@ -42,13 +42,13 @@ class Client(asyncio.Protocol):
         clients: the set that it is in while connected.
 
     Attributes:
-        stranger: it was greeted by another service than FreeSWITCH.
+        foreign: it was greeted by a service that stands in for FreeSWITCH.
         subscription: what it receives.
         user: who it authenticated as, None before.
     """
 
     def __init__(self, switch: Switch, api: Api, clients: set["Client"]) -> None:
-        self.stranger = False
+        self.foreign = False
         self.subscription = Subscription(self._queue)
         self.user: User | None = None
         self._switch = switch
@@ -79,7 +79,7 @@ class Client(asyncio.Protocol):
     def _greet(self) -> None:
         self._greeted = True
         if self._faults.banner is not None:
-            self.stranger = True
+            self.foreign = True
             self.write(self._faults.banner)
             return
         if self._faults.acl_denies:

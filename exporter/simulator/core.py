@@ -1,8 +1,8 @@
 """The core of one switch: its identity and version, its clock, and its events on the way to the clients.
 
 Strategy: every part of the simulator that has something to announce calls `fire`. An event gets its sequence
-number whether anybody subscribed or not, and is built only if somebody did. Whatever is lost on purpose is
-lost in `publish`.
+number in any case, and is built only if a client subscribed to it. Events that a fault loses are lost in
+`publish`.
 """
 
 import random

@@ -1,8 +1,8 @@
 """The end of a leg: who ended it and how, from CHANNEL_HANGUP to the channel's last event.
 
-Strategy: one function per way to end. Each sets what its way sets, then `_hang_up` and `_conclude` do what
-every end has in common. A leg that has ended already is left alone. The originate that waits for the leg gets
-its reply where FreeSWITCH gives it: behind CHANNEL_HANGUP when FreeSWITCH ended the leg, behind
+Strategy: one function for each kind of end. Each sets its own variables, then `_hang_up` and `_conclude` do
+what every end has in common. A leg that has ended already stays unchanged. The originate that waits for the
+leg gets its reply where FreeSWITCH gives it: behind CHANNEL_HANGUP when FreeSWITCH ended the leg, behind
 CHANNEL_HANGUP_COMPLETE when the far end did.
 """
 

@@ -1,7 +1,7 @@
 """What is wrong with the switch at this moment: the table that its parts consult before they act.
 
 To add a fault: a field here, the place that consults it, a method of `SimulatedSwitch` that sets it, and the
-method's row in control.py. `SimulatedSwitch.recover` replaces the whole table by a fresh one. What goes wrong
+method's row in control.py. `SimulatedSwitch.recover` replaces the table by a fresh one. What goes wrong
 at a provider is in providers.py.
 """
 

@@ -31,7 +31,7 @@ from exporter.simulator.providers import (
 if TYPE_CHECKING:
     import random
 
-TRANSACTION_TIMEOUT: Final = 32  # s, sofia gives up on a request nobody answers: 408
+TRANSACTION_TIMEOUT: Final = 32  # s, sofia gives up on an unanswered request: 408
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ r"""The grammar of `originate`, traps included (facts.md 6.1).
 Strategy: two passes, as FreeSWITCH does it. The first splits the line at blanks, honours '...' and removes
 quotes and backslash escapes, so quotes protect blanks and nothing else. The second reads the variables in
 braces and the dial string. What FreeSWITCH answers to a malformed line is raised as `Refused` with the
-complete reply; where FreeSWITCH dials something odd, so does the simulator.
+complete reply; where FreeSWITCH dials something unexpected, so does the simulator.
 
 Not simulated: more than one leg (`,` `|` `:_:`) and `<...>`; they are refused with CHAN_NOT_IMPLEMENTED.
 """

@@ -81,10 +81,10 @@ class Server:
         for client in list(self.clients):
             client.abort()
 
-    def drop_strangers(self) -> None:
+    def drop_foreign(self) -> None:
         """Connections that another service greeted are reset."""
         for client in list(self.clients):
-            if client.stranger:
+            if client.foreign:
                 client.abort()
 
     def dismiss(self) -> None:

@@ -69,11 +69,11 @@ def _row(leg: Channel, hostname: str) -> dict[str, str]:
         "initial_context": leg.context,
     }
     if codec:
-        for way in ("read", "write"):
+        for side in ("read", "write"):
             row |= {
-                f"{way}_codec": codec.name,
-                f"{way}_rate": str(codec.rate),
-                f"{way}_bit_rate": str(codec.bit_rate),
+                f"{side}_codec": codec.name,
+                f"{side}_rate": str(codec.rate),
+                f"{side}_bit_rate": str(codec.bit_rate),
             }
     return row
 

@@ -239,4 +239,4 @@ class SimulatedSwitch(Switch):
         self.clock.skew = 0.0
         self.unpause()
         self._server.resume()
-        self._server.drop_strangers()
+        self._server.drop_foreign()

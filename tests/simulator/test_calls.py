@@ -132,7 +132,7 @@ async def test_ringing_ends_at_the_whole_second_limit_up_to_a_second_early(wire:
     assert any(seen.name == "CHANNEL_PROGRESS" for seen in wire.events())
 
 
-async def test_an_invite_nobody_answers_has_no_progress_and_ends_after_32_seconds_at_the_latest(
+async def test_an_unanswered_invite_has_no_progress_and_ends_after_32_seconds_at_the_latest(
     wire: Wire,
 ) -> None:
     reply, _ = await place(wire, echo_probe("+15550000036", str(uuid.uuid4())))
@@ -390,7 +390,7 @@ async def test_sessions_since_startup_equal_creates_plus_refused_dials(
 @pytest.mark.parametrize(
     ("target", "cause", "heard"),
     [
-        ("nobody", "NO_ROUTE_DESTINATION", "+OK"),
+        ("nosuch", "NO_ROUTE_DESTINATION", "+OK"),
         ("'m:^:set:colour=blue^sleep:1000' inline", "NORMAL_CLEARING", "+OK"),
         ("'m:^:sched_hangup:+2 USER_BUSY^park' inline", "USER_BUSY", "+OK"),
         ("'m:^:sched_hangup:nonsense^hangup:CALL_REJECTED' inline", "CALL_REJECTED", "+OK"),
@@ -413,7 +413,7 @@ async def test_a_provider_may_answer_every_invite_the_same(switch: SimulatedSwit
     assert await wire.api(echo_probe("+15550000001", str(uuid.uuid4()))) == "-ERR NORMAL_TEMPORARY_FAILURE\n"
 
 
-async def test_callers_give_up_and_are_turned_away(switch: SimulatedSwitch, wire: Wire) -> None:
+async def test_callers_give_up_and_are_refused(switch: SimulatedSwitch, wire: Wire) -> None:
     leg = switch.calls.inbound("telnyx", caller="+2", called="+1", seconds=5, answer_after=9, patience=3)
     assert leg is not None
     await leg.hung_up.wait()

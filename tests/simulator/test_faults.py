@@ -1,4 +1,4 @@
-"""Every fault does what its name says, as a client sees it, and ends when it is told to."""
+"""Every fault does what its name says, as a client sees it, and ends with `recover`."""
 
 import asyncio
 import socket
@@ -37,11 +37,11 @@ async def test_a_port_that_refuses_and_accepts_again(switch: SimulatedSwitch) ->
 async def test_a_filtered_port_lets_a_connect_hang(switch: SimulatedSwitch) -> None:
     await switch.filter_port()
     loop = asyncio.get_running_loop()
-    with socket.socket() as knocking:
-        knocking.setblocking(False)
+    with socket.socket() as connecting:
+        connecting.setblocking(False)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
-                await loop.sock_connect(knocking, ("127.0.0.1", switch.port))
+                await loop.sock_connect(connecting, ("127.0.0.1", switch.port))
     await switch.accept_connections()
     assert (await (await Wire.open(switch.port)).api("status")).startswith("UP ")
 
@@ -56,7 +56,7 @@ async def test_another_service_on_the_port(switch: SimulatedSwitch, fault: str, 
     assert (await (await Wire.open(switch.port)).api("status")).startswith("UP ")
 
 
-async def test_a_changed_password_throws_clients_out_and_refuses_the_old_one(switch: SimulatedSwitch) -> None:
+async def test_a_changed_password_resets_clients_and_refuses_the_old_one(switch: SimulatedSwitch) -> None:
     wire = await listening(switch)
     switch.change_password("new")
     await wire.until(lambda: wire.closed)
@@ -75,7 +75,7 @@ async def test_an_acl_refuses_newcomers(switch: SimulatedSwitch) -> None:
     assert (await wire.api("status")).startswith("UP ")
 
 
-async def test_a_hung_switch_accepts_and_says_nothing_until_it_goes_on(switch: SimulatedSwitch) -> None:
+async def test_a_hung_switch_accepts_and_sends_nothing_until_it_recovers(switch: SimulatedSwitch) -> None:
     wire = await listening(switch)
     switch.hang()
     late = await Wire.open(switch.port, password=None)
@@ -148,7 +148,7 @@ async def test_lost_events_are_lost_for_good(switch: SimulatedSwitch) -> None:
     assert len(wire.events()) == 1
 
 
-async def test_a_leg_may_keep_its_end_to_itself(switch: SimulatedSwitch) -> None:
+async def test_a_leg_may_end_without_an_event(switch: SimulatedSwitch) -> None:
     wire = await listening(switch)
     switch.leave_ends_unsent()
     for _ in range(2):

@@ -25,8 +25,8 @@ async def watched(
         yield switch, wire
 
 
-def told(events: list[Seen]) -> list[tuple[str, ...]]:
-    """What the events say, without who and when."""
+def outline(events: list[Seen]) -> list[tuple[str, ...]]:
+    """What the events say, without gateway and time."""
     return [
         (
             seen.subclass.removeprefix("sofia::gateway_"),
@@ -39,7 +39,7 @@ def told(events: list[Seen]) -> list[tuple[str, ...]]:
     ]
 
 
-async def test_a_provider_that_goes_and_comes_back_is_told_as_recorded(clock: Clock) -> None:
+async def test_a_provider_that_goes_and_comes_back_fires_what_was_recorded(clock: Clock) -> None:
     was = [seen for seen in recorded_events("ev-plain-gateway-down-up") if seen.get("Gateway") == "telnyx"]
     async with watched(clock, TELNYX) as (switch, wire):
         await switch.gateway_reaches("telnyx", "REGED")
@@ -51,17 +51,17 @@ async def test_a_provider_that_goes_and_comes_back_is_told_as_recorded(clock: Cl
         await switch.gateway_reaches("telnyx", "REGED")
         await wire.event(lambda seen: seen.get("State") == "REGED" and seen in wire.events()[seen_before:])
         now = wire.events()[seen_before:]
-    # The recording has a refresh that failed while FAIL_WAIT stood; then both go round in the same circle.
-    assert told(now[:2]) == told(was[:2])
-    circle = told(was[4:8])
-    assert circle[0][1] == "UNREGED"
-    assert told(now[2:6]) == circle
-    assert told(now[-3:]) == told(was[-3:])
+    # The recording has a refresh that failed while FAIL_WAIT stood; then both repeat the same cycle.
+    assert outline(now[:2]) == outline(was[:2])
+    cycle = outline(was[4:8])
+    assert cycle[0][1] == "UNREGED"
+    assert outline(now[2:6]) == cycle
+    assert outline(now[-3:]) == outline(was[-3:])
     assert [seen.names for seen in now[:2]] == [seen.names for seen in was[:2]]
     assert [seen.names for seen in now[-3:]] == [seen.names for seen in was[-3:]]
 
 
-async def test_a_rejected_registration_says_up_with_its_code_and_waits_longer_each_time(
+async def test_a_rejected_registration_is_up_with_its_code_and_waits_longer_each_time(
     clock: Clock,
 ) -> None:
     async with watched(clock, TELNYX) as (switch, wire):
@@ -70,7 +70,7 @@ async def test_a_rejected_registration_says_up_with_its_code_and_waits_longer_ea
         switch.gateway("telnyx").ask_register()
         await switch.gateway_reaches("telnyx", "FAIL_WAIT")
         await wire.event(lambda seen: seen.get("State") == "FAIL_WAIT")
-        tail = told(wire.events())[-3:]
+        tail = outline(wire.events())[-3:]
         assert tail == [
             ("state", "TRYING", "UP", "", ""),
             ("state", "FAILED", "UP", "403", "Forbidden"),
@@ -95,16 +95,16 @@ async def test_a_repeated_challenge_is_904_and_its_retry_reports_cached_credenti
         assert (cached.get("State"), cached.get("Ping-Status")) == ("TRYING", "DOWN")
 
 
-@pytest.mark.parametrize(("limit", "told_as"), [(60, ("FAILED", "408")), (8, ("TIMEOUT", ""))])
+@pytest.mark.parametrize(("limit", "expected"), [(60, ("FAILED", "408")), (8, ("TIMEOUT", ""))])
 async def test_silence_is_408_or_a_timeout_without_a_code(
-    clock: Clock, limit: int, told_as: tuple[str, str]
+    clock: Clock, limit: int, expected: tuple[str, str]
 ) -> None:
     config = GatewayConfig("black", timeout_seconds=limit, retry_seconds=10)
     async with watched(clock, config, tick=0.01) as (switch, wire):
         switch.provider("black").falls_silent()
         switch.gateway("black").ask_register()
         seen = await wire.event(lambda seen: seen.get("State") in ("FAILED", "TIMEOUT"))
-        assert (seen.get("State"), seen.get("Status")) == told_as
+        assert (seen.get("State"), seen.get("Status")) == expected
         # Unlike a rejection, a timeout does not lengthen the wait.
         await switch.gateway_reaches("black", "FAIL_WAIT")
         assert switch.gateway("black").retry_seconds in (9, 10)
@@ -143,13 +143,13 @@ async def test_a_gateway_without_registration_flips_with_its_pings_only(clock: C
         await wire.event(lambda seen: seen.get("Ping-Status") == "DOWN")
         switch.provider("backup").answers_pings(404, "Not Found")  # alive, as FreeSWITCH sees it
         await wire.event(lambda seen: seen.get("Ping-Status") == "UP")
-        assert told(wire.events()) == [
+        assert outline(wire.events()) == [
             ("state", "NOREG", "DOWN", "503", "Service Unavailable"),
             ("state", "NOREG", "UP", "404", "Not Found"),
         ]
 
 
-async def test_killing_and_rescanning_a_gateway_is_told_as_recorded(clock: Clock) -> None:
+async def test_killing_and_rescanning_a_gateway_fires_what_was_recorded(clock: Clock) -> None:
     was = [seen for seen in recorded_events("ev-plain-gateway-add-delete") if seen.get("Gateway") == "telnyx"]
     async with watched(clock, TELNYX) as (switch, wire):
         await switch.gateway_reaches("telnyx", "REGED")
@@ -162,7 +162,7 @@ async def test_killing_and_rescanning_a_gateway_is_told_as_recorded(clock: Clock
         await switch.gateway_reaches("telnyx", "REGED")
         await wire.until(lambda: wire.events()[-1].get("State") == "REGED")
         now = wire.events()[before:]
-    assert told(now) == told(was)
+    assert outline(now) == outline(was)
     assert [seen.names for seen in now] == [seen.names for seen in was]
 
 
@@ -188,7 +188,7 @@ async def test_a_profile_restart_takes_the_gateways_away_and_brings_new_ones(clo
     ]
 
 
-async def test_an_unregistered_gateway_goes_down_and_comes_back_by_hand(clock: Clock) -> None:
+async def test_an_unregistered_gateway_goes_down_and_comes_back_on_register(clock: Clock) -> None:
     async with watched(clock, TELNYX) as (switch, wire):
         await switch.gateway_reaches("telnyx", "REGED")
         await wire.api("sofia profile external unregister telnyx")
@@ -238,6 +238,5 @@ async def test_two_profiles_may_have_a_gateway_of_one_name(clock: Clock) -> None
         assert "<state>REGED</state>" in await wire.api("sofia xmlstatus gateway external::telnyx")
         switch.remove_gateway("internal::telnyx")
         await switch.until(lambda: [gateway.profile for gateway in switch.listed_gateways()] == ["external"])
-        switch.rescan("internal")
-        switch.rescan("external")
+        await switch.restart()
         assert [gateway.profile for gateway in switch.listed_gateways()] == ["external"]

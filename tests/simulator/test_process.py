@@ -47,7 +47,7 @@ async def process(*options: str) -> AsyncIterator[Process]:
             assert await child.wait() == 0
 
 
-async def test_a_process_obeys_its_control_port_and_ends_with_its_parent() -> None:
+async def test_a_process_does_what_its_control_port_asks_and_ends_with_its_parent() -> None:
     async with process("--tick", "0.02") as simulator:
         wire = await Wire.open(simulator.port)
         assert (await wire.api("status")).startswith("UP ")

@@ -45,7 +45,7 @@ EXAMPLE_NAME: Final = "telnyx"
 
 
 def state(switch: SimulatedSwitch) -> dict[str, Any]:
-    """Reports legs, gateways and their states, sessions since the start, clients and commands received."""
+    """Report legs, gateways and their states, sessions since the start, clients and commands received."""
     return {
         "legs": [
             {"uuid": leg.uuid, "name": leg.name, "answered": bool(leg.times["answered"])}
@@ -59,12 +59,12 @@ def state(switch: SimulatedSwitch) -> dict[str, Any]:
 
 
 def configure(switch: SimulatedSwitch, settings: dict[str, Any]) -> None:
-    """Configures a gateway (gateways.GatewayConfig); it exists after `rescan` or `restart_profile`."""
+    """Configure a gateway (fields of GatewayConfig); it exists after `rescan` or `restart_profile`."""
     switch.configure_gateway(GatewayConfig(**settings))
 
 
 def traffic(switch: SimulatedSwitch, rate: float) -> None:
-    """Starts background traffic: so many calls per second through telnyx."""
+    """Start background traffic through telnyx, at this many calls per second."""
     Traffic(switch, float(rate)).start()
 
 

@@ -1,7 +1,7 @@
 """The sessions of one switch: its live legs, its counters, its limits.
 
-FreeSWITCH counts one session per leg. Its five-minute figures do not slide: they restart from zero every 300
-s (facts.md 4.5). A limit or a pause refuses a call before there is a session (facts.md 6.4).
+FreeSWITCH counts one session per leg. Its five-minute figures do not slide: they restart from zero every
+300 s (facts.md 4.5). A limit or a pause refuses a call before there is a session (facts.md 6.4).
 """
 
 from collections import deque

@@ -149,13 +149,22 @@ class SimulatedSwitch(Switch):
         self._server.drop_clients()
 
     def deny_by_acl(self, *, drop: bool = True) -> None:
-        """Every new connection is refused by access list; `drop`: the existing ones end too."""
+        """Every new connection is refused by access list; existing ones are reset.
+
+        Args:
+            drop: false keeps the existing ones.
+        """
         self.core.faults.acl_denies = True
         if drop:
             self._server.drop_clients()
 
     def change_password(self, password: str, *, drop: bool = True) -> None:
-        """The password in event_socket.conf changed; `drop`: existing connections are reset."""
+        """The password in event_socket.conf changed; existing connections are reset.
+
+        Args:
+            password: the new one.
+            drop: false keeps the existing connections.
+        """
         self.password = password
         if drop:
             self._server.drop_clients()
@@ -175,7 +184,7 @@ class SimulatedSwitch(Switch):
         self.core.faults.events_stalled = True
 
     def delay_replies(self, seconds: float, beginning: str = "") -> None:
-        """Command lines with this beginning ("api show"; "" is every one) wait so long for their reply."""
+        """Replies to command lines with this beginning ("" is every line) come after so many seconds."""
         self.core.faults.reply_delays[beginning] = seconds
 
     def lose_events(self, names: Collection[str]) -> None:
@@ -189,7 +198,11 @@ class SimulatedSwitch(Switch):
     # Broken streams.
 
     def drop_connections(self, *, mid_frame: bool = True) -> None:
-        """Every connection ends without a notice; `mid_frame`: in the middle of an event."""
+        """Every connection ends without a notice, in the middle of an event.
+
+        Args:
+            mid_frame: false ends it between two frames.
+        """
         if mid_frame:
             self._server.write("Content-Length: 900\nContent-Type: text/event-plain\n\nEvent-Name: HEARTB")
         for client in list(self.clients):

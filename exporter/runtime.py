@@ -20,6 +20,7 @@ import structlog
 
 from exporter import __version__, names
 from exporter import log as logging
+from exporter.clock import Clock
 from exporter.config import (
     Config,
     ConfigError,
@@ -215,9 +216,14 @@ class Daemon:
 
 def configure_log(config: Config) -> None:
     """Log as the config says, and say its warnings."""
-    logging.configure(config.log, config.secrets())
+    logging.configure(
+        config.log.level,
+        config.log.format,
+        [secret.reveal() for secret in config.secrets()],
+        Clock().monotonic,
+    )
     for warning in config.warnings:
-        log.warning("config", warning=warning)
+        log.warning("config", limit=("config", warning), warning=warning)
 
 
 def _allow_many_connections() -> None:
@@ -263,7 +269,7 @@ async def _serve(config: Config, read_config: Callable[[], Config]) -> None:
 async def _demo(config: Config) -> None:
     from exporter.simulator.demo import demo_switch
 
-    async with demo_switch() as switch:
+    async with demo_switch(Clock()) as switch:
         watching = demo_config(config, switch.port)
         await _serve(watching, lambda: watching)
 

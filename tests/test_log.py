@@ -1,9 +1,10 @@
-"""The log: rendered for its reader, masked, escaped, cut, limited, and never in anybody's way."""
+"""The log: rendered for its reader, typed, masked, escaped, cut, limited, and never waited for."""
 
 import json
 import logging
 import os
 import pty
+import re
 import sys
 import threading
 import time
@@ -16,7 +17,8 @@ import structlog
 from structlog.typing import EventDict
 
 from exporter import log
-from exporter.config import LogConfig, Secret
+from exporter.config import Secret
+from exporter.config.secret import MASK
 
 Lines = list[dict[str, Any]]
 
@@ -29,9 +31,8 @@ class Log:
         self.stream: TextIO = path.open("w")
         self.writer: log.Writer | None = None
 
-    def configure(self, level: Any = "info", form: Any = "json", secrets: tuple[str, ...] = ()) -> None:
-        config = LogConfig(level=level, format=form)
-        self.writer = log.configure(config, [Secret(secret) for secret in secrets], self.stream)
+    def configure(self, level: str = "info", form: str = "json", secrets: tuple[str, ...] = ()) -> None:
+        self.writer = log.configure(level, form, secrets, time.monotonic, self.stream)
 
     def text(self) -> str:
         assert self.writer
@@ -58,13 +59,16 @@ def written(tmp_path: Path) -> Iterator[Log]:
 
 
 def test_a_line_for_a_collector(written: Log) -> None:
-    structlog.get_logger().warning("gateway lost", node="fs1", count=3, ratio=0.5, known=None, up=False)
+    structlog.get_logger("exporter.watch.node").warning(
+        "gateway lost", node="fs1", count=3, ratio=0.5, known=None, up=False
+    )
     (line,) = written.lines()
-    assert list(line)[:3] == ["timestamp", "level", "event"]
+    assert list(line)[:4] == ["timestamp", "level", "event", "logger"]
     assert line.pop("timestamp").endswith("Z")
     assert line == {
         "level": "warning",
         "event": "gateway lost",
+        "logger": "exporter.watch.node",
         "node": "fs1",
         "count": 3,
         "ratio": 0.5,
@@ -73,10 +77,49 @@ def test_a_line_for_a_collector(written: Log) -> None:
     }
 
 
+def test_lists_and_mappings_stay_what_they_are(written: Log) -> None:
+    structlog.get_logger().info(
+        "serving",
+        addresses=("127.0.0.1:9282", "[::1]:9282"),
+        counts={"fs1": 2, 7: [True, None, 1.5]},
+        none=[],
+        path=Path("/tmp"),
+        infinite=[float("inf"), float("nan")],
+    )
+    (line,) = written.lines()
+    assert line["addresses"] == ["127.0.0.1:9282", "[::1]:9282"]
+    assert line["counts"] == {"fs1": 2, "7": [True, None, 1.5]}
+    assert line["none"] == []
+    assert line["path"] == "/tmp"
+    assert line["infinite"] == ["inf", "nan"]  # JSON has no such numbers
+
+
+def test_lists_and_mappings_are_bounded(written: Log) -> None:
+    deep: object = "end"
+    for _ in range(10):
+        deep = [deep]
+    structlog.get_logger().info(
+        "reply", items=list(range(1000)), pairs={n: n for n in range(1000)}, deep=deep, words=["x" * 1000]
+    )
+    (line,) = written.lines()
+    assert line["items"] == [*range(log.MAX_ITEMS), "... 950 more"]
+    assert len(line["pairs"]) == log.MAX_ITEMS + 1
+    assert line["pairs"]["..."] == 950
+    assert line["deep"] == [[["[[[[[[['end']]]]]]]"]]]
+    assert line["words"] == ["x" * log.MAX_VALUE + "..."]
+
+
+def test_a_logger_without_a_name_is_the_exporter_s(written: Log) -> None:
+    structlog.get_logger().info("x")
+    structlog.get_logger(__name__).info("y")
+    assert [line["logger"] for line in written.lines()] == [log.UNNAMED, __name__]
+
+
 def test_a_line_for_a_person(written: Log) -> None:
     written.configure(form="console")
-    structlog.get_logger().warning("gateway lost", node="fs1")
+    structlog.get_logger("exporter.watch").warning("gateway lost", node="fs1")
     text = written.text()
+    assert "[exporter.watch]" in text
     assert "warning" in text
     assert "gateway lost" in text
     assert "node=fs1" in text
@@ -89,7 +132,7 @@ def test_auto_is_json_in_a_file_and_console_on_a_terminal(written: Log) -> None:
     assert written.lines()[0]["event"] == "in a file"
     master, slave = pty.openpty()
     with os.fdopen(slave, "w") as terminal:
-        writer = log.configure(LogConfig(format="auto"), (), terminal)
+        writer = log.configure("info", "auto", (), time.monotonic, terminal)
         structlog.get_logger().info("on a terminal")
         writer.flush(10)
         text = os.read(master, 1000).decode()
@@ -110,9 +153,10 @@ def test_levels(written: Log, level: str, count: int) -> None:
 def test_secrets_are_masked_wherever_they_turn_up(written: Log) -> None:
     written.configure(secrets=("hunter2", "hunter2-and-more", "abc", ""))
     logger = structlog.get_logger()
-    logger.info("auth hunter2", reply="-ERR hunter2\n", longer="hunter2-and-more", headers=["hunter2"])
-    logger.info("short", whole="abc", within="abcd")
-    logger.info("object", token=Secret("nobody told the log"))
+    logger.info("auth hunter2", reply="-ERR hunter2\n", longer="hunter2-and-more")
+    logger.info("short", complete="abc", within="abcd")
+    logger.info("object", token=Secret("not given to the log"), tokens=[Secret("nor this one")])
+    logger.info("inside", headers=["a", "Bearer hunter2"], by={"hunter2": {"reply": "hunter2\n", "n": "abc"}})
     try:
         raise ValueError("auth hunter2")
     except ValueError:
@@ -120,12 +164,15 @@ def test_secrets_are_masked_wherever_they_turn_up(written: Log) -> None:
     text = written.text()
     assert "hunter2" not in text
     assert "and-more" not in text
-    first, short, token, failed = written.lines()
+    first, short, token, inside, failed = written.lines()
     assert first["event"] == "auth <secret>"
     assert first["reply"] == "-ERR <secret>\\n"
     assert first["longer"] == "<secret>"
-    assert (short["whole"], short["within"]) == ("<secret>", "abcd")
-    assert token["token"] == "<secret>"
+    assert (short["complete"], short["within"]) == ("<secret>", "abcd")
+    assert (token["token"], token["tokens"]) == (MASK, [MASK])
+    assert inside["headers"] == ["a", "Bearer <secret>"]
+    assert inside["by"] == {"<secret>": {"reply": "<secret>\\n", "n": "<secret>"}}
+    assert log.MASK == MASK
     assert "ValueError: auth <secret>" in failed["exception"]
 
 
@@ -140,6 +187,11 @@ def test_control_characters_are_escaped(written: Log, form: str) -> None:
     if form == "json":
         assert written.lines()[0]["name"] == r"a\r\nb\x1b[31m\x00\x9b\u202e\u2028\ud800"
         assert written.lines()[0]["fine"] == "é 漢"
+    written.configure(form=form)
+    structlog.get_logger().info("names", names=["a\nb\u202e"], by={"k\n": "\x1b"})
+    text = written.text()
+    assert text.count("\n") == 2
+    assert all(char.isprintable() or char == "\n" for char in text)
 
 
 def test_long_values_are_cut(written: Log) -> None:
@@ -175,10 +227,30 @@ def test_repeats_are_limited(written: Log) -> None:
     for number in range(100):
         logger.warning("malformed", limit=("malformed", "fs1"), number=number)
     logger.warning("malformed", limit=("malformed", "fs2"))
-    logger.warning("not limited")
+    logger.warning("something else")
     lines = written.lines()
     assert [line.get("number") for line in lines] == [0, 1, 2, 3, 4, None, None]
     assert all("limit" not in line for line in lines)
+
+
+def test_repeats_are_limited_by_default(written: Log) -> None:
+    watch, probe = structlog.get_logger("watch"), structlog.get_logger("probe")
+    for number in range(20):
+        watch.warning("down", node="fs1", reason=str(number))
+    watch.warning("down", node="fs2")
+    watch.warning("down", node="fs1", gateway="telnyx")
+    watch.warning("up", node="fs1")
+    watch.error("down", node="fs1")
+    probe.warning("down", node="fs1")
+    lines = written.lines()
+    assert [line["reason"] for line in lines[: log.BURST]] == ["0", "1", "2", "3", "4"]
+    assert [(line["logger"], line["level"], line["event"]) for line in lines[log.BURST :]] == [
+        ("watch", "warning", "down"),
+        ("watch", "warning", "down"),
+        ("watch", "warning", "up"),
+        ("watch", "error", "down"),
+        ("probe", "warning", "down"),
+    ]
 
 
 def _passes(limit: log.RateLimit, name: str) -> EventDict | None:
@@ -217,8 +289,8 @@ def test_the_libraries_log_the_same_way(written: Log) -> None:
         raise ValueError("x")
     except ValueError:
         logger.critical("worse", exc_info=True)
-    logger.info("odd level")
-    logger.log(35, "odd level")
+    logger.info("unusual level")
+    logger.log(35, "unusual level")
     logger.debug("not this")
     logging.getLogger("aiohttp.access").warning("GET /metrics")
     first, second, third, fourth = written.lines()
@@ -245,7 +317,12 @@ def test_it_may_be_configured_again(written: Log) -> None:
     assert threading.active_count() == threads
 
 
-def test_a_pipe_nobody_reads_holds_up_nobody() -> None:
+def test_it_imports_nothing_of_the_exporter() -> None:
+    source = Path(log.__file__).read_text()
+    assert not re.search(r"^\s*(from|import) exporter", source, re.MULTILINE)
+
+
+def test_a_pipe_without_a_reader_holds_up_no_caller() -> None:
     reader, pipe = os.pipe()
     writer = log.Writer(pipe)
     started = time.monotonic()
@@ -267,7 +344,7 @@ def test_a_pipe_nobody_reads_holds_up_nobody() -> None:
     writer.msg("end")
     assert written.wait(10)
     os.close(reader)
-    writer.msg("nobody is there")  # a broken pipe
+    writer.msg("without a reader")  # a broken pipe
     writer.flush(10)
     writer.msg("and again")
     writer.flush(10)
@@ -278,9 +355,9 @@ def test_what_was_logged_last_is_written_before_the_end(tmp_path: Path) -> None:
     import subprocess
 
     script = (
-        "import structlog\nfrom exporter import log\nfrom exporter.config import LogConfig\n"
-        "log.configure(LogConfig(format='json'))\n"
-        "for n in range(500): structlog.get_logger().error('line', n=n)\n"
+        "import structlog, time\nfrom exporter import log\n"
+        "log.configure('info', 'json', (), time.monotonic)\n"
+        "for n in range(500): structlog.get_logger().error('line', n=n, limit=('line', n))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True

@@ -160,8 +160,8 @@ def served(process: subprocess.Popen[str]) -> str:
     for line in process.stderr:
         entry = json.loads(line)
         if entry["event"] == "serving":
-            address: str = entry["addresses"]
-            return address.strip("[]'")
+            address: str = entry["addresses"][0]
+            return address
     raise AssertionError("it ended without serving")
 
 

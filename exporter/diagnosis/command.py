@@ -19,6 +19,7 @@ import msgspec
 from exporter import config as configuration
 from exporter import log as logging
 from exporter import names
+from exporter.clock import Clock
 from exporter.config import Config, ConfigError, NodeConfig
 from exporter.diagnosis.checks import CHECKS
 from exporter.diagnosis.doctor import DoctorRun
@@ -60,7 +61,12 @@ def run(options: argparse.Namespace) -> int:
     config = configuration.load(options.config, os.environ, flags)
     if options.backend_url:
         config = _with_backend(config, options.backend_url)
-    logging.configure(config.log, config.secrets())
+    logging.configure(
+        config.log.level,
+        config.log.format,
+        [secret.reveal() for secret in config.secrets()],
+        Clock().monotonic,
+    )
     try:
         return asyncio.run(_examine(options, config))
     except NotKnown as error:

@@ -21,6 +21,7 @@ from typing import Final
 from exporter import config as configuration
 from exporter import log as logging
 from exporter import names
+from exporter.clock import Clock
 from exporter.config import Config
 from exporter.executors import Executors
 from exporter.instance import instance_id
@@ -52,7 +53,12 @@ def run(options: argparse.Namespace) -> int:
     """
     flags = configuration.Flags(log_level=options.log_level or "error", log_format=options.log_format)
     config = configuration.load(options.config, os.environ, flags)
-    logging.configure(config.log, config.secrets())
+    logging.configure(
+        config.log.level,
+        config.log.format,
+        [secret.reveal() for secret in config.secrets()],
+        Clock().monotonic,
+    )
     asked = Asked(probe=options.name, destination=options.to, gateway=options.gateway, node=options.node)
     screen = Screen(as_json=options.json)
     try:

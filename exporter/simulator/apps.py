@@ -1,19 +1,23 @@
-"""Dialplan applications on an answered leg: those a probe or an operator's originate uses.
+"""Dialplan applications on an answered leg: those that a probe or an operator's originate uses.
 
 Strategy: `run` executes a script of (name, data) one by one, each with its CHANNEL_EXECUTE and
 CHANNEL_EXECUTE_COMPLETE; `APPLICATIONS` maps a name to what it does meanwhile. What is heard follows from
-the leg's `Path` and from when we send: an echo returns our tone one round trip later, a far end that sends
-the tone is heard at once, everybody else is silent.
+the leg's `Path` and from when FreeSWITCH sends: an echo returns its tone one round trip later, a far end that
+sends the tone is heard at once, every other one is silent.
 
-FreeSWITCH's habits kept: `sleep` and `park` send nothing unless `send_silence_when_idle` is set; two echoes
+As in FreeSWITCH: `sleep` and `park` send nothing unless `send_silence_when_idle` is set; two echoes
 send each other nothing; an unknown application kills the call with DESTINATION_OUT_OF_ORDER.
 """
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from exporter.simulator.leg import Application, Leg
+from exporter.simulator import ending
+from exporter.simulator.channel import Application
+from exporter.simulator.channel_headers import channel_headers, variable_headers
+from exporter.simulator.leg import Leg
 
 if TYPE_CHECKING:
     from exporter.simulator.events import Header
@@ -24,28 +28,32 @@ FOREVER: Final = 86_400.0
 
 
 class Runner:
-    """Runs the applications of one leg."""
+    """Runs the applications of one leg.
+
+    Attributes:
+        detectors: key of each tone_detect that has found nothing yet, and when it was armed.
+    """
 
     def __init__(self, leg: Leg) -> None:
         self.leg = leg
-        self.detectors: dict[str, float] = {}  # key -> when it was armed, for those still waiting
+        self.detectors: dict[str, float] = {}
 
     async def run(self, script: list[tuple[str, str]]) -> None:
-        """Execute the script; the leg is hung up when it is through."""
+        """Execute the script, then hang up."""
         leg = self.leg
         for name, data in script:
             if leg.hung_up.is_set():
                 return
             behaviour = APPLICATIONS.get(name)
             if behaviour is None:
-                leg.end_by_us("DESTINATION_OUT_OF_ORDER")
+                ending.hang_up(leg, "DESTINATION_OUT_OF_ORDER")
                 return
             application = leg.execute(name, data)
             response = await behaviour(self, application)
             if leg.hung_up.is_set():
                 return
             leg.complete(application, response)
-        leg.end_by_us("NORMAL_CLEARING")
+        ending.hang_up(leg, "NORMAL_CLEARING")
 
     # Hearing.
 
@@ -55,14 +63,14 @@ class Runner:
         self.detectors[key] = leg.time.elapsed()
         leg.add_media_bug(key)
         if leg.path.speaks and leg.path.tone and leg.path.heard:
-            leg.time.at(DETECTION_SECONDS, lambda: self._detected(key))
+            leg.time.at(DETECTION_SECONDS, partial(self._detected, key))
 
     def tone_begins(self) -> None:
-        """We send the tone; if it comes back, every armed detector finds it."""
+        """FreeSWITCH sends the tone; if it comes back, every armed detector finds it."""
         leg = self.leg
         if leg.path.returns_audio():
             for key in list(self.detectors):
-                leg.time.at(leg.path.round_trip + DETECTION_SECONDS, lambda key=key: self._detected(key))  # type: ignore[misc]
+                leg.time.at(leg.path.round_trip + DETECTION_SECONDS, partial(self._detected, key))
 
     def _detected(self, key: str) -> None:
         armed = self.detectors.pop(key, None)
@@ -73,6 +81,7 @@ class Runner:
         self.leg.core.fire("DETECTED_TONE", [("Detected-Tone", key)], stamp=self.leg.stamp())
 
     def idle_sends(self) -> bool:
+        """Silence is sent where an application sends nothing."""
         return bool(self.leg.get("send_silence_when_idle"))
 
 
@@ -111,7 +120,7 @@ async def _sleep(runner: Runner, application: Application) -> str:
 
 
 async def _hangup(runner: Runner, application: Application) -> str:
-    runner.leg.end_by_us(application.data or "NORMAL_CLEARING")
+    ending.hang_up(runner.leg, application.data or "NORMAL_CLEARING")
     return "_none_"
 
 
@@ -189,15 +198,11 @@ async def _tone_detect(runner: Runner, application: Application) -> str:
 
 
 async def _event(runner: Runner, application: Application) -> str:
-    """mod_dptools' `event`: a CUSTOM event that carries the channel, named behind everything else."""
+    """mod_dptools' `event`: a CUSTOM event that carries the channel's headers."""
     leg = runner.leg
     pairs = [tuple(piece.split("=", 1)) for piece in application.data.split(",") if "=" in piece]
     given = {name.strip(): value.strip() for name, value in pairs}
-    subclass = given.get("Event-Subclass", "")
-    headers: list[Header] = [*leg.base_headers(), *leg.variable_headers()]
-    leg.core.fire_named_late(
-        given.get("Event-Name", "CHANNEL_APPLICATION"), subclass, headers, given, leg.stamp()
-    )
+    leg.core.fire_renamed([*channel_headers(leg), *variable_headers(leg)], given, leg.stamp())
     return "_none_"
 
 
@@ -219,12 +224,12 @@ APPLICATIONS: Final[dict[str, Behaviour]] = {
 
 
 def schedule_hangup(leg: Leg, data: str) -> None:
-    """`sched_hangup +T [cause]`: armed in the switch, so it outlives whoever asked for it."""
+    """`sched_hangup +T [cause]`: armed in the switch, so it outlives the client that sent it."""
     when, _, cause = data.partition(" ")
     if not when.lstrip("+").isdigit():
         return
     seconds = int(when.lstrip("+")) - leg.second_fraction()
-    leg.time.at(max(0.0, seconds), lambda: leg.end_by_us(cause or "ALLOTTED_TIMEOUT"))
+    leg.time.at(max(0.0, seconds), lambda: ending.hang_up(leg, cause or "ALLOTTED_TIMEOUT"))
 
 
 def execute_on(leg: Leg, values: list[str]) -> None:

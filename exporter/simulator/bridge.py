@@ -1,24 +1,24 @@
-"""Two legs as one call: what a bridge adds to the leg that came in and to the one it dials.
+"""Two legs as one call: what a bridge adds to the inbound leg and to the one it dials.
 
-Strategy: as everywhere here, the order of `variable_*` headers tells the history, so each step of a bridge
-sets what a FreeSWITCH was recorded to set then, on both legs. The leg that came in shows the other one's
-profile only once they are joined, the dialled one shows its caller's from the start. Early media joins them
-before the answer.
+Strategy: each step of a bridge sets the variables that a FreeSWITCH was recorded to set then, on both legs.
+The inbound leg shows the other one's profile only once they are joined, the dialled one shows its caller's
+from the start. Early media joins them before the answer.
 
 Recorded: ringing, early media, answer, refusal, a gateway that is down. It is the far end that hangs up.
 """
 
 from typing import Final
 
-from exporter.simulator import variables
+from exporter.simulator import ending, incoming, outgoing, variables
 from exporter.simulator.events import Header
 from exporter.simulator.leg import Leg
+from exporter.simulator.sip import remote_sdp
 
 _DIALSTATUS: Final = {"USER_BUSY": "BUSY", "NO_ANSWER": "NOANSWER", "ORIGINATOR_CANCEL": "CANCEL"}
 
 
 def never_dialled(cause: str) -> list[Header]:
-    """On the leg that came in: there was nothing to dial."""
+    """Set on the inbound leg when no leg could be dialled."""
     return [*_disposition(cause), ("originate_failed_cause", cause)]
 
 
@@ -28,26 +28,29 @@ class Bridge:
     def __init__(self, caller: Leg, callee: Leg) -> None:
         self.caller = caller
         self.callee = callee
-        callee.dialled_by(caller)
-        self._told = False
+        callee.other, callee.other_type = caller, "originator"
+        # The caller's profile is the callee's too, but for the number.
+        callee.username, callee.dialplan, callee.source = caller.username, caller.dialplan, caller.source
+        callee.dialled_from = caller.sip.peer
+        self._announced = False
         self._joined = False
 
     def ring(self) -> None:
-        """The dialled leg rings, so the caller hears it ring."""
+        """The dialled leg rings, and so does the caller's."""
         self.caller.time.catch_up()
-        self.caller.hear_ringing(self.callee.number, self._first())
+        incoming.hear_ringing(self.caller, self.callee.number, self._first())
 
     def early_media(self) -> None:
         """Audio before the answer: it is passed on, which is a bridge already."""
         self.caller.time.catch_up()
-        self.caller.hear_early_media(self.callee.number, [*self._first(), self._offered()])
+        incoming.hear_early_media(self.caller, self.callee.number, [*self._first(), self._offered()])
         self._join()
 
     def answer(self) -> None:
-        """The far end answered, so we answer the caller."""
+        """The far end answered, so FreeSWITCH answers the caller."""
         caller, callee = self.caller, self.callee
-        callee.answer()
-        caller.reach(callee.number)
+        outgoing.answer(callee)
+        caller.reached = callee.number
         flows: list[Header] = []
         if not self._joined:
             flows = [
@@ -57,7 +60,7 @@ class Bridge:
                 ("text_media_flow", "disabled"),
                 ("audio_media_flow", "sendrecv"),
             ]
-        caller.accept(flows)
+        incoming.accept(caller, flows)
         if not self._joined:
             self._join()
         for leg, partner in ((callee, caller), (caller, callee)):
@@ -80,7 +83,7 @@ class Bridge:
         """The dialled leg has ended unanswered, and the caller ends with its cause."""
         caller, callee = self.caller, self.callee
         status, phrase = callee.get("sip_invite_failure_status"), callee.get("sip_invite_failure_phrase")
-        if not self._told:
+        if not self._announced:
             caller.set(self._first()[2:])
         if status and phrase:
             caller.set([("sip_invite_failure_status", status), ("sip_invite_failure_phrase", phrase)])
@@ -93,12 +96,12 @@ class Bridge:
         caller.set(_disposition(callee.cause))
         caller.set([("originate_causes", f"{callee.uuid};{callee.cause}")])
         caller.set([("originate_failed_cause", callee.cause)])
-        caller.end_by_us(callee.cause)
+        ending.hang_up(caller, callee.cause)
 
     def callee_hangs_up(self) -> None:
         """BYE from the far end: its leg ends, then the application, then the caller's leg."""
         caller, callee = self.caller, self.callee
-        callee.end_by_bye()
+        ending.far_end_hangs_up(callee)
         if caller.hung_up.is_set() or caller.application is None:
             return
         caller.variables.pop("bridge_to", None)
@@ -113,15 +116,13 @@ class Bridge:
         )
         caller.fire("CHANNEL_UNBRIDGE", before=self._both())
         caller.complete(caller.application)
-        caller.end_by_us("NORMAL_CLEARING")
-
-    # Inside.
+        ending.hang_up(caller, "NORMAL_CLEARING")
 
     def _first(self) -> list[Header]:
-        """What the caller's leg gets with the first it hears of the other one."""
-        if self._told:
+        """Set on the caller's leg with the first event that concerns the other one; once."""
+        if self._announced:
             return []
-        self._told = True
+        self._announced = True
         callee = self.callee
         return [
             ("originate_disposition", "failure"),
@@ -131,7 +132,7 @@ class Bridge:
         ]
 
     def _offered(self) -> Header:
-        return ("switch_m_sdp", variables.remote_sdp(self.callee.sip, self.callee.codec))
+        return ("switch_m_sdp", remote_sdp(self.callee.sip, self.callee.codec))
 
     def _join(self) -> None:
         """Audio flows between the two legs."""
@@ -148,7 +149,7 @@ class Bridge:
         caller.fire("CHANNEL_BRIDGE", before=self._both())
         caller.set(_bridged_to(callee))
         callee.set([("call_uuid", caller.uuid), *_bridged_to(caller)])
-        callee.exchange_media()
+        callee.run_state("CS_EXCHANGE_MEDIA")
 
     def _both(self) -> list[Header]:
         return [("Bridge-A-Unique-ID", self.caller.uuid), ("Bridge-B-Unique-ID", self.callee.uuid)]

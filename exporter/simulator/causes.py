@@ -1,7 +1,7 @@
 """The hang-up causes the simulated switch can end a call with, and the SIP statuses they come from.
 
-Source: switch_types.h for the numbers, sofia_glue.c:1814 for the mapping (facts.md 5). Only what FreeSWITCH
-itself does with them is here; what they mean to people is said in exporter/switch.
+Source: switch_types.h for the numbers, sofia_glue.c:1814 for the mapping (facts.md 5). What they mean to an
+operator is in exporter/switch.
 """
 
 from typing import Final

@@ -1,87 +1,51 @@
-"""The strings of a simulated switch that runs in another process: one JSON list per line, one JSON answer.
+"""Remote control of a simulated switch that runs in another process.
 
-    ["hang"]                                        -> {"ok": null}
-    ["limit_sessions", 0]                           -> {"ok": null}
-    ["provider", "telnyx", "rejects", 403, "No"]    -> {"ok": null}     a method of gateways.Provider
-    ["gateway", "telnyx", "kill"]                   -> {"ok": null}     a method of gateways.Gateway
-    ["configure", {"name": "b", "register": false}] -> {"ok": null}     a gateway; then ["rescan", "external"]
-    ["traffic", 2.5]                                -> {"ok": null}     calls per second through telnyx
-    ["state"]                                       -> {"ok": {"legs": [...], "gateways": {...}, ...}}
+Strategy: one JSON list per line in, one JSON object per line out. The first word is a verb of `VERBS`, the
+table of everything that may be asked; `manual` makes the text of `--help` from it. Most verbs are methods of
+the switch, of a provider or of a gateway, and their help is the method's docstring; to add one, add its row.
 
-Anything else is {"error": "..."}. Only on loopback, only for tests: there is no password.
+Listens on loopback only, for tests only: there is no password.
 """
 
 import asyncio
 import inspect
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
-from exporter.simulator.faults import SimulatedSwitch
-from exporter.simulator.gateways import GatewayConfig
+from exporter.simulator.gateways import Gateway, GatewayConfig
+from exporter.simulator.providers import Provider
+from exporter.simulator.simulated_switch import SimulatedSwitch
 from exporter.simulator.traffic import Traffic
 
-SWITCH: Final = frozenset(
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One thing that may be asked.
+
+    Attributes:
+        words: what stands before the arguments, e.g. ("provider", NAME, "rejects").
+        action: called with the switch, gateway or provider, and the arguments; may return an awaitable.
+        examples: arguments, one tuple per example.
     """
-    refuse_connections accept_connections filter_port speak_ssh speak_http deny_by_acl change_password hang
-    hang_commands stall_events delay_replies lose_events leave_ends_unsent drop_connections send_garbage
-    send_oversized shut_down kill_process restart start_process skew_clock pause unpause limit_sessions
-    limit_rate recover beat remove_gateway stop_profile start_profile restart_profile rescan
-    """.split()
-)
-PROVIDER: Final = frozenset(
-    """
-    accepts rejects repeats_challenge falls_silent refuses_port loses_its_name answers_pings ignores_pings
-    """.split()
-)
-GATEWAY: Final = frozenset({"ask_register", "ask_unregister", "kill"})
+
+    words: tuple[str, ...]
+    action: Callable[..., Any]
+    examples: tuple[tuple[Any, ...], ...] = ((),)
+
+    @property
+    def help(self) -> str:
+        """The first line of the action's docstring."""
+        return (inspect.getdoc(self.action) or "").partition("\n")[0]
 
 
-async def serve_control(switch: SimulatedSwitch) -> asyncio.Server:
-    """Listen on a free loopback port; see `server.sockets`."""
-
-    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
-            writer.write(json.dumps(await _answer(switch, line)).encode() + b"\n")
-            await writer.drain()
-        writer.close()
-
-    return await asyncio.start_server(client, "127.0.0.1", 0)
-
-
-async def _answer(switch: SimulatedSwitch, line: bytes) -> dict[str, Any]:
-    try:
-        words = json.loads(line)
-        return {"ok": await _obey(switch, *words)}
-    except (ValueError, TypeError, LookupError) as error:
-        return {"error": f"{type(error).__name__}: {error}"}
-
-
-async def _obey(switch: SimulatedSwitch, verb: str, *arguments: Any) -> Any:
-    if verb == "state":
-        return state(switch)
-    if verb == "configure":
-        switch.configure_gateway(GatewayConfig(**arguments[0]))
-        return None
-    if verb == "traffic":
-        Traffic(switch, float(arguments[0])).start()
-        return None
-    if verb in ("provider", "gateway"):
-        name, method, *rest = arguments
-        target: object = switch.provider(name) if verb == "provider" else switch.gateway(name)
-        known = PROVIDER if verb == "provider" else GATEWAY
-        verb, arguments = method, tuple(rest)
-    else:
-        target, known = switch, SWITCH
-    if verb not in known:
-        raise LookupError(f"no such string to pull: {verb}")
-    result = getattr(target, verb)(*arguments)
-    if inspect.isawaitable(result):
-        await result
-    return None
+NAME: Final = "NAME"
+EXAMPLE_NAME: Final = "telnyx"
 
 
 def state(switch: SimulatedSwitch) -> dict[str, Any]:
-    """What a test in another process may want to know."""
+    """Report legs, gateways and their states, sessions since the start, clients and commands received."""
     return {
         "legs": [
             {"uuid": leg.uuid, "name": leg.name, "answered": bool(leg.times["answered"])}
@@ -92,3 +56,138 @@ def state(switch: SimulatedSwitch) -> dict[str, Any]:
         "clients": len(switch.clients),
         "commands": list(switch.commands_seen),
     }
+
+
+def configure(switch: SimulatedSwitch, settings: dict[str, Any]) -> None:
+    """Configure a gateway (fields of GatewayConfig); it exists after `rescan` or `restart_profile`."""
+    switch.configure_gateway(GatewayConfig(**settings))
+
+
+def traffic(switch: SimulatedSwitch, rate: float) -> None:
+    """Start background traffic through telnyx, at this many calls per second."""
+    Traffic(switch, float(rate)).start()
+
+
+def _of_switch(name: str, *examples: tuple[Any, ...]) -> Verb:
+    return Verb((name,), getattr(SimulatedSwitch, name), examples or ((),))
+
+
+def _of_provider(name: str, *examples: tuple[Any, ...]) -> Verb:
+    return Verb(("provider", NAME, name), getattr(Provider, name), examples or ((),))
+
+
+def _of_gateway(name: str) -> Verb:
+    return Verb(("gateway", NAME, name), getattr(Gateway, name))
+
+
+VERBS: Final = (
+    # The port.
+    _of_switch("refuse_connections"),
+    _of_switch("filter_port"),
+    _of_switch("accept_connections"),
+    _of_switch("speak_ssh"),
+    _of_switch("speak_http"),
+    _of_switch("deny_by_acl"),
+    _of_switch("change_password", ("secret",)),
+    # Not answering.
+    _of_switch("hang"),
+    _of_switch("hang_commands"),
+    _of_switch("stall_events"),
+    _of_switch("delay_replies", (0.5,), (2.0, "api show")),
+    _of_switch("lose_events", (["HEARTBEAT", "sofia::gateway_state"],)),
+    _of_switch("leave_ends_unsent", (), (3,)),
+    # Broken streams.
+    _of_switch("drop_connections"),
+    _of_switch("send_garbage"),
+    _of_switch("send_oversized", (), (1_000_000,)),
+    # The process.
+    _of_switch("skew_clock", (-120.0,)),
+    _of_switch("shut_down"),
+    _of_switch("kill_process"),
+    _of_switch("start_process"),
+    _of_switch("restart"),
+    _of_switch("recover"),
+    _of_switch("beat"),
+    # Limits.
+    _of_switch("pause", (), ("outbound",)),
+    _of_switch("unpause"),
+    _of_switch("limit_sessions", (0,)),
+    _of_switch("limit_rate", (1,)),
+    # Profiles and gateways.
+    Verb(("configure",), configure, (({"name": "backup", "register": False},),)),
+    _of_switch("rescan", ("external",)),
+    _of_switch("stop_profile", ("external",)),
+    _of_switch("start_profile", ("external",)),
+    _of_switch("restart_profile", ("external",)),
+    _of_gateway("ask_register"),
+    _of_gateway("ask_unregister"),
+    _of_gateway("kill"),
+    _of_switch("remove_gateway", (EXAMPLE_NAME,)),
+    # The provider behind a gateway.
+    _of_provider("accepts"),
+    _of_provider("rejects", (), (401, "Unauthorized")),
+    _of_provider("repeats_challenge"),
+    _of_provider("falls_silent"),
+    _of_provider("refuses_port"),
+    _of_provider("loses_its_name"),
+    _of_provider("answers_pings", (404, "Not Found")),
+    _of_provider("ignores_pings"),
+    # Calls and state.
+    Verb(("traffic",), traffic, ((2.5,),)),
+    Verb(("state",), state),
+)
+_BY_WORDS: Final = {verb.words: verb for verb in VERBS}
+
+
+def request(verb: Verb, arguments: tuple[Any, ...]) -> str:
+    """The line that asks for a verb, for a gateway named telnyx."""
+    words = [EXAMPLE_NAME if word == NAME else word for word in verb.words]
+    return json.dumps([*words, *arguments])
+
+
+def manual() -> str:
+    """Every verb with its help and an example for each form, as `--help` prints it."""
+    lines = [
+        "The control port takes one JSON list per line and answers each with one line:",
+        '{"ok": RESULT} or {"error": TEXT}. Verbs, for a gateway named telnyx:',
+        "",
+    ]
+    for verb in VERBS:
+        lines += [f"  {request(verb, example)}" for example in verb.examples]
+        lines.append(f"      {verb.help}")
+    return "\n".join(lines)
+
+
+async def serve_control(switch: SimulatedSwitch) -> asyncio.Server:
+    """Listen on a free loopback port; see `server.sockets`."""
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            writer.write(json.dumps(await answer(switch, line)).encode() + b"\n")
+            await writer.drain()
+        writer.close()
+
+    return await asyncio.start_server(client, "127.0.0.1", 0)
+
+
+async def answer(switch: SimulatedSwitch, line: bytes | str) -> dict[str, Any]:
+    """What the control port answers to one line."""
+    try:
+        words = json.loads(line)
+        return {"ok": await _execute(switch, *words)}
+    except (ValueError, TypeError, LookupError) as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+async def _execute(switch: SimulatedSwitch, *words: Any) -> Any:
+    target: object = switch
+    key, arguments = words[:1], words[1:]
+    if key and key[0] in ("provider", "gateway"):
+        _, name, method, *rest = words
+        target = switch.provider(name) if key[0] == "provider" else switch.gateway(name)
+        key, arguments = (key[0], NAME, method), tuple(rest)
+    verb = _BY_WORDS.get(key)
+    if verb is None:
+        raise LookupError(f"unknown verb: {' '.join(map(str, key))}; --help lists the verbs")
+    result = verb.action(target, *arguments)
+    return await result if inspect.isawaitable(result) else result

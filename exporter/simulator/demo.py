@@ -1,9 +1,9 @@
-"""The scene of `freeswitch-exporter demo`: a small switch on an ordinary bad day.
+"""The switch of `freeswitch-exporter demo`: four gateways, three of them with a problem, and traffic.
 
-Four gateways, one of each kind an operator meets: `telnyx` is registered, pinged and busy; `flapping` loses
-its provider again and again; `rejected` has the wrong password; `unmonitored` neither registers nor is
-pinged, so nobody knows. Calls come and go through `telnyx`, now and then one is tried through a gateway that
-is down, and a minute never passes without a few hang-up causes and a provider code.
+`telnyx` is registered, pinged and busy; `flapping` loses its provider repeatedly; `rejected` has the wrong
+password; `unmonitored` neither registers nor is pinged. Calls come and go through `telnyx`; every 12 s on
+average one is dialled through a gateway that is down or unknown. A minute of traffic has several hang-up
+causes and a provider code.
 
 Probes may call the numbers of farends.py: +15550000001 echoes, +15550000002 is busy, and so on.
 """
@@ -13,10 +13,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from exporter.clock import Clock
 from exporter.simulator.farends import FarEnd
-from exporter.simulator.faults import SimulatedSwitch
 from exporter.simulator.gateways import GatewayConfig
-from exporter.simulator.traffic import OUR_NUMBER, Traffic
+from exporter.simulator.simulated_switch import SimulatedSwitch
+from exporter.simulator.traffic import LOCAL_NUMBER, Traffic
 
 GATEWAYS: Final = [
     GatewayConfig("unmonitored", username="pbx", realm="192.0.2.40", proxy="192.0.2.40", register=False),
@@ -47,20 +48,25 @@ GATEWAYS: Final = [
 AWAY_SECONDS: Final = (15.0, 25.0)
 BACK_SECONDS: Final = (8.0, 16.0)
 CALLS_PER_SECOND: Final = 0.8
-HOPELESS_EVERY_SECONDS: Final = 12.0
+FAILING_EVERY_SECONDS: Final = 12.0
 
 
 @asynccontextmanager
 async def demo_switch(
-    *, host: str = "127.0.0.1", port: int = 0, rate: float = CALLS_PER_SECOND, seed: int = 7
+    clock: Clock, *, host: str = "127.0.0.1", port: int = 0, rate: float = CALLS_PER_SECOND, seed: int = 7
 ) -> AsyncIterator[SimulatedSwitch]:
-    """The scene, running; its calls begin at once.
+    """The switch, running; its calls begin at once.
 
     Args:
+        clock: what its time is taken from.
+        host: of the event socket.
+        port: of the event socket; 0 for any free one.
         rate: new calls per second.
-        seed: another seed, another day.
+        seed: of everything random.
     """
-    switch = SimulatedSwitch(GATEWAYS, heartbeat=10.0, seed=seed, hostname="demo", switchname="demo")
+    switch = SimulatedSwitch(
+        GATEWAYS, clock=clock, heartbeat=10.0, seed=seed, hostname="demo", switchname="demo"
+    )
     switch.provider("rejected").rejects(403, "Forbidden")
     switch.provider("flapping").refuses_port()
     switch.provider("telnyx").latency = 0.028
@@ -69,32 +75,32 @@ async def demo_switch(
     await switch.gateway_reaches("telnyx", "REGED")  # before that, its calls would be refused
     traffic = Traffic(switch, rate)
     traffic.start()
-    acts = [asyncio.create_task(_flap(switch)), asyncio.create_task(_try_in_vain(switch))]
+    tasks = [asyncio.create_task(_flap(switch)), asyncio.create_task(_dial_failing(switch))]
     try:
         yield switch
     finally:
         traffic.stop()
-        for act in acts:
-            act.cancel()
-        await asyncio.gather(*acts, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await switch.stop()
 
 
 async def _flap(switch: SimulatedSwitch) -> None:
-    """The provider of `flapping` goes away, by turns refusing and silent, and comes back."""
+    """The provider of `flapping` refuses and accepts by turns."""
     provider = switch.provider("flapping")
     while True:
-        await asyncio.sleep(switch.rng.uniform(*AWAY_SECONDS))
+        await switch.clock.sleep(switch.core.rng.uniform(*AWAY_SECONDS))
         provider.accepts()
-        await asyncio.sleep(switch.rng.uniform(*BACK_SECONDS))
+        await switch.clock.sleep(switch.core.rng.uniform(*BACK_SECONDS))
         provider.refuses_port()
 
 
-async def _try_in_vain(switch: SimulatedSwitch) -> None:
-    """Somebody's dialplan still sends calls to gateways that are down, and to one nobody configured."""
+async def _dial_failing(switch: SimulatedSwitch) -> None:
+    """A dialplan still sends calls to gateways that are down, and to one that is not configured."""
     while True:
-        await asyncio.sleep(switch.rng.expovariate(1 / HOPELESS_EVERY_SECONDS))
-        gateway = switch.rng.choice(["rejected", "flapping", "telnix"])
-        number = f"+1555{switch.rng.randrange(200, 999)}0100"
+        await switch.clock.sleep(switch.core.rng.expovariate(1 / FAILING_EVERY_SECONDS))
+        gateway = switch.core.rng.choice(["rejected", "flapping", "telnix"])
+        number = f"+1555{switch.core.rng.randrange(200, 999)}0100"
         answering = FarEnd(ring=0.5, answer=3.0)
-        switch.calls.outbound(gateway, number, answering, caller=OUR_NUMBER, seconds=10)
+        switch.calls.outbound(gateway, number, answering, caller=LOCAL_NUMBER, seconds=10)

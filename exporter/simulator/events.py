@@ -2,8 +2,8 @@
 
 Strategy: an event is an ordered list of (name, value) pairs, because order matters on the wire and names
 may repeat (`Hangup-Cause` stands twice in CHANNEL_HANGUP_COMPLETE). Every event begins with the same
-thirteen headers; `SOURCES` says which line of FreeSWITCH 1.11.2 each one claims to come from. The two
-encodings, plain and json, are rendered at most once per event however many clients listen.
+thirteen headers; `SOURCES` has the line of FreeSWITCH 1.11.2 that each event names as its origin. The two
+encodings, plain and json, are rendered at most once per event, for any number of clients.
 
 Encoding (facts.md 1.5): plain values are percent-encoded but for an existing `%` and two upper-case hex
 digits, names never are; json is exact text. A list value is `ARRAY::a|:b` in plain, a list in json.
@@ -11,10 +11,12 @@ digits, names never are; json is exact text. A list value is `ARRAY::a|:b` in pl
 
 import json
 import re
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
+
+from exporter.simulator.clock import local_date
 
 Value = str | list[str]
 Header = tuple[str, Value]
@@ -94,6 +96,7 @@ class Identity:
     ipv6: str = "fd00::2"
 
     def headers(self) -> list[Header]:
+        """The five headers that name the switch."""
         return [
             ("Core-UUID", self.core_uuid),
             ("FreeSWITCH-Hostname", self.hostname),
@@ -126,7 +129,7 @@ class Event:
         return next((value for key, value in self.headers if key.lower() == wanted), None)
 
     def frame(self, encoding: str) -> bytes:
-        """The whole frame as sent to a client that asked for `encoding` ("plain" or "json")."""
+        """The complete frame as sent to a client that asked for `encoding` ("plain" or "json")."""
         frame = self._frames.get(encoding)
         if frame is None:
             text = self.json() if encoding == "json" else self.plain()
@@ -153,6 +156,7 @@ class Event:
 
 
 def quoted(value: Value) -> str:
+    """`value` as JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -177,14 +181,9 @@ def percent_encoded(value: str) -> str:
     return _UNSAFE.sub(_escape, value)
 
 
-def local_date(microseconds: int) -> str:
-    """`2026-11-23 00:01:31` in local time, as `Event-Date-Local` and the `*_stamp` variables write it."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(microseconds // 1_000_000))
-
-
 def dates(microseconds: int) -> list[Header]:
     """The three date headers of an event stamped `microseconds` since the epoch."""
-    gmt = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(microseconds // 1_000_000))
+    gmt = datetime.fromtimestamp(microseconds // 1_000_000, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
     return [
         ("Event-Date-Local", local_date(microseconds)),
         ("Event-Date-GMT", gmt),
@@ -207,9 +206,12 @@ def built(
     """One event with its thirteen common headers.
 
     Args:
+        identity: of the switch.
+        name: `Event-Name`.
         stamp: epoch microseconds of the core clock.
         sequence: `Event-Sequence`.
         headers: what follows the common headers.
+        body: what follows the headers.
         subclass: of a CUSTOM event; stands before `Event-Name`, as sofia's events have it.
         source: key of `SOURCES` when it is not the subclass or the name.
         first: headers before everything else, where FreeSWITCH fired an event made of a client's command.

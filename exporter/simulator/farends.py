@@ -1,8 +1,8 @@
-"""The far ends: who answers at which number, and how.
+"""The far ends: what answers at which number, and how.
 
 Strategy: one table from number to `FarEnd`, a script of what the provider's side does after the INVITE. The
 first block is the lab's (tried.md 3); the second adds what a lab on loopback cannot do. A number that is
-not here is unknown to the provider: 404 with Q.850 cause 3.
+not in it is unknown to the provider: 404 with Q.850 cause 3.
 """
 
 from dataclasses import dataclass
@@ -68,9 +68,9 @@ FAR_ENDS: Final[dict[str, FarEnd]] = {
     PREFIX + "22": refuses(404, "Account blocked D19"),
     PREFIX + "23": refuses(403, "Caller Origination Number is Invalid D35"),
     PREFIX + "24": FarEnd(answer=0.04, path=Path(echoes=True, startup=10), loops_back=True),
-    # Our packets arrive and are echoed, but nothing comes back: a firewall open one way only.
+    # FreeSWITCH's packets arrive and are echoed, but nothing comes back: a firewall open one way only.
     PREFIX + "31": FarEnd(ring=0.04, answer=1.04, path=Path(echoes=True, heard=False)),
-    # The other way round: the far end hears nothing, so it has nothing to echo.
+    # The opposite: the far end receives nothing, so it has nothing to echo.
     PREFIX + "32": FarEnd(ring=0.04, answer=1.04, path=Path(echoes=True, hears=False)),
     PREFIX + "33": FarEnd(ring=0.04, answer=1.04, path=Path(echoes=True, loss=0.1, jitter=0.045)),
     PREFIX + "34": FarEnd(ring=0.04, answer=1.04, path=Path(echoes=True, loss=0.3, jitter=0.09)),

@@ -1,17 +1,17 @@
-"""Gateways: FreeSWITCH's registration machine, with a provider behind it that does as it is told.
+"""A gateway: FreeSWITCH's registration machine.
 
-Strategy: FreeSWITCH looks at each gateway once per second (facts.md 2.1). `Gateway.tick` is that look and
-`_ON_TICK` the whole machine: what happens to a gateway found in a state. Between the ticks only answers
-change anything: to REGISTER (`_registered`) and to OPTIONS (`_pinged`). Every change FreeSWITCH would tell
-about is told through `announce`, every change it keeps silent about (facts.md 3, "Not signalled") is not.
+Strategy: FreeSWITCH checks each gateway once per second (facts.md 2.1). `Gateway.tick` is that check and
+`_ON_TICK` the complete machine: what happens to a gateway found in a state. Between the ticks only answers
+change anything: to REGISTER (`_registered`) and to OPTIONS (`_pinged`). A change that FreeSWITCH signals goes
+to `announce`; one that it does not signal (facts.md 3, "Not signalled") does not.
 
 Time is counted in ticks: what FreeSWITCH calls a second lasts `tick` seconds here, so a test can have its
-60 s refresh in half a second. What a reply shows as a point in time or an uptime is real time all the same.
+60 s refresh in half a second. Points in time and uptimes in replies are the clock's.
 
     UNREGED ─▶ TRYING ─200─▶ REGISTER ─▶ REGED ─refresh─▶ REGISTER ...
                  │ no answer within timeout_seconds: TIMEOUT ─▶ FAILED
                  └─ any other answer, or an unanswered ping while REGED: FAILED ─▶ FAIL_WAIT ─▶ UNREGED
-    UNREGISTER ─▶ DOWN          NOREG for ever
+    UNREGISTER ─▶ DOWN          NOREG: no transition
 """
 
 import asyncio
@@ -19,12 +19,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from exporter.simulator.clock import Clock
+from exporter.simulator.clock import SwitchClock
+from exporter.simulator.providers import (
+    NO_RESPONSE,
+    REPEATED_CHALLENGE,
+    SILENCE,
+    Answer,
+    Provider,
+)
 
 if TYPE_CHECKING:
     import random
 
-TRANSACTION_TIMEOUT: Final = 32  # s, sofia gives up on a request nobody answers: 408
+TRANSACTION_TIMEOUT: Final = 32  # s, sofia gives up on an unanswered request: 408
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,73 +58,6 @@ class GatewayConfig:
     ping_max: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What comes back to a request: a SIP status, or nothing at all (`code` 0)."""
-
-    code: int
-    phrase: str
-    reached: bool = True  # a packet came back: FreeSWITCH knows the port it came from
-
-
-OK: Final = Answer(200, "OK")
-SILENCE: Final = Answer(0, "", reached=False)
-REFUSED_PORT: Final = Answer(503, "Service Unavailable", reached=False)
-NO_SUCH_NAME: Final = Answer(503, "DNS Error", reached=False)
-REPEATED_CHALLENGE: Final = Answer(904, "Operation has no matching challenge")
-NO_RESPONSE: Final = Answer(408, "Request Timeout", reached=False)
-
-
-class Provider:
-    """The far end of one gateway: how it answers REGISTER, OPTIONS and INVITE.
-
-    Attributes:
-        register: answer to REGISTER.
-        options: answer to OPTIONS (FreeSWITCH takes all but 408 and 503 as alive).
-        invite: answer to every INVITE, or None to let the dialled number decide.
-        latency: seconds until an answer to REGISTER or OPTIONS, in FreeSWITCH's seconds.
-    """
-
-    def __init__(self) -> None:
-        self.register = OK
-        self.options = OK
-        self.invite: Answer | None = None
-        self.latency = 0.02
-
-    def accepts(self) -> None:
-        """A healthy provider again."""
-        self.register = self.options = OK
-        self.invite = None
-
-    def rejects(self, code: int = 403, phrase: str = "Forbidden") -> None:
-        """REGISTER is refused with this status; pings are still answered."""
-        self.register = Answer(code, phrase)
-
-    def repeats_challenge(self) -> None:
-        """REGISTER is challenged for ever: FreeSWITCH reports 904, never 401."""
-        self.register = REPEATED_CHALLENGE
-
-    def falls_silent(self) -> None:
-        """Nothing is answered any more: frozen host, dropped packets."""
-        self.register = self.options = self.invite = SILENCE
-
-    def refuses_port(self) -> None:
-        """Nobody listens there: ICMP port unreachable."""
-        self.register = self.options = self.invite = REFUSED_PORT
-
-    def loses_its_name(self) -> None:
-        """The proxy's host name does not resolve."""
-        self.register = self.options = self.invite = NO_SUCH_NAME
-
-    def answers_pings(self, code: int, phrase: str) -> None:
-        """OPTIONS get this status; registration is as it was."""
-        self.options = Answer(code, phrase)
-
-    def ignores_pings(self) -> None:
-        """OPTIONS get no answer; registration is as it was."""
-        self.options = SILENCE
-
-
 Announce = Callable[["Gateway", Answer | None], None]
 LogLine = Callable[[str, str, int, str], None]  # level, function, line and text of sofia_reg.c or sofia.c
 
@@ -125,12 +65,22 @@ LogLine = Callable[[str, str, int, str], None]  # level, function, line and text
 class Gateway:
     """One gateway as mod_sofia keeps it.
 
+    Args:
+        config: of the gateway.
+        provider: what answers it.
+        clock: of the switch.
+        tick: seconds that one FreeSWITCH second lasts.
+        announce: called with each change that FreeSWITCH signals, and the answer that caused it.
+        log: takes log lines.
+        rng: what the time of a refresh is drawn from.
+
     Attributes:
         state: one of FreeSWITCH's eleven.
         up: FreeSWITCH's Status.
         deleted: killgw was given; the gateway goes at a tick that finds it NOREG or DOWN.
         gone: it went.
         retry_at: tick of the next registration attempt (shown as `retry`), 0 none.
+        network: host and port that the last answer to REGISTER came from.
         calls_in, calls_out, failed_calls_in, failed_calls_out: FreeSWITCH's counters.
     """
 
@@ -138,7 +88,7 @@ class Gateway:
         self,
         config: GatewayConfig,
         provider: Provider,
-        clock: Clock,
+        clock: SwitchClock,
         tick: float,
         announce: Announce,
         log: LogLine,
@@ -173,10 +123,12 @@ class Gateway:
 
     @property
     def name(self) -> str:
+        """Without its profile."""
         return self.config.name
 
     @property
     def profile(self) -> str:
+        """The name of its profile."""
         return self.config.profile
 
     @property
@@ -191,7 +143,7 @@ class Gateway:
 
     @property
     def timeout_seconds(self) -> int | None:
-        """The same as `sofia status gateway`'s list shows it: it looks at the REGISTER's own limit."""
+        """The same as the list of `sofia status gateway` shows it: to the limit of the REGISTER itself."""
         return self._until(self._timeout_at)
 
     def _until(self, tick: int) -> int | None:
@@ -199,7 +151,7 @@ class Gateway:
             return None
         return max(0, tick - self._now)
 
-    # What an operator types.
+    # Commands of an operator.
 
     def ask_register(self) -> None:
         """`sofia profile P register NAME`: no event until the tick that sends the REGISTER."""
@@ -212,7 +164,7 @@ class Gateway:
         self.state = "UNREGISTER"
 
     def kill(self) -> None:
-        """`sofia profile P killgw NAME`: unknown at once, listed until it is unregistered."""
+        """`sofia profile P killgw NAME`: unknown at once, still listed until it is unregistered."""
         self.deleted = True
         if self.state not in ("NOREG", "DOWN"):
             self.state = "UNREGISTER"
@@ -220,7 +172,7 @@ class Gateway:
     # The machine.
 
     def tick(self) -> None:
-        """FreeSWITCH's look at the gateway, once per second."""
+        """FreeSWITCH's check of the gateway, once per second."""
         self._now += 1
         if self.deleted and self.state in ("NOREG", "DOWN"):
             self.gone = True
@@ -299,7 +251,7 @@ class Gateway:
             self._after(TRANSACTION_TIMEOUT, lambda: self._registered(attempt, NO_RESPONSE))
             return
         if answer == REPEATED_CHALLENGE and self._failures and self.network:
-            # The second time round sofia first reports that it reuses the credentials it has.
+            # From the second failure on, sofia first reports that it reuses the credentials it has.
             self._announce(self, Answer(100, "Request Authorized by Cache"))
         if answer.reached:
             self._after(self.provider.latency, lambda: self._registered(attempt, answer))

@@ -1,7 +1,7 @@
-"""What a call's audio does: packets in and out, loss, jitter, and the figures FreeSWITCH makes of them.
+"""The audio of a call: packets in and out, loss, jitter, and FreeSWITCH's figures of them.
 
-Strategy: no RTP is sent. A leg notes when it was sending; a `Path` says what the far end and the network
-make of it; `measured` turns both into the counters of the RTP engine. The formulas are FreeSWITCH's
+Strategy: no RTP is sent. A leg records when it was sending; a `Path` says what the far end and the network
+do with it; `measured` computes the counters of the RTP engine from both. The formulas are FreeSWITCH's
 (switch_rtp.c): MOS and quality look at flaws only, and read 4.50 and 100 when no packet came at all.
 """
 
@@ -23,9 +23,10 @@ class Path:
         echoes: the far end sends back what it hears.
         speaks: the far end sends audio of its own all the time.
         tone: that audio is the probe's 1004 Hz.
-        hears, heard: the far end gets our packets; we get its packets.
-        loss: share of the packets towards us that vanish, 0 to 1.
-        jitter: seconds of deviation between packets towards us.
+        hears: the far end receives FreeSWITCH's packets.
+        heard: FreeSWITCH receives the far end's packets.
+        loss: share of the packets towards FreeSWITCH that are lost, 0 to 1.
+        jitter: seconds of deviation between packets towards FreeSWITCH.
         round_trip: seconds until an echo is back.
         startup: packets an echo or far end loses until it is going.
     """
@@ -41,7 +42,7 @@ class Path:
     startup: int = 2
 
     def returns_audio(self) -> bool:
-        """Our own audio comes back."""
+        """What FreeSWITCH sends comes back."""
         return self.echoes and self.hears and self.heard
 
 
@@ -83,11 +84,13 @@ def measured(
     """The counters after a call.
 
     Args:
+        path: what comes back.
         connected: seconds between the answer and the end.
         early: seconds of early media before the answer.
-        early_ignored: nobody listened to the early media, so it was flushed at the answer.
-        sent: seconds during which we sent audio.
+        early_ignored: no application read the early media, so it was flushed at the answer.
+        sent: seconds during which FreeSWITCH sent audio.
         packet_bytes: bytes of one packet with its RTP header.
+        rng: what losses and jitter are drawn from.
     """
     out_packets = round(sent / PACKET_SECONDS)
     returned = 0

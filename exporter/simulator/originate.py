@@ -5,9 +5,9 @@ r"""The grammar of `originate`, traps included (facts.md 6.1).
 Strategy: two passes, as FreeSWITCH does it. The first splits the line at blanks, honours '...' and removes
 quotes and backslash escapes, so quotes protect blanks and nothing else. The second reads the variables in
 braces and the dial string. What FreeSWITCH answers to a malformed line is raised as `Refused` with the
-whole reply; where FreeSWITCH dials something odd, so do we.
+complete reply; where FreeSWITCH dials something unexpected, so does the simulator.
 
-Not played: more than one leg (`,` `|` `:_:`) and `<...>`; they are refused with CHAN_NOT_IMPLEMENTED.
+Not simulated: more than one leg (`,` `|` `:_:`) and `<...>`; they are refused with CHAN_NOT_IMPLEMENTED.
 """
 
 import re
@@ -29,7 +29,7 @@ EXTENSIONS: Final[dict[str, list[tuple[str, str]]]] = {
 
 
 class Refused(Exception):
-    """FreeSWITCH would not even try: `reply` is what it answers."""
+    """FreeSWITCH dials nothing: `reply` is what it answers."""
 
     def __init__(self, reply: str) -> None:
         super().__init__(reply)
@@ -41,9 +41,9 @@ class Originate:
     """One parsed originate.
 
     Attributes:
-        variables: what stood in the braces, in order, with the names FreeSWITCH would set.
+        variables: the contents of the braces, in order, with the names FreeSWITCH would set.
         gateway, number: of `sofia/gateway/NAME/NUMBER`.
-        script: the applications to run once the call is up; None for an extension nobody has.
+        script: the applications to run once the call is up; None for an unknown extension.
         ring_seconds: limit until the answer.
         extension, dialplan: where the answered leg is transferred to; empty where `&app` runs at once.
     """
@@ -59,6 +59,7 @@ class Originate:
     dialplan: str = ""
 
     def variable(self, name: str) -> str:
+        """The last value given to a variable, "" for none."""
         return next((value for key, value in reversed(self.variables) if key == name), "")
 
     def starting_with(self, prefix: str) -> list[str]:
@@ -112,7 +113,7 @@ def split(line: str) -> list[str]:
     for character in characters:
         if character == "\\":
             following = next(characters, "")
-            # An escaped comma is the second pass's business.
+            # An escaped comma is left to the second pass.
             word += _ESCAPES.get(following, "\\" + following)
             started = True
         elif character == "'":

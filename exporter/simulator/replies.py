@@ -3,31 +3,34 @@
 Strategy: `answer` looks the command word up in `COMMANDS`; each entry is a function of the switch and the
 arguments and returns the reply text. Formats follow the recordings down to trailing blanks and missing
 newlines. A command that is not there gets FreeSWITCH's own `-ERR X Command not found!`; an empty reply
-becomes `-ERR no reply`, as mod_event_socket makes it. `originate` takes time and is not here (calls.py).
+becomes `-ERR no reply`, as mod_event_socket makes it. Commands that take time (originate, msleep) are in
+api.py; `show` is in show.py, `sofia` in sofia_replies.py.
 """
 
+import asyncio
 import json
-import re
-import time
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import Final
 
-from exporter.simulator.events import local_date
-from exporter.simulator.leg import Leg
-from exporter.simulator.sofia import sofia
+from exporter.simulator.channel_headers import channel_headers, variable_headers
+from exporter.simulator.core import (
+    VERSION_FULL,
+    VERSION_HUMAN,
+    VERSION_SHORT,
+    uptime_parts,
+    uptime_text,
+)
+from exporter.simulator.show import show
+from exporter.simulator.sofia_replies import sofia
+from exporter.simulator.switch import Switch
 
-if TYPE_CHECKING:
-    from exporter.simulator.switch import Switch
-
-VERSION_SHORT: Final = "1.11.2-release"
-VERSION_HUMAN: Final = "1.11.2-release git 3f13ad1 2026-08-09 16:23:10Z 64bit"
-VERSION_FULL: Final = "1.11.2-release+git~20260809T162310Z~3f13ad1b1d~64bit"
 NO_CHANNEL: Final = "-ERR No such channel!\n"
 NO_REPLY: Final = "-ERR no reply\n"
 
 
-def answer(switch: "Switch", command: str, arguments: str) -> str:
+def answer(switch: Switch, command: str, arguments: str) -> str:
     """The reply to `api command arguments`."""
     handler = COMMANDS.get(command)
     if handler is None or (command == "sofia" and not switch.sofia_loaded):
@@ -36,52 +39,35 @@ def answer(switch: "Switch", command: str, arguments: str) -> str:
     return NO_REPLY if reply == "" else reply
 
 
+def _after_reply(action: Callable[[], None]) -> None:
+    """Do it once the reply that is being made has been written."""
+    asyncio.get_running_loop().call_soon(action)
+
+
 def not_found(command: str) -> str:
+    """FreeSWITCH's reply to an unknown command."""
     return f"-ERR {command} Command not found!\n"
 
 
 # The core.
 
 
-def uptime_parts(microseconds: int) -> dict[str, int]:
-    """An uptime cut into the parts that `status` and HEARTBEAT show."""
-    seconds, micro = divmod(microseconds, 1_000_000)
-    milli, micro = divmod(micro, 1000)
-    days, rest = divmod(seconds, 86400)
-    years, days = divmod(days, 365)
-    return {
-        "years": years,
-        "days": days,
-        "hours": rest // 3600,
-        "minutes": rest % 3600 // 60,
-        "seconds": rest % 60,
-        "milliseconds": milli,
-        "microseconds": micro,
-    }
-
-
-def uptime_text(microseconds: int) -> str:
-    """`0 years, 0 days, 0 hours, 1 minute, 0 seconds, 28 milliseconds, 37 microseconds`."""
-    parts = uptime_parts(microseconds)
-    return ", ".join(f"{value} {name[:-1] if value == 1 else name}" for name, value in parts.items())
-
-
-def _status(switch: "Switch", _arguments: str) -> str:
+def _status(switch: Switch, _arguments: str) -> str:
     load = switch.load
     return (
-        f"UP {uptime_text(switch.uptime_microseconds)}\n"
+        f"UP {uptime_text(switch.core.uptime_microseconds)}\n"
         f"FreeSWITCH (Version {VERSION_HUMAN}) is {'ready' if switch.ready else 'not ready'}\n"
         f"{load.since_startup} session(s) since startup\n"
         f"{load.count} session(s) - peak {load.peak}, last 5min {load.peak_five_minutes} \n"
-        f"{load.per_second} session(s) per Sec out of max {switch.max_sps}, "
+        f"{load.per_second} session(s) per Sec out of max {switch.sessions.max_sps}, "
         f"peak {load.per_second_peak}, last 5min {load.per_second_five_minutes} \n"
-        f"{switch.max_sessions} session(s) max\n"
+        f"{switch.sessions.max_sessions} session(s) max\n"
         f"min idle cpu {switch.min_idle_cpu:.2f}/{switch.idle_cpu:.2f}\n"
         "Current Stack Size/Max 240K/8192K\n"
     )
 
 
-def _json(switch: "Switch", arguments: str) -> str:
+def _json(switch: Switch, arguments: str) -> str:
     try:
         request = json.loads(arguments)
     except ValueError:
@@ -92,7 +78,7 @@ def _json(switch: "Switch", arguments: str) -> str:
     load = switch.load
     response = {
         "systemStatus": "ready" if switch.ready else "not ready",
-        "uptime": uptime_parts(switch.uptime_microseconds),
+        "uptime": uptime_parts(switch.core.uptime_microseconds),
         "version": VERSION_HUMAN,
         "sessions": {
             "count": {
@@ -100,11 +86,11 @@ def _json(switch: "Switch", arguments: str) -> str:
                 "active": load.count,
                 "peak": load.peak,
                 "peak5Min": load.peak_five_minutes,
-                "limit": switch.max_sessions,
+                "limit": switch.sessions.max_sessions,
             },
             "rate": {
                 "current": load.per_second,
-                "max": switch.max_sps,
+                "max": switch.sessions.max_sps,
                 "peak": load.per_second_peak,
                 "peak5Min": load.per_second_five_minutes,
             },
@@ -113,36 +99,43 @@ def _json(switch: "Switch", arguments: str) -> str:
         "idleCPU": {"used": switch.min_idle_cpu, "allowed": switch.idle_cpu},
         "stackSizeKB": {"current": 240, "max": 8192},
     }
-    whole = {**request, "status": "success", "response": response}
-    return json.dumps(whole, separators=(",", ":"), ensure_ascii=False) + "\n"
+    document = {**request, "status": "success", "response": response}
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False) + "\n"
 
 
-def _version(_switch: "Switch", arguments: str) -> str:
+def _version(_switch: Switch, arguments: str) -> str:
     if arguments == "short":
         return VERSION_SHORT + "\n"
     return f"FreeSWITCH Version {VERSION_FULL} ({VERSION_HUMAN.partition(' ')[2]})\n"
 
 
-def _uptime(switch: "Switch", arguments: str) -> str:
+def _uptime(switch: Switch, arguments: str) -> str:
     divisor = {"us": 1, "ms": 1000}.get(arguments, 1_000_000)
-    amount = switch.uptime_microseconds // divisor
+    amount = switch.core.uptime_microseconds // divisor
     return f"{amount & 0xFFFFFFFF if divisor < 1_000_000 else amount}\n"
 
 
-def _global_getvar(switch: "Switch", arguments: str) -> str:
-    return switch.globals().get(arguments, "")
+def _global_getvar(switch: Switch, arguments: str) -> str:
+    known = {
+        "core_uuid": switch.identity.core_uuid,
+        "hostname": switch.identity.hostname,
+        "switchname": switch.identity.switchname,
+        "local_ip_v4": switch.identity.ipv4,
+        "domain": "lab.local",
+    }
+    return known.get(arguments, "")
 
 
-def _strepoch(switch: "Switch", arguments: str) -> str:
+def _strepoch(switch: Switch, arguments: str) -> str:
     if not arguments:
         return str(int(switch.clock.now()))
     try:
-        return str(int(time.mktime(time.strptime(arguments, "%Y-%m-%d %H:%M:%S"))))
+        return str(int(datetime.strptime(arguments, "%Y-%m-%d %H:%M:%S").astimezone().timestamp()))
     except ValueError:
         return "0"
 
 
-def _fsctl(switch: "Switch", arguments: str) -> str:
+def _fsctl(switch: Switch, arguments: str) -> str:
     words = arguments.split()
     if not words:
         return "-USAGE: [...]\n"
@@ -152,12 +145,12 @@ def _fsctl(switch: "Switch", arguments: str) -> str:
     match verb:
         case "max_sessions":
             if values:
-                switch.max_sessions = int(values[0])
-            return f"+OK max sessions: {switch.max_sessions}\n"
+                switch.sessions.max_sessions = int(values[0])
+            return f"+OK max sessions: {switch.sessions.max_sessions}\n"
         case "sps":
             if values:
-                switch.max_sps = int(values[0])
-            return f"+OK sessions per second: {switch.max_sps}\n"
+                switch.sessions.max_sps = int(values[0])
+            return f"+OK sessions per second: {switch.sessions.max_sps}\n"
         case "last_sps":
             return f"+OK last sessions per second: {switch.load.per_second}\n"
         case "min_idle_cpu":
@@ -168,152 +161,37 @@ def _fsctl(switch: "Switch", arguments: str) -> str:
         case "shutdown_check":
             return "false"
         case "shutdown":
-            switch.after_reply(switch.shut_down)
+            _after_reply(switch.shut_down)
             return "+OK"
     return "-USAGE: [...]\n"
 
 
-def _pausing(switch: "Switch", verb: str, ways: list[str]) -> str:
+def _pausing(switch: Switch, verb: str, directions: list[str]) -> str:
     if verb == "pause_check":
-        return "true" if all(way in switch.paused for way in ways) else "false"
-    for way in ways:
-        (switch.paused.add if verb == "pause" else switch.paused.discard)(way)
+        return "true" if all(direction in switch.sessions.paused for direction in directions) else "false"
+    for direction in directions:
+        (switch.sessions.paused.add if verb == "pause" else switch.sessions.paused.discard)(direction)
     return "+OK\n"
 
 
 # Channels.
 
-CHANNEL_COLUMNS: Final = (
-    "uuid direction created created_epoch name state cid_name cid_num ip_addr dest application "
-    "application_data dialplan context read_codec read_rate read_bit_rate write_codec write_rate "
-    "write_bit_rate secure hostname presence_id presence_data accountcode callstate callee_name callee_num "
-    "callee_direction call_uuid sent_callee_name sent_callee_num initial_cid_name initial_cid_num "
-    "initial_ip_addr initial_dest initial_dialplan initial_context"
-).split()
-_CALL_SIDE: Final = (
-    "uuid direction created created_epoch name state cid_name cid_num ip_addr dest presence_id presence_data "
-    "accountcode callstate callee_name callee_num callee_direction"
-).split()
-CALL_COLUMNS: Final = [
-    *_CALL_SIDE,
-    *("call_uuid", "hostname", "sent_callee_name", "sent_callee_num"),
-    *(f"b_{name}" for name in _CALL_SIDE),
-    *("b_sent_callee_name", "b_sent_callee_num", "call_created_epoch"),
-]
 
-
-def _row(leg: Leg, hostname: str) -> dict[str, str]:
-    created = leg.times["created"]
-    codec = leg.codec if leg.get("read_codec") else None
-    application = leg.application
-    dialplan = "" if leg.outbound else "XML"
-    address = "" if leg.outbound else leg.sip.peer
-    row = {
-        "uuid": leg.uuid,
-        "direction": "outbound" if leg.outbound else "inbound",
-        "created": local_date(created),
-        "created_epoch": str(created // 1_000_000),
-        "name": leg.name,
-        "state": leg.state,
-        "cid_name": leg.caller_id[0],
-        "cid_num": leg.caller_id[1],
-        "ip_addr": address,
-        "dest": leg.number,
-        "application": application.name if application else "",
-        "application_data": application.data if application else "",
-        "dialplan": dialplan,
-        "context": leg.context,
-        "hostname": hostname,
-        "callstate": leg.call_state,
-        "callee_name": "Outbound Call" if leg.outbound else "",
-        "callee_num": leg.number if leg.outbound else "",
-        "call_uuid": leg.get("call_uuid") or leg.uuid,
-        "initial_cid_name": leg.caller_name,
-        "initial_cid_num": leg.caller_number,
-        "initial_ip_addr": address,
-        "initial_dest": leg.number,
-        "initial_dialplan": dialplan,
-        "initial_context": leg.context,
-    }
-    if codec:
-        for way in ("read", "write"):
-            row |= {
-                f"{way}_codec": codec.name,
-                f"{way}_rate": str(codec.rate),
-                f"{way}_bit_rate": str(codec.bit_rate),
-            }
-    return row
-
-
-def _show(switch: "Switch", arguments: str) -> str:
-    what, _, rest = arguments.partition(" ")
-    as_json = bool(re.search(r"\bas json$", rest))
-    if "count" in rest.split():
-        count = {
-            "channels": len(switch.legs),
-            "calls": switch.call_count,
-            "registrations": switch.registrations,
-        }
-        if what not in count:
-            return "-USAGE: [...]\n"
-        if as_json:
-            return f'{{"row_count":{count[what]},"rows":[]}}'
-        return f"\n{count[what]} total.\n"
-    hostname = switch.identity.switchname
-    if what == "channels":
-        columns = CHANNEL_COLUMNS
-        rows = [_row(leg, hostname) for leg in switch.legs.values()]
-    elif what == "calls":
-        columns = CALL_COLUMNS
-        rows = [_call_row(leg, hostname) for leg in switch.legs.values() if leg.leads()]
-    elif what == "registrations":
-        columns, rows = [], []
-    else:
-        return "-USAGE: [...]\n"
-    like = re.match(r"like (\S+)", rest)
-    if like:
-        wanted = like[1].strip("%").lower()
-        rows = [
-            row
-            for row in rows
-            if any(wanted in row[name].lower() for name in ("uuid", "name", "cid_name", "cid_num"))
-        ]
-    if as_json:
-        if not rows:
-            return '{"row_count": 0}\n'
-        whole = {
-            "row_count": len(rows),
-            "rows": [{name: row.get(name, "") for name in columns} for row in rows],
-        }
-        return json.dumps(whole, separators=(",", ":"), ensure_ascii=False)
-    if not rows:
-        return "\n0 total.\n"
-    lines = [",".join(columns), *(",".join(row.get(name, "") for name in columns) for row in rows)]
-    return "\n".join(lines) + f"\n\n{len(rows)} total.\n"
-
-
-def _call_row(leg: Leg, hostname: str) -> dict[str, str]:
-    row = _row(leg, hostname)
-    if leg.other is not None:
-        row |= {f"b_{name}": value for name, value in _row(leg.other, hostname).items()}
-    return row
-
-
-def _uuid_kill(switch: "Switch", arguments: str) -> str:
+def _uuid_kill(switch: Switch, arguments: str) -> str:
     words = arguments.split()
     leg = switch.legs.get(words[0]) if words else None
     if leg is None:
         return NO_CHANNEL
     cause = words[1] if len(words) > 1 else "NORMAL_CLEARING"
-    switch.after_reply(lambda: switch.kill(leg, cause))
+    _after_reply(lambda: switch.kill(leg, cause))
     return "+OK\n"
 
 
-def _uuid_exists(switch: "Switch", arguments: str) -> str:
+def _uuid_exists(switch: Switch, arguments: str) -> str:
     return "true" if arguments in switch.legs else "false"
 
 
-def _uuid_getvar(switch: "Switch", arguments: str) -> str:
+def _uuid_getvar(switch: Switch, arguments: str) -> str:
     words = arguments.split()
     leg = switch.legs.get(words[0]) if len(words) == 2 else None
     if leg is None:
@@ -321,16 +199,16 @@ def _uuid_getvar(switch: "Switch", arguments: str) -> str:
     return leg.get(words[1]) or "_undef_"
 
 
-def _uuid_dump(switch: "Switch", arguments: str) -> str:
+def _uuid_dump(switch: Switch, arguments: str) -> str:
     words = arguments.split()
     leg = switch.legs.get(words[0]) if words else None
     if leg is None:
         return NO_CHANNEL
-    event = switch.build("CHANNEL_DATA", [*leg.base_headers(), *leg.variable_headers()])
+    event = switch.core.build("CHANNEL_DATA", [*channel_headers(leg), *variable_headers(leg)])
     return event.json() if words[1:] == ["json"] else event.plain()
 
 
-COMMANDS: Final[dict[str, Callable[["Switch", str], str]]] = {
+COMMANDS: Final[dict[str, Callable[[Switch, str], str]]] = {
     "status": _status,
     "json": _json,
     "version": _version,
@@ -342,7 +220,7 @@ COMMANDS: Final[dict[str, Callable[["Switch", str], str]]] = {
     "create_uuid": lambda _switch, _: str(uuid.uuid4()),
     "fsctl": _fsctl,
     "reloadxml": lambda _switch, _: "+OK [Success]\n",
-    "show": _show,
+    "show": show,
     "sofia": sofia,
     "uuid_kill": _uuid_kill,
     "uuid_exists": _uuid_exists,

@@ -1,9 +1,9 @@
-"""The time inside one call, which may run faster than ours.
+"""The time inside one call, which may run faster than the clock.
 
-Strategy: an agenda of moments, worked off strictly in order by one timer of the event loop. At speed 1 the
-time is the loop's own. Faster than that it stands still while work is done: it is exactly the moment whose
-turn it is, however late a busy machine gets to it, so that a wait of five seconds ends at five seconds and
-not at five and a half. Whoever acts on a call from outside (a kill) first lets it `catch_up`.
+Strategy: an agenda of moments, executed strictly in order by one timer of the event loop. At speed 1 the time
+is the clock's. Faster than that it stands still while work is done: it is exactly the moment whose turn it
+is, however late a busy machine reaches it, so that a wait of five seconds ends at 5.0 s and not at 5.5 s.
+Code that acts on a call from outside (a kill) calls `catch_up` first.
 """
 
 import asyncio
@@ -13,8 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-# Turns of the event loop before the next moment, so that whoever the last one woke has made its own plans.
-ROUNDS: Final = 5
+from exporter.simulator.clock import SwitchClock
+
+# Turns of the event loop before the next moment, so that tasks woken by the last one can add theirs.
+SETTLING_TURNS: Final = 5
 
 
 @dataclass(order=True, slots=True)
@@ -26,20 +28,23 @@ class Appointment:
     action: Callable[[], None] | None = field(compare=False)
 
     def cancel(self) -> None:
+        """Do nothing at that moment."""
         self.action = None
 
 
 class Timeline:
-    """Seconds since a call began, and what is to happen in it.
+    """Seconds since a call began, and what is due in it.
 
     Args:
-        speed: how many of its seconds pass in one of ours.
+        speed: how many of its seconds pass in one second of the clock.
+        clock: of the switch.
     """
 
-    def __init__(self, speed: float) -> None:
+    def __init__(self, speed: float, clock: SwitchClock) -> None:
         self._speed = speed
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._born = self._anchor = self._loop.time()
+        self._born = self._anchor = clock.monotonic()
         self._reached = 0.0
         self._agenda: list[Appointment] = []
         self._numbers = itertools.count()
@@ -49,14 +54,15 @@ class Timeline:
 
     def elapsed(self) -> float:
         """Seconds since the beginning."""
-        return self._loop.time() - self._born if self._speed == 1 else self._reached
+        return self._clock.monotonic() - self._born if self._speed == 1 else self._reached
 
     def catch_up(self) -> None:
-        """Something happens from outside: it is as late as our clock says, short of the next moment."""
-        run = self._reached + (self._loop.time() - self._anchor) * self._speed
+        """Advance to what the clock says, but not past the next moment: something happens from outside."""
+        now = self._clock.monotonic()
+        run = self._reached + (now - self._anchor) * self._speed
         following = (entry.moment for entry in self._agenda if entry.action)
         self._reached = max(self._reached, min(run, *following, run))
-        self._anchor = self._loop.time()
+        self._anchor = now
 
     def at(self, seconds: float, action: Callable[[], None]) -> Appointment:
         """Do `action` in `seconds` from now, unless cancelled or stopped."""
@@ -82,7 +88,7 @@ class Timeline:
         return self._stopped
 
     def stop(self) -> None:
-        """Nothing more happens; everybody who waits is woken."""
+        """Drop the agenda and wake every waiter."""
         self._stopped = True
         self._agenda.clear()
         if self._timer:
@@ -96,15 +102,15 @@ class Timeline:
         while self._agenda and self._agenda[0].action is None:
             heapq.heappop(self._agenda)
         if self._agenda:
-            self._anchor = self._loop.time()
+            self._anchor = self._clock.monotonic()
             delay = max(0.0, self._agenda[0].moment - self.elapsed()) / self._speed
-            self._timer = self._loop.call_later(delay, self._due, ROUNDS)
+            self._timer = self._loop.call_later(delay, self._due, SETTLING_TURNS)
 
-    def _due(self, rounds: int) -> None:
+    def _due(self, turns: int) -> None:
         if self._stopped or not self._agenda:
             return
-        if rounds and self._speed != 1:
-            self._loop.call_soon(self._due, rounds - 1)
+        if turns and self._speed != 1:
+            self._loop.call_soon(self._due, turns - 1)
             return
         entry = heapq.heappop(self._agenda)
         action = entry.action

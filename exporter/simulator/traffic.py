@@ -1,33 +1,31 @@
 """Background traffic: calls that come and go as on a busy switch, for the demo and for tests under load.
 
 Strategy: calls arrive at random (exponential gaps) at `rate` per second. `KINDS` says whether one goes out,
-comes in, or is a telephone of ours bridged to the trunk; `OUTCOMES` what the far end does with it, Telnyx's
-own rejections among them; `QUALITY` what its audio is like. All drawn from one seeded generator, so a
-seed is a story that can be told again.
+comes in, or is a local telephone bridged to the trunk; `OUTCOMES` what the far end does with it, Telnyx's own
+rejections among them; `QUALITY` what its audio is like. All are drawn from one seeded generator, so that the
+same seed makes the same calls.
 """
 
 import asyncio
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from exporter.simulator.farends import FarEnd, refuses
 from exporter.simulator.media import Path
-from exporter.simulator.variables import G722, OPUS, PCMA, PCMU, Codec
+from exporter.simulator.simulated_switch import SimulatedSwitch
+from exporter.simulator.sip import G722, OPUS, PCMA, PCMU, Codec
 
-if TYPE_CHECKING:
-    import random
-
-    from exporter.simulator.switch import Switch
-
-OUR_NUMBER: Final = "+19495431333"
+LOCAL_NUMBER: Final = "+19495431333"
 MAX_LIVE_LEGS: Final = 400
+IDLE_SECONDS: Final = 1.0  # between looks at a rate of zero
 
 KINDS: Final = {"outbound": 55, "inbound": 30, "bridged": 15}
 
 CODECS: Final[dict[Codec, int]] = {PCMU: 60, PCMA: 25, G722: 10, OPUS: 5}
 
-# Loss, jitter (s) and whether the far end's packets reach us, by weight.
+# Loss, jitter (s) and whether the far end's packets arrive, by weight.
 QUALITY: Final[list[tuple[int, Path]]] = [
     (70, Path(speaks=True, jitter=0.008)),
     (17, Path(speaks=True, jitter=0.018, loss=0.005)),
@@ -42,10 +40,10 @@ class Outcome:
     """One thing a far end may do, and how often."""
 
     weight: int
-    far_end: Callable[["random.Random"], FarEnd]
+    far_end: Callable[[random.Random], FarEnd]
 
 
-def _answers(rng: "random.Random") -> FarEnd:
+def _answers(rng: random.Random) -> FarEnd:
     ring = rng.uniform(0.3, 2.5)
     early = rng.random() < 0.3
     return FarEnd(
@@ -56,11 +54,11 @@ def _answers(rng: "random.Random") -> FarEnd:
     )
 
 
-def _rings(rng: "random.Random") -> FarEnd:
+def _rings(rng: random.Random) -> FarEnd:
     return FarEnd(ring=rng.uniform(0.3, 2.5))
 
 
-def _refused(status: int, phrase: str, cause: str = "") -> Callable[["random.Random"], FarEnd]:
+def _refused(status: int, phrase: str, cause: str = "") -> Callable[[random.Random], FarEnd]:
     return lambda rng: refuses(status, phrase, cause, after=rng.uniform(0.05, 2.0))
 
 
@@ -83,6 +81,12 @@ OUTCOMES: Final = [
 class Traffic:
     """Calls through the gateways of one switch.
 
+    Args:
+        switch: that makes them.
+        rate: new calls per second.
+        gateways: by name; each call takes one at random.
+        talk: the shortest and longest conversation, in seconds.
+
     Attributes:
         rate: new calls per second; may be changed while running.
         talk: the shortest and longest conversation, in seconds.
@@ -90,7 +94,7 @@ class Traffic:
 
     def __init__(
         self,
-        switch: "Switch",
+        switch: SimulatedSwitch,
         rate: float,
         *,
         gateways: tuple[str, ...] = ("telnyx",),
@@ -100,10 +104,11 @@ class Traffic:
         self.talk = talk
         self._switch = switch
         self._gateways = gateways
-        self._rng = switch.rng
+        self._rng = switch.core.rng
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
+        """Begin."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def stop(self) -> None:
@@ -113,7 +118,9 @@ class Traffic:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(self._rng.expovariate(self.rate) if self.rate > 0 else 1.0)
+            await self._switch.clock.sleep(
+                self._rng.expovariate(self.rate) if self.rate > 0 else IDLE_SECONDS
+            )
             if self.rate > 0 and len(self._switch.legs) < MAX_LIVE_LEGS:
                 self.one_call()
 
@@ -133,7 +140,7 @@ class Traffic:
             calls.inbound(
                 gateway,
                 caller=number,
-                called=OUR_NUMBER,
+                called=LOCAL_NUMBER,
                 seconds=seconds,
                 codec=codec,
                 path=path,
@@ -142,7 +149,7 @@ class Traffic:
             )
         elif kind == "outbound":
             calls.outbound(
-                gateway, number, far_end, caller=OUR_NUMBER, seconds=seconds, codec=codec, ring_seconds=15
+                gateway, number, far_end, caller=LOCAL_NUMBER, seconds=seconds, codec=codec, ring_seconds=15
             )
         else:
             calls.bridged(gateway, number, far_end, caller="1000", seconds=seconds, codec=codec)

@@ -1,144 +1,16 @@
 """Which channel variables FreeSWITCH sets at which step of a call, in which order.
 
-Strategy: setting a variable that exists moves it to the end of the list (EF_UNIQ_HEADERS), so the order of
-`variable_*` headers tells the history of a call. Each function here is one step of that history as the
-recordings show it and returns what FreeSWITCH sets then; `Leg` applies them. Values that only a SIP stack
-knows (tags, branches, SDP) are invented but well-formed.
+Strategy: each function here is one step as the recordings show it, and returns what FreeSWITCH sets then. The
+report at the end of a leg is in report.py.
 """
 
-from dataclasses import InitVar, dataclass
-from typing import TYPE_CHECKING, Final, Protocol
-
-from exporter.simulator.events import Header, local_date
-
-if TYPE_CHECKING:
-    import random
-
-    from exporter.simulator.media import MediaReport
-
-USER_AGENT: Final = "Telnyx SIP Proxy (lab)"
-ALLOW: Final = "INVITE, ACK, BYE, CANCEL, OPTIONS, MESSAGE, INFO, UPDATE, REGISTER, REFER, NOTIFY"
-_TAG_LETTERS: Final = "0123456789ABCDEFGHJKLMNPQRSTUVXYZabcdefghijkmnpqrstuvxyz"
+from exporter.simulator.channel import Channel
+from exporter.simulator.events import Header
+from exporter.simulator.sip import ALLOW, Codec, codec_string, local_sdp, remote_sdp
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
-    """An audio codec as FreeSWITCH names it; `bytes` per 20 ms packet with its RTP header."""
-
-    name: str
-    payload_type: int
-    rate: int
-    bit_rate: int
-    bytes: int
-
-
-PCMU: Final = Codec("PCMU", 0, 8000, 64000, 172)
-PCMA: Final = Codec("PCMA", 8, 8000, 64000, 172)
-G722: Final = Codec("G722", 9, 16000, 64000, 172)
-OPUS: Final = Codec("opus", 102, 48000, 32000, 92)
-
-
-@dataclass(slots=True)
-class Sip:
-    """The SIP dialog of one leg: what the two ends call each other.
-
-    Args:
-        rng: what tags, ports and the like are drawn from.
-
-    Attributes:
-        gateway: name of the gateway, "" for a leg without one.
-        realm: domain in our From.
-        peer, peer_port: where the INVITE goes or came from.
-        profile, profile_url: the sofia profile.
-    """
-
-    rng: InitVar["random.Random"]
-    gateway: str = ""
-    realm: str = ""
-    peer: str = "127.0.0.1"
-    peer_port: str = "5060"
-    profile: str = "external"
-    profile_url: str = "sip:mod_sofia@127.0.0.1:5080"
-    local_ip: str = "127.0.0.1"
-    local_port: str = "5080"
-    user_agent: str = USER_AGENT
-    from_tag: str = ""
-    to_tag: str = ""
-    branch: str = ""
-    bye_branch: str = ""
-    cseq: str = ""
-    call_id: str = ""
-    media_port: str = ""
-    remote_media_port: str = ""
-    sdp_id: int = 0
-    ssrc: int = 0
-
-    def __post_init__(self, rng: "random.Random") -> None:
-        self.from_tag, self.to_tag = _tag(rng), _tag(rng)
-        self.branch = "z9hG4bK" + _tag(rng)
-        self.bye_branch = "z9hG4bK" + _tag(rng)
-        self.cseq = str(123142000 + rng.randrange(9000))
-        digits = f"{rng.getrandbits(128):032x}"
-        self.call_id = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-        self.media_port = str(20000 + 2 * rng.randrange(500))
-        self.remote_media_port = str(21000 + 2 * rng.randrange(500))
-        self.ssrc = rng.getrandbits(30)
-        self.sdp_id = 1795370000 + rng.randrange(3000)
-
-    @property
-    def contact(self) -> str:
-        """What FreeSWITCH writes into Contact for this gateway."""
-        where = f"{self.local_ip}:{self.local_port};transport=udp"
-        return (
-            f"<sip:gw+{self.gateway}@{where};gw={self.gateway}>"
-            if self.gateway
-            else f"<sip:mod_sofia@{where}>"
-        )
-
-
-class LegFacts(Protocol):
-    """What the tables below read from a leg."""
-
-    uuid: str
-    session_id: int
-    name: str
-    sip: Sip
-    codec: Codec
-    number: str
-    caller_name: str
-    caller_number: str
-    other_type: str  # "originator" on a leg that another one dialled
-
-
-def _tag(rng: "random.Random") -> str:
-    return "".join(rng.choices(_TAG_LETTERS, k=13))
-
-
-def local_sdp(sip: Sip) -> str:
-    return (
-        f"v=0\r\no=FreeSWITCH {sip.sdp_id} {sip.sdp_id + 1} IN IP4 {sip.local_ip}\r\ns=FreeSWITCH\r\n"
-        f"c=IN IP4 {sip.local_ip}\r\nt=0 0\r\nm=audio {sip.media_port} RTP/AVP 0 8 101 13\r\n"
-        "a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
-        "a=fmtp:101 0-15\r\na=rtpmap:13 CN/8000\r\na=ptime:20\r\na=sendrecv\r\n"
-    )
-
-
-def remote_sdp(sip: Sip, codec: Codec) -> str:
-    return (
-        f"v=0\r\no=FreeSWITCH {sip.sdp_id - 400} {sip.sdp_id - 399} IN IP4 {sip.peer}\r\ns=FreeSWITCH\r\n"
-        f"c=IN IP4 {sip.peer}\r\nt=0 0\r\n"
-        f"m=audio {sip.remote_media_port} RTP/AVP {codec.payload_type} 101 13\r\n"
-        f"a=rtpmap:{codec.payload_type} {codec.name}/{codec.rate}\r\na=rtpmap:101 telephone-event/8000\r\n"
-        "a=fmtp:101 0-15\r\na=rtpmap:13 CN/8000\r\na=ptime:20\r\n"
-    )
-
-
-def codec_string(codec: Codec) -> str:
-    return f"CORE_PCM_MODULE.{codec.name}@{codec.rate}h@20i@{codec.bit_rate}b"
-
-
-def created(leg: LegFacts, *, outbound: bool) -> list[Header]:
-    """A session was made; all that a dial refused for its gateway ever gets."""
+def created(leg: Channel, *, outbound: bool) -> list[Header]:
+    """A session was made; a dial refused for its gateway sets nothing more."""
     pairs: list[Header] = [("direction", "outbound" if outbound else "inbound")]
     if outbound:
         pairs.append(("is_outbound", "true"))
@@ -146,12 +18,14 @@ def created(leg: LegFacts, *, outbound: bool) -> list[Header]:
 
 
 def dialled(
-    leg: LegFacts, given: list[tuple[str, str]], *, early_media: bool, originator: LegFacts | None
+    leg: Channel, given: list[tuple[str, str]], *, early_media: bool, originator: Channel | None
 ) -> list[Header]:
     """mod_sofia and originate prepare an outbound leg.
 
     Args:
+        leg: that is dialled.
         given: the variables of the dial string.
+        early_media: early media counts as an answer.
         originator: the leg that dials this one, in a bridge.
     """
     sip = leg.sip
@@ -189,12 +63,12 @@ def _plain_codec(codec: Codec) -> str:
     return f"{codec.name}@{codec.rate}h@20i"
 
 
-def _offered(leg: LegFacts) -> str:
-    """The codecs we offer: the profile's, or the caller's own where one leg dials another."""
+def _offered(leg: Channel) -> str:
+    """The codecs that FreeSWITCH offers: the profile's, or the caller's own where one leg dials another."""
     return _plain_codec(leg.codec) if leg.other_type == "originator" else "PCMU,PCMA"
 
 
-def invited(leg: LegFacts) -> list[Header]:
+def invited(leg: Channel) -> list[Header]:
     """The INVITE is written."""
     sip = leg.sip
     return [
@@ -215,7 +89,7 @@ def invited(leg: LegFacts) -> list[Header]:
     ]
 
 
-def addressed(leg: LegFacts) -> list[Header]:
+def addressed(leg: Channel) -> list[Header]:
     """Any answer came: FreeSWITCH knows where from."""
     sip = leg.sip
     return [
@@ -227,7 +101,7 @@ def addressed(leg: LegFacts) -> list[Header]:
     ]
 
 
-def responded(leg: LegFacts, *, early_sdp: bool = False) -> list[Header]:
+def responded(leg: Channel, *, early_sdp: bool = False) -> list[Header]:
     """A 180, 183 or 200 was read; `early_sdp` when the dialog saw its first SDP in a 183."""
     sip = leg.sip
     domain = sip.realm or sip.local_ip
@@ -264,7 +138,7 @@ def responded(leg: LegFacts, *, early_sdp: bool = False) -> list[Header]:
     ]
 
 
-def negotiated(leg: LegFacts, *, early: bool) -> list[Header]:
+def negotiated(leg: Channel, *, early: bool) -> list[Header]:
     """The audio stream is set up from the far end's SDP, `early` when that came with a 183."""
     return [
         ("ep_codec_string", codec_string(leg.codec)),
@@ -298,7 +172,7 @@ def _codec_chosen(codec: Codec) -> list[Header]:
     ]
 
 
-def _rtp_started(leg: LegFacts) -> list[Header]:
+def _rtp_started(leg: Channel) -> list[Header]:
     return [
         ("local_media_ip", leg.sip.local_ip),
         ("local_media_port", leg.sip.media_port),
@@ -311,10 +185,11 @@ def _rtp_started(leg: LegFacts) -> list[Header]:
     ]
 
 
-def arrived(leg: LegFacts, *, addressed_to: str, via_gateway: bool, stamp: int) -> list[Header]:
+def arrived(leg: Channel, *, addressed_to: str, via_gateway: bool, stamp: int) -> list[Header]:
     """An INVITE arrived and its SDP was read: an inbound leg as its CHANNEL_CREATE has it.
 
     Args:
+        leg: that arrived.
         addressed_to: user part of the request URI.
         stamp: microseconds since the epoch when the INVITE came.
         via_gateway: the URI carried the Contact that FreeSWITCH registered, so `sip_gateway` is known.
@@ -387,8 +262,8 @@ def arrived(leg: LegFacts, *, addressed_to: str, via_gateway: bool, stamp: int) 
     ]
 
 
-def accepted(leg: LegFacts) -> list[Header]:
-    """We answer an inbound leg."""
+def accepted(leg: Channel) -> list[Header]:
+    """FreeSWITCH answers an inbound leg."""
     return [
         ("rtp_local_sdp_str", local_sdp(leg.sip)),
         *_rtp_started(leg),
@@ -397,8 +272,8 @@ def accepted(leg: LegFacts) -> list[Header]:
     ]
 
 
-def acknowledged(leg: LegFacts) -> list[Header]:
-    """The caller of an inbound leg acknowledged our 200."""
+def acknowledged(leg: Channel) -> list[Header]:
+    """The caller of an inbound leg acknowledged the 200."""
     sip = leg.sip
     via = f"SIP/2.0/UDP {sip.peer}:{sip.peer_port};rport={sip.peer_port};branch={sip.bye_branch}"
     return [
@@ -412,7 +287,7 @@ def acknowledged(leg: LegFacts) -> list[Header]:
     ]
 
 
-def refused(leg: LegFacts, status: int, phrase: str, reason: str, term_cause: int) -> list[Header]:
+def refused(leg: Channel, status: int, phrase: str, reason: str, term_cause: int) -> list[Header]:
     """The far end refused the INVITE; `reason` is its Reason header, "" when it sent none."""
     return [
         ("sip_call_id", leg.sip.call_id),
@@ -434,7 +309,7 @@ def terminated(status: int, term_cause: int) -> list[Header]:
     ]
 
 
-def bye_received(leg: LegFacts, *, inbound: bool, reason: str, term_cause: int) -> list[Header]:
+def bye_received(leg: Channel, *, inbound: bool, reason: str, term_cause: int) -> list[Header]:
     """The far end sent BYE. Only an inbound leg takes the dialog's names from it anew."""
     sip = leg.sip
     peer = f"{sip.peer}:{sip.peer_port}"
@@ -451,127 +326,4 @@ def bye_received(leg: LegFacts, *, inbound: bool, reason: str, term_cause: int) 
         *(dialog if inbound else []),
         *([("sip_reason", reason)] if reason else []),
         *terminated(200, term_cause),
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """Microseconds since the epoch of a leg's steps; 0 for one that did not happen."""
-
-    created: int
-    progress: int
-    progress_media: int
-    answered: int
-    bridged: int
-    ended: int
-
-
-def reported(
-    times: Times, *, cause: str, q850: int, last_app: str, last_arg: str, caller_id: str
-) -> list[Header]:
-    """The report FreeSWITCH writes in CS_REPORTING, before CHANNEL_HANGUP_COMPLETE."""
-    stamps: list[Header] = [("start_stamp", local_date(times.created))]
-    stamps.append(("profile_start_stamp", local_date(times.created)))
-    for name, moment in (
-        ("answer_stamp", times.answered),
-        ("bridge_stamp", times.bridged),
-        ("progress_stamp", times.progress),
-        ("progress_media_stamp", times.progress_media),
-        ("end_stamp", times.ended),
-    ):
-        if moment:
-            stamps.append((name, local_date(moment)))
-    return [
-        ("hangup_cause", cause),
-        ("hangup_cause_q850", str(q850)),
-        ("digits_dialed", "none"),
-        *stamps,
-        *_epochs(times),
-        *([("last_app", last_app)] if last_app else []),
-        *([("last_arg", last_arg)] if last_arg else []),
-        ("caller_id", caller_id),
-        *_durations(times),
-    ]
-
-
-def _epochs(times: Times) -> list[Header]:
-    def pair(name: str, moment: int) -> list[Header]:
-        return [(f"{name}_epoch", str(moment // 1_000_000)), (f"{name}_uepoch", str(moment))]
-
-    return [
-        *pair("start", times.created),
-        *pair("profile_start", times.created),
-        *pair("answer", times.answered),
-        *pair("bridge", times.bridged),
-        *pair("last_hold", 0),
-        ("hold_accum_seconds", "0"),
-        ("hold_accum_usec", "0"),
-        ("hold_accum_ms", "0"),
-        *pair("resurrect", 0),
-        *pair("progress", times.progress),
-        *pair("progress_media", times.progress_media),
-        *pair("end", times.ended),
-    ]
-
-
-def _durations(times: Times) -> list[Header]:
-    """Seconds are differences of whole seconds, so ±1 s; milliseconds and microseconds are exact."""
-    spans = (
-        ("duration", times.created, times.ended),
-        ("bill", times.answered, times.ended),
-        ("progress", times.created, times.progress),
-        ("answer", times.created, times.answered),
-        ("wait", times.created, times.bridged),
-        ("progress_media", times.created, times.progress_media),
-        ("flow_bill", times.answered and times.created, times.ended),
-    )
-    pairs: list[Header] = []
-    for infix, divisor in (("sec", 1_000_000), ("msec", 1_000), ("usec", 1)):
-        for name, begin, end in spans:
-            length = 0
-            if begin and end:
-                length = (
-                    end // divisor - begin // divisor
-                    if divisor == 1_000_000
-                    else round((end - begin) / divisor)
-                )
-            if name == "duration":
-                name = {"sec": "duration", "msec": "mduration", "usec": "uduration"}[infix]
-                pairs.append((name, str(length)))
-            else:
-                pairs.append((name + infix, str(length)))
-    return pairs
-
-
-def media_report(report: "MediaReport") -> list[Header]:
-    """The RTP statistics of a leg whose RTP ever started (facts.md 4.4)."""
-    in_, out = "rtp_audio_in_", "rtp_audio_out_"
-    return [
-        (in_ + "raw_bytes", str(report.in_raw_bytes)),
-        (in_ + "media_bytes", str(report.in_media_bytes)),
-        (in_ + "packet_count", str(report.in_packets)),
-        (in_ + "media_packet_count", str(report.in_media_packets)),
-        (in_ + "skip_packet_count", str(report.in_skipped)),
-        (in_ + "jitter_packet_count", "0"),
-        (in_ + "dtmf_packet_count", "0"),
-        (in_ + "cng_packet_count", "0"),
-        (in_ + "flush_packet_count", str(report.in_flushed)),
-        (in_ + "largest_jb_size", "0"),
-        (in_ + "jitter_min_variance", f"{report.jitter_min_variance:.2f}"),
-        (in_ + "jitter_max_variance", f"{report.jitter_max_variance:.2f}"),
-        (in_ + "jitter_loss_rate", f"{report.loss_rate:.2f}"),
-        (in_ + "jitter_burst_rate", "0.00"),
-        (in_ + "mean_interval", f"{report.mean_interval:.2f}"),
-        (in_ + "flaw_total", str(report.flaws)),
-        (in_ + "quality_percentage", f"{report.quality:.2f}"),
-        (in_ + "mos", f"{report.mos:.2f}"),
-        (out + "raw_bytes", str(report.out_raw_bytes)),
-        (out + "media_bytes", str(report.out_raw_bytes)),
-        (out + "packet_count", str(report.out_packets)),
-        (out + "media_packet_count", str(report.out_packets)),
-        (out + "skip_packet_count", "0"),
-        (out + "dtmf_packet_count", "0"),
-        (out + "cng_packet_count", "0"),
-        ("rtp_audio_rtcp_packet_count", "0"),
-        ("rtp_audio_rtcp_octet_count", "0"),
     ]

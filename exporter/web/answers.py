@@ -20,7 +20,7 @@ BODY_SECONDS: Final = 10.0  # for a client to send its body
 SHOWN: Final = 100  # characters of a client's own text in a message
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 SERVER_HEADER: Final = {hdrs.SERVER: "freeswitch-exporter"}  # aiohttp would tell its version and Python's
 _EVERYWHERE: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}

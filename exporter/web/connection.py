@@ -8,10 +8,13 @@ read) and to the log (a traceback each time) is replaced here.
 import asyncio
 from typing import Any, Final, cast
 
+import structlog
 from aiohttp import web
 
-from exporter.web.answers import SERVER_HEADER, Refusal, log
+from exporter.web.answers import SERVER_HEADER, Refusal
 from exporter.web.tls import Tls
+
+log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS: Final = 1200  # a thousand askers at once share one probe call
 LIMITS: Final[dict[str, Any]] = {

@@ -11,7 +11,8 @@ from exporter.web.scrape import chosen_nodes
 
 async def diagnosis(request: web.Request) -> web.Response:
     """All nodes, or those that `?node=` names. Raises Refusal 404 for one that is not configured,
-    503 for one that is too new."""
+    503 for one that is too new.
+    """
     context = request.app[APP_CONTEXT]
     chosen = chosen_nodes(request, [node.name for node in context.nodes])
     diagnoses = [d for d in await context.diagnoses(wait=True) if chosen is None or d.snapshot.node in chosen]

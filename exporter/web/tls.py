@@ -17,10 +17,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
+
 from exporter.config import TlsConfig
 from exporter.config.section import InvalidValue
 from exporter.config.tls import context, is_allowed
-from exporter.web.answers import log
+
+log = structlog.get_logger(__name__)
 
 
 class Tls:

@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser, Page, expect
 
+from exporter.clock import Clock
 from exporter.config import Config, GatewayConfig, NodeConfig
 from exporter.runtime import demo_config
 from exporter.simulator import GatewayConfig as SimulatedGateway
@@ -32,7 +33,7 @@ HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>'\"&amp;"
 
 @asynccontextmanager
 async def demo() -> AsyncIterator[tuple[SimulatedSwitch, str]]:
-    async with demo_switch(rate=2.0) as switch:
+    async with demo_switch(Clock(), rate=2.0) as switch:
         config = demo_config(Config(), switch.port)
         async with served(config.nodes, config) as base:
             yield switch, base

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from exporter.clock import Clock
 from exporter.simulator import Answer, FarEnd, SimulatedSwitch
 from exporter.simulator.media import Path
 from tests.simulator.wire import Seen, Wire
@@ -16,8 +17,8 @@ RING, TALK = 5, 5
 
 
 @pytest.fixture
-async def switch() -> AsyncIterator[SimulatedSwitch]:
-    async with SimulatedSwitch(tick=0.05, speed=25, heartbeat=600) as switch:
+async def switch(clock: Clock) -> AsyncIterator[SimulatedSwitch]:
+    async with SimulatedSwitch(clock=clock, tick=0.05, speed=25, heartbeat=600) as switch:
         await switch.gateway_reaches("telnyx", "REGED")
         yield switch
 
@@ -131,7 +132,7 @@ async def test_ringing_ends_at_the_whole_second_limit_up_to_a_second_early(wire:
     assert any(seen.name == "CHANNEL_PROGRESS" for seen in wire.events())
 
 
-async def test_an_invite_nobody_answers_has_no_progress_and_ends_after_32_seconds_at_the_latest(
+async def test_an_unanswered_invite_has_no_progress_and_ends_after_32_seconds_at_the_latest(
     wire: Wire,
 ) -> None:
     reply, _ = await place(wire, echo_probe("+15550000036", str(uuid.uuid4())))
@@ -346,7 +347,7 @@ async def test_a_bridged_call_shows_each_leg_the_other_s_profile(switch: Simulat
     assert leg is not None
     bridge = await wire.event(lambda seen: seen.name == "CHANNEL_BRIDGE")
     assert bridge.get("Bridge-A-Unique-ID") == leg.uuid
-    assert switch.call_count == 1
+    assert switch.sessions.call_count == 1
     await wire.until(lambda: [seen.name for seen in wire.events()].count("CHANNEL_HANGUP_COMPLETE") == 2)
     ends = [seen for seen in wire.events() if seen.name == "CHANNEL_HANGUP_COMPLETE"]
     assert {seen.get("Call-Direction"): seen.get("Other-Type") for seen in ends} == {
@@ -389,7 +390,7 @@ async def test_sessions_since_startup_equal_creates_plus_refused_dials(
 @pytest.mark.parametrize(
     ("target", "cause", "heard"),
     [
-        ("nobody", "NO_ROUTE_DESTINATION", "+OK"),
+        ("nosuch", "NO_ROUTE_DESTINATION", "+OK"),
         ("'m:^:set:colour=blue^sleep:1000' inline", "NORMAL_CLEARING", "+OK"),
         ("'m:^:sched_hangup:+2 USER_BUSY^park' inline", "USER_BUSY", "+OK"),
         ("'m:^:sched_hangup:nonsense^hangup:CALL_REJECTED' inline", "CALL_REJECTED", "+OK"),
@@ -412,7 +413,7 @@ async def test_a_provider_may_answer_every_invite_the_same(switch: SimulatedSwit
     assert await wire.api(echo_probe("+15550000001", str(uuid.uuid4()))) == "-ERR NORMAL_TEMPORARY_FAILURE\n"
 
 
-async def test_callers_give_up_and_are_turned_away(switch: SimulatedSwitch, wire: Wire) -> None:
+async def test_callers_give_up_and_are_refused(switch: SimulatedSwitch, wire: Wire) -> None:
     leg = switch.calls.inbound("telnyx", caller="+2", called="+1", seconds=5, answer_after=9, patience=3)
     assert leg is not None
     await leg.hung_up.wait()

@@ -1,19 +1,19 @@
-"""Every fault does what its name says, as a client sees it, and ends when it is told to."""
+"""Every fault does what its name says, as a client sees it, and ends with `recover`."""
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator
 
 import pytest
 
+from exporter.clock import Clock
 from exporter.simulator import FarEnd, SimulatedSwitch
 from tests.simulator.wire import Wire, recorded
 
 
 @pytest.fixture
-async def switch() -> AsyncIterator[SimulatedSwitch]:
-    async with SimulatedSwitch(tick=0.02, heartbeat=600) as switch:
+async def switch(clock: Clock) -> AsyncIterator[SimulatedSwitch]:
+    async with SimulatedSwitch(clock=clock, tick=0.02, heartbeat=600) as switch:
         await switch.gateway_reaches("telnyx", "REGED")
         yield switch
 
@@ -37,11 +37,11 @@ async def test_a_port_that_refuses_and_accepts_again(switch: SimulatedSwitch) ->
 async def test_a_filtered_port_lets_a_connect_hang(switch: SimulatedSwitch) -> None:
     await switch.filter_port()
     loop = asyncio.get_running_loop()
-    with socket.socket() as knocking:
-        knocking.setblocking(False)
+    with socket.socket() as connecting:
+        connecting.setblocking(False)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
-                await loop.sock_connect(knocking, ("127.0.0.1", switch.port))
+                await loop.sock_connect(connecting, ("127.0.0.1", switch.port))
     await switch.accept_connections()
     assert (await (await Wire.open(switch.port)).api("status")).startswith("UP ")
 
@@ -56,7 +56,7 @@ async def test_another_service_on_the_port(switch: SimulatedSwitch, fault: str, 
     assert (await (await Wire.open(switch.port)).api("status")).startswith("UP ")
 
 
-async def test_a_changed_password_throws_clients_out_and_refuses_the_old_one(switch: SimulatedSwitch) -> None:
+async def test_a_changed_password_resets_clients_and_refuses_the_old_one(switch: SimulatedSwitch) -> None:
     wire = await listening(switch)
     switch.change_password("new")
     await wire.until(lambda: wire.closed)
@@ -75,7 +75,7 @@ async def test_an_acl_refuses_newcomers(switch: SimulatedSwitch) -> None:
     assert (await wire.api("status")).startswith("UP ")
 
 
-async def test_a_hung_switch_accepts_and_says_nothing_until_it_goes_on(switch: SimulatedSwitch) -> None:
+async def test_a_hung_switch_accepts_and_sends_nothing_until_it_recovers(switch: SimulatedSwitch) -> None:
     wire = await listening(switch)
     switch.hang()
     late = await Wire.open(switch.port, password=None)
@@ -113,14 +113,28 @@ async def test_stalled_events_leave_commands_answered(switch: SimulatedSwitch) -
     await wire.event(lambda seen: seen.name == "HEARTBEAT")
 
 
-async def test_delayed_replies_come_late_and_in_order(switch: SimulatedSwitch) -> None:
+async def test_delayed_replies_come_late_and_in_order(switch: SimulatedSwitch, clock: Clock) -> None:
     wire = await Wire.open(switch.port)
     switch.delay_replies(0.15)
-    began = asyncio.get_running_loop().time()
+    began = clock.monotonic()
     wire.send("api version short\n\napi hostname\n\n")
     await wire.until(lambda: len([f for f in wire.frames if f.kind == "api/response"]) == 2)
-    assert asyncio.get_running_loop().time() - began >= 0.3
+    assert clock.monotonic() - began == pytest.approx(0.3)
     assert [f.body for f in wire.frames if f.kind == "api/response"] == [b"1.11.2-release\n", b"vm"]
+
+
+async def test_a_delay_may_be_of_some_commands_only(switch: SimulatedSwitch, clock: Clock) -> None:
+    wire = await Wire.open(switch.port)
+    switch.delay_replies(2.0, "api show")
+    switch.delay_replies(0.5, "api show calls")
+    for command, delay in (("version", 0.0), ("show channels count", 2.0), ("show calls count", 0.5)):
+        began = clock.monotonic()
+        await wire.api(command)
+        assert clock.monotonic() - began == pytest.approx(delay, abs=0.01)
+    switch.recover()
+    began = clock.monotonic()
+    await wire.api("show channels count")
+    assert clock.monotonic() - began < 0.1
 
 
 async def test_lost_events_are_lost_for_good(switch: SimulatedSwitch) -> None:
@@ -134,7 +148,7 @@ async def test_lost_events_are_lost_for_good(switch: SimulatedSwitch) -> None:
     assert len(wire.events()) == 1
 
 
-async def test_a_leg_may_keep_its_end_to_itself(switch: SimulatedSwitch) -> None:
+async def test_a_leg_may_end_without_an_event(switch: SimulatedSwitch) -> None:
     wire = await listening(switch)
     switch.leave_ends_unsent()
     for _ in range(2):
@@ -195,13 +209,13 @@ async def test_a_restart_is_another_process(switch: SimulatedSwitch) -> None:
     assert (gateway.calls_in, gateway.calls_out) == (0, 0)
 
 
-async def test_a_skewed_clock_shows_in_every_stamp(switch: SimulatedSwitch) -> None:
+async def test_a_skewed_clock_shows_in_every_stamp(switch: SimulatedSwitch, clock: Clock) -> None:
     wire = await listening(switch)
     switch.skew_clock(-120)
     switch.beat()
     beat = await wire.event(lambda seen: seen.name == "HEARTBEAT")
-    assert abs(int(beat.get("Event-Date-Timestamp")) / 1e6 + 120 - time.time()) < 1
-    assert abs(int(await wire.api("strepoch")) + 120 - time.time()) < 2
+    assert abs(int(beat.get("Event-Date-Timestamp")) / 1e6 + 120 - clock.epoch()) < 1
+    assert abs(int(await wire.api("strepoch")) + 120 - clock.epoch()) < 2
 
 
 async def test_a_scripted_reply_replaces_the_real_one(switch: SimulatedSwitch) -> None:

@@ -40,7 +40,7 @@ def test_variables(block: str, variables: list[tuple[str, str]]) -> None:
         ),
         ("'sleep:1000,hangup' inline", [("sleep", "1000"), ("hangup", "")]),
         ("9196", [("answer", ""), ("echo", "")]),
-        ("nobody", None),
+        ("nosuch", None),
     ],
 )
 def test_what_runs_on_the_call(target: str, script: list[tuple[str, str]] | None) -> None:

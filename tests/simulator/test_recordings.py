@@ -1,7 +1,7 @@
 """The simulator held to the recordings: same events, same headers in the same order, same encoding.
 
-Each recorded call is made again: the originate line of the recording is given to the simulator, which is told
-of the same hang-up. Then the two lists of events are compared header name by header name. What may differ is
+Each recorded call is made again: the originate line of the recording is given to the simulator, then the same
+hang-up. Then the two lists of events are compared header name by header name. What may differ is
 named in `ELSEWHERE` and nowhere else.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from exporter.clock import Clock
 from exporter.simulator import GatewayConfig, SimulatedSwitch
 from exporter.simulator.events import Event
 from tests.simulator.wire import CAPTURES, Seen, Wire, recorded, recorded_events
@@ -25,13 +26,13 @@ LAB = [BACKUP, NOREG, TELNYX]  # FreeSWITCH reads them in this order and lists t
 # What a recording has besides its call: the recording client's polls, the switch's own business.
 ELSEWHERE = {
     *("API", "HEARTBEAT", "RE_SCHEDULE", "RECV_INFO", "CUSTOM", "PRIVATE_COMMAND"),
-    *("ADD_SCHEDULE", "DEL_SCHEDULE"),  # of sched_hangup: not played
+    *("ADD_SCHEDULE", "DEL_SCHEDULE"),  # of sched_hangup: not simulated
 }
 
 
 @pytest.fixture
-async def lab() -> AsyncIterator[SimulatedSwitch]:
-    switch = SimulatedSwitch(LAB, tick=0.02, speed=20)
+async def lab(clock: Clock) -> AsyncIterator[SimulatedSwitch]:
+    switch = SimulatedSwitch(LAB, clock=clock, tick=0.02, speed=20)
     switch.provider("noreg").rejects()
     async with switch:
         await switch.gateway_reaches("telnyx", "REGED")
@@ -40,7 +41,7 @@ async def lab() -> AsyncIterator[SimulatedSwitch]:
 
 @dataclass(frozen=True)
 class Call:
-    """A recorded call: the capture, the originate it came from, and when the client killed it."""
+    """A recorded call: its capture, and whether it ended without a kill of the client."""
 
     capture: str
     ends_by_itself: bool = False
@@ -98,10 +99,10 @@ async def test_a_call_fires_what_was_recorded(lab: SimulatedSwitch, call: Call) 
     now = wire.events()
 
     assert [name for name, _ in outline(now)] == [name for name, _ in outline(was)]
-    for (name, ours), (_, theirs) in zip(outline(now), outline(was), strict=True):
-        assert ours == theirs, name
-    for ours_, theirs_ in zip(of_the_call(now), of_the_call(was), strict=True):
-        assert fixed(ours_) == fixed(theirs_)
+    for (name, played), (_, expected) in zip(outline(now), outline(was), strict=True):
+        assert played == expected, name
+    for played_event, recorded_event in zip(of_the_call(now), of_the_call(was), strict=True):
+        assert fixed(played_event) == fixed(recorded_event)
 
 
 def of_the_call(events: list[Seen]) -> list[Seen]:
@@ -167,13 +168,13 @@ async def test_an_inbound_call_fires_what_was_recorded(lab: SimulatedSwitch) -> 
     await wire.event(lambda seen: seen.get("Channel-State") == "CS_DESTROY")
     now = wire.events()
     assert [name for name, _ in outline(now)] == [name for name, _ in outline(was)]
-    for (name, ours), (_, theirs) in zip(outline(now), outline(was), strict=True):
-        assert ours == theirs, name
-    for ours_, theirs_ in zip(of_the_call(now), of_the_call(was), strict=True):
-        assert fixed(ours_) == fixed(theirs_)
+    for (name, played), (_, expected) in zip(outline(now), outline(was), strict=True):
+        assert played == expected, name
+    for played_event, recorded_event in zip(of_the_call(now), of_the_call(was), strict=True):
+        assert fixed(played_event) == fixed(recorded_event)
 
 
-async def test_a_call_that_comes_back_to_us_has_both_recorded_legs(lab: SimulatedSwitch) -> None:
+async def test_a_call_routed_back_to_the_switch_has_both_recorded_legs(lab: SimulatedSwitch) -> None:
     was = recorded_events("ev-plain-call-loops-back-to-own-did")
     wire = await Wire.open(lab.port)
     await wire.reply("event plain ALL")
@@ -235,14 +236,16 @@ async def test_a_bridge_fires_what_was_recorded_on_each_leg(
     )
     was, now = of_the_call(recorded_events(capture)), of_the_call(wire.events())
     for way in ("inbound", "outbound"):
-        theirs, ours = (
+        original_events, played = (
             [seen for seen in events if seen.get("Call-Direction") == way] for events in (was, now)
         )
-        assert [seen.name for seen in ours] == [seen.name for seen in theirs]
-        for our, their in zip(ours, theirs, strict=True):
-            assert our.names == [name for name in their.names if name not in AUTHENTICATED], their.name
-            for name in fixed(our).keys() - ANOTHER:
-                assert (name, our.get(name)) == (name, their.get(name))
+        assert [seen.name for seen in played] == [seen.name for seen in original_events]
+        for event, original in zip(played, original_events, strict=True):
+            assert event.names == [name for name in original.names if name not in AUTHENTICATED], (
+                original.name
+            )
+            for name in fixed(event).keys() - ANOTHER:
+                assert (name, event.get(name)) == (name, original.get(name))
 
 
 async def test_events_of_clients_are_as_recorded(lab: SimulatedSwitch) -> None:
@@ -257,11 +260,11 @@ async def test_events_of_clients_are_as_recorded(lab: SimulatedSwitch) -> None:
         wire.send(f"{command}\n\n{body}")
     await wire.event(lambda seen: bool(seen.get("A")))
     now = [seen for seen in wire.events() if seen.get("Event-UUID")]
-    for ours, theirs in zip(now, recorded_events("ev-plain-sendevent"), strict=True):
-        assert ours.names == theirs.names
-        assert ours.body == theirs.body
+    for event, original in zip(now, recorded_events("ev-plain-sendevent"), strict=True):
+        assert event.names == original.names
+        assert event.body == original.body
         for name in ("Event-Name", "Event-Subclass", "Command", "Event-Calling-Line-Number"):
-            assert ours.get(name) == theirs.get(name)
+            assert event.get(name) == original.get(name)
 
 
 @pytest.mark.parametrize("capture", [path.stem for path in sorted(CAPTURES.glob("ev-plain-*.txt"))])
@@ -307,7 +310,7 @@ async def test_the_switch_s_own_events_have_the_recorded_headers(lab: SimulatedS
     lab.beat()
     await wire.reply("bgapi status")
     await wire.api("sofia profile external restart")
-    await lab.until(lambda: lab.find_gateway("telnyx") is None)
+    await lab.until(lambda: lab.sofia.find("telnyx") is None)
     await lab.gateway_reaches("telnyx", "REGED")
     await wire.api(
         "originate {ignore_early_media=true}sofia/gateway/telnyx/+15550000010 "

@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from exporter.clock import Clock
 from exporter.simulator import GatewayConfig, SimulatedSwitch
 from tests.simulator.test_recordings import LAB
 from tests.simulator.wire import CAPTURES, Wire, recorded, shape
 
 
 @pytest.fixture
-async def lab() -> AsyncIterator[SimulatedSwitch]:
-    switch = SimulatedSwitch(LAB, tick=0.05, hostname="vm", switchname="lab")
+async def lab(clock: Clock) -> AsyncIterator[SimulatedSwitch]:
+    switch = SimulatedSwitch(LAB, clock=clock, tick=0.05, hostname="vm", switchname="lab")
     switch.provider("noreg").rejects()
     async with switch:
         await switch.gateway_reaches("telnyx", "REGED")
@@ -141,12 +142,12 @@ async def test_a_live_channel_is_shown_as_recorded(lab: SimulatedSwitch, wire: W
     assert await wire.api(f"uuid_exists {uuid}") == "false"
 
 
-async def test_a_raw_ampersand_in_a_username_breaks_that_gateway_s_xml_only() -> None:
+async def test_a_raw_ampersand_in_a_username_breaks_that_gateway_s_xml_only(clock: Clock) -> None:
     gateways = [
         GatewayConfig("odd", username="a&b", register=False),
         GatewayConfig("telnyx", register=False),
     ]
-    async with SimulatedSwitch(gateways) as switch:
+    async with SimulatedSwitch(gateways, clock=clock) as switch:
         wire = await Wire.open(switch.port)
         text = await wire.api("sofia xmlstatus gateway")
     assert "<username>a&b</username>" in text

@@ -1,9 +1,10 @@
-"""The wire: authentication, replies, subscriptions, and the habits of mod_event_socket (facts.md 1)."""
+"""The wire: authentication, replies, subscriptions, and the rules of mod_event_socket (facts.md 1)."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
+from exporter.clock import Clock
 from exporter.simulator import SimulatedSwitch, User
 from tests.simulator.wire import CAPTURES, Wire
 
@@ -16,8 +17,8 @@ LIMITED = User(
 
 
 @pytest.fixture
-async def switch() -> AsyncIterator[SimulatedSwitch]:
-    async with SimulatedSwitch(tick=0.05, heartbeat=60, users={"watch": LIMITED}) as switch:
+async def switch(clock: Clock) -> AsyncIterator[SimulatedSwitch]:
+    async with SimulatedSwitch(clock=clock, tick=0.05, heartbeat=60, users={"watch": LIMITED}) as switch:
         yield switch
 
 
@@ -75,7 +76,7 @@ async def test_a_reply_to_api_without_a_command_is_a_command_reply(switch: Simul
     assert await wire.reply("apistatus") == "-ERR command not found"
 
 
-async def test_custom_swallows_the_names_behind_it(switch: SimulatedSwitch) -> None:
+async def test_custom_takes_the_names_behind_it_as_subclasses(switch: SimulatedSwitch) -> None:
     wire = await Wire.open(switch.port)
     assert await wire.reply("event plain CUSTOM exporter::tick HEARTBEAT") == (
         "+OK event listener enabled plain"
@@ -136,13 +137,13 @@ async def test_an_api_command_holds_back_that_client_s_events_only(switch: Simul
 
 
 async def test_half_a_command_holds_back_events(switch: SimulatedSwitch) -> None:
-    half, whole = await Wire.open(switch.port), await Wire.open(switch.port)
-    for wire in (half, whole):
+    half, complete = await Wire.open(switch.port), await Wire.open(switch.port)
+    for wire in (half, complete):
         await wire.reply("event plain HEARTBEAT")
     half.send("api stat")
     await switch.until(lambda: any(client.mid_command for client in switch.clients))
     switch.beat()
-    await whole.event(lambda seen: seen.name == "HEARTBEAT")
+    await complete.event(lambda seen: seen.name == "HEARTBEAT")
     assert half.events() == []
     half.send("us\n\n")
     await half.event(lambda seen: seen.name == "HEARTBEAT")
@@ -162,7 +163,7 @@ async def test_filters_drop_what_lacks_their_header(switch: SimulatedSwitch) -> 
     await wire.event(lambda seen: seen.name == "HEARTBEAT")
 
 
-async def test_a_limited_user_is_told_its_limits_and_held_to_them(switch: SimulatedSwitch) -> None:
+async def test_a_limited_user_gets_its_limits_and_is_held_to_them(switch: SimulatedSwitch) -> None:
     wire = await Wire.open(switch.port, password=None)
     await wire.frame("auth/request")
     assert await wire.reply("userauth watch@lab.local:secret") == "+OK accepted"
@@ -180,15 +181,15 @@ async def test_a_limited_user_is_told_its_limits_and_held_to_them(switch: Simula
     assert (await wire.reply("sendevent CUSTOM\nEvent-Subclass: x")).startswith("+OK")  # never checked
 
 
-async def test_long_allow_lists_lose_the_blank_line_of_the_reply() -> None:
+async def test_long_allow_lists_lose_the_blank_line_of_the_reply(clock: Clock) -> None:
     chatty = User("secret", api=",".join(["version", *(f"command{n}" for n in range(60))]))
-    async with SimulatedSwitch(users={"watch": chatty}) as switch:
+    async with SimulatedSwitch(clock=clock, users={"watch": chatty}) as switch:
         wire = await Wire.open(switch.port, password=None)
         await wire.frame("auth/request")
         wire.send("userauth watch@lab.local:secret\n\n")
         await wire.until(lambda: b"Allowed-API" in wire.received)
         assert not wire.received.endswith(b"\n\n")
-        # The next frame is glued to it: that is the trap (tried.md 1).
+        # So the next frame continues it (tried.md 1).
         wire.send("api version short\n\n")
         await wire.until(lambda: b"1.11.2-release" in wire.received)
         assert b"command4" in wire.received
@@ -237,7 +238,9 @@ async def test_json_and_plain_listeners_get_the_same_event(switch: SimulatedSwit
         ("nosuch", "-ERR command not found"),
     ],
 )
-async def test_the_unusual_has_its_reply_too(switch: SimulatedSwitch, command: str, reply: str) -> None:
+async def test_what_clients_seldom_send_has_its_reply_too(
+    switch: SimulatedSwitch, command: str, reply: str
+) -> None:
     assert await (await Wire.open(switch.port)).reply(command) == reply
 
 

@@ -1,13 +1,15 @@
-"""A call's agenda: in order, exact at any speed, and silent once stopped."""
+"""A call's agenda: in order, exact at any speed, without effect once stopped."""
 
 import asyncio
 import time
 
+from exporter.clock import Clock
+from exporter.simulator.clock import SwitchClock
 from exporter.simulator.timeline import Timeline
 
 
-async def test_moments_come_in_order_and_exactly_however_late_the_loop_is() -> None:
-    timeline = Timeline(50)
+async def test_moments_come_in_order_and_exactly_however_late_the_loop_is(clock: Clock) -> None:
+    timeline = Timeline(50, SwitchClock(clock))
     met: list[tuple[str, float]] = []
 
     async def walk() -> None:
@@ -34,15 +36,15 @@ async def test_moments_come_in_order_and_exactly_however_late_the_loop_is() -> N
     assert met == [("early", 0.5), ("walked", 1.0), ("arrived", 5.0), ("late", 5.5)]
 
 
-async def test_at_speed_one_it_is_our_own_time() -> None:
-    timeline = Timeline(1)
+async def test_at_speed_one_it_is_the_clock_s(clock: Clock) -> None:
+    timeline = Timeline(1, SwitchClock(clock))
     began = time.monotonic()
     assert not await timeline.wait(0.05)
     assert abs(timeline.elapsed() - (time.monotonic() - began)) < 0.02
 
 
-async def test_what_comes_from_outside_is_never_later_than_the_next_moment() -> None:
-    timeline = Timeline(100)
+async def test_what_comes_from_outside_is_never_later_than_the_next_moment(clock: Clock) -> None:
+    timeline = Timeline(100, SwitchClock(clock))
     timeline.at(1000, lambda: None)
     await asyncio.sleep(0.02)
     timeline.catch_up()
@@ -54,8 +56,8 @@ async def test_what_comes_from_outside_is_never_later_than_the_next_moment() -> 
     assert timeline.elapsed() <= before + 0.001
 
 
-async def test_stopping_wakes_who_waits_and_forgets_the_rest() -> None:
-    timeline = Timeline(1)
+async def test_stopping_wakes_waiters_and_drops_the_agenda(clock: Clock) -> None:
+    timeline = Timeline(1, SwitchClock(clock))
     happened: list[int] = []
     timeline.at(0.01, lambda: happened.append(1))
     waiting = asyncio.create_task(timeline.wait(60))

@@ -1,12 +1,15 @@
-"""Background traffic keeps its own books straight: what began has ended, and the events say so."""
+"""Background traffic: every call that began has ended, and the events say so."""
 
+from exporter.clock import Clock
 from exporter.simulator import SimulatedSwitch
 from exporter.simulator.traffic import Traffic
 from tests.simulator.wire import Wire
 
 
-async def test_every_call_that_begins_ends_and_is_told_once() -> None:
-    async with SimulatedSwitch(tick=0.02, speed=60, heartbeat=600, max_sps=10_000, seed=5) as switch:
+async def test_every_call_that_begins_ends_and_has_its_events_once(clock: Clock) -> None:
+    async with SimulatedSwitch(
+        clock=clock, tick=0.02, speed=60, heartbeat=600, max_sps=10_000, seed=5
+    ) as switch:
         await switch.gateway_reaches("telnyx", "REGED")
         wire = await Wire.open(switch.port)
         await wire.reply("event plain CHANNEL_CREATE CHANNEL_HANGUP_COMPLETE CHANNEL_DESTROY")

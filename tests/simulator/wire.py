@@ -53,7 +53,7 @@ class Seen(NamedTuple):
 
 
 def one_frame(data: bytes) -> tuple[Frame, bytes] | None:
-    """The first whole frame of `data` and what follows it."""
+    """The first complete frame of `data` and what follows it."""
     end = data.find(b"\n\n")
     if end < 0:
         return None

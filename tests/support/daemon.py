@@ -30,7 +30,7 @@ class Daemon:
                 self.lines.append(json.loads(line))
 
     async def logged(self, event: str) -> dict[str, Any]:
-        """The first log line that says so, as soon as it is there."""
+        """The first log line with this event, as soon as it is written."""
         async with asyncio.timeout(SECONDS):
             while True:
                 for line in self.lines:
@@ -62,8 +62,8 @@ async def daemon(config: Path, **environ: str) -> AsyncIterator[Daemon]:
         running = Daemon(process, client)
         reading = asyncio.create_task(running.read_log())
         try:
-            port = str((await running.logged("serving"))["addresses"]).rpartition(":")[2].rstrip("']")
-            running.base = f"http://127.0.0.1:{port}"
+            address: str = (await running.logged("serving"))["addresses"][-1]
+            running.base = f"http://127.0.0.1:{address.rpartition(':')[2]}"
             yield running
         finally:
             if process.returncode is None:

@@ -1,16 +1,16 @@
 """What mod_sofia answers: the texts of `sofia ...`, byte for byte.
 
-Strategy: as replies.py. The same gateway is shown in five ways (two texts, two XMLs and a list), and each
-has its own habits, traps included: only three fields of the XML are escaped, `sofia xmlstatus` has bare text
+Strategy: as replies.py. The same gateway is shown in five ways (two texts, two XMLs and a list), each with
+FreeSWITCH's peculiarities: only three fields of the XML are escaped, `sofia xmlstatus` has bare text
 between its elements, an unknown gateway is "Invalid Gateway!" in XML too.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from xml.sax.saxutils import escape
 
-if TYPE_CHECKING:
-    from exporter.simulator.gateways import Gateway
-    from exporter.simulator.switch import Profile, Switch
+from exporter.simulator.gateways import Gateway
+from exporter.simulator.profiles import Profile
+from exporter.simulator.switch import Switch
 
 LINE: Final = "=" * 97 + "\n"
 PROLOG: Final = '<?xml version="1.0" encoding="ISO-8859-1"?>\n'
@@ -18,24 +18,24 @@ INVALID_GATEWAY: Final = "Invalid Gateway!\n"
 INVALID_PROFILE: Final = "Invalid Profile!\n"
 
 
-def sofia(switch: "Switch", arguments: str) -> str:
+def sofia(switch: Switch, arguments: str) -> str:
     """The reply to `sofia arguments`."""
     words = arguments.split()
     match words:
         case ["status"]:
             return _sofia_status(switch)
         case ["status", "gateway", name]:
-            gateway = switch.find_gateway(name)
+            gateway = switch.sofia.find(name)
             return _gateway_text(gateway) if gateway else INVALID_GATEWAY
         case ["status", "gateway"]:
             return _gateway_list(switch)
         case ["status", "profile", name, *_]:
-            profile = switch.running_profile(name)
+            profile = switch.sofia.running_profile(name)
             return _profile_text(switch, profile) if profile else INVALID_PROFILE
         case ["xmlstatus"]:
             return _sofia_xml(switch)
         case ["xmlstatus", "gateway", name]:
-            gateway = switch.find_gateway(name)
+            gateway = switch.sofia.find(name)
             return PROLOG + _gateway_xml(gateway) if gateway else INVALID_GATEWAY
         case ["xmlstatus", "gateway"]:
             body = "".join(_gateway_xml(gateway) for gateway in switch.listed_gateways())
@@ -45,22 +45,26 @@ def sofia(switch: "Switch", arguments: str) -> str:
     return "Invalid Syntax!\n"
 
 
+def _legs_of(switch: Switch, profile: Profile) -> int:
+    return sum(leg.sip.profile == profile.name for leg in switch.legs.values())
+
+
 def _retry(seconds: int | None) -> str:
     if seconds is None:
         return ""
     return f" (retry: {seconds}s)" if seconds else " (retry: NEVER)"
 
 
-def _to(gateway: "Gateway") -> str:
+def _to(gateway: Gateway) -> str:
     return f"sip:{gateway.config.username}@{gateway.config.proxy}"
 
 
-def _sofia_status(switch: "Switch") -> str:
+def _sofia_status(switch: Switch) -> str:
     rows = [f"{'Name':>25}\t   Type\t  {'Data':>40}\tState\n", LINE]
-    running = [profile for profile in switch.profiles.values() if profile.running]
+    running = switch.sofia.running()
     for profile in running:
         rows.append(
-            f"{profile.name:>25}\tprofile\t  {profile.url:>40}\tRUNNING ({switch.calls_of(profile)})\n"
+            f"{profile.name:>25}\tprofile\t  {profile.url:>40}\tRUNNING ({_legs_of(switch, profile)})\n"
         )
         for gateway in profile.gateways:
             label = f"{profile.name}::{gateway.name}"
@@ -71,12 +75,10 @@ def _sofia_status(switch: "Switch") -> str:
     return "".join(rows)
 
 
-def _sofia_xml(switch: "Switch") -> str:
+def _sofia_xml(switch: Switch) -> str:
     parts = [PROLOG, "<profiles>\n"]
-    for profile in switch.profiles.values():
-        if not profile.running:
-            continue
-        state = f"RUNNING ({switch.calls_of(profile)})"
+    for profile in switch.sofia.running():
+        state = f"RUNNING ({_legs_of(switch, profile)})"
         parts.append(f"<profile>\n<name>{profile.name}</name>\n<type>profile</type>\n")
         parts.append(f"<data>{profile.url}</data>\n<state>{state}</state>\n</profile>\n")
         for gateway in profile.gateways:
@@ -87,7 +89,7 @@ def _sofia_xml(switch: "Switch") -> str:
     return "".join(parts)
 
 
-def _gateway_list(switch: "Switch") -> str:
+def _gateway_list(switch: Switch) -> str:
     head = (
         "    Profile::Gateway-Name\t                        Data    \tState\tPing Time\t"
         "IB Calls(F/T)\tOB Calls(F/T)\n"
@@ -111,16 +113,16 @@ def _gateway_list(switch: "Switch") -> str:
     return "".join(rows)
 
 
-def _domain(gateway: "Gateway") -> str:
+def _domain(gateway: Gateway) -> str:
     return gateway.config.from_domain or gateway.config.proxy
 
 
-def _contact(gateway: "Gateway") -> str:
+def _contact(gateway: Gateway) -> str:
     name = gateway.name
     return f"<sip:gw+{name}@127.0.0.1:5080;transport=udp;gw={name}>"
 
 
-def _gateway_text(gateway: "Gateway") -> str:
+def _gateway_text(gateway: Gateway) -> str:
     config = gateway.config
     status = ("UP" if gateway.up else "DOWN") + (" (ping)" if gateway.pinging else "")
     fields = (
@@ -153,13 +155,13 @@ def _gateway_text(gateway: "Gateway") -> str:
     return LINE + "".join(f"{name}\t{value}\n" for name, value in fields) + LINE
 
 
-def _ping_counts(gateway: "Gateway") -> tuple[int, int, int]:
+def _ping_counts(gateway: Gateway) -> tuple[int, int, int]:
     config = gateway.config
     return (config.ping_min, gateway.ping_count, config.ping_max) if config.ping else (0, 0, 0)
 
 
-def _gateway_xml(gateway: "Gateway") -> str:
-    """Only from, contact and exten are escaped: a raw `&` in a username is FreeSWITCH's own trap."""
+def _gateway_xml(gateway: Gateway) -> str:
+    """Only from, contact and exten are escaped: a raw `&` in a username stays raw, as in FreeSWITCH."""
     config = gateway.config
     minimum, count, maximum = _ping_counts(gateway)
     fields = [
@@ -199,7 +201,7 @@ def _gateway_xml(gateway: "Gateway") -> str:
     return f"  <gateway>\n{inner}  </gateway>\n"
 
 
-def _profile_text(switch: "Switch", profile: "Profile") -> str:
+def _profile_text(switch: Switch, profile: Profile) -> str:
     gateways = profile.gateways
     fields = (
         ("Name", profile.name),
@@ -238,8 +240,8 @@ def _profile_text(switch: "Switch", profile: "Profile") -> str:
     return LINE + "".join(f"{name:<17}\t{value}\n" for name, value in fields)
 
 
-def _sofia_profile(switch: "Switch", name: str, rest: list[str]) -> str:
-    profile = switch.running_profile(name)
+def _sofia_profile(switch: Switch, name: str, rest: list[str]) -> str:
+    profile = switch.sofia.running_profile(name)
     reloaded = "Reload XML [Success]\n"
     if rest[:1] == ["start"]:
         if profile is not None or name not in switch.profiles:
@@ -262,11 +264,11 @@ def _sofia_profile(switch: "Switch", name: str, rest: list[str]) -> str:
             up = which != ["down"]
             return "".join(f"{gateway.name} " for gateway in profile.gateways if gateway.up == up)
         case [("killgw" | "register" | "unregister") as verb, gateway_name]:
-            return _gateway_command(switch.find_gateway(gateway_name), verb)
+            return _gateway_command(switch.sofia.find(gateway_name), verb)
     return f"Unknown Command [{rest[0] if rest else ''}]\n"
 
 
-def _gateway_command(gateway: "Gateway | None", verb: str) -> str:
+def _gateway_command(gateway: Gateway | None, verb: str) -> str:
     if verb == "killgw":
         if gateway is None:
             return "-ERR no such gateway.\n"

@@ -1,0 +1,134 @@
+"""The sessions of one switch: its live legs, its counters, its limits.
+
+FreeSWITCH counts one session per leg. Its five-minute figures do not slide: they restart from zero every
+300 s (facts.md 4.5). A limit or a pause refuses a call before there is a session (facts.md 6.4).
+"""
+
+from collections import deque
+from typing import Final
+
+from exporter.simulator import ending
+from exporter.simulator.channel import CallSetup
+from exporter.simulator.clock import SwitchClock
+from exporter.simulator.core import Core
+from exporter.simulator.leg import Leg
+
+WINDOW_SECONDS: Final = 300.0
+_SOURCE: Final = ("switch_core_session.c", "switch_core_session_request_uuid")
+
+
+class Load:
+    """The session counters of one FreeSWITCH process.
+
+    Attributes:
+        since_startup: sessions made since the start.
+        count: live legs.
+        peak: most live legs at one time.
+        peak_five_minutes: the same in the current window.
+        per_second_peak: most sessions made in one second.
+        per_second_five_minutes: the same in the current window.
+    """
+
+    def __init__(self, clock: SwitchClock) -> None:
+        self.since_startup = 0
+        self.count = 0
+        self.peak = 0
+        self.peak_five_minutes = 0
+        self.per_second_peak = 0
+        self.per_second_five_minutes = 0
+        self._clock = clock
+        self._window = clock.monotonic()
+        self._recent: deque[float] = deque()
+
+    def began(self, count: int) -> None:
+        """Count a new session; `count` legs are live now."""
+        now = self._clock.monotonic()
+        if now - self._window >= WINDOW_SECONDS:
+            self._window, self.peak_five_minutes, self.per_second_five_minutes = now, 0, 0
+        self.since_startup += 1
+        self._recent.append(now)
+        self.count = count
+        self.peak = max(self.peak, count)
+        self.peak_five_minutes = max(self.peak_five_minutes, count)
+        self.per_second_peak = max(self.per_second_peak, self.per_second)
+        self.per_second_five_minutes = max(self.per_second_five_minutes, self.per_second)
+
+    @property
+    def per_second(self) -> int:
+        """Sessions made in the last second."""
+        now = self._clock.monotonic()
+        while self._recent and now - self._recent[0] >= 1.0:
+            self._recent.popleft()
+        return len(self._recent)
+
+
+class Sessions:
+    """The sessions of one switch.
+
+    Args:
+        core: of the switch.
+        max_sessions: FreeSWITCH's limit of live legs.
+        max_sps: FreeSWITCH's limit of new legs per second; it lets one fewer pass.
+
+    Attributes:
+        legs: live legs by uuid.
+        load: the counters.
+        paused: directions in which new calls are refused.
+    """
+
+    def __init__(self, core: Core, max_sessions: int, max_sps: int) -> None:
+        self.legs: dict[str, Leg] = {}
+        self.load = Load(core.clock)
+        self.max_sessions = max_sessions
+        self.max_sps = max_sps
+        self.paused: set[str] = set()
+        self._core = core
+
+    def restart(self) -> None:
+        """Begin as a new process: no leg, counters at zero, nothing paused."""
+        self.legs.clear()
+        self.load = Load(self._core.clock)
+        self.paused.clear()
+
+    def end(self) -> None:
+        """End every leg without an event, as a killed process does."""
+        for leg in self.legs.values():
+            leg.vanish()
+
+    @property
+    def call_count(self) -> int:
+        """Calls as `show calls count` counts them: two legs of a bridge are one."""
+        return sum(leg.leads() for leg in self.legs.values())
+
+    def refuses(self, direction: str) -> bool:
+        """Whether FreeSWITCH makes no session: pause, session limit, rate limit (facts.md 6.4)."""
+        if direction in self.paused:
+            return True
+        if len(self.legs) >= self.max_sessions:
+            self._core.log("crit", *_SOURCE, 2425, "Over Session Limit!")
+            return True
+        if self.load.per_second >= self.max_sps - 1:
+            self._core.log("crit", *_SOURCE, 2433, "Throttle Error!")
+            return True
+        return False
+
+    def make_leg(self, setup: CallSetup) -> Leg:
+        """A leg with a session of its own; it is not live before `add`."""
+        self.load.began(len(self.legs) + 1)
+        return Leg(setup, self.load.since_startup, self._core, self._forget)
+
+    def add(self, leg: Leg) -> None:
+        """The leg is live."""
+        self.legs[leg.uuid] = leg
+
+    def kill(self, leg: Leg, cause: str) -> None:
+        """`uuid_kill`."""
+        leg.time.catch_up()
+        ending.hang_up(leg, cause)
+
+    def _forget(self, leg: Leg) -> None:
+        self.legs.pop(leg.uuid, None)
+        self.load.count = len(self.legs)
+        # FailedCallsOUT: every outbound leg that ended unanswered; FailedCallsIN never moves (facts.md 2.4).
+        if leg.gateway is not None and leg.outbound and not leg.times["answered"]:
+            leg.gateway.failed_calls_out += 1

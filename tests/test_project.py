@@ -29,7 +29,7 @@ ROOMS = {
     "esl": {"clock", "executors"},
     "switch": {"esl"},
     "simulator": {"esl"},
-    "config": {"switch"},
+    "config": set(),
     "log": {"config"},
     "watch": {"switch", "esl", "metrics"} | SHARED,
     "probe": {"watch", "switch", "esl", "metrics"} | SHARED,

@@ -5,7 +5,7 @@ A config that is a directory, a device, a picture or a core dump is refused with
 
 from pathlib import Path
 
-from exporter.config.section import InvalidValue
+from exporter.config.problems import InvalidValue
 
 MAX_BYTES = 256 * 1024
 

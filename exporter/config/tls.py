@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from exporter.config.files import read_text
-from exporter.config.model import TlsConfig
+from exporter.config.problems import InvalidValue
 from exporter.config.secret import Secret
-from exporter.config.section import InvalidValue
+from exporter.config.web_model import TlsConfig
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _VERIFY = {

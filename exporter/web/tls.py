@@ -17,8 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from exporter.config import TlsConfig
-from exporter.config.section import InvalidValue
+from exporter.config import InvalidValue, TlsConfig
 from exporter.config.tls import context, is_allowed
 from exporter.web.answers import log
 

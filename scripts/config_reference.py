@@ -50,7 +50,7 @@ format is refused by name. [examples/web.yml](../examples/web.yml) has every key
 
 
 def reference() -> str:
-    """The whole document, as Markdown."""
+    """The document, as Markdown."""
     return "\n".join([_HEAD, *_section(Config, "", ""), _WEB, *_section(WebFile, "", "")]) + "\n"
 
 

@@ -9,7 +9,7 @@ Each key is declared once, in `model` or, of the web config file, in `web_model`
     values      from one value of the file to one of the config; `numbers`, `variables`, `address`: the rules
     reader      reads a file, the environment and flags by the declarations
     load, web   the config file and the web config file; `tls`: whether certificate and key fit
-    rules       what only the whole can tell
+    rules       rules over several keys
     problems    what is wrong, with file, line and key
     document    YAML with its lines; `files`: bounded text; `located`: mappings that know their lines
 

@@ -118,7 +118,9 @@ def parse(text: str) -> object:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        problem = _QUOTED.sub(lambda match: match[1] or "...", error.problem or error.context or "is no YAML")
+        problem = _QUOTED.sub(
+            lambda match: match[1] or "...", error.problem or error.context or "is not YAML"
+        )
         line = _line(error.problem_mark or error.context_mark)
         raise InvalidValue(f"{problem}; put text with any of : # * & ! % @ ` in quotes", line) from None
     except yaml.reader.ReaderError as error:

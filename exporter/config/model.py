@@ -266,7 +266,7 @@ class GuardConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole config.
+    """What the config file, the environment and the flags say.
 
     `web`: the content of `web_config_file`. `path`: the file the config came from. `warnings`: what is
     allowed and yet unwise, a line each for people.

@@ -1,8 +1,8 @@
 """Telephone numbers as the config and the guard know them: E.164, and the patterns of `guard.allow`.
 
 A number is `+`, a country code, at most 15 ASCII digits in all (ITU-T E.164). A pattern is a number, or the
-beginning of one followed by `*`. Both are matched whole: no blank, no digit of another script and no line end
-is accepted.
+beginning of one followed by `*`. Both are matched from the first to the last character: no blank, no digit of
+another script and no line end is accepted.
 """
 
 import re
@@ -29,7 +29,7 @@ def is_number(text: str) -> bool:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether `text` may stand in `guard.allow`."""
+    """Whether `text` is a number or a prefix for `guard.allow`."""
     return is_number(text) or _PREFIX.fullmatch(text) is not None
 
 

@@ -1,9 +1,8 @@
 """What is wrong with a config, and where it is written.
 
-A problem is told as `FILE:LINE: key: what is wrong; what to write`. For a value of the environment or of the
-command line, the source and the name of the variable or flag stand in place of file, line and key. Whoever
-reads a value notes its origin under its key path, so that a rule over several keys can later name the line of
-each.
+A problem is printed as `FILE:LINE: key: what is wrong; what to write`, one of the environment or the command
+line as `environment: VARIABLE: ...` or `flags: --flag: ...`. The reader of a value notes its origin under its
+key path, so that a rule over several keys can later name the line of each.
 """
 
 import re

@@ -130,7 +130,7 @@ class Reader:
                     (text,) = layer.texts[name]
                     found = kind_.from_text(kind_.read(layer.given))(text)
                 case ListOf(item=Kind() as item):
-                    read = values.separated(item.read(layer.given))
+                    read = values.separated(item.from_text(item.read(layer.given)))
                     found = tuple(value for text in layer.texts[name] for value in read(text))
                 case MapOf(value=Section(struct=struct), from_text=from_text) if from_text:
                     (text,) = layer.texts[name]

@@ -60,8 +60,8 @@ def _open_to_others(config: Config, problems: Problems) -> None:
         if not listen.loopback:
             problems.add(
                 ("guard", "allow"),
-                f"lets whoever reaches {listen} place calls; write token_file (or set EXPORTER_TOKEN_FILE), "
-                "listen on 127.0.0.1 only, or leave guard.allow empty",
+                f"lets everyone who reaches {listen} place calls; write token_file (or set "
+                "EXPORTER_TOKEN_FILE), listen on 127.0.0.1 only, or leave guard.allow empty",
             )
             return
 
@@ -71,8 +71,8 @@ def _passwords(config: Config, problems: Problems) -> None:
         if node.password == DEFAULT_PASSWORD and not is_loopback(node.host):
             problems.warn(
                 ("nodes", index, "password"),
-                f"is FreeSWITCH's published default, and {node.host} is another machine: whoever reaches its "
-                f"port {node.port} commands it; change it in event_socket.conf.xml and here",
+                f"is FreeSWITCH's published default, and {node.host} is another machine: everyone who "
+                f"reaches its port {node.port} controls it; change it in event_socket.conf.xml and here",
             )
 
 

@@ -102,7 +102,9 @@ def duration(low: float, high: float) -> Callable[[object], float]:
         elif isinstance(value, int | float) and not isinstance(value, bool) and value == value:
             seconds = float(max(-1, min(value, high + 1)))  # an integer may be too large for a float
         else:
-            raise InvalidValue(f"is {show(value)}, which is no duration; write one such as 10s, 5m or 60ms")
+            raise InvalidValue(
+                f"is {show(value)}, which is not a duration; write one such as 10s, 5m or 60ms"
+            )
         if not low <= seconds <= high:
             raise InvalidValue(f"is {show(value)}; write a duration from {span(low)} to {span(high)}")
         return seconds
@@ -266,7 +268,7 @@ def url(value: object) -> str:
         fits = named = False
     # Not shown in the message: a password in it would be.
     if not fits:
-        raise InvalidValue('is no web address; write one such as "https://app.example.org:8443/base"')
+        raise InvalidValue('is not a web address; write one such as "https://app.example.org:8443/base"')
     if named:
         raise InvalidValue("has a user or password in it; write the address without")
     return address
@@ -312,7 +314,7 @@ def password(value: object) -> Secret:
 def token(value: object) -> Secret:
     """A bearer token: what an Authorization header can carry (RFC 6750, section 2.1, taken widely)."""
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
-        raise InvalidValue("is no token; write 1 to 1000 ASCII letters, digits and marks without blanks")
+        raise InvalidValue("is not a token; write 1 to 1000 ASCII letters, digits and marks without blanks")
     return Secret(value)
 
 
@@ -324,8 +326,8 @@ def secret_file(folder: Path, read: Callable[[object], Secret]) -> Callable[[obj
         content = read_text(path).removesuffix("\n").removesuffix("\r")
         try:
             return read(content)
-        except InvalidValue as unfit:
-            raise InvalidValue(f"is {path}, and the content of that file {unfit}") from None
+        except InvalidValue as invalid:
+            raise InvalidValue(f"is {path}, and the content of that file {invalid}") from None
 
     return from_file
 
@@ -335,7 +337,7 @@ def pem(value: object) -> str:
     if isinstance(value, str) and "-----BEGIN " in value:
         return value
     raise InvalidValue(
-        f"is {kind(value)} and no PEM; write a block after |, or a path under the key with _file"
+        f"is {kind(value)}, not PEM; write a block after |, or a path under the key with _file"
     )
 
 
@@ -349,7 +351,7 @@ def bcrypt_hash(value: object) -> Secret:
     if isinstance(value, str) and _BCRYPT.fullmatch(value):
         return Secret(value)
     raise InvalidValue(
-        "is no bcrypt hash; write what `htpasswd -nBC 10 USER` prints behind the colon, in quotes"
+        "is not a bcrypt hash; write what `htpasswd -nBC 10 USER` prints behind the colon, in quotes"
     )
 
 
@@ -372,7 +374,7 @@ def user_name(value: object) -> str:
     """The name of a user of basic authentication: no colon (RFC 7617, section 2)."""
     account = value if isinstance(value, str) else ""
     if not account or ":" in account:
-        raise InvalidValue("is no user name; write one without a colon")
+        raise InvalidValue("is not a user name; write one without a colon")
     return account
 
 

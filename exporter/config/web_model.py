@@ -1,7 +1,7 @@
 """The keys of the web config file: TLS, headers and users, in the format of the Prometheus exporter-toolkit.
 
 Format and rules: exporter-toolkit, docs/web-configuration.md. Only what the exporter supports is declared;
-any other key of that format is refused by name, so that nobody believes that it works.
+any other key of that format is refused by name, so that no user believes that it works.
 
 `WebFile` is the file as it is written, `WebConfig` what the rest of the program sees.
 """

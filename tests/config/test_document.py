@@ -1,4 +1,4 @@
-"""YAML as plain values, and whatever else stands in a file as one sentence."""
+"""YAML as plain values with their lines, and any other text as one sentence."""
 
 import re
 from contextlib import suppress
@@ -115,6 +115,6 @@ def test_a_message_does_not_quote_the_text(line: str) -> None:
 
 
 @given(st.text(alphabet=st.sampled_from("ab12:-?[]{}&*!|>'\"%@`#,.<=~ \n\t\\\x00\ud800é"), max_size=60))
-def test_any_text_is_a_value_or_unfit(text: str) -> None:
+def test_any_text_is_a_value_or_invalid(text: str) -> None:
     with suppress(InvalidValue):
         parse(text)

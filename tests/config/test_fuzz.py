@@ -1,4 +1,4 @@
-"""Whatever stands in a file, the outcome is a `Config` or a `ConfigError` that shows no secret."""
+"""Any file gives a `Config` or a `ConfigError` that shows no secret."""
 
 import copy
 import json
@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _outcome(path: Path | None, environ: dict[str, str]) -> None:
-    """Loads, and has a look at either outcome."""
+    """Load, and check either outcome."""
     try:
         config = load_config(path, environ)
     except ConfigError as refusal:
@@ -68,7 +68,7 @@ def _load(folder: Path, content: bytes) -> None:
 
 
 def _dumped(value: object) -> bytes:
-    """`value` as YAML that may stand within a line."""
+    """`value` as YAML on one line."""
     written = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
     return written.removesuffix("...\n").strip().encode("utf-8", "surrogatepass")
 

@@ -1,4 +1,4 @@
-"""The whole config: file, environment and flags in their order, and every refusal with key and remedy."""
+"""File, environment and flags in their order, and every refusal with line, key and what to write."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -131,7 +131,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
 # Environment and flags
 
 
-def test_the_environment_names_the_file_and_a_flag_wins(tmp_path: Path) -> None:
+def test_the_environment_names_the_file_and_a_flag_overrules_it(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("log: {level: debug}")
     (tmp_path / "b").write_text("log: {level: error}")
     environ = {"EXPORTER_CONFIG": str(tmp_path / "a")}
@@ -194,7 +194,7 @@ def test_empty_variables_are_not_set() -> None:
     assert load_config(None, environ) == Config()
 
 
-def test_other_variables_are_nobodys_business() -> None:
+def test_other_variables_are_ignored() -> None:
     environ = {"FREESWITCH_PORT_8021_TCP_ADDR": "172.17.0.2", "HOST": "x", "FREESWITCH_ENV_PATH": "/bin"}
     assert load_config(None, environ) == Config()
 
@@ -228,7 +228,7 @@ def test_with_several_nodes_the_environment_describes_none(tmp_path: Path) -> No
         ("FREESWITCH_GATEWAYS", "a,external::a", "lists gateway 'a' twice; write it once"),
         ("FREESWITCH_GATEWAYS", "a:noregister", "is 'a:noregister'; write up to 100 letters"),
         ("EXPORTER_LISTEN", "9282", "is '9282'; write \"HOST:PORT\""),
-        ("EXPORTER_TOKEN", "a b", "is no token"),
+        ("EXPORTER_TOKEN", "a b", "is not a token"),
         ("EXPORTER_LOG_LEVEL", "verbose", "write debug or info or warning or error"),
         ("EXPORTER_LOG_FORMAT", "jsn", "did you mean json?"),
         ("EXPORTER_CONFIG", "/nowhere/x.yml", ""),
@@ -252,10 +252,10 @@ def test_a_secret_is_written_in_one_place(tmp_path: Path, name: str) -> None:
         load_config(None, {name: "x", f"{name}_FILE": str(tmp_path / "s")})
 
 
-# What a file may not say
+# What is refused
 
 
-def test_everything_wrong_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+def test_every_error_is_reported_at_once_with_its_line(tmp_path: Path) -> None:
     text = """
 listen: [9282, "127.0.0.1:1"]
 tokens_file: x
@@ -274,12 +274,12 @@ guard: {allow: [15550000001, "+1555000*"], max_concurrent: 0}
     assert refused_with_lines(tmp_path, text) == [
         "2: listen[0]: is the number 9282, not text; put it in quotes",
         "3: tokens_file: unknown key; did you mean token_file?",
-        '4: backend_url: is no web address; write one such as "https://app.example.org:8443/base"',
+        '4: backend_url: is not a web address; write one such as "https://app.example.org:8443/base"',
         "5: log.level: is 'verbose'; write debug or info or warning or error",
         "7: nodes[0].password: is a number, not text; put the password in quotes",
         "7: nodes[0].prot: unknown key; did you mean port?",
         "8: nodes[1].host: is 'h:1'; write a host name or an IP address, the port under its own key",
-        "8: nodes[1].poll_interval: is 'fast', which is no duration; write one such as 10s, 5m or 60ms",
+        "8: nodes[1].poll_interval: is 'fast', which is not a duration; write one such as 10s, 5m or 60ms",
         "8: nodes[1].gateways.g.register: is 'maybe'; write auto, true or false",
         (
             "8: nodes[1].gateways['b d']: is 'b d'; write up to 100 letters, digits and . _ -, "
@@ -427,7 +427,7 @@ def test_it_may_be_read_in_several_threads_at_once(tmp_path: Path) -> None:
         assert config.path == tmp_path / str(number) / "exporter.yml"
 
 
-def test_a_thousand_mistakes_are_told_in_part(tmp_path: Path) -> None:
+def test_of_a_thousand_mistakes_fifty_are_listed(tmp_path: Path) -> None:
     problems = refused(tmp_path, "\n".join(f"key{number}: 1" for number in range(1000)))
     assert len(problems) == 51
     assert problems[-1] == "... and 950 more"

@@ -1,4 +1,4 @@
-"""What only the whole config can tell: refused where calls nobody allowed could be placed, else warned of."""
+"""Rules over several keys: refused where calls could be placed that nobody allowed, else warned of."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_a_probe_may_call_only_what_the_guard_allows(tmp_path: Path) -> None:
     assert refused(tmp_path, "probes: {p: {gateway: g, destination: '+15550000001'}}")
 
 
-def test_a_list_that_is_wrong_is_not_held_against_the_probe(tmp_path: Path) -> None:
+def test_a_refused_list_causes_no_error_of_the_probe(tmp_path: Path) -> None:
     text = "probes: {p: {gateway: g, destination: '+15550000001'}}\nguard: {allow: [x]}"
     (problem,) = refused(tmp_path, text)
     assert problem.startswith("guard.allow[0]: ")
@@ -41,7 +41,7 @@ OPEN = "listen: ['127.0.0.1:1', '{}:1']\nguard: {{allow: ['+15550000001']}}"
 def test_a_listener_that_others_reach_needs_a_token(tmp_path: Path, host: str) -> None:
     (problem,) = refused(tmp_path, OPEN.format(host))
     assert problem == (
-        f"guard.allow: lets whoever reaches {host}:1 place calls; "
+        f"guard.allow: lets everyone who reaches {host}:1 place calls; "
         "write token_file (or set EXPORTER_TOKEN_FILE), listen on 127.0.0.1 only, or leave guard.allow empty"
     )
     assert loaded(tmp_path, OPEN.format(host), {"EXPORTER_TOKEN": "t"}).token
@@ -55,10 +55,10 @@ def test_on_loopback_no_token_is_needed(tmp_path: Path, host: str) -> None:
 
 def test_a_listener_of_the_environment_needs_a_token_too(tmp_path: Path) -> None:
     (problem,) = refused(tmp_path, "guard: {allow: ['+15550000001']}", {"EXPORTER_LISTEN": ":9282"})
-    assert problem.startswith("guard.allow: lets whoever reaches :9282 place calls")
+    assert problem.startswith("guard.allow: lets everyone who reaches :9282 place calls")
 
 
-def test_a_token_file_that_is_wrong_is_told_once(tmp_path: Path) -> None:
+def test_a_refused_token_file_is_reported_once(tmp_path: Path) -> None:
     (problem,) = refused(tmp_path, OPEN.format("") + "\ntoken_file: nowhere")
     assert problem.startswith("token_file: cannot read")
     for name, value in (("EXPORTER_TOKEN", "a b"), ("EXPORTER_TOKEN_FILE", "/nowhere/x")):

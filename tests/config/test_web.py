@@ -148,7 +148,7 @@ TLS = "tls_server_config: {{cert_file: cert.pem, key_file: key.pem, {}}}"
             TLS.format("cert: '-----BEGIN X'"),
             "tls_server_config.cert_file: is set together with cert; keep one",
         ),
-        ("tls_server_config: {cert_file: cert.pem, key: abc}", "tls_server_config.key: is text and no PEM"),
+        ("tls_server_config: {cert_file: cert.pem, key: abc}", "tls_server_config.key: is text, not PEM"),
         ("tls_server_config: {cert_file: cert.pem}", "tls_server_config.key_file: is missing; write"),
         ("tls_server_config: {key_file: key.pem}", "tls_server_config.cert_file: is missing; write"),
         ("tls_server_config: {cert_file: nowhere, key_file: key.pem}", "tls_server_config: cannot read "),
@@ -162,7 +162,7 @@ TLS = "tls_server_config: {{cert_file: cert.pem, key_file: key.pem, {}}}"
         ),
         (
             TLS.format("client_ca_file: key.pem, client_auth_type: VerifyClientCertIfGiven"),
-            "tls_server_config: has a client CA that is no certificate",
+            "tls_server_config: has a client CA that is not a certificate",
         ),
         (
             TLS.format(
@@ -180,8 +180,11 @@ TLS = "tls_server_config: {{cert_file: cert.pem, key_file: key.pem, {}}}"
             "http_server_config: {headers: {X-XSS-Protection: 0}}",
             "http_server_config.headers.X-XSS-Protection: is the",
         ),
-        ("basic_auth_users: {me: hunter2}", "basic_auth_users.me: is no bcrypt hash; write what `htpasswd"),
-        (f"basic_auth_users: {{'a:b': {HASH}}}", "basic_auth_users['a:b']: is no user name"),
+        (
+            "basic_auth_users: {me: hunter2}",
+            "basic_auth_users.me: is not a bcrypt hash; write what `htpasswd",
+        ),
+        (f"basic_auth_users: {{'a:b': {HASH}}}", "basic_auth_users['a:b']: is not a user name"),
         ("basic_auth_users: [hunter2]", "basic_auth_users: is a list; write a mapping"),
         ("basic_auth_users: hunter2", "basic_auth_users: is text; write a mapping"),
         ("a: b: c", "mapping values are not allowed here"),

@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 a check failed (doctor, probe), 2 refused or could not run
 """
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -25,12 +26,13 @@ _OUTERMOST = ("-h", "--help", "--version")
 
 
 class Command(NamedTuple):
-    """One row of the table: `freeswitch-exporter NAME`."""
+    """One row of the table: `freeswitch-exporter NAME`. `more` is what its help says at the end."""
 
     name: str
     summary: str
     add_options: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+    more: str = ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,8 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(options)
     except config.ConfigError as error:
-        for problem in error.problems:
-            print(f"{PROGRAM}: {problem}", file=sys.stderr)
+        print(*(f"{PROGRAM}: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
         return REFUSED
 
 
@@ -60,7 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS:
         sub = commands.add_parser(
-            command.name, help=command.summary, description=command.summary, allow_abbrev=False
+            command.name,
+            help=command.summary,
+            description=command.summary,
+            epilog=command.more,
+            allow_abbrev=False,
         )
         command.add_options(sub)
         sub.set_defaults(run=command.run)
@@ -102,6 +107,9 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
 def _check_config_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the config file, as --config")
     _serve_options(parser)
+    parser.add_argument(
+        "--schema", action="store_true", help="print the JSON Schema of the config file, and check nothing"
+    )
 
 
 def _doctor_options(parser: argparse.ArgumentParser) -> None:
@@ -131,13 +139,22 @@ def _probe_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _load(options: argparse.Namespace, path: Path | None, environ: Mapping[str, str]) -> Config:
+    from exporter.switch.cause import CAUSES
+    from exporter.switch.provider import PROVIDERS
+
     flags = config.Flags(
         listen=tuple(options.listen), log_level=options.log_level, log_format=options.log_format
     )
-    return config.load(path, environ, flags)
+    return config.load(path, environ, flags, providers=PROVIDERS, causes=CAUSES)
 
 
 # Commands
+
+_CHECK_CONFIG_PRINTS = (
+    "The config as it takes effect goes to standard output, with secrets masked. Errors "
+    "(FILE:LINE: key: what is wrong; what to write), warnings and the last line, OK or N errors, go to "
+    "standard error. Exit code: 0 it can be used, 2 it cannot."
+)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -172,13 +189,29 @@ def _probe(options: argparse.Namespace) -> int:
 
 
 def _check_config(options: argparse.Namespace) -> int:
+    if options.schema:
+        return _print_schema()
     if options.file and options.config:
         print(f"{PROGRAM}: name the file once, as FILE or with --config", file=sys.stderr)
         return REFUSED
-    loaded = _load(options, options.file or options.config, os.environ)
-    for warning in loaded.warnings:
-        print(f"{PROGRAM}: warning: {warning}", file=sys.stderr)
-    print(config.effective(loaded), end="")
+    # Lines begin with FILE:LINE, as editors and CI read them. All but the config goes to standard error, so
+    # that standard output stays a config file.
+    try:
+        loaded = _load(options, options.file or options.config, os.environ)
+    except config.ConfigError as error:
+        errors = "1 error" if error.count == 1 else f"{error.count} errors"
+        print(*error.problems, errors, sep="\n", file=sys.stderr)
+        return REFUSED
+    print(config.effective(loaded), end="", flush=True)
+    print(*(f"warning: {warning}" for warning in loaded.warnings), "OK", sep="\n", file=sys.stderr)
+    return 0
+
+
+def _print_schema() -> int:
+    from exporter.switch.cause import CAUSES
+    from exporter.switch.provider import PROVIDERS
+
+    print(json.dumps(config.schema(providers=PROVIDERS, causes=CAUSES), indent=2))
     return 0
 
 
@@ -194,5 +227,6 @@ COMMANDS = (
         "check the config and print it as it takes effect",
         _check_config_options,
         _check_config,
+        more=_CHECK_CONFIG_PRINTS,
     ),
 )

@@ -13,6 +13,7 @@ import yaml
 import exporter
 from exporter import cli, runtime
 from exporter.config import Config, Listen, LogConfig, Secret
+from tests.support.tools import ROOT
 
 # Each costs time at start and memory for ever.
 HEAVY = {
@@ -180,13 +181,17 @@ def test_a_bad_config_is_refused(
     assert cli.main([*command, "--config", str(path)]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.splitlines() == [
+    problems = [
+        f"{path}:1: prot: unknown key; did you mean probes?",
         (
-            f"freeswitch-exporter: {path}: nodes[0].password_file: cannot read {tmp_path}/nowhere: "
+            f"{path}:2: nodes[0].password_file: cannot read {tmp_path}/nowhere: "
             "No such file or directory; name a file that this user can read"
         ),
-        f"freeswitch-exporter: {path}: prot: is no known key; did you mean probes?",
     ]
+    if command == ["check-config"]:
+        assert printed.err.splitlines() == [*problems, "2 errors"]
+    else:
+        assert printed.err.splitlines() == [f"freeswitch-exporter: {problem}" for problem in problems]
     assert serve.config is None
 
 
@@ -203,7 +208,38 @@ def test_check_config_prints_what_takes_effect(tmp_path: Path) -> None:
     assert document["nodes"][0]["host"] == "fs1"
     assert document["token"] == "<secret>"
     assert "hunter2" not in done.stdout + done.stderr
-    assert done.stderr.startswith(f"freeswitch-exporter: warning: {path}: nodes[0].password: is FreeSWITCH's")
+    warning, last = done.stderr.splitlines()
+    assert warning.startswith(f"warning: {path}:1: nodes[0].password: is FreeSWITCH's published default")
+    assert last == "OK"
+
+
+def test_what_check_config_prints_is_a_config_file(tmp_path: Path) -> None:
+    path = tmp_path / "printed.yml"
+    path.write_text(run("check-config").stdout.replace("<secret>", "ClueCon"))
+    again = run("check-config", str(path))
+    assert again.stdout == path.read_text().replace("ClueCon", "<secret>")
+    assert (again.returncode, again.stderr) == (0, "OK\n")
+
+
+def test_check_config_says_how_many_errors_there_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "c.yml"
+    for text, last in (
+        ("a: 1", "1 error"),
+        ("\n".join(f"k{number}: 1" for number in range(60)), "60 errors"),
+    ):
+        path.write_text(text)
+        assert cli.main(["check-config", str(path)]) == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.splitlines()[-1] == last
+
+
+def test_check_config_prints_the_schema(tmp_path: Path) -> None:
+    done = run("check-config", "--schema", EXPORTER_CONFIG=str(tmp_path / "nowhere"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (ROOT / "examples" / "config.schema.json").read_text()
 
 
 def test_check_config_takes_the_file_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

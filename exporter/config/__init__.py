@@ -1,37 +1,49 @@
-"""The one typed config: what the file, the environment and the flags said, checked and merged.
+"""The one typed config: what the file, the environment and the flags say, checked and merged.
 
-`load` is the way in, `Config` what the rest of the program sees, `ConfigError` every way it can fail,
-`effective` what `check-config` prints. What lives here, from the rim inwards: `files` and `document` read a
-file into plain values, `section` hands them out key by key and collects every complaint, `values` turns one
-value into one type, `numbers`, `variables`, `web` and `tls` know one subject each, `load` puts the whole
-together, `rules` checks what only the whole can tell.
+`load` makes a `Config` of them or raises `ConfigError`; `effective` prints it, `schema` describes the file.
+
+Each key is declared once, in `model` or, of the web config file, in `web_model`:
+
+    key         the form of a declaration
+    kinds       what values there are: how each is read, printed, described, put in a schema
+    values      from one value of the file to one of the config; `numbers`, `variables`, `address`: the rules
+    reader      reads a file, the environment and flags by the declarations
+    load, web   the config file and the web config file; `tls`: whether certificate and key fit
+    rules       rules over several keys
+    problems    what is wrong, with file, line and key
+    document    YAML with its lines; `files`: bounded text; `located`: mappings that know their lines
+
+Nothing here imports another part of the exporter, keeps state or needs an event loop.
 """
 
+from exporter.config.address import Listen, address, is_loopback
 from exporter.config.effective import effective
 from exporter.config.load import Flags, load
 from exporter.config.model import (
+    DEFAULT_PASSWORD,
     Config,
     Expect,
     GatewayConfig,
     GuardConfig,
-    Listen,
     LogConfig,
     NodeConfig,
     ProbeConfig,
     Thresholds,
-    TlsConfig,
-    WebConfig,
 )
+from exporter.config.problems import ConfigError, InvalidValue
+from exporter.config.schema import schema
 from exporter.config.secret import Secret
-from exporter.config.section import ConfigError
+from exporter.config.web_model import TlsConfig, WebConfig
 
 __all__ = [
+    "DEFAULT_PASSWORD",
     "Config",
     "ConfigError",
     "Expect",
     "Flags",
     "GatewayConfig",
     "GuardConfig",
+    "InvalidValue",
     "Listen",
     "LogConfig",
     "NodeConfig",
@@ -40,6 +52,9 @@ __all__ = [
     "Thresholds",
     "TlsConfig",
     "WebConfig",
+    "address",
     "effective",
+    "is_loopback",
     "load",
+    "schema",
 ]

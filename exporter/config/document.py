@@ -1,18 +1,19 @@
-"""One YAML document as plain values: mappings, lists, text, numbers, yes/no, empty.
+"""One YAML document as plain values: mappings, lists, text, numbers, yes/no, empty; with their lines.
 
 The reader is PyYAML's safe one with less to guess. Numbers are decimal only: YAML 1.1 would read `1:30` as
-90, `010` as 8 and `2024-01-01` as a date. Merge keys and tags are refused, since nobody needs them here and a
-few lines of them can grow to gigabytes. A key written twice is an error, where YAML keeps the last in
-silence. Whatever the text is, the outcome is a value or `InvalidValue`, and a message names the line but
-never quotes it, because a password may stand there.
+90, `010` as 8 and `2024-01-01` as a date. Merge keys are not merged and tags are refused, because a few lines
+of them can grow to gigabytes. A duplicate key is an error; YAML would keep the last without a word. Any text
+gives either a value or `InvalidValue`, whose message never quotes the text, because a password may be in it.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
-from exporter.config.section import InvalidValue, show
+from exporter.config.located import Items, Mapping
+from exporter.config.problems import InvalidValue, show
 
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|yes|Yes|YES|on|On|ON|false|False|FALSE|no|No|NO|off|Off|OFF")
@@ -20,26 +21,40 @@ _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,99})")
 _FLOAT = re.compile(r"[-+]?[0-9]{1,99}\.[0-9]{0,99}(?:[eE][-+][0-9]{1,9})?")
 _TRUE = ("true", "yes", "on")
 _DIGITS = [*"-+0123456789"]
+_MAX_DEPTH = 20
 # A quotation in one of PyYAML's messages: of a character or a token's name, or (not captured) of more text.
 _QUOTED = re.compile(r"""(['"](?:\\?.|\\x[0-9a-f]{2}|<[a-z ]+>)['"])|['"].*""", re.DOTALL)
+# A comment that begins like a value: `password: #secret`, and not `password:  # a remark`.
+_LIKE_A_VALUE = re.compile(r"[ \t]+#[^\s#]")
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader with its own idea of scalars, and a look at keys."""
+    """The safe loader with its own scalars, checks of keys and a limit of depth."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 PyYAML's own class attribute
     yaml_constructors = {}  # noqa: RUF012
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self._depth > _MAX_DEPTH:
+            raise InvalidValue(
+                "is nested too deeply; a config needs six levels",
+                _line(self.peek_event().start_mark),  # type: ignore[no-untyped-call]
+            )
+        self._depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
+            line = _line(key.start_mark)
             if not isinstance(key, yaml.ScalarNode):
-                raise InvalidValue(f"{_line(key.start_mark)}a list or mapping stands for a key; write a word")
+                raise InvalidValue("a list or mapping is used as a key; write a word", line)
             if key.value in seen:
-                raise InvalidValue(
-                    f"{_line(key.start_mark)}the key {show(key.value)} stands here twice; keep one"
-                )
+                raise InvalidValue(f"duplicate key {show(key.value)}; keep one", line)
             seen.add(key.value)
         return node
 
@@ -51,7 +66,7 @@ def _scalar(tag: str, pattern: re.Pattern[str], first: list[str | None], convert
     def construct(_loader: _Loader, node: yaml.Node) -> Any:
         if not isinstance(node, yaml.ScalarNode) or not pattern.fullmatch(node.value):
             raise InvalidValue(
-                f"{_line(node.start_mark)}a tag (!!...) does not fit its value; write it without"
+                "a tag (!!...) does not fit its value; write it without", _line(node.start_mark)
             )
         return convert(node.value)
 
@@ -59,19 +74,43 @@ def _scalar(tag: str, pattern: re.Pattern[str], first: list[str | None], convert
     _Loader.add_constructor(tag, construct)
 
 
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> Iterator[Mapping]:
+    mapping = Mapping()
+    yield mapping
+    mapping.update(loader.construct_mapping(node))
+    made = [(loader.construct_object(key), key, value) for key, value in node.value]
+    mapping.lines = {name: _line(key.start_mark) for name, key, _ in made}
+    mapping.commented = frozenset(name for name, _, value in made if _is_commented(value))
+
+
+def _is_commented(value: yaml.Node) -> bool:
+    mark = value.start_mark
+    return value.value == "" and _LIKE_A_VALUE.match(mark.buffer or "", mark.pointer) is not None
+
+
+def _items(loader: _Loader, node: yaml.SequenceNode) -> Iterator[Items]:
+    items = Items()
+    yield items
+    items.extend(loader.construct_sequence(node))
+    items.lines = tuple(_line(item.start_mark) for item in node.value)
+
+
 _scalar("tag:yaml.org,2002:null", _NULL, ["~", "n", "N", ""], lambda _: None)
 _scalar("tag:yaml.org,2002:bool", _BOOL, [*"tTyYoOfFnN"], lambda word: word.lower() in _TRUE)
 _scalar("tag:yaml.org,2002:int", _INT, [*_DIGITS], int)
 _scalar("tag:yaml.org,2002:float", _FLOAT, [*_DIGITS], float)
-for _tag in ("str", "seq", "map"):
-    _Loader.yaml_constructors[f"tag:yaml.org,2002:{_tag}"] = getattr(
-        yaml.SafeLoader, f"construct_yaml_{_tag}"
-    )
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.add_constructor("tag:yaml.org,2002:seq", _items)
+_Loader.yaml_constructors["tag:yaml.org,2002:str"] = yaml.SafeLoader.construct_yaml_str
 _Loader.yaml_constructors[None] = yaml.SafeLoader.construct_undefined
 
 
 def parse(text: str) -> object:
-    """The one document in `text`; None if it is empty. Raises `InvalidValue` if it is no plain YAML."""
+    """The one document in `text`; None if it is empty.
+
+    Raises:
+        InvalidValue: it is not plain YAML; with the line.
+    """
     try:
         loader = _Loader(text)
         try:
@@ -79,16 +118,17 @@ def parse(text: str) -> object:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        problem = _QUOTED.sub(lambda match: match[1] or "...", error.problem or error.context or "is no YAML")
+        problem = _QUOTED.sub(
+            lambda match: match[1] or "...", error.problem or error.context or "is not YAML"
+        )
         line = _line(error.problem_mark or error.context_mark)
-        raise InvalidValue(f"{line}{problem}; put text with any of : # * & ! % @ ` in quotes") from None
-    except yaml.YAMLError:
+        raise InvalidValue(f"{problem}; put text with any of : # * & ! % @ ` in quotes", line) from None
+    except yaml.reader.ReaderError as error:
         raise InvalidValue(
-            "has a control character in it; write plain text, with blanks for indentation"
+            "has a control character; write plain text, with blanks for indentation",
+            text.count("\n", 0, error.position) + 1,
         ) from None
-    except RecursionError:
-        raise InvalidValue("is nested too deeply; a config needs four levels") from None
 
 
-def _line(mark: yaml.Mark | None) -> str:
-    return f"line {mark.line + 1}: " if mark else ""
+def _line(mark: yaml.Mark | None) -> int:
+    return mark.line + 1 if mark else 0

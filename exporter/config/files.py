@@ -1,17 +1,21 @@
 """Reading one file as bounded text: config, web config, secret or certificate.
 
-A config that is a directory, a device, a picture or a core dump is refused with a sentence, never read whole.
+A directory, a device, an image or a core dump is refused with a sentence, and never read to its end.
 """
 
 from pathlib import Path
 
-from exporter.config.section import InvalidValue
+from exporter.config.problems import InvalidValue
 
 MAX_BYTES = 256 * 1024
 
 
 def read_text(path: Path) -> str:
-    """The text of the file at `path`. Raises `InvalidValue` if it is unreadable, too large, or not UTF-8."""
+    """The text of the file at `path`.
+
+    Raises:
+        InvalidValue: it is unreadable, too large, or not UTF-8.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)

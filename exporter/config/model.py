@@ -1,172 +1,341 @@
 """The config as the rest of the program sees it: frozen, complete, every duration in seconds.
 
-Nothing here reads or checks; `load` does. What stands in a loaded `Config` has passed every rule, so users of
-it check nothing again. The defaults written here are the contract's, and the only place where they stand.
+Each key of the config file is declared here and nowhere else (see `key`): its kind, its default, the variable
+and the flag that overrule it, and a sentence for people. A loaded `Config` has passed every rule, so its
+users check nothing again. Fields without a `Key` are not in the file.
 """
 
-import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
+from exporter.config import kinds, values
+from exporter.config.address import Listen
+from exporter.config.key import Key, ListOf, MapOf, SecretOf, Section
 from exporter.config.numbers import permits
 from exporter.config.secret import Secret
+from exporter.config.web_model import WebConfig
 
 # FreeSWITCH's own default, published with it (event_socket.conf.xml).
 DEFAULT_PASSWORD = Secret("ClueCon")
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "json", "console"]
-ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
-TlsVersion = Literal["TLS12", "TLS13"]
+Application = Literal["echo", "tone"]
+ExpectedResult = Literal["answered", "rejected"]
 
-
-class Listen(msgspec.Struct, frozen=True, kw_only=True):
-    """An address to serve HTTP on. Host "" is every interface, port 0 any free port."""
-
-    host: str = "127.0.0.1"
-    port: int = 9282
-
-    def __str__(self) -> str:
-        return address(self.host, self.port)
-
-    @property
-    def loopback(self) -> bool:
-        """Whether nothing but this machine can reach it."""
-        return is_loopback(self.host)
+_DAY = 86400
 
 
 class LogConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is logged, and in which form (`auto`: console on a terminal, else JSON)."""
+    """How much is logged, and in which form."""
 
-    level: LogLevel = "info"
-    format: LogFormat = "auto"
+    level: Annotated[
+        LogLevel,
+        Key(
+            kinds.choice(*get_args(LogLevel)),
+            "Lines below this level are not written.",
+            env="EXPORTER_LOG_LEVEL",
+            flag="--log-level",
+        ),
+    ] = "info"
+    format: Annotated[
+        LogFormat,
+        Key(
+            kinds.choice(*get_args(LogFormat)),
+            "`auto`: `console` on a terminal, else `json`.",
+            env="EXPORTER_LOG_FORMAT",
+            flag="--log-format",
+        ),
+    ] = "auto"
 
 
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A gateway that must exist.
 
     `register` None: expected to register once it was seen in a registering state. `profile` "": not known
-    before FreeSWITCH tells. `max_calls`: what the provider allows at a time. `provider`: a name of
-    exporter.switch.provider.
+    before FreeSWITCH reports it.
     """
 
-    register: bool | None = None
-    profile: str = ""
-    max_calls: int | None = None
-    provider: str | None = None
+    register: Annotated[
+        bool | None,
+        Key(
+            kinds.YES_NO_AUTO,
+            "Whether the gateway must be registered. `auto`: from the time it was first seen registering.",
+        ),
+    ] = None
+    profile: Annotated[
+        str,
+        Key(kinds.PROFILE, "The SIP profile of the gateway.", default="what FreeSWITCH reports"),
+    ] = ""
+    max_calls: Annotated[
+        int | None,
+        Key(kinds.integer(1, 1_000_000), "How many calls the provider allows at a time.", default="no limit"),
+    ] = None
+    provider: Annotated[
+        str | None,
+        Key(kinds.PROVIDER, "Whose rejection codes to read from the SIP reason phrase.", default="none"),
+    ] = None
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One FreeSWITCH. With `user` set (`name@domain`) the login is `userauth`, else `auth`."""
 
-    name: str = "127.0.0.1:8021"
-    host: str = "127.0.0.1"
-    port: int = 8021
-    user: str | None = None
-    password: Secret = DEFAULT_PASSWORD
-    poll_interval: float = 10.0
-    gateways: dict[str, GatewayConfig] = {}
+    name: Annotated[str, Key(kinds.TEXT, "The label `node` of its metrics.", default='"host:port"')] = (
+        "127.0.0.1:8021"
+    )
+    host: Annotated[str, Key(kinds.HOST, "Where its event socket listens.", env="FREESWITCH_HOST")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Key(kinds.PORT, "Port of the event socket.", env="FREESWITCH_PORT")] = 8021
+    user: Annotated[
+        str | None,
+        Key(
+            kinds.USER,
+            "User of FreeSWITCH's directory, to log in with `userauth` instead of `auth`.",
+            env="FREESWITCH_USER",
+            default="none",
+        ),
+    ] = None
+    password: Annotated[
+        Secret,
+        Key(
+            SecretOf(kinds.PASSWORD),
+            "Password of the event socket, or of `user`.",
+            env="FREESWITCH_PASSWORD",
+            default=f"`{DEFAULT_PASSWORD.reveal()}`",
+        ),
+    ] = DEFAULT_PASSWORD
+    poll_interval: Annotated[
+        float, Key(kinds.duration(1, 300), "How often the state of gateways and switch is asked for.")
+    ] = 10.0
+    gateways: Annotated[
+        dict[str, GatewayConfig],
+        Key(
+            MapOf(
+                kinds.GATEWAY_KEY,
+                Section(GatewayConfig),
+                split=values.split_gateway_key,
+                from_text=values.gateway_list,
+            ),
+            "Gateways that must exist, by name. Every other gateway found is watched too. "
+            "The variable has a list: `a,b:noreg`; `a` must be registered, `b` need not.",
+            env="FREESWITCH_GATEWAYS",
+        ),
+    ] = {}
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True):
-    """What the probe's call must come to. With `rejected`, a cause or SIP status given must be the call's."""
+    """What the call of a probe must result in. A cause or SIP status given must be that of the call."""
 
-    result: Literal["answered", "rejected"] = "answered"
-    cause: str | None = None
-    sip: int | None = None
+    result: Annotated[
+        ExpectedResult,
+        Key(kinds.choice(*get_args(ExpectedResult)), "Whether the call must be answered or rejected."),
+    ] = "answered"
+    cause: Annotated[str | None, Key(kinds.CAUSE, "The hang-up cause of a rejected call.", default="any")] = (
+        None
+    )
+    sip: Annotated[
+        int | None,
+        Key(kinds.integer(300, 699), "The SIP status of a rejected call.", default="any"),
+    ] = None
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """Past one of these a successful call counts as degraded. Seconds; `packet_loss` a ratio 0-1."""
 
-    post_dial_delay: float | None = None
-    answer: float | None = None
-    mos: float | None = None
-    packet_loss: float | None = None
-    jitter: float | None = None
-    round_trip: float | None = None
+    post_dial_delay: Annotated[
+        float | None,
+        Key(
+            kinds.duration(0.001, 600),
+            "Longest time to the first ringing or early media.",
+            default="no limit",
+        ),
+    ] = None
+    answer: Annotated[
+        float | None,
+        Key(kinds.duration(0.001, 600), "Longest time to the answer.", default="no limit"),
+    ] = None
+    mos: Annotated[
+        float | None, Key(kinds.number(1, 5), "Lowest mean opinion score.", default="no limit")
+    ] = None
+    packet_loss: Annotated[
+        float | None,
+        Key(kinds.number(0, 1), "Highest share of packets lost: 0.05 is 5 %.", default="no limit"),
+    ] = None
+    jitter: Annotated[float | None, Key(kinds.duration(0.001, 60), "Highest jitter.", default="no limit")] = (
+        None
+    )
+    round_trip: Annotated[
+        float | None,
+        Key(
+            kinds.duration(0.001, 60),
+            "Longest round trip of the audio: application `tone` only, in steps of 20 ms.",
+            default="no limit",
+        ),
+    ] = None
 
 
 class ProbeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A synthetic call. `interval` None: only on demand. `caller_id` None: what the gateway itself sends."""
 
     name: str
-    node: str
-    gateway: str
-    destination: str
-    caller_id: str | None = None
-    application: Literal["echo", "tone"] = "echo"
-    ring_timeout: float = 20.0
-    talk_time: float = 10.0
-    interval: float | None = None
-    variables: dict[str, str] = {}
-    expect: Expect = Expect()
-    thresholds: Thresholds = Thresholds()
+    node: Annotated[str, Key(kinds.TEXT, "The node to call from, by name.", default="the only node")] = ""
+    gateway: Annotated[
+        str,
+        Key(
+            kinds.GATEWAY_NAME,
+            "The gateway to call through, by its name without the profile.",
+            missing="the name of the gateway to call through",
+        ),
+    ]
+    destination: Annotated[
+        str,
+        Key(
+            kinds.E164_NUMBER,
+            "The number to call. `guard.allow` must list it.",
+            missing='a number such as "+15550000001"',
+        ),
+    ]
+    caller_id: Annotated[
+        str | None,
+        Key(kinds.E164_NUMBER, "The calling number.", default="what the gateway sends"),
+    ] = None
+    application: Annotated[
+        Application,
+        Key(
+            kinds.choice(*get_args(Application)),
+            "What happens once the call is answered. `echo`: the far end returns what the exporter sends. "
+            "`tone`: a tone is sent and must come back.",
+        ),
+    ] = "echo"
+    ring_timeout: Annotated[float, Key(kinds.duration(3, 180), "How long the call may ring.")] = 20.0
+    talk_time: Annotated[
+        float, Key(kinds.duration(1, 600), "How long the call lasts once it is answered.")
+    ] = 10.0
+    interval: Annotated[
+        float | None,
+        Key(kinds.duration(10, 7 * _DAY), "How often the call is placed.", default="only on demand"),
+    ] = None
+    variables: Annotated[
+        dict[str, str],
+        Key(
+            MapOf(kinds.VARIABLE_NAME, kinds.VARIABLE),
+            "Channel variables of the call; only these names are allowed.",
+        ),
+    ] = {}
+    expect: Annotated[Expect, Key(Section(Expect), "What the call must result in.")] = Expect()
+    thresholds: Annotated[
+        Thresholds, Key(Section(Thresholds), "Past one of these limits a successful call counts as degraded.")
+    ] = Thresholds()
 
 
 class GuardConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Who may be called, how often and how much. `allow` empty: nobody."""
+    """Which numbers may be called, how often and how much. `allow` empty: none."""
 
-    allow: tuple[str, ...] = ()
-    max_concurrent: int = 1
-    min_interval: float = 30.0
-    max_calls_per_day: int = 400
-    max_minutes_per_day: int = 60
+    allow: Annotated[
+        tuple[str, ...],
+        Key(
+            ListOf(kinds.ALLOW_PATTERN),
+            "Numbers that may be called, or prefixes of such numbers. Empty: the endpoints that place calls "
+            "are disabled.",
+        ),
+    ] = ()
+    max_concurrent: Annotated[
+        int, Key(kinds.integer(1, 100), "How many calls may run at a time, of all probes together.")
+    ] = 1
+    min_interval: Annotated[
+        float,
+        Key(
+            kinds.duration(0, _DAY),
+            "Shortest time between two calls to one destination; within it the earlier result is served.",
+        ),
+    ] = 30.0
+    max_calls_per_day: Annotated[
+        int, Key(kinds.integer(0, 1_000_000), "Budget of calls. A day is 00:00-24:00 UTC.")
+    ] = 400
+    max_minutes_per_day: Annotated[
+        int, Key(kinds.integer(0, 1_000_000), "Budget of minutes of talk time.")
+    ] = 60
 
     def permits(self, number: str) -> bool:
         """Whether the E.164 `number` is listed, exactly or by a prefix."""
         return permits(self.allow, number)
 
 
-class TlsConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How HTTPS is served. Of each pair `x_file`, `x` (PEM text) one is set, or for the client CA none."""
-
-    cert_file: Path | None = None
-    cert: str | None = None
-    key_file: Path | None = None
-    key: Secret | None = None
-    client_ca_file: Path | None = None
-    client_ca: str | None = None
-    client_auth_type: ClientAuth = "NoClientCert"
-    client_allowed_sans: tuple[str, ...] = ()
-    min_version: TlsVersion = "TLS12"
-    max_version: TlsVersion = "TLS13"
-
-    def files(self) -> tuple[Path, ...]:
-        """The files whose change asks for a new context."""
-        return tuple(path for path in (self.cert_file, self.key_file, self.client_ca_file) if path)
-
-
-class WebConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The web config file: TLS, headers for every answer, users with the bcrypt hashes of their passwords."""
-
-    path: Path
-    tls: TlsConfig | None = None
-    headers: dict[str, str] = {}
-    users: dict[str, Secret] = {}
-
-    def secrets(self) -> Iterator[Secret]:
-        """Every secret in it."""
-        yield from self.users.values()
-        if self.tls and self.tls.key:
-            yield self.tls.key
-
-
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything. `path`: the file it came from. `warnings`: what is allowed and yet unwise, for people."""
+    """What the config file, the environment and the flags say.
 
-    listen: tuple[Listen, ...] = (Listen(),)
+    `web`: the content of `web_config_file`. `path`: the file the config came from. `warnings`: what is
+    allowed and yet unwise, a line each for people.
+    """
+
+    listen: Annotated[
+        tuple[Listen, ...],
+        Key(
+            ListOf(kinds.LISTEN, empty='write ["127.0.0.1:9282"], or leave it out'),
+            'Where to serve HTTP. `":9282"` is every interface. The variable has a list with commas.',
+            env="EXPORTER_LISTEN",
+            flag="--listen",
+        ),
+    ] = (Listen(),)
+    web_config_file: Annotated[
+        Path | None,
+        Key(
+            kinds.FILE,
+            "TLS and basic authentication, in the format of the Prometheus exporter-toolkit.",
+            default="neither",
+        ),
+    ] = None
+    token: Annotated[
+        Secret | None,
+        Key(
+            SecretOf(kinds.TOKEN, in_place=False),
+            "Bearer token of the endpoints that place calls or reload.",
+            env="EXPORTER_TOKEN",
+            default="none",
+        ),
+    ] = None
+    state_dir: Annotated[
+        Path | None,
+        Key(
+            kinds.FOLDER,
+            "Where probe history and budget are kept.",
+            env="EXPORTER_STATE_DIR",
+            default="in memory, lost at a restart",
+        ),
+    ] = None
+    backend_url: Annotated[
+        str | None,
+        Key(kinds.URL, "The application that places calls, for the doctor.", default="none"),
+    ] = None
+    log: Annotated[LogConfig, Key(Section(LogConfig), "The exporter's own log.")] = LogConfig()
+    nodes: Annotated[
+        tuple[NodeConfig, ...],
+        Key(
+            ListOf(
+                Section(NodeConfig),
+                empty="write at least one node, or leave it out for 127.0.0.1:8021",
+                one_by_default=True,
+            ),
+            "The FreeSWITCH servers to watch. The variables describe the only one; with several nodes they "
+            "are refused.",
+            default="one, of defaults",
+        ),
+    ] = (NodeConfig(),)
+    probes: Annotated[
+        dict[str, ProbeConfig],
+        Key(
+            MapOf(kinds.NAME, Section(ProbeConfig), split=lambda name: (name, {"name": name})),
+            "Synthetic calls, by name.",
+        ),
+    ] = {}
+    guard: Annotated[
+        GuardConfig, Key(Section(GuardConfig), "Which numbers may be called, how often and how much.")
+    ] = GuardConfig()
     web: WebConfig | None = None
-    token: Secret | None = None
-    state_dir: Path | None = None
-    backend_url: str | None = None
-    log: LogConfig = LogConfig()
-    nodes: tuple[NodeConfig, ...] = (NodeConfig(),)
-    probes: dict[str, ProbeConfig] = {}
-    guard: GuardConfig = GuardConfig()
     path: Path | None = None
     warnings: tuple[str, ...] = ()
 
@@ -178,18 +347,3 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             yield self.token
         if self.web:
             yield from self.web.secrets()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` (a name or an address, "" for every interface) is this machine and nothing beyond it."""
-    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, section 6.3
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def address(host: str, port: int) -> str:
-    """`host:port`, with an IPv6 address in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,15 +1,18 @@
 """Telephone numbers as the config and the guard know them: E.164, and the patterns of `guard.allow`.
 
 A number is `+`, a country code, at most 15 ASCII digits in all (ITU-T E.164). A pattern is a number, or the
-beginning of one followed by `*`. Both are matched whole: no blank, no other script's digits, no line end
-slips through.
+beginning of one followed by `*`. Both are matched from the first to the last character: no blank, no digit of
+another script and no line end is accepted.
 """
 
 import re
 from collections.abc import Iterable
 
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-_PREFIX = re.compile(r"\+(?:[1-9][0-9]{0,14})?\*")
+NUMBER_PATTERN = r"\+[1-9][0-9]{6,14}"
+PREFIX_PATTERN = r"\+([1-9][0-9]{0,14})?\*"
+
+_E164 = re.compile(NUMBER_PATTERN)
+_PREFIX = re.compile(PREFIX_PATTERN)
 
 # ITU-T E.164 assigned country codes: one digit for these two, two for those listed, three for all others.
 _ONE_DIGIT = frozenset("17")
@@ -26,7 +29,7 @@ def is_number(text: str) -> bool:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether `text` may stand in `guard.allow`."""
+    """Whether `text` is a number or a prefix for `guard.allow`."""
     return is_number(text) or _PREFIX.fullmatch(text) is not None
 
 

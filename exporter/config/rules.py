@@ -1,80 +1,105 @@
-"""What only the whole config can tell: rules between sections, refused or warned of.
+"""Rules over several keys: what is refused or warned of although each key alone is right.
 
-Refused is what would place calls nobody allowed, or never could; warned of is what works today and hurts
-later.
+Refused is what would place calls that nobody allowed, or never could. Warned of is what works today and
+causes trouble later. What depends on a part that was refused already is left out.
 """
 
-from exporter.config.model import DEFAULT_PASSWORD, Config, ProbeConfig, is_loopback
+from exporter.config.address import is_loopback
+from exporter.config.model import DEFAULT_PASSWORD, Config, NodeConfig, ProbeConfig
 from exporter.config.numbers import is_wide
-from exporter.config.section import Problems
+from exporter.config.problems import KeyPath, Problems, show
+from exporter.config.values import nearest
 
 _DAY = 86400
 _LARGE_SHARE = 0.8
-_TOKEN_KEYS = ("token_file", "EXPORTER_TOKEN", "EXPORTER_TOKEN_FILE")
 
 
 def check(config: Config, problems: Problems) -> None:
-    """Note in `problems` what in `config` contradicts itself or is unwise.
-
-    Where a part was refused already, what depends on it is left out.
-    """
-    source = str(config.path or "")
-    _destinations(config, problems, source)
-    _open_door(config, problems, source)
-    _passwords(config, problems, source)
-    _wide_prefixes(config, problems, source)
-    _schedule(config, problems, source)
+    """Note in `problems` what in `config` contradicts itself or is unwise."""
+    _destinations(config, problems)
+    _expectations(config, problems)
+    _open_to_others(config, problems)
+    _passwords(config, problems)
+    _unlisted_gateways(config, problems)
+    _wide_prefixes(config, problems)
+    _schedule(config, problems)
 
 
-def _destinations(config: Config, problems: Problems, source: str) -> None:
-    if problems.concern("guard.allow"):
+def _probe(probe: ProbeConfig, *keys: str) -> KeyPath:
+    return ("probes", probe.name, *keys)
+
+
+def _destinations(config: Config, problems: Problems) -> None:
+    if problems.concern(("guard", "allow")):
         return
     for probe in config.probes.values():
-        if not config.guard.permits(probe.destination):
+        path = _probe(probe, "destination")
+        if not problems.concern(path) and not config.guard.permits(probe.destination):
+            problems.add(path, f'is "{probe.destination}", which guard.allow does not list; add it there')
+
+
+def _expectations(config: Config, problems: Problems) -> None:
+    for probe in config.probes.values():
+        expect = probe.expect
+        if expect.result == "answered" and (expect.cause or expect.sip):
             problems.add(
-                source,
-                f"probes.{probe.name}.destination",
-                f'is "{probe.destination}", which guard.allow does not list; add it there',
+                _probe(probe, "expect", "result"),
+                "is answered, which has neither cause nor sip; write result: rejected",
             )
 
 
-def _open_door(config: Config, problems: Problems, source: str) -> None:
-    if config.token or not config.guard.allow or any(map(problems.concern, _TOKEN_KEYS)):
+def _open_to_others(config: Config, problems: Problems) -> None:
+    """A guard that allows numbers, a listener that others reach, and no token."""
+    if (
+        config.token
+        or not config.guard.allow
+        or any(problems.concern((key,)) for key in ("token", "token_file"))
+    ):
         return
     for listen in config.listen:
         if not listen.loopback:
             problems.add(
-                source,
-                "guard.allow",
-                f"lets whoever reaches {listen} place calls; write token_file (or set EXPORTER_TOKEN_FILE), "
-                "listen on 127.0.0.1 only, or leave guard.allow empty",
+                ("guard", "allow"),
+                f"lets everyone who reaches {listen} place calls; write token_file (or set "
+                "EXPORTER_TOKEN_FILE), listen on 127.0.0.1 only, or leave guard.allow empty",
             )
             return
 
 
-def _passwords(config: Config, problems: Problems, source: str) -> None:
+def _passwords(config: Config, problems: Problems) -> None:
     for index, node in enumerate(config.nodes):
         if node.password == DEFAULT_PASSWORD and not is_loopback(node.host):
             problems.warn(
-                source,
-                f"nodes[{index}].password",
-                f"is FreeSWITCH's published default, and {node.host} is another machine: whoever reaches its "
-                f"port {node.port} commands it; change it in event_socket.conf.xml and here",
+                ("nodes", index, "password"),
+                f"is FreeSWITCH's published default, and {node.host} is another machine: everyone who "
+                f"reaches its port {node.port} controls it; change it in event_socket.conf.xml and here",
             )
 
 
-def _wide_prefixes(config: Config, problems: Problems, source: str) -> None:
+def _unlisted_gateways(config: Config, problems: Problems) -> None:
+    nodes = {node.name: node for node in config.nodes}
+    for probe in config.probes.values():
+        node = nodes.get(probe.node)
+        if node and probe.gateway not in node.gateways and not problems.concern(_probe(probe, "gateway")):
+            problems.warn(_probe(probe, "gateway"), _unlisted(probe.gateway, node))
+
+
+def _unlisted(gateway: str, node: NodeConfig) -> str:
+    advice = nearest(gateway, node.gateways) or f"write `{gateway}: {{}}` under gateways of that node"
+    return f"is {show(gateway)}, which node {node.name} does not list; {advice}"
+
+
+def _wide_prefixes(config: Config, problems: Problems) -> None:
     for index, pattern in enumerate(config.guard.allow):
         if is_wide(pattern):
             problems.warn(
-                source,
-                f"guard.allow[{index}]",
-                f'is "{pattern}", shorter than country code and three digits: it allows dear numbers too; '
-                "write more digits",
+                ("guard", "allow", index),
+                f'is "{pattern}", shorter than country code and three digits: it allows expensive numbers '
+                "too; write more digits",
             )
 
 
-def _schedule(config: Config, problems: Problems, source: str) -> None:
+def _schedule(config: Config, problems: Problems) -> None:
     guard = config.guard
     calls = minutes = 0.0
     for probe in config.probes.values():
@@ -82,22 +107,19 @@ def _schedule(config: Config, problems: Problems, source: str) -> None:
             continue
         calls += _DAY / probe.interval
         minutes += _DAY / probe.interval * probe.talk_time / 60
-        _interval(probe, probe.interval, guard.min_interval, problems, source)
+        _interval(probe, probe.interval, guard.min_interval, problems)
     for key, needed, limit in (
         ("max_calls_per_day", calls, guard.max_calls_per_day),
         ("max_minutes_per_day", minutes, guard.max_minutes_per_day),
     ):
         if needed > _LARGE_SHARE * limit:
             problems.warn(
-                source,
-                f"guard.{key}",
+                ("guard", key),
                 f"is {limit}, and the schedule alone needs {needed:.0f}; raise it, or probe less often",
             )
 
 
-def _interval(
-    probe: ProbeConfig, interval: float, min_interval: float, problems: Problems, source: str
-) -> None:
+def _interval(probe: ProbeConfig, interval: float, min_interval: float, problems: Problems) -> None:
     longest = probe.ring_timeout + probe.talk_time
     for limit, what in (
         (longest, f"the {longest:g} s that one call may take: runs that would overlap are left out"),
@@ -107,7 +129,5 @@ def _interval(
         ),
     ):
         if interval < limit:
-            problems.warn(
-                source, f"probes.{probe.name}.interval", f"is {interval:g} s, below {what}; raise it"
-            )
+            problems.warn(_probe(probe, "interval"), f"is {interval:g} s, below {what}; raise it")
             return

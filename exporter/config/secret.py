@@ -1,7 +1,6 @@
 """A secret that cannot be printed by accident: `str`, `repr` and `format` all give the mask.
 
-Who needs the value asks for it by `reveal()`, so a search for that word finds every place where a secret is
-used.
+Only `reveal()` gives the value, so a search for that word finds every place where a secret is used.
 """
 
 from typing import final

@@ -1,7 +1,7 @@
 """From the TLS part of the web config to a context of the standard library; the check of a client's names.
 
-Building the context is the check that certificate, key and CA are readable and belong together, so the loader
-builds one and throws it away; whoever serves builds another each time one of `TlsConfig.files` changes.
+Building the context is the check that certificate, key and CA are readable and belong together. So `web`
+builds one and drops it; the server builds another each time one of `TlsConfig.files` changes.
 """
 
 import ipaddress
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from exporter.config.files import read_text
-from exporter.config.model import TlsConfig
+from exporter.config.problems import InvalidValue
 from exporter.config.secret import Secret
-from exporter.config.section import InvalidValue
+from exporter.config.web_model import TlsConfig
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _VERIFY = {
@@ -26,13 +26,17 @@ _VERIFY = {
 
 
 def context(tls: TlsConfig) -> ssl.SSLContext:
-    """A server context. Raises `InvalidValue` if certificate, key or client CA cannot be read or used."""
+    """A server context.
+
+    Raises:
+        InvalidValue: certificate, key or client CA cannot be read or used.
+    """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = _VERSIONS[tls.min_version]
     made.maximum_version = _VERSIONS[tls.max_version]
     try:
         with _path(tls.cert_file, tls.cert) as certificate, _path(tls.key_file, tls.key) as key:
-            # An encrypted key would ask for its password on the terminal; an empty one makes it fail instead.
+            # For an encrypted key OpenSSL would ask on the terminal; with an empty password it fails.
             made.load_cert_chain(certificate, key, password="")
     except (ssl.SSLError, ValueError):
         raise InvalidValue(
@@ -44,15 +48,15 @@ def context(tls: TlsConfig) -> ssl.SSLContext:
         try:
             made.load_verify_locations(cadata=authority)
         except (ssl.SSLError, ValueError):
-            raise InvalidValue("has a client CA that is no certificate; write it in PEM") from None
+            raise InvalidValue("has a client CA that is not a certificate; write it in PEM") from None
     return made
 
 
 @contextmanager
 def _path(file: Path | None, pem: str | Secret | None) -> Iterator[Path]:
-    """The file, or `pem` in one that only this user can read, while OpenSSL needs it: it takes no text."""
+    """The file, or a temporary one with `pem` that no other user can read: OpenSSL takes only paths."""
     if file:
-        read_text(file)  # says better than OpenSSL does what is wrong with the file itself
+        read_text(file)  # its errors name the file and what to do; OpenSSL's do not
         yield file
         return
     with tempfile.NamedTemporaryFile("w", prefix="exporter-") as temporary:
@@ -62,9 +66,9 @@ def _path(file: Path | None, pem: str | Secret | None) -> Iterator[Path]:
 
 
 def is_allowed(tls: TlsConfig, peer: Mapping[str, Any] | None) -> bool:
-    """Whether the client whose certificate reads `peer` (`ssl.SSLSocket.getpeercert()`) may come in.
+    """Whether the client with the certificate `peer` (`ssl.SSLSocket.getpeercert()`) may connect.
 
-    Without `client_allowed_sans` everyone who got through the handshake may; with it, one of the
+    Without `client_allowed_sans` each client that passed the handshake may; with it, one of the
     certificate's DNS names, e-mail, IP or URI addresses must be listed.
     """
     if not tls.client_allowed_sans:

@@ -1,37 +1,39 @@
 """Turns one plain value of a config into one type, or raises `InvalidValue` with what to write instead.
 
-Types are strict, because YAML guesses: `+15550000001` without quotes is a number, `no` is false. A guess that
-went wrong is answered with the quotes to add, never repaired. Bounds are those within which the program keeps
-its promises.
+Types are strict, because YAML guesses: `+15550000001` without quotes is a number, `no` is false. A wrong
+guess is never repaired; the message says which quotes to add. `kinds` has what else is known of a value.
 """
 
 import difflib
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from exporter.config.address import Listen
 from exporter.config.files import read_text
-from exporter.config.model import Listen
 from exporter.config.numbers import is_number, is_pattern
+from exporter.config.problems import InvalidValue, kind, show
 from exporter.config.secret import MASK, Secret
-from exporter.config.section import InvalidValue, kind, show
-from exporter.config.variables import is_value
+from exporter.config.variables import HEADER, NAMES, is_name, is_value
 
 T = TypeVar("T")
 W = TypeVar("W", bound=str)
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+DURATION_PATTERN = r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)"
+NAME_PATTERN = r"[A-Za-z0-9_.-]{1,100}"
+
+_DURATION = re.compile(DURATION_PATTERN)
 _HOST_NAME = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]*)(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*))*\.?"
 )
 _LISTEN = re.compile(r"(?:\[(?P<v6>[^\]]*:[^\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-_GATEWAY = re.compile(r"[A-Za-z0-9_.@+:-]{1,100}")
+_NAME = re.compile(NAME_PATTERN)
 _TOKEN = re.compile(r"[\x21-\x7e]{1,1000}")
+_BCRYPT = re.compile(r"\$2[aby]\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _MAX_TEXT = 1000
 
 
@@ -47,19 +49,18 @@ def text(value: object) -> str:
 
 
 def _quoted(value: object) -> str:
-    if isinstance(value, bool | int | float):
-        return "put it in quotes"
-    return "write text"
+    return "put it in quotes" if isinstance(value, bool | int | float) else "write text"
 
 
-def choice(*words: W) -> Callable[[object], W]:
-    """One of `words`."""
+def choice(*words: W, advice: str = "") -> Callable[[object], W]:
+    """One of `words`; `advice` says what to write where there are too many to list."""
 
     def read(value: object) -> W:
         for word in words:
             if value == word:
                 return word
-        raise InvalidValue(f"is {show(value)}; {nearest(value, words) or 'write ' + ' or '.join(words[:10])}")
+        near = nearest(value, words)
+        raise InvalidValue(f"is {show(value)}; {near or advice or 'write ' + ' or '.join(words[:10])}")
 
     return read
 
@@ -101,7 +102,9 @@ def duration(low: float, high: float) -> Callable[[object], float]:
         elif isinstance(value, int | float) and not isinstance(value, bool) and value == value:
             seconds = float(max(-1, min(value, high + 1)))  # an integer may be too large for a float
         else:
-            raise InvalidValue(f"is {show(value)}, which is no duration; write one such as 10s, 5m or 60ms")
+            raise InvalidValue(
+                f"is {show(value)}, which is not a duration; write one such as 10s, 5m or 60ms"
+            )
         if not low <= seconds <= high:
             raise InvalidValue(f"is {show(value)}; write a duration from {span(low)} to {span(high)}")
         return seconds
@@ -179,20 +182,57 @@ def listen(value: object) -> Listen:
 
 
 def name(value: object) -> str:
-    """A name of ours, fit for a label, a URL and a file name."""
-    return _matching(_NAME, value, "letters, digits, '.', '_' and '-'")
+    """A name that the user chose, fit for a label, a URL and a file name."""
+    word = text(value)
+    if not _NAME.fullmatch(word):
+        raise InvalidValue(f"is {show(word)}; write up to 100 letters, digits and . _ -")
+    return word
 
 
 def gateway_name(value: object) -> str:
-    """The name of a gateway, such that FreeSWITCH's commands can say it: no blank, quote or slash."""
-    return _matching(_GATEWAY, value, "letters, digits and . _ - @ + :, as FreeSWITCH's gateway is named")
+    """The name of a gateway, without its profile.
 
-
-def _matching(pattern: re.Pattern[str], value: object, allowed: str) -> str:
+    FreeSWITCH skips a gateway whose name does not match `^[\\w.-]+$` (sofia.c, parse_gateways).
+    """
     word = text(value)
-    if not pattern.fullmatch(word):
-        raise InvalidValue(f"is {show(word)}; write up to 100 of {allowed}")
+    profile, _, bare = word.rpartition("::")
+    if profile and _NAME.fullmatch(bare):
+        raise InvalidValue(f"is {show(word)}; write the name without the profile: {bare}")
+    return _gateway(word, word)
+
+
+def gateway_key(value: object) -> str:
+    """The name of a gateway as a key of `gateways`: NAME, or PROFILE::NAME as FreeSWITCH's tables show it."""
+    word = text(value)
+    for part in word.split("::", 1):
+        _gateway(part, word)
     return word
+
+
+def split_gateway_key(key: str) -> tuple[str, Mapping[str, object]]:
+    """The name of a gateway, and what its key says of it: the profile of PROFILE::NAME."""
+    profile, _, bare = key.rpartition("::")
+    return bare, {"profile": profile} if profile else {}
+
+
+def gateway_list(value: object) -> Mapping[str, Mapping[str, object]]:
+    """The gateways of FREESWITCH_GATEWAYS, `a,external::b:noreg`, each with what the variable says of it."""
+    gateways: dict[str, Mapping[str, object]] = {}
+    for item in separated(text)(value):
+        key = item.removesuffix(":noreg")
+        bare, fields = split_gateway_key(gateway_key(key))
+        if bare in gateways:
+            raise InvalidValue(f"lists gateway {show(bare)} twice; write it once")
+        gateways[bare] = {**fields, "register": key == item}
+    return gateways
+
+
+def _gateway(part: str, word: str) -> str:
+    if not _NAME.fullmatch(part):
+        raise InvalidValue(
+            f"is {show(word)}; write up to 100 letters, digits and . _ -, as FreeSWITCH names its gateways"
+        )
+    return part
 
 
 def telephone_number(value: object) -> str:
@@ -228,7 +268,7 @@ def url(value: object) -> str:
         fits = named = False
     # Not shown in the message: a password in it would be.
     if not fits:
-        raise InvalidValue('is no web address; write one such as "https://app.example.org:8443/base"')
+        raise InvalidValue('is not a web address; write one such as "https://app.example.org:8443/base"')
     if named:
         raise InvalidValue("has a user or password in it; write the address without")
     return address
@@ -267,31 +307,59 @@ def password(value: object) -> Secret:
     if not value or len(value) > _MAX_TEXT or any(char in value for char in "\r\n\0"):
         raise InvalidValue(f"is not one line of 1 to {_MAX_TEXT} characters; write the password in quotes")
     if value == MASK:
-        raise InvalidValue(
-            "is the mask that check-config prints; write the password itself, or password_file"
-        )
+        raise InvalidValue("is the mask that check-config prints; write the password, or password_file")
     return Secret(value)
 
 
 def token(value: object) -> Secret:
     """A bearer token: what an Authorization header can carry (RFC 6750, section 2.1, taken widely)."""
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
-        raise InvalidValue("is no token; write 1 to 1000 ASCII letters, digits and marks without blanks")
+        raise InvalidValue("is not a token; write 1 to 1000 ASCII letters, digits and marks without blanks")
     return Secret(value)
 
 
 def secret_file(folder: Path, read: Callable[[object], Secret]) -> Callable[[object], Secret]:
-    """The secret in a file whose path is relative to `folder`; the line end behind it is not part of it."""
+    """The secret in a file whose path is relative to `folder`; one line end behind it is not part of it."""
 
     def from_file(value: object) -> Secret:
         path = folder / text(value)
         content = read_text(path).removesuffix("\n").removesuffix("\r")
         try:
             return read(content)
-        except InvalidValue as unfit:
-            raise InvalidValue(f"is {path}, and what that file holds {unfit}") from None
+        except InvalidValue as invalid:
+            raise InvalidValue(f"is {path}, and the content of that file {invalid}") from None
 
     return from_file
+
+
+def pem(value: object) -> str:
+    """A certificate or key as PEM text (RFC 7468)."""
+    if isinstance(value, str) and "-----BEGIN " in value:
+        return value
+    raise InvalidValue(
+        f"is {kind(value)}, not PEM; write a block after |, or a path under the key with _file"
+    )
+
+
+def secret_pem(value: object) -> Secret:
+    """A private key as PEM text."""
+    return Secret(pem(value))
+
+
+def bcrypt_hash(value: object) -> Secret:
+    """The bcrypt hash of a password, with a cost of 4 to 31."""
+    if isinstance(value, str) and _BCRYPT.fullmatch(value):
+        return Secret(value)
+    raise InvalidValue(
+        "is not a bcrypt hash; write what `htpasswd -nBC 10 USER` prints behind the colon, in quotes"
+    )
+
+
+def no_http2(value: object) -> bool:
+    """The only value that http2 may have."""
+    if value is not False:
+        raise InvalidValue("is not false; HTTP/2 is not served: write false, or leave it out")
+    return False
 
 
 def user(value: object) -> str:
@@ -300,6 +368,21 @@ def user(value: object) -> str:
     if ":" in account or " " in account:
         raise InvalidValue(f"is {show(account)}; write name@domain, without colon or blank")
     return account
+
+
+def user_name(value: object) -> str:
+    """The name of a user of basic authentication: no colon (RFC 7617, section 2)."""
+    account = value if isinstance(value, str) else ""
+    if not account or ":" in account:
+        raise InvalidValue("is not a user name; write one without a colon")
+    return account
+
+
+def variable_name(value: object) -> str:
+    """The name of a channel variable that a probe may set."""
+    if isinstance(value, str) and is_name(value):
+        return value
+    raise InvalidValue(f"may not be set by a probe; write one of {', '.join((*NAMES, HEADER))}")
 
 
 def variable(value: object) -> str:

@@ -3,7 +3,7 @@ r"""The channel variables that a probe may set, by name and value.
 A variable in an originate can run applications, move the call to another host or lift its time limits
 (`execute_on_answer`, `sip_route_uri`, `originate_timeout`, ...), and a value with a comma, brace or backslash
 ends the variable and begins another (FreeSWITCH's originate grammar). So the names are a fixed list of those
-that only describe the call, and the values have no character that the grammar knows.
+that only describe the call, and the values have no character that means something in that grammar.
 """
 
 import re
@@ -18,8 +18,11 @@ NAMES = (
 )
 HEADER = "sip_h_X-*"  # a SIP header of its own: X- headers mean nothing to SIP itself
 
-_HEADER = re.compile(r"sip_h_X-[A-Za-z0-9-]{1,64}")
-_VALUE = re.compile(r"[A-Za-z0-9_.+-]{1,128}")
+HEADER_PATTERN = r"sip_h_X-[A-Za-z0-9-]{1,64}"
+VALUE_PATTERN = r"[A-Za-z0-9_.+-]{1,128}"
+
+_HEADER = re.compile(HEADER_PATTERN)
+_VALUE = re.compile(VALUE_PATTERN)
 
 
 def is_name(name: str) -> bool:
@@ -28,5 +31,5 @@ def is_name(name: str) -> bool:
 
 
 def is_value(value: str) -> bool:
-    """Whether `value` is plain enough to stand in an originate."""
+    """Whether `value` may be in an originate command."""
     return _VALUE.fullmatch(value) is not None

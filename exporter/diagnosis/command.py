@@ -33,6 +33,8 @@ from exporter.probe.record import CallRecord
 from exporter.probe.request import Asked
 from exporter.probe.runner import Runner
 from exporter.probe.store import Store, StoreError
+from exporter.switch.cause import CAUSES
+from exporter.switch.provider import PROVIDERS
 from exporter.watch.node import Node
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         ConfigError: the config cannot be used.
     """
     flags = configuration.Flags(log_level=options.log_level or "error", log_format=options.log_format)
-    config = configuration.load(options.config, os.environ, flags)
+    config = configuration.load(options.config, os.environ, flags, providers=PROVIDERS, causes=CAUSES)
     if options.backend_url:
         config = _with_backend(config, options.backend_url)
     logging.configure(
@@ -149,8 +151,7 @@ def _say_nothing(what: str) -> None:
 
 
 def _with_backend(config: Config, url: str) -> Config:
-    from exporter.config import values
-    from exporter.config.section import InvalidValue
+    from exporter.config import InvalidValue, values
 
     try:
         return msgspec.structs.replace(config, backend_url=values.url(url))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from exporter.config.model import DEFAULT_PASSWORD, is_loopback
+from exporter.config import DEFAULT_PASSWORD, is_loopback
 from exporter.diagnosis.snapshot import GatewaySeen, Snapshot, SwitchSeen
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node

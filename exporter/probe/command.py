@@ -31,6 +31,8 @@ from exporter.probe.refusal import Refused
 from exporter.probe.request import Asked, resolve
 from exporter.probe.runner import Answer, Runner
 from exporter.probe.store import Store, StoreError
+from exporter.switch.cause import CAUSES
+from exporter.switch.provider import PROVIDERS
 from exporter.watch.node import Node
 
 CONNECT_SECONDS: Final = 15.0
@@ -52,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         ConfigError: the config cannot be used.
     """
     flags = configuration.Flags(log_level=options.log_level or "error", log_format=options.log_format)
-    config = configuration.load(options.config, os.environ, flags)
+    config = configuration.load(options.config, os.environ, flags, providers=PROVIDERS, causes=CAUSES)
     logging.configure(
         config.log.level,
         config.log.format,

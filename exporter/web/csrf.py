@@ -18,8 +18,7 @@ from collections.abc import Collection, Iterable
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from exporter.config import Listen
-from exporter.config.model import is_loopback
+from exporter.config import Listen, is_loopback
 
 Headers = CIMultiDict[str] | CIMultiDictProxy[str]
 

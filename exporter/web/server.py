@@ -5,8 +5,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from exporter.config import ConfigError, TlsConfig
-from exporter.config.section import InvalidValue
+from exporter.config import ConfigError, InvalidValue, TlsConfig
 from exporter.web.connection import MAX_CONNECTIONS, Connection
 from exporter.web.context import AppContext
 from exporter.web.sockets import BACKLOG, bind

@@ -19,8 +19,7 @@ from pathlib import Path
 
 import structlog
 
-from exporter.config import TlsConfig
-from exporter.config.section import InvalidValue
+from exporter.config import InvalidValue, TlsConfig
 from exporter.config.tls import context, is_allowed
 
 log = structlog.get_logger(__name__)

@@ -1,5 +1,6 @@
-"""YAML as plain values, and whatever else stands in a file as one sentence."""
+"""YAML as plain values with their lines, and any other text as one sentence."""
 
+import re
 from contextlib import suppress
 
 import pytest
@@ -7,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config.document import parse
-from exporter.config.section import InvalidValue
+from exporter.config.located import Items, Mapping
+from exporter.config.problems import InvalidValue
 
 
 def test_plain_values() -> None:
@@ -33,10 +35,10 @@ def test_what_yaml_would_guess_stays_text(word: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: 1\nb: 2\na: 3", "line 3: the key 'a' stands here twice"),
-        ("a:\n  b: {c: 1, 'c': 2}", "line 2: the key 'c' stands here twice"),
-        ("? [1]\n: 2", "line 1: a list or mapping stands for a key"),
-        ("{{}: 1}", "line 1: a list or mapping stands for a key"),
+        ("a: 1\nb: 2\na: 3", "line 3: duplicate key 'a'; keep one"),
+        ("a:\n  b: {c: 1, 'c': 2}", "line 2: duplicate key 'c'; keep one"),
+        ("? [1]\n: 2", "line 1: a list or mapping is used as a key"),
+        ("{{}: 1}", "line 1: a list or mapping is used as a key"),
         ("a: 1\n\tb: 2", "line 2: found character '\\\\t'"),
         ("a: 'b", "line 1: found unexpected end of stream"),
         ("a: !!python/object:os.system x", "line 1: could not determine a constructor"),
@@ -45,16 +47,51 @@ def test_what_yaml_would_guess_stays_text(word: str) -> None:
         ("a: !!float [1]", r"line 1: a tag \(!!...\) does not fit"),
         ("a: !!bool maybe", r"line 1: a tag \(!!...\) does not fit"),
         ("a: *b", "line 1: found undefined alias"),
-        ("--- 1\n--- 2", "another document"),
-        ("a: \x01", "control character"),
-        ("\x00" * 10, "control character"),
-        ("[" * 2000, "nested too deeply"),
-        ("a: " + "{b: " * 1000, "nested too deeply"),
+        ("--- 1\n--- 2", "line 2: but found another document"),
+        ("a:\nb: \x01", "line 2: has a control character"),
+        ("\x00" * 10, "line 1: has a control character"),
+        ("[" * 2000, "line 1: is nested too deeply"),
+        ("a: " + "{b: " * 1000, "line 1: is nested too deeply"),
     ],
 )
 def test_what_is_no_plain_yaml(text: str, said: str) -> None:
-    with pytest.raises(InvalidValue, match=said):
+    with pytest.raises(InvalidValue) as error:
         parse(text)
+    assert re.match(said, f"line {error.value.line}: {error.value}")
+
+
+def test_it_knows_the_lines() -> None:
+    document = parse("a: 1\nb:\n  c: {d: 2,\n    e: [x,\n y]}\n")
+    assert isinstance(document, Mapping)
+    assert document.lines == {"a": 1, "b": 2}
+    inner = document["b"]
+    assert isinstance(inner, Mapping)
+    assert inner.lines == {"c": 3}
+    flow = inner["c"]
+    assert isinstance(flow, Mapping)
+    assert flow.lines == {"d": 3, "e": 4}
+    items = flow["e"]
+    assert isinstance(items, Items)
+    assert items.lines == (4, 5)
+
+
+@pytest.mark.parametrize(
+    ("line", "commented"),
+    [
+        ("a: #x", True),
+        ("a:   #x y", True),
+        ("a:  # x", False),
+        ("a:  ## x", False),
+        ("a:", False),
+        ("a: null #x", False),
+        ("a: '' #x", False),
+        ("a: b #x", False),
+    ],
+)
+def test_a_comment_that_may_be_meant_as_a_value(line: str, commented: bool) -> None:
+    document = parse(line + "\nb: 1\n")
+    assert isinstance(document, Mapping)
+    assert ("a" in document.commented) is commented
 
 
 def test_merge_keys_do_not_merge() -> None:
@@ -78,6 +115,6 @@ def test_a_message_does_not_quote_the_text(line: str) -> None:
 
 
 @given(st.text(alphabet=st.sampled_from("ab12:-?[]{}&*!|>'\"%@`#,.<=~ \n\t\\\x00\ud800é"), max_size=60))
-def test_any_text_is_a_value_or_unfit(text: str) -> None:
+def test_any_text_is_a_value_or_invalid(text: str) -> None:
     with suppress(InvalidValue):
         parse(text)

@@ -1,5 +1,7 @@
-"""Whatever stands in a file, the outcome is a `Config` or a `ConfigError` that shows no secret."""
+"""Any file gives a `Config` or a `ConfigError` that shows no secret."""
 
+import copy
+import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config import ConfigError, Flags, effective, load
+from exporter.config import ConfigError, effective
+from tests.support.configs import load_config
 from tests.support.tools import ROOT
 
 EXAMPLE = (ROOT / "examples" / "config.yml").read_text()
+DOCUMENT = yaml.safe_load(EXAMPLE)
+MARK = "the value exchanged"
 WEB_EXAMPLE = (ROOT / "examples" / "web.yml").read_text()
 
 scalars = st.one_of(
@@ -44,9 +49,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _outcome(path: Path | None, environ: dict[str, str]) -> None:
-    """Loads, and has a look at either outcome."""
+    """Load, and check either outcome."""
     try:
-        config = load(path, environ, Flags())
+        config = load_config(path, environ)
     except ConfigError as refusal:
         problems = refusal.problems
     else:
@@ -62,9 +67,10 @@ def _load(folder: Path, content: bytes) -> None:
     _outcome(path, {})
 
 
-def _dumped(document: object) -> bytes:
-    text: str = yaml.safe_dump(document, allow_unicode=True)
-    return text.encode("utf-8", "surrogatepass")
+def _dumped(value: object) -> bytes:
+    """`value` as YAML on one line."""
+    written = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+    return written.removesuffix("...\n").strip().encode("utf-8", "surrogatepass")
 
 
 @given(st.binary(max_size=200))
@@ -74,16 +80,19 @@ def test_any_bytes(folder: Path, content: bytes) -> None:
 
 @given(st.data())
 def test_an_example_with_one_value_exchanged(folder: Path, data: st.DataObject) -> None:
-    document: Any = yaml.safe_load(EXAMPLE)
+    document: Any = copy.deepcopy(DOCUMENT)
     place = document
     while True:
         key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
         if not isinstance(place[key], dict | list) or not place[key] or data.draw(st.integers(0, 3)) == 0:
-            place[key] = data.draw(anything)
+            place[key] = MARK
             break
         place = place[key]
     with suppress(yaml.YAMLError):  # not everything can be dumped
-        _load(folder, _dumped(document))
+        _load(
+            folder,
+            json.dumps(document).encode().replace(json.dumps(MARK).encode(), _dumped(data.draw(anything))),
+        )
 
 
 @given(st.data())
@@ -125,5 +134,5 @@ def test_a_password_in_broken_yaml_is_not_shown(folder: Path, noise: str, data: 
     content = f"nodes:\n  - host: fs1\n    password: {noise[:at]}{SECRET}{noise[at:]}\n    port: x\n"
     (folder / "broken.yml").write_text(content)
     with pytest.raises(ConfigError) as error:
-        load(folder / "broken.yml", {}, Flags())
+        load_config(folder / "broken.yml", {})
     assert SECRET not in str(error.value)

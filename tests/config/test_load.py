@@ -1,5 +1,6 @@
-"""The whole config: file, environment and flags in their order, and every refusal with key and remedy."""
+"""File, environment and flags in their order, and every refusal with line, key and what to write."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ from exporter.config import (
     NodeConfig,
     Secret,
     Thresholds,
-    load,
 )
-from tests.config.files import loaded, refused
+from tests.config.files import loaded, refused, refused_with_lines
+from tests.support.configs import load_config
 
 PROBE = """
 probes:
@@ -30,7 +31,7 @@ guard: {{allow: ["+15550000001"]}}
 
 
 def test_without_anything_it_watches_the_switch_on_this_machine() -> None:
-    config = load(None, {}, Flags())
+    config = load_config(None, {})
     assert config == Config()
     assert config.nodes == (NodeConfig(name="127.0.0.1:8021", host="127.0.0.1", port=8021),)
     assert config.nodes[0].password.reveal() == "ClueCon"
@@ -59,7 +60,7 @@ def test_nodes_and_gateways(tmp_path: Path) -> None:
               telnyx: {register: auto, profile: external, max_calls: 10, provider: telnyx}
               plain:
               ip-auth: {register: false}
-              trunk@provider: {register: true}
+              carrier.de: {register: true}
           - {host: "::1"}
         """,
     )
@@ -75,7 +76,7 @@ def test_nodes_and_gateways(tmp_path: Path) -> None:
                 "telnyx": GatewayConfig(register=None, profile="external", max_calls=10, provider="telnyx"),
                 "plain": GatewayConfig(),
                 "ip-auth": GatewayConfig(register=False),
-                "trunk@provider": GatewayConfig(register=True),
+                "carrier.de": GatewayConfig(register=True),
             },
         ),
         NodeConfig(name="[::1]:8021", host="::1", port=8021),
@@ -130,12 +131,12 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
 # Environment and flags
 
 
-def test_the_environment_names_the_file_and_a_flag_wins(tmp_path: Path) -> None:
+def test_the_environment_names_the_file_and_a_flag_overrules_it(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("log: {level: debug}")
     (tmp_path / "b").write_text("log: {level: error}")
     environ = {"EXPORTER_CONFIG": str(tmp_path / "a")}
-    assert load(None, environ, Flags()).log.level == "debug"
-    assert load(tmp_path / "b", environ, Flags()).log.level == "error"
+    assert load_config(None, environ).log.level == "debug"
+    assert load_config(tmp_path / "b", environ).log.level == "error"
 
 
 def test_the_environment_describes_the_only_node(tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ def test_the_environment_describes_the_only_node(tmp_path: Path) -> None:
         password=Secret("from-file"),
         gateways={"a": GatewayConfig(register=True), "b": GatewayConfig(register=False)},
     )
-    assert load(None, environ, Flags()).nodes == (described,)
+    assert load_config(None, environ).nodes == (described,)
     text = "nodes: [{host: fs1, port: 1, user: x@y, password: z, gateways: {c: {}}}]"
     assert loaded(tmp_path, text, environ).nodes == (described,)
 
@@ -190,16 +191,16 @@ def test_the_environment_overrules_the_file_and_flags_overrule_both(tmp_path: Pa
 def test_empty_variables_are_not_set() -> None:
     names = ["HOST", "PORT", "USER", "PASSWORD", "PASSWORD_FILE", "GATEWAYS"]
     environ = {f"FREESWITCH_{name}": "" for name in names} | {"EXPORTER_CONFIG": "", "EXPORTER_TOKEN": ""}
-    assert load(None, environ, Flags()) == Config()
+    assert load_config(None, environ) == Config()
 
 
-def test_other_variables_are_nobodys_business() -> None:
+def test_other_variables_are_ignored() -> None:
     environ = {"FREESWITCH_PORT_8021_TCP_ADDR": "172.17.0.2", "HOST": "x", "FREESWITCH_ENV_PATH": "/bin"}
-    assert load(None, environ, Flags()) == Config()
+    assert load_config(None, environ) == Config()
 
 
 def test_the_address_of_a_container_link_is_no_port() -> None:
-    config = load(None, {"FREESWITCH_PORT": "tcp://172.17.0.2:8021"}, Flags())
+    config = load_config(None, {"FREESWITCH_PORT": "tcp://172.17.0.2:8021"})
     assert config.nodes[0].port == 8021
     (warning,) = config.warnings
     assert warning.startswith("environment: FREESWITCH_PORT: is ignored")
@@ -207,10 +208,10 @@ def test_the_address_of_a_container_link_is_no_port() -> None:
 
 def test_with_several_nodes_the_environment_describes_none(tmp_path: Path) -> None:
     text = "nodes: [{name: a}, {name: b}]"
-    problems = refused(tmp_path, text, {"FREESWITCH_HOST": "h", "FREESWITCH_GATEWAYS": "g"})
-    assert problems == [
+    environ = {"FREESWITCH_HOST": "h", "FREESWITCH_PORT": "x", "FREESWITCH_PASSWORD_FILE": "/nowhere"}
+    assert refused(tmp_path, text, environ) == [
         f"environment: {name}: describes the only node, and the file has 2; write it there under one"
-        for name in ("FREESWITCH_HOST", "FREESWITCH_GATEWAYS")
+        for name in environ
     ]
     assert len(loaded(tmp_path, text, {"EXPORTER_LOG_LEVEL": "info"}).nodes) == 2
 
@@ -222,23 +223,20 @@ def test_with_several_nodes_the_environment_describes_none(tmp_path: Path) -> No
         ("FREESWITCH_PORT", "http", "is 'http'; write a whole number from 1 to 65535"),
         ("FREESWITCH_USER", "a:b", "write name@domain"),
         ("FREESWITCH_PASSWORD_FILE", "/nowhere/x", "cannot read /nowhere/x: No such file"),
-        ("FREESWITCH_GATEWAYS", "a,b/c", "is 'b/c'; write"),
-        ("FREESWITCH_GATEWAYS", "a,a:noreg", "names a gateway twice"),
-        ("FREESWITCH_GATEWAYS", "a:noregister", ""),
+        ("FREESWITCH_GATEWAYS", "a,b/c", "is 'b/c'; write up to 100 letters, digits and . _ -"),
+        ("FREESWITCH_GATEWAYS", "a,a:noreg", "lists gateway 'a' twice; write it once"),
+        ("FREESWITCH_GATEWAYS", "a,external::a", "lists gateway 'a' twice; write it once"),
+        ("FREESWITCH_GATEWAYS", "a:noregister", "is 'a:noregister'; write up to 100 letters"),
         ("EXPORTER_LISTEN", "9282", "is '9282'; write \"HOST:PORT\""),
-        ("EXPORTER_TOKEN", "a b", "is no token"),
+        ("EXPORTER_TOKEN", "a b", "is not a token"),
         ("EXPORTER_LOG_LEVEL", "verbose", "write debug or info or warning or error"),
         ("EXPORTER_LOG_FORMAT", "jsn", "did you mean json?"),
         ("EXPORTER_CONFIG", "/nowhere/x.yml", ""),
     ],
 )
 def test_a_bad_variable_is_named(name: str, value: str, said: str) -> None:
-    if name == "FREESWITCH_GATEWAYS" and not said:
-        # A colon may stand in a gateway's name; only ":noreg" means something.
-        assert list(load(None, {name: value}, Flags()).nodes[0].gateways) == [value]
-        return
     with pytest.raises(ConfigError) as error:
-        load(None, {name: value}, Flags())
+        load_config(None, {name: value})
     (problem,) = error.value.problems
     if name == "EXPORTER_CONFIG":
         assert problem.startswith("/nowhere/x.yml: cannot read /nowhere/x.yml: No such file")
@@ -248,16 +246,16 @@ def test_a_bad_variable_is_named(name: str, value: str, said: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["FREESWITCH_PASSWORD", "EXPORTER_TOKEN"])
-def test_a_secret_stands_in_one_place(tmp_path: Path, name: str) -> None:
+def test_a_secret_is_written_in_one_place(tmp_path: Path, name: str) -> None:
     (tmp_path / "s").write_text("hunter2")
-    with pytest.raises(ConfigError, match=f"environment: {name}_FILE: stands beside {name}; keep one"):
-        load(None, {name: "x", f"{name}_FILE": str(tmp_path / "s")}, Flags())
+    with pytest.raises(ConfigError, match=f"environment: {name}_FILE: is set together with {name}; keep one"):
+        load_config(None, {name: "x", f"{name}_FILE": str(tmp_path / "s")})
 
 
-# What a file may not say
+# What is refused
 
 
-def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
+def test_every_error_is_reported_at_once_with_its_line(tmp_path: Path) -> None:
     text = """
 listen: [9282, "127.0.0.1:1"]
 tokens_file: x
@@ -270,50 +268,55 @@ nodes:
 probes:
   p: {node: c, gateway: "a b", destination: +15550000001, ring_timeout: 1s, expect: {sip: 200}}
   q: {destination: "+15550000001"}
+  r: text
 guard: {allow: [15550000001, "+1555000*"], max_concurrent: 0}
 """
-    assert refused(tmp_path, text) == [
-        "nodes[0].password: is a number, not text; put the password in quotes",
-        "nodes[0].prot: is no known key; did you mean port?",
-        "nodes[1].host: is 'h:1'; write a host name or an IP address, the port under its own key",
-        "nodes[1].gateways.g.register: is 'maybe'; write auto, true or false",
+    assert refused_with_lines(tmp_path, text) == [
+        "2: listen[0]: is the number 9282, not text; put it in quotes",
+        "3: tokens_file: unknown key; did you mean token_file?",
+        '4: backend_url: is not a web address; write one such as "https://app.example.org:8443/base"',
+        "5: log.level: is 'verbose'; write debug or info or warning or error",
+        "7: nodes[0].password: is a number, not text; put the password in quotes",
+        "7: nodes[0].prot: unknown key; did you mean port?",
+        "8: nodes[1].host: is 'h:1'; write a host name or an IP address, the port under its own key",
+        "8: nodes[1].poll_interval: is 'fast', which is not a duration; write one such as 10s, 5m or 60ms",
+        "8: nodes[1].gateways.g.register: is 'maybe'; write auto, true or false",
         (
-            "nodes[1].gateways['b d']: is a name that is 'b d'; write up to 100 of letters, digits and "
-            ". _ - @ + :, as FreeSWITCH's gateway is named"
+            "8: nodes[1].gateways['b d']: is 'b d'; write up to 100 letters, digits and . _ -, "
+            "as FreeSWITCH names its gateways"
         ),
-        "nodes[1].poll_interval: is 'fast', which is no duration; write one such as 10s, 5m or 60ms",
-        "nodes[1].name: is 'a' for a second time; write another, for it is the label of its metrics",
-        "nodes[2]: is text; write a mapping of names to values",
-        "listen[0]: is the number 9282, not text; put it in quotes",
-        'backend_url: is no web address; write one such as "https://app.example.org:8443/base"',
-        "log.level: is 'verbose'; write debug or info or warning or error",
-        "probes.p.node: is 'c'; write a or a or 127.0.0.1:8021",
-        "probes.p.gateway: is 'a b'; write up to 100 of letters, digits, '.', '_' and '-'",
-        'probes.p.destination: is the number 15550000001; put it in quotes: "+15550000001"',
-        "probes.p.ring_timeout: is '1s'; write a duration from 3s to 3m",
-        "probes.p.expect.sip: is the number 200; write a whole number from 300 to 699, without quotes",
-        "probes.q.node: is missing; write a or a or 127.0.0.1:8021",
-        "probes.q.gateway: is missing; write the name of the gateway to call through",
+        "8: nodes[1].name: duplicate name 'a'; write another, the label of its metrics",
+        "9: nodes[2]: is text; write a mapping of names to values",
         (
-            'guard.allow[0]: is the number 15550000001; put it in quotes: "+15550000001", '
+            "11: probes.p.gateway: is 'a b'; write up to 100 letters, digits and . _ -, "
+            "as FreeSWITCH names its gateways"
+        ),
+        '11: probes.p.destination: is the number 15550000001; put it in quotes: "+15550000001"',
+        "11: probes.p.ring_timeout: is '1s'; write a duration from 3s to 3m",
+        "11: probes.p.expect.sip: is the number 200; write a whole number from 300 to 699, without quotes",
+        "11: probes.p.node: is 'c'; write a or a or 127.0.0.1:8021",
+        "12: probes.q.gateway: is missing; write the name of the gateway to call through",
+        "12: probes.q.node: is missing; write a or a or 127.0.0.1:8021",
+        "13: probes.r: is text; write a mapping of names to values",
+        (
+            '14: guard.allow[0]: is the number 15550000001; put it in quotes: "+15550000001", '
             'or its first digits and a star, as "+1555000*"'
         ),
-        "guard.max_concurrent: is the number 0; write a whole number from 1 to 100, without quotes",
-        "tokens_file: is no known key; did you mean token_file?",
+        "14: guard.max_concurrent: is the number 0; write a whole number from 1 to 100, without quotes",
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("token: abc", "token: is no known key; did you mean token_file?"),
+        ("token: abc", "token: unknown key; did you mean token_file?"),
         ("nodes: {host: a}", "nodes: is a mapping; write a list, each item after a dash or all in [ ]"),
         ("nodes: []", "nodes: is empty; write at least one node, or leave it out for 127.0.0.1:8021"),
         ("listen: []", 'listen: is empty; write ["127.0.0.1:9282"], or leave it out'),
         ('listen: ":1"', "listen: is text; write a list, each item after a dash or all in [ ]"),
         ("- a", "is a list; write a mapping of names to values"),
         ("text", "is text; write a mapping of names to values"),
-        ("{1: 2}", "has the key the number 1, which is no text; put it in quotes"),
+        ("{1: 2}", "has the key the number 1, which is not text; put it in quotes"),
         (
             "nodes: [{port: true}]",
             "nodes[0].port: is the yes/no value true; write a whole number from 1 to 65535",
@@ -323,7 +326,11 @@ guard: {allow: [15550000001, "+1555000*"], max_concurrent: 0}
             "nodes[0].port: is '8021'; write a whole number from 1 to 65535, without quotes",
         ),
         ("nodes: [{name: no}]", "nodes[0].name: is the yes/no value false, not text; put it in quotes"),
-        ("nodes: [{gateways: [telnyx]}]", "nodes[0].gateways: is a list; write a mapping of names to values"),
+        (
+            "nodes: [{gateways: [telnyx]}]",
+            "nodes[0].gateways: is a list; write each name with a colon behind: {telnyx: {}}",
+        ),
+        ("nodes: [{gateways: [1]}]", "nodes[0].gateways: is a list; write a mapping of names to values"),
         (
             "nodes: [{gateways: {g: {provider: telnix}}}]",
             "nodes[0].gateways.g.provider: is 'telnix'; did you mean telnyx?",
@@ -331,11 +338,11 @@ guard: {allow: [15550000001, "+1555000*"], max_concurrent: 0}
         ("nodes: [{gateways: {g: {max_calls: 0}}}]", "nodes[0].gateways.g.max_calls: is the number 0; write"),
         (
             "nodes: [{password: a, password_file: b}]",
-            "nodes[0].password_file: stands beside password; keep one",
+            "nodes[0].password_file: is set together with password; keep one",
         ),
         ("nodes: [{password_file: nowhere}]", "nodes[0].password_file: cannot read "),
         ("web_config_file: nowhere", "/nowhere: cannot read "),
-        ("a: 1\na: 2", "line 2: the key 'a' stands here twice; keep one"),
+        ("a: 1\na: 2", "duplicate key 'a'; keep one"),
     ],
 )
 def test_a_mistake_is_named_with_its_remedy(tmp_path: Path, text: str, said: str) -> None:
@@ -365,7 +372,7 @@ def test_a_mistake_is_named_with_its_remedy(tmp_path: Path, text: str, said: str
             "thresholds.packet_loss: is the number 5; write a number from 0 to 1",
         ),
         ("thresholds: {mos: low}", "thresholds.mos: is 'low'; write a number from 1 to 5"),
-        ("thresholds: {jiter: 1s}", "thresholds.jiter: is no known key; did you mean jitter?"),
+        ("thresholds: {jiter: 1s}", "thresholds.jiter: unknown key; did you mean jitter?"),
         ("application: tones", "application: is 'tones'; did you mean tone?"),
         ("caller_id: Operator", "caller_id: is 'Operator'; write + and 7 to 15 digits in quotes"),
         ("interval: 1s", "interval: is '1s'; write a duration from 10s to 7d"),
@@ -380,16 +387,53 @@ def test_an_unreadable_file_ends_it(tmp_path: Path) -> None:
     for content in (b"\xff\xfe\x00", b"a: " + b"x" * 300_000, b"\x7fELF\x01\x00"):
         (tmp_path / "f").write_bytes(content)
         with pytest.raises(ConfigError) as error:
-            load(tmp_path / "f", {}, Flags())
+            load_config(tmp_path / "f", {})
         assert len(error.value.problems) == 1
     with pytest.raises(ConfigError, match="Is a directory"):
-        load(tmp_path, {}, Flags())
+        load_config(tmp_path, {})
 
 
-def test_a_thousand_mistakes_are_told_in_part(tmp_path: Path) -> None:
+def test_every_layer_names_its_own_place(tmp_path: Path) -> None:
+    text = "log: {level: loud}\nnodes:\n  - port: 0\n"
+    flags = Flags(log_level="quiet", listen=("x",))
+    with pytest.raises(ConfigError) as error:
+        loaded(tmp_path, text, {"FREESWITCH_PORT": "-1", "EXPORTER_LOG_LEVEL": "noisy"}, flags)
+    file = tmp_path / "exporter.yml"
+    levels = "write debug or info or warning or error"
+    numbers = "write a whole number from 1 to 65535, without quotes"
+    assert list(error.value.problems) == [
+        f"{file}:1: log.level: is 'loud'; {levels}",
+        f"{file}:3: nodes[0].port: is the number 0; {numbers}",
+        f"environment: EXPORTER_LOG_LEVEL: is 'noisy'; {levels}",
+        f"environment: FREESWITCH_PORT: is '-1'; {numbers}",
+        """flags: --listen: is 'x'; write "HOST:PORT", such as "127.0.0.1:9282", or ":9282" for all""",
+        f"flags: --log-level: is 'quiet'; {levels}",
+    ]
+    assert error.value.count == 6
+
+
+def test_it_may_be_read_in_several_threads_at_once(tmp_path: Path) -> None:
+    def read(number: int) -> Config:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        text = f"nodes: [{{name: fs{number}, gateways: {{g{number}: }}}}]\nlog: {{level: debug}}"
+        return loaded(folder, text, {"FREESWITCH_PORT": str(number)})
+
+    with ThreadPoolExecutor(8) as threads:
+        configs = list(threads.map(read, range(1, 65)))
+    for number, config in enumerate(configs, 1):
+        (node,) = config.nodes
+        assert (node.name, node.port, list(node.gateways)) == (f"fs{number}", number, [f"g{number}"])
+        assert config.path == tmp_path / str(number) / "exporter.yml"
+
+
+def test_of_a_thousand_mistakes_fifty_are_listed(tmp_path: Path) -> None:
     problems = refused(tmp_path, "\n".join(f"key{number}: 1" for number in range(1000)))
     assert len(problems) == 51
     assert problems[-1] == "... and 950 more"
+    with pytest.raises(ConfigError) as error:
+        loaded(tmp_path, "\n".join(f"key{number}: 1" for number in range(1000)))
+    assert error.value.count == 1000
 
 
 def test_no_secret_shows(tmp_path: Path) -> None:

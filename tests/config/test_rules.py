@@ -1,5 +1,6 @@
-"""What only the whole config can tell: refused where calls nobody allowed could be placed, else warned of."""
+"""Rules over several keys: refused where calls could be placed that nobody allowed, else warned of."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,14 +8,14 @@ import pytest
 from tests.config.files import loaded, refused
 
 PROBES = (
+    "nodes: [{{gateways: {{g: }}}}]\n"
     "probes: {{p: {{gateway: g, destination: '+15550000001', {}}}}}\nguard: {{allow: ['+15550000001'], {}}}\n"
 )
 
 
 def _warnings(folder: Path, text: str, **environ: str) -> list[str]:
-    return [
-        line.removeprefix(f"{folder / 'exporter.yml'}: ") for line in loaded(folder, text, environ).warnings
-    ]
+    prefix = re.compile(rf"{re.escape(str(folder / 'exporter.yml'))}:\d+: ")
+    return [prefix.sub("", line) for line in loaded(folder, text, environ).warnings]
 
 
 def test_a_probe_may_call_only_what_the_guard_allows(tmp_path: Path) -> None:
@@ -27,7 +28,7 @@ def test_a_probe_may_call_only_what_the_guard_allows(tmp_path: Path) -> None:
     assert refused(tmp_path, "probes: {p: {gateway: g, destination: '+15550000001'}}")
 
 
-def test_a_list_that_is_wrong_is_not_held_against_the_probe(tmp_path: Path) -> None:
+def test_a_refused_list_causes_no_error_of_the_probe(tmp_path: Path) -> None:
     text = "probes: {p: {gateway: g, destination: '+15550000001'}}\nguard: {allow: [x]}"
     (problem,) = refused(tmp_path, text)
     assert problem.startswith("guard.allow[0]: ")
@@ -37,10 +38,10 @@ OPEN = "listen: ['127.0.0.1:1', '{}:1']\nguard: {{allow: ['+15550000001']}}"
 
 
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "10.0.0.1", "[::]", "fs1"])
-def test_an_open_door_needs_a_token(tmp_path: Path, host: str) -> None:
+def test_a_listener_that_others_reach_needs_a_token(tmp_path: Path, host: str) -> None:
     (problem,) = refused(tmp_path, OPEN.format(host))
     assert problem == (
-        f"guard.allow: lets whoever reaches {host}:1 place calls; "
+        f"guard.allow: lets everyone who reaches {host}:1 place calls; "
         "write token_file (or set EXPORTER_TOKEN_FILE), listen on 127.0.0.1 only, or leave guard.allow empty"
     )
     assert loaded(tmp_path, OPEN.format(host), {"EXPORTER_TOKEN": "t"}).token
@@ -52,12 +53,12 @@ def test_on_loopback_no_token_is_needed(tmp_path: Path, host: str) -> None:
     assert loaded(tmp_path, OPEN.format(host)).token is None
 
 
-def test_the_environment_can_open_the_door_too(tmp_path: Path) -> None:
+def test_a_listener_of_the_environment_needs_a_token_too(tmp_path: Path) -> None:
     (problem,) = refused(tmp_path, "guard: {allow: ['+15550000001']}", {"EXPORTER_LISTEN": ":9282"})
-    assert problem.startswith("guard.allow: lets whoever reaches :9282 place calls")
+    assert problem.startswith("guard.allow: lets everyone who reaches :9282 place calls")
 
 
-def test_a_token_file_that_is_wrong_is_told_once(tmp_path: Path) -> None:
+def test_a_refused_token_file_is_reported_once(tmp_path: Path) -> None:
     (problem,) = refused(tmp_path, OPEN.format("") + "\ntoken_file: nowhere")
     assert problem.startswith("token_file: cannot read")
     for name, value in (("EXPORTER_TOKEN", "a b"), ("EXPORTER_TOKEN_FILE", "/nowhere/x")):
@@ -75,6 +76,40 @@ def test_the_published_password_on_another_machine(tmp_path: Path, host: str) ->
     assert not _warnings(tmp_path, f"nodes: [{{host: '{host}', password: other}}]")
     assert not _warnings(tmp_path, "", FREESWITCH_HOST="127.0.0.2")
     assert _warnings(tmp_path, "", FREESWITCH_HOST=host)
+
+
+@pytest.mark.parametrize(
+    ("gateways", "said"),
+    [
+        ("{telnyx: {}}", "is 'telnix', which node fs1 does not list; did you mean telnyx?"),
+        ("{}", "is 'telnix', which node fs1 does not list; write `telnix: {}` under gateways of that node"),
+    ],
+)
+def test_a_gateway_of_a_probe_that_its_node_does_not_list(tmp_path: Path, gateways: str, said: str) -> None:
+    text = f"""
+nodes:
+  - {{name: fs1, gateways: {gateways}}}
+  - {{name: fs2, gateways: {{telnix: }}}}
+probes:
+  p: {{node: fs1, gateway: telnix, destination: "+15550000001"}}
+  q: {{node: fs2, gateway: telnix, destination: "+15550000001"}}
+guard: {{allow: ["+15550000001"]}}
+"""
+    assert list(loaded(tmp_path, text).warnings) == [
+        f"{tmp_path / 'exporter.yml'}:6: probes.p.gateway: {said}"
+    ]
+
+
+def test_a_warning_names_the_variable_that_a_value_is_from(tmp_path: Path) -> None:
+    environ = {"FREESWITCH_HOST": "fs1", "FREESWITCH_PASSWORD": "ClueCon"}
+    (warning,) = loaded(tmp_path, "", environ).warnings
+    assert warning.startswith("environment: FREESWITCH_PASSWORD: is FreeSWITCH's published default, and fs1")
+
+
+def test_a_warning_names_the_line_of_the_file_that_a_secret_is_from(tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("ClueCon\n")
+    (warning,) = loaded(tmp_path, "nodes:\n  - host: fs1\n    password_file: pw\n").warnings
+    assert warning.startswith(f"{tmp_path / 'exporter.yml'}:3: nodes[0].password: is FreeSWITCH's published")
 
 
 def test_a_wide_prefix(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config import Listen, Secret, values
-from exporter.config.section import InvalidValue
+from exporter.config.problems import InvalidValue
 
 seconds = values.duration(0.001, 86400)
 

@@ -1,5 +1,6 @@
 """The web config file: what of the exporter-toolkit's format works here, and that all else is refused."""
 
+import re
 import ssl
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import trustme
 
 from exporter.config import Secret, TlsConfig, WebConfig
-from exporter.config.section import ConfigError, Problems
+from exporter.config.problems import ConfigError, Problems
 from exporter.config.tls import context, is_allowed
 from exporter.config.web import read_web_config
 
@@ -41,7 +42,10 @@ def read(folder: Path, text: str) -> WebConfig:
 def refused(folder: Path, text: str) -> list[str]:
     with pytest.raises(ConfigError) as error:
         read(folder, text)
-    return [problem.removeprefix(f"{folder / 'web.yml'}: ") for problem in error.value.problems]
+    return [
+        re.sub(rf"^{re.escape(str(folder / 'web.yml'))}:\d+: ", "", problem)
+        for problem in error.value.problems
+    ]
 
 
 def test_an_empty_file(folder: Path) -> None:
@@ -111,13 +115,13 @@ TLS = "tls_server_config: {{cert_file: cert.pem, key_file: key.pem, {}}}"
     [
         (
             "rate_limit: {burst: 1}",
-            "rate_limit: is no known key; known here: basic_auth_users, http_server_config",
+            "rate_limit: unknown key; known here: basic_auth_users, http_server_config",
         ),
-        (TLS.format("cipher_suites: []"), "tls_server_config.cipher_suites: is no known key"),
-        (TLS.format("curve_preferences: []"), "tls_server_config.curve_preferences: is no known key"),
+        (TLS.format("cipher_suites: []"), "tls_server_config.cipher_suites: unknown key"),
+        (TLS.format("curve_preferences: []"), "tls_server_config.curve_preferences: unknown key"),
         (
             TLS.format("prefer_server_cipher_suites: true"),
-            "tls_server_config.prefer_server_cipher_suites: is no",
+            "tls_server_config.prefer_server_cipher_suites: unknown",
         ),
         (TLS.format("min_version: TLS10"), "tls_server_config.min_version: is 'TLS10'; "),
         (
@@ -140,8 +144,11 @@ TLS = "tls_server_config: {{cert_file: cert.pem, key_file: key.pem, {}}}"
             TLS.format("client_allowed_sans: [a]"),
             "tls_server_config.client_allowed_sans: needs client_auth_type",
         ),
-        (TLS.format("cert: '-----BEGIN X'"), "tls_server_config.cert_file: stands beside cert; keep one"),
-        ("tls_server_config: {cert_file: cert.pem, key: abc}", "tls_server_config.key: is text and no PEM"),
+        (
+            TLS.format("cert: '-----BEGIN X'"),
+            "tls_server_config.cert_file: is set together with cert; keep one",
+        ),
+        ("tls_server_config: {cert_file: cert.pem, key: abc}", "tls_server_config.key: is text, not PEM"),
         ("tls_server_config: {cert_file: cert.pem}", "tls_server_config.key_file: is missing; write"),
         ("tls_server_config: {key_file: key.pem}", "tls_server_config.cert_file: is missing; write"),
         ("tls_server_config: {cert_file: nowhere, key_file: key.pem}", "tls_server_config: cannot read "),
@@ -155,16 +162,16 @@ TLS = "tls_server_config: {{cert_file: cert.pem, key_file: key.pem, {}}}"
         ),
         (
             TLS.format("client_ca_file: key.pem, client_auth_type: VerifyClientCertIfGiven"),
-            "tls_server_config: has a client CA that is no certificate",
+            "tls_server_config: has a client CA that is not a certificate",
         ),
         (
             TLS.format(
                 "client_ca_file: ca.pem, client_ca: '-----BEGIN X', client_auth_type: VerifyClientCertIfGiven"
             ),
-            "tls_server_config.client_ca_file: stands beside client_ca; keep one of the two",
+            "tls_server_config.client_ca_file: is set together with client_ca; keep one of the two",
         ),
         ("http_server_config: {http2: true}", "http_server_config.http2: is not false; HTTP/2 is not served"),
-        ("http_server_config: {headers: {Server: x}}", "http_server_config.headers.Server: is no known key"),
+        ("http_server_config: {headers: {Server: x}}", "http_server_config.headers.Server: unknown key"),
         (
             "http_server_config: {headers: {X-Frame-Options: allow}}",
             "http_server_config.headers.X-Frame-Options: is",
@@ -173,11 +180,14 @@ TLS = "tls_server_config: {{cert_file: cert.pem, key_file: key.pem, {}}}"
             "http_server_config: {headers: {X-XSS-Protection: 0}}",
             "http_server_config.headers.X-XSS-Protection: is the",
         ),
-        ("basic_auth_users: {me: hunter2}", "basic_auth_users.me: is no bcrypt hash; write what `htpasswd"),
-        (f"basic_auth_users: {{'a:b': {HASH}}}", "basic_auth_users['a:b']: is no user name"),
+        (
+            "basic_auth_users: {me: hunter2}",
+            "basic_auth_users.me: is not a bcrypt hash; write what `htpasswd",
+        ),
+        (f"basic_auth_users: {{'a:b': {HASH}}}", "basic_auth_users['a:b']: is not a user name"),
         ("basic_auth_users: [hunter2]", "basic_auth_users: is a list; write a mapping"),
         ("basic_auth_users: hunter2", "basic_auth_users: is text; write a mapping"),
-        ("a: b: c", "line 1: mapping values are not allowed here"),
+        ("a: b: c", "mapping values are not allowed here"),
     ],
 )
 def test_what_is_refused(folder: Path, text: str, said: str) -> None:

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter import config
 from exporter.cli import COMMANDS
+from exporter.config import ProbeConfig
 from scripts.prometheus_rule import rule_files
 from tests.deploy.dockerfile import value
 from tests.support import demo, prometheus
+from tests.support.configs import load_config
 from tests.support.tools import ROOT, program
 
 COMPOSE = ROOT / "compose.yaml"
@@ -109,7 +110,7 @@ def test_the_demo_unless_a_real_switch_is_asked_for() -> None:
     exporter = services(**asked)["exporter"]
     assert exporter["command"] == ["serve"]
     assert {command.name for command in COMMANDS} > {"demo", "serve"}
-    [node] = config.load(None, exporter["environment"], config.Flags()).nodes
+    [node] = load_config(None, exporter["environment"]).nodes
     assert (node.host, node.port, node.password.reveal()) == ("192.0.2.10", 8021, "secret")
     assert list(node.gateways) == ["telnyx"]
 
@@ -185,7 +186,7 @@ def joined(tmp_path: Path) -> Path:
 
 def test_the_probe_job_leaves_a_call_its_time() -> None:
     [job] = yaml.safe_load(PROBES.read_text())["scrape_configs"]
-    probe = config.ProbeConfig(name="", node="", gateway="", destination="")
+    probe = ProbeConfig(name="", node="", gateway="", destination="")
     assert probe.ring_timeout + probe.talk_time + 2.5 <= int(job["scrape_timeout"].removesuffix("s"))
 
 

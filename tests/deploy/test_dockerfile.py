@@ -7,9 +7,9 @@ import subprocess
 import sys
 import tomllib
 
-from exporter import config
 from tests.deploy.dockerfile import BUILD, IMAGE, INSTRUCTIONS, copied, health_check, pairs, value, values
 from tests.support import demo
+from tests.support.configs import load_config
 from tests.support.tools import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -52,7 +52,7 @@ def test_it_copies_what_makes_the_whole_package() -> None:
 
 def test_its_settings_are_settings_of_the_exporter() -> None:
     environ = pairs("ENV")
-    loaded = config.load(None, environ, config.Flags())
+    loaded = load_config(None, environ)
     assert [str(listen) for listen in loaded.listen] == [f":{value('EXPOSE')}"]
     assert str(loaded.state_dir) == value("VOLUME")
     assert environ["PYTHONDONTWRITEBYTECODE"] == "1", "else a writable root file system would grow"

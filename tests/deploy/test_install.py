@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exporter import config
+from exporter.config import ConfigError
 from tests.deploy.dockerfile import value
+from tests.support.configs import load_config
 from tests.support.tools import ROOT, program
 
 TEXT = (ROOT / "docs/install.md").read_text(encoding="utf-8")
@@ -98,7 +99,7 @@ def test_the_example_of_several_switches_hands_each_its_credential(tmp_path: Pat
     path = tmp_path / "config.yml"
     path.write_text(text.replace(folder, str(tmp_path)))
     environ = dict(line.split("=", 1) for line in environment.splitlines() if not line.startswith("#"))
-    loaded = config.load(None, environ | {"EXPORTER_CONFIG": str(path)}, config.Flags())
+    loaded = load_config(None, environ | {"EXPORTER_CONFIG": str(path)})
     assert [node.password.reveal() for node in loaded.nodes] == ["fs1", "fs2"]
     assert loaded.warnings == ()
 
@@ -112,8 +113,8 @@ def test_containers_are_started_with_settings_that_the_image_has() -> None:
     environ = dict(run[index + 1].split("=", 1) for index, word in enumerate(run) if word == "--env")
     assert f"$PWD/password:{environ['FREESWITCH_PASSWORD_FILE']}:ro" in run
     for name in environ:
-        with pytest.raises(config.ConfigError, match=name):
-            config.load(None, {name: "\n"}, config.Flags())
+        with pytest.raises(ConfigError, match=name):
+            load_config(None, {name: "\n"})
     assert f"user {value('USER').split(':')[0]}" in TEXT
 
 

@@ -12,11 +12,12 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from exporter import __version__, config
+from exporter import __version__
 from exporter.web.app import ROUTES
 from exporter.web.auth import Protection
 from scripts.prometheus_rule import manifest, rule_files
 from tests.deploy.dockerfile import pairs, value
+from tests.support.configs import load_config
 from tests.support.tools import ROOT, program
 
 FOLDER = ROOT / "deploy/kubernetes"
@@ -109,7 +110,7 @@ def test_the_exporter_accepts_its_config(tmp_path: Path) -> None:
     assert f"{mounted['secrets']}/password" in text
     path = tmp_path / file
     path.write_text(text.replace(mounted["secrets"], str(tmp_path)))
-    loaded = config.load(None, environ | {"EXPORTER_CONFIG": str(path)}, config.Flags())
+    loaded = load_config(None, environ | {"EXPORTER_CONFIG": str(path)})
     assert loaded.warnings == ()
     assert [str(listen) for listen in loaded.listen] == [f":{CONTAINER['ports'][0]['containerPort']}"]
     [node] = loaded.nodes

@@ -8,7 +8,11 @@ from urllib.error import HTTPError
 
 import pytest
 
+from exporter.config import Config
+from exporter.config.key import AnyKind, ListOf, MapOf, Section, keys
+from exporter.config.web_model import WebFile
 from exporter.metrics.families import FAMILIES
+from scripts import config_reference
 from scripts.metrics_reference import SECTIONS, VALUES, reference
 from tests.alerts.rule_files import ALERTS
 from tests.support import demo
@@ -28,6 +32,28 @@ def test_the_metrics_reference_is_what_the_code_declares() -> None:
         assert f"\n| `{name}` |" in reference()
     for title, _ in SECTIONS:
         assert f"\n## {title}\n" in reference()
+
+
+def test_the_config_reference_is_what_the_code_declares() -> None:
+    assert (DOCS / "configuration.md").read_text(encoding="utf-8") == config_reference.reference(), (
+        "run: python -m scripts.config_reference > docs/configuration.md"
+    )
+
+
+def test_the_config_reference_has_every_key() -> None:
+    text = config_reference.reference()
+    for name in {name for struct in (Config, WebFile) for name in _names(Section(struct))}:
+        assert re.search(rf"`{re.escape(name)}`|## `[^`]*{re.escape(name)}[^`]*`", text), name
+
+
+def _names(kind: AnyKind) -> Iterator[str]:
+    match kind:
+        case Section(struct=struct):
+            for declared in keys(struct):
+                yield from declared.names
+                yield from _names(declared.key.kind)
+        case ListOf(item=value) | MapOf(value=value):
+            yield from _names(value)
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter import config
+from exporter.config import ConfigError
 from exporter.watch import loop_watchdog
+from tests.support.configs import load_config
 from tests.support.tools import ROOT, program
 
 UNIT = ROOT / "deploy/systemd/freeswitch-exporter.service"
@@ -100,10 +101,10 @@ def test_the_password_comes_as_a_credential_and_is_in_no_readable_file() -> None
 
 @pytest.mark.parametrize(("name", "value"), defaults())
 def test_every_setting_it_proposes_is_understood(name: str, value: str, tmp_path: Path) -> None:
-    with pytest.raises(config.ConfigError, match=name):
-        config.load(None, {name: "\n"}, config.Flags())
+    with pytest.raises(ConfigError, match=name):
+        load_config(None, {name: "\n"})
     if name == "EXPORTER_CONFIG":
         path = tmp_path / "config.yml"
         path.write_text("nodes: [{name: fs1}]\n")
         value = str(path)
-    assert config.load(None, {name: value}, config.Flags()).warnings == ()
+    assert load_config(None, {name: value}).warnings == ()

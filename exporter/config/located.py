@@ -1,0 +1,24 @@
+"""Mappings and lists of a YAML file that know the lines of their parts."""
+
+
+class Mapping(dict[object, object]):
+    """A mapping.
+
+    Attributes:
+        lines: the line of each key, from 1.
+        commented: keys that are empty because YAML takes what follows, as in `password: #secret`, for a
+            comment.
+    """
+
+    lines: dict[object, int]
+    commented: frozenset[object]
+
+
+class Items(list[object]):
+    """A list.
+
+    Attributes:
+        lines: the line of each item, from 1.
+    """
+
+    lines: tuple[int, ...]

@@ -14,6 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from structlog.typing import EventDict
 
+from exporter.clock import Clock
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, Unit
 from exporter.web import scrape
@@ -325,7 +326,7 @@ async def test_making_a_large_page_gives_the_loop_its_turn() -> None:
 
 
 async def test_compressing_gives_the_loop_its_turn() -> None:
-    compressing = asyncio.create_task(scrape._compress(iter([b"some text " * 10_000] * 300)))
+    compressing = asyncio.create_task(scrape._compress(iter([b"some text " * 10_000] * 300), Clock()))
     turns = 0
     while not compressing.done():
         await asyncio.sleep(0)

@@ -148,15 +148,15 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from exporter import runtime
+    from exporter.demo import demo
 
-    # The simulated switch stands in for whatever the environment says of a real one.
+    # The simulated switch replaces the real one that the environment may name.
     environ = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("FREESWITCH_") and name not in ("EXPORTER_CONFIG", "EXPORTER_STATE_DIR")
     }
-    return runtime.demo(_load(options, None, environ))
+    return demo(_load(options, None, environ))
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import exporter
+import exporter.demo
 from exporter import cli, runtime
 from exporter.config import Config, Listen, LogConfig, Secret
 
@@ -64,7 +65,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Started:
 @pytest.fixture
 def demo(monkeypatch: pytest.MonkeyPatch) -> Started:
     started = Started()
-    monkeypatch.setattr(runtime, "demo", started)
+    monkeypatch.setattr(exporter.demo, "demo", started)
     return started
 
 

@@ -12,7 +12,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser, Page, expect
 
 from exporter.config import Config, GatewayConfig, NodeConfig
-from exporter.runtime import demo_config
+from exporter.demo import demo_config
 from exporter.simulator import GatewayConfig as SimulatedGateway
 from exporter.simulator import SimulatedSwitch
 from exporter.simulator.demo import demo_switch

@@ -219,9 +219,8 @@ def _all(action: Action, config: Config, nodes: Iterable[NodeConfig], reason: st
 def _state_dir(running: Running, wanted: Config) -> Step:
     if wanted.state_dir == running.state_dir:
         return Step("keep", "state_dir", "", "unchanged")
-    reason = (
-        f"{_path(running.state_dir)} is open, the config says {_path(wanted.state_dir)}; {RESTART_NEEDED}"
-    )
+    opened, configured = _path(running.state_dir), _path(wanted.state_dir)
+    reason = f"state_dir: {opened} is open, the config says {configured}; {RESTART_NEEDED}"
     return Step("refuse", "state_dir", "", reason, ("state_dir",))
 
 

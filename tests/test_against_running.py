@@ -114,9 +114,7 @@ async def test_over_tls_the_certificate_must_be_that_of_the_config(
     assert "certificate verify failed" in said.err
 
 
-async def test_an_answer_that_is_no_plan(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_an_answer_that_is_no_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async with serving(Planned(plan={"steps": "none"})) as served:
         assert await check(write(tmp_path, served.port)) == 2
         assert "does not answer a plan" in capsys.readouterr().err

@@ -95,7 +95,6 @@ class Runtime:
         app[PROBES] = probes
         self._server = Server(self, app)
         self._stop = asyncio.Event()
-        self._reloading = asyncio.Lock()
         self._applying = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -157,16 +156,16 @@ class Runtime:
             ConfigError: the file cannot be used, or the plan refuses it; the old config stays in force.
             QueueFull: too much else waits for the disk; the old config stays in force.
         """
-        async with self._reloading:
-            try:
-                await self._apply_new(await self.executors.disk.run(self._read_config))
-            except ConfigError as error:
-                self._process.reload_successful = False
-                log.error("reload refused, the old config stays in force", problems=list(error.problems))
-                raise
-            except Exception:
-                self._process.reload_successful = False
-                raise
+        try:
+            # The executor has one thread: configs are applied in the order in which they were read.
+            await self._apply_new(await self.executors.disk.run(self._read_config))
+        except ConfigError as error:
+            self._process.reload_successful = False
+            log.error("reload refused, the old config stays in force", problems=list(error.problems))
+            raise
+        except Exception:
+            self._process.reload_successful = False
+            raise
 
     # -- start and stop
 

@@ -25,7 +25,7 @@ ROOMS = {
     "clock": set(),
     "executors": set(),
     "instance": set(),
-    "metrics": set(),
+    "metrics": {"clock"},
     "esl": {"clock", "executors"},
     "switch": {"esl"},
     "simulator": {"esl"},

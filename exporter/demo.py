@@ -6,7 +6,6 @@ import msgspec
 
 from exporter.clock import Clock
 from exporter.config import Config, GatewayConfig, GuardConfig, NodeConfig, ProbeConfig, Thresholds
-from exporter.executors import Executors
 from exporter.runtime import configure_log, serve_until_stopped
 from exporter.simulator.demo import demo_switch
 
@@ -28,7 +27,7 @@ def demo(config: Config) -> int:
 async def _demo(config: Config) -> None:
     async with demo_switch() as switch:
         watching = demo_config(config, switch.port)
-        await serve_until_stopped(watching, lambda: watching, Clock(), Executors())
+        await serve_until_stopped(watching, lambda: watching, Clock())
 
 
 def demo_config(config: Config, port: int) -> Config:

@@ -63,7 +63,7 @@ class Runtime:
         instance: four hex digits that distinguish this exporter from others.
         probes: opened, not started.
         clock: the time.
-        executors: for what would block the event loop; `run` shuts them down at its end.
+        executors: for what would block the event loop.
 
     Attributes:
         clock, executors: as given.
@@ -201,7 +201,6 @@ class Runtime:
             for task in (*beside, *self._tasks):
                 task.cancel()
             await asyncio.gather(*beside, *self._tasks, return_exceptions=True)
-            self.executors.shutdown()
 
     def stop(self) -> None:
         """Ask `run` to end."""
@@ -321,19 +320,18 @@ def serve(config: Config, read_config: ReadConfig) -> int:
         ConfigError: it cannot start.
     """
     configure_log(config)
-    asyncio.run(serve_until_stopped(config, read_config, Clock(), Executors()))
+    asyncio.run(serve_until_stopped(config, read_config, Clock()))
     return 0
 
 
-async def serve_until_stopped(
-    config: Config, read_config: ReadConfig, clock: Clock, executors: Executors
-) -> None:
+async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Clock) -> None:
     """Run the daemon in this event loop until a signal ends it.
 
     Raises:
         ConfigError: it cannot start.
     """
     _raise_descriptor_limit()
+    executors = Executors()
     try:
         instance = await executors.disk.run(instance_id, config.state_dir)
         probes = await Probes.open(config.state_dir, instance)
@@ -341,7 +339,10 @@ async def serve_until_stopped(
         raise ConfigError(
             (f"state_dir {config.state_dir}: {error}; name a directory that the exporter may write to",)
         ) from None
-    await Runtime(config, read_config, instance, probes, clock, executors).run()
+    try:
+        await Runtime(config, read_config, instance, probes, clock, executors).run()
+    finally:
+        executors.shutdown()
 
 
 def _raise_descriptor_limit() -> None:

@@ -66,7 +66,8 @@ async def served(nodes: Sequence[NodeConfig], config: Config | None = None) -> A
     listening = Listen(host="127.0.0.1", port=0)
     whole = msgspec.structs.replace(config or Config(), nodes=tuple(nodes), listen=(listening,))
     probes = await Probes.open(None, INSTANCE)
-    daemon = Runtime(whole, lambda: whole, INSTANCE, probes, Clock(), Executors())
+    executors = Executors()
+    daemon = Runtime(whole, lambda: whole, INSTANCE, probes, Clock(), executors)
     running = asyncio.ensure_future(daemon.run())
     try:
         async with asyncio.timeout(10):
@@ -77,6 +78,7 @@ async def served(nodes: Sequence[NodeConfig], config: Config | None = None) -> A
     finally:
         daemon.stop()
         await running
+        executors.shutdown()
 
 
 @asynccontextmanager

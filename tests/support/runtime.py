@@ -138,3 +138,4 @@ async def running(files: Files, *, scheme: str = "http") -> AsyncIterator[Runnin
                 daemon.stop()
                 async with asyncio.timeout(SECONDS):
                     await asyncio.gather(task, return_exceptions=True)
+                executors.shutdown()

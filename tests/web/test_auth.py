@@ -23,7 +23,7 @@ async def place(request: web.Request) -> web.Response:
     return web.Response(text="placed")
 
 
-# Stand-ins for what places calls: whether a request gets there is the question, not what becomes of it.
+# Stand-ins for the handlers that place calls: the question is whether a request reaches them.
 EVERY_ROUTE: Final = (
     *[route for route in ROUTES if route.protection is not Protection.CALL],
     Route(("GET",), "/probe", place, Protection.CALL),
@@ -69,7 +69,7 @@ async def ask(served: Served, method: str, path: str, headers: dict[str, str]) -
         return Answer(response.status, body.get("error", ""), response.headers.get("WWW-Authenticate", ""))
 
 
-async def test_without_users_or_token_loopback_may_do_everything() -> None:
+async def test_on_loopback_without_users_or_token_everything_is_served() -> None:
     context = FakeContext()
     async with serving(context, EVERY_ROUTE) as served:
         for method, path in (*PLAIN, *OPEN, *PROTECTED):
@@ -110,7 +110,7 @@ async def test_users_are_required_everywhere_but_where_a_token_is(headers: dict[
     assert context.refusals == []
 
 
-async def test_passwords_beyond_the_queue_of_checks_are_told_to_come_back(
+async def test_passwords_beyond_the_queue_of_checks_are_refused_with_retry_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     checking, go_on = threading.Event(), threading.Event()
@@ -133,7 +133,7 @@ async def test_passwords_beyond_the_queue_of_checks_are_told_to_come_back(
         assert (await first).status == 401
 
 
-async def test_two_authorizations_are_none() -> None:
+async def test_two_authorization_headers_count_as_none() -> None:
     context = FakeContext(Config(listen=(LOOPBACK,), web=WITH_USERS))
     right = f"Authorization: {RIGHT['Authorization']}\r\n".encode()
     async with serving(context) as served:
@@ -218,7 +218,7 @@ async def test_on_every_interface_the_token_is_enough_whatever_the_host_is_calle
     ],
 )
 @pytest.mark.parametrize("token", [None, TOKEN])
-async def test_no_foreign_page_places_calls(headers: dict[str, str], token: Secret | None) -> None:
+async def test_no_page_of_another_site_places_calls(headers: dict[str, str], token: Secret | None) -> None:
     context = FakeContext(Config(listen=(LOOPBACK,), token=token))
     async with serving(context, EVERY_ROUTE) as served:
         for method, path in CALLS:

@@ -32,7 +32,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """A folder with the server's certificate and key, and the CA that its clients' must be from."""
+    """A folder with the server's certificate and key, and the CA that issues its clients' certificates."""
     write(tmp_path, OURS.issue_cert("127.0.0.1"))
     OURS.cert_pem.write_to_path(tmp_path / "ca.pem")
     return tmp_path
@@ -64,7 +64,7 @@ def client(issued: trustme.LeafCert | None = None, trusted: trustme.CA = OURS) -
 async def ask(
     served: Served, context: ssl.SSLContext, name: str | None = "127.0.0.1"
 ) -> tuple[bytes, ssl.SSLObject]:
-    """The status line and the connection it came by. Raises OSError where the server does not serve."""
+    """The status line and the connection. Raises OSError where the server does not serve."""
     async with asyncio.timeout(5):
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", served.port, ssl=context, server_hostname=name
@@ -83,7 +83,7 @@ async def serves(served: Served, context: ssl.SSLContext) -> bool:
     try:
         line, _ = await ask(served, context)
     except TimeoutError:
-        raise  # who is not let in is told so, not left waiting
+        raise  # a client that is not served must not be left waiting
     except OSError:
         return False
     return line == b"HTTP/1.0 200 OK"
@@ -111,7 +111,7 @@ async def test_serves_https(files: Path, version: ssl.TLSVersion) -> None:
             assert response.status == 200
 
 
-async def test_certificate_and_key_may_stand_in_the_config_itself(files: Path) -> None:
+async def test_certificate_and_key_may_be_in_the_config_itself(files: Path) -> None:
     inline = TlsConfig(
         cert=(files / "cert.pem").read_text(),
         key=Secret((files / "key.pem").read_text()),
@@ -133,7 +133,7 @@ async def test_certificate_and_key_may_stand_in_the_config_itself(files: Path) -
         ("RequireAndVerifyClientCert", False, True, False),
     ],
 )
-async def test_who_gets_in(
+async def test_client_certificates(
     files: Path, version: ssl.TLSVersion, auth: ClientAuth, none: bool, ours: bool, theirs: bool
 ) -> None:
     settings = config(files) if auth == "NoClientCert" else verifying(files, auth)
@@ -152,7 +152,7 @@ async def test_who_gets_in(
     ("name", "welcome"),
     [("prometheus.example", True), ("other.example", False), ("192.0.2.9", True), ("192.0.2.8", False)],
 )
-async def test_only_those_named_get_in(
+async def test_only_clients_with_an_allowed_name_are_served(
     files: Path, name: str, welcome: bool, logged: list[EventDict]
 ) -> None:
     allowed = ("prometheus.example", "192.0.2.9")
@@ -179,7 +179,7 @@ async def test_versions(files: Path, lowest: str, highest: str, offered: ssl.TLS
 
 
 async def serial(served: Served) -> str:
-    """Which certificate is served; whose it is is not asked."""
+    """The serial number of the certificate that is served, from either CA."""
     context = ssl.create_default_context()
     OURS.configure_trust(context)
     OTHERS.configure_trust(context)
@@ -226,7 +226,7 @@ async def test_certificates_in_a_folder_that_is_swapped_by_link(tmp_path: Path) 
         await replaced(served, first)
 
 
-async def test_half_a_change_keeps_the_old_certificate_until_it_is_whole(
+async def test_half_a_change_keeps_the_old_certificate_until_it_is_complete(
     files: Path, logged: list[EventDict]
 ) -> None:
     async with secured(FakeContext(config(files))) as served:
@@ -269,9 +269,7 @@ async def test_a_client_ca_is_replaced_not_added(files: Path) -> None:
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_a_resumed_session_does_not_outlive_the_ca_that_let_it_in(
-    files: Path, version: ssl.TLSVersion
-) -> None:
+async def test_a_resumed_session_does_not_outlive_its_ca(files: Path, version: ssl.TLSVersion) -> None:
     context = client(OURS.issue_cert("client.example"))
     context.minimum_version = context.maximum_version = version
     session: ssl.SSLSession | None = None
@@ -345,14 +343,14 @@ async def test_a_reload_during_a_look_at_the_files_wins(files: Path, tmp_path: P
         assert await serves(served, client(trusted=OTHERS))
 
 
-async def test_a_certificate_missing_at_the_start_is_said(tmp_path: Path) -> None:
+async def test_a_certificate_missing_at_the_start_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"tls_server_config .*cert\.pem"):
         async with secured(FakeContext(config(tmp_path))):
             pass
 
 
 @pytest.mark.parametrize("sent", [PING, b"\x16\x03\x01\x00\x05hello", b"\0" * 10_000, os.urandom(3000)])
-async def test_no_tls_gets_no_answer_and_harms_nobody(files: Path, sent: bytes) -> None:
+async def test_a_client_without_tls_gets_no_answer(files: Path, sent: bytes) -> None:
     async with secured(FakeContext(config(files))) as served:
         answer = await exchange(served.port, sent)
         assert b"HTTP" not in answer

@@ -1,7 +1,7 @@
 """The command line: `freeswitch-exporter [COMMAND] [options]`, the same as `python -m exporter`.
 
-Commands are a table; each names its options and a function from those to an exit code. A function imports
-what it needs when it runs, so that `--version` and `check-config` cost little.
+COMMANDS is the table of commands: each has its options and a function from these to an exit code. A function
+imports what it needs when it runs, so that `--version` and `check-config` load little.
 
 Exit codes: 0 done, 1 a check failed (doctor, probe), 2 refused or could not run.
 """
@@ -36,7 +36,7 @@ class Command(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that `arguments` (default: those of the process) name. Gives the exit code."""
+    """Run the command that `arguments` (default: those of the process) name; the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or (words[0].startswith("-") and words[0] not in _OUTERMOST):
         words.insert(0, _DEFAULT_COMMAND)
@@ -106,6 +106,14 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
 
 def _check_config_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the config file, as --config")
+    parser.add_argument(
+        "--against-running",
+        action="store_true",
+        help="print what a reload of the running exporter would keep, start, stop, restart and refuse",
+    )
+    parser.add_argument(
+        "--url", metavar="URL", help="the running exporter (default: where the config listens)"
+    )
     _serve_options(parser)
     parser.add_argument(
         "--schema", action="store_true", help="print the JSON Schema of the config file, and check nothing"
@@ -165,15 +173,15 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from exporter import runtime
+    from exporter.demo import demo
 
-    # The simulated switch stands in for whatever the environment says of a real one.
+    # The simulated switch replaces the real one that the environment may name.
     environ = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("FREESWITCH_") and name not in ("EXPORTER_CONFIG", "EXPORTER_STATE_DIR")
     }
-    return runtime.demo(_load(options, None, environ))
+    return demo(_load(options, None, environ))
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -194,14 +202,21 @@ def _check_config(options: argparse.Namespace) -> int:
     if options.file and options.config:
         print(f"{PROGRAM}: name the file once, as FILE or with --config", file=sys.stderr)
         return REFUSED
-    # Lines begin with FILE:LINE, as editors and CI read them. All but the config goes to standard error, so
-    # that standard output stays a config file.
+    # Lines begin with FILE:LINE, as editors and CI read them. All but the config and the plan goes to
+    # standard error, so that standard output stays a config file.
+    if options.url and not options.against_running:
+        print(f"{PROGRAM}: --url belongs to --against-running; write that too", file=sys.stderr)
+        return REFUSED
     try:
         loaded = _load(options, options.file or options.config, os.environ)
     except config.ConfigError as error:
         errors = "1 error" if error.count == 1 else f"{error.count} errors"
         print(*error.problems, errors, sep="\n", file=sys.stderr)
         return REFUSED
+    if options.against_running:
+        from exporter import against_running
+
+        return against_running.run(loaded, options.url)
     print(config.effective(loaded), end="", flush=True)
     print(*(f"warning: {warning}" for warning in loaded.warnings), "OK", sep="\n", file=sys.stderr)
     return 0

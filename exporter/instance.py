@@ -1,13 +1,12 @@
-"""Who we are among the exporters that watch one switch: four hex digits.
+"""The instance id: four hex digits that distinguish the exporters that watch one switch.
 
-Several exporters may watch the same FreeSWITCH, each sees the others' tick events and probe calls, and after
-a crash nothing but a name tells our own leftovers from somebody else's calls. So each has an instance id,
-carried in its ticks and in the UUIDs of its calls. It is kept in `state_dir`, so that the next life
-recognises the calls of this one; without a `state_dir` it is made up anew each time, and leftovers are then
-ended by FreeSWITCH's own timers alone.
+Several exporters may watch the same FreeSWITCH. Each sees the tick events and probe calls of the others, and
+after a crash it must recognise the calls that it left over. So each has an instance id, which is part of its
+ticks and of the UUIDs of its calls. It is kept in `state_dir` for the next start. Without a `state_dir` it is
+made anew at each start, and leftover calls are ended by FreeSWITCH's own timers alone.
 
-The file is written whole under another name and linked into place: of two that start at once, one wins and
-both read the same id.
+The file is written completely under another name and then linked: of two exporters that start at the same
+time, one wins, and both read the same id.
 """
 
 import os
@@ -21,7 +20,7 @@ _ID: Final = re.compile(r"[0-9a-f]{4}")
 
 
 def instance_id(state_dir: Path | None) -> str:
-    """The instance id: the one kept in `state_dir`, which is made if it is missing; a random one without it.
+    """The instance id kept in `state_dir`, made if it is missing; a random one without `state_dir`. Blocks.
 
     Raises:
         OSError: the directory cannot be read or written.
@@ -38,7 +37,7 @@ def instance_id(state_dir: Path | None) -> str:
     try:
         draft.write_text(made + "\n", encoding="ascii")
         os.link(draft, path)
-    except FileExistsError:  # another start was quicker, or what stands there is not an id
+    except FileExistsError:  # another start was quicker, or the file has no valid id
         kept = _read(path)
         if kept is not None:
             return kept

@@ -1,35 +1,34 @@
-"""The daemon: what runs, in which order it starts and stops, and what a reload changes.
+"""The daemon: one object that owns everything that runs, and applies plans to it.
 
-Start: listen first, so that an address in use is told before anything else happens; then the nodes. Ready is
-when the first attempt at every node has ended. Stop, on SIGTERM or SIGINT: probes hang up, nodes close their
-connections, the HTTP side ends last so that a last scrape can still see it happen.
+Start, reload (SIGHUP and `POST /-/reload`) and stop are the same steps with different plans
+(exporter/reload_plan.py), applied one at a time:
 
-A reload reads the config anew. A file that cannot be used changes nothing. Nodes whose config is the same go
-on undisturbed, with their counters; others end and begin. Addresses to listen on are those of the start.
+1. What can fail is prepared: sockets are bound, certificates are read, new nodes are made.
+2. The config, the nodes and the settings of the probes are put in force in one go, so that no request sees
+   some of them old and some new.
+3. What is no longer wanted is stopped: probes first, because they hang up through the nodes, and HTTP last,
+   so that a last scrape can see the stop.
+
+If 1 fails, nothing has changed. If 2 fails, the old config, nodes and settings are put in force again. A
+failure in 3 is logged, and the rest is stopped all the same.
+
+systemd is told that the exporter is ready once HTTP is served and every node has been started. `GET /-/ready`
+waits for the end of the first attempt to connect to each node.
 """
 
 import asyncio
 import resource
 import signal
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
-import msgspec
 import structlog
 
 from exporter import __version__, names
 from exporter import log as logging
 from exporter.clock import Clock
-from exporter.config import (
-    Config,
-    ConfigError,
-    GatewayConfig,
-    GuardConfig,
-    NodeConfig,
-    ProbeConfig,
-    Thresholds,
-)
+from exporter.config import Config, ConfigError, is_loopback
 from exporter.diagnosis.report import Diagnosis
 from exporter.diagnosis.service import DiagnosisService
 from exporter.executors import Executors
@@ -40,7 +39,7 @@ from exporter.notify import Notifier
 from exporter.probe.probes import Probes
 from exporter.probe.record import CallRecord
 from exporter.probe.store import StoreError
-from exporter.probe.switchboard import Switchboard
+from exporter.reload_plan import Plan, Running, plan_reload, plan_start, plan_stop
 from exporter.watch.collector import NodeCollector
 from exporter.watch.loop_watchdog import LoopWatchdog
 from exporter.watch.node import Node
@@ -48,41 +47,58 @@ from exporter.watch.registration_memory import RegistrationMemory
 from exporter.web.app import make_app
 from exporter.web.probe import PROBES
 from exporter.web.server import Server
+from exporter.web.tls import LoadedTls
 
 log = structlog.get_logger(__name__)
 
+ReadConfig = Callable[[], Config]
 
-class Daemon:
-    """Everything that runs, as the HTTP side sees it (`exporter.web.context.AppContext`).
+
+class Runtime:
+    """Everything that runs; also what the HTTP side sees of it (`exporter.web.context.AppContext`).
 
     Args:
         config: the first config.
-        read_config: reads it anew; raises ConfigError.
-        instance: four hex digits that tell this exporter from others.
+        read_config: reads it again; blocks, and raises ConfigError. It runs in the executor for the disk.
+        instance: four hex digits that distinguish this exporter from others.
         probes: opened, not started.
+        clock: the time.
+        executors: for what would block the event loop.
+
+    Attributes:
+        clock, executors: as given.
     """
 
     def __init__(
-        self, config: Config, read_config: Callable[[], Config], instance: str, probes: Probes
+        self,
+        config: Config,
+        read_config: ReadConfig,
+        instance: str,
+        probes: Probes,
+        clock: Clock,
+        executors: Executors,
     ) -> None:
+        self.clock = clock
+        self.executors = executors
         self._config = config
+        self._state_dir = config.state_dir
         self._read_config = read_config
         self._instance = instance
         self._memory = RegistrationMemory(config.state_dir)
-        self._notifier = Notifier()
-        self._executors = Executors()
-        self._guard = LoopWatchdog(self._sever, self._notifier.alive)
-        self._own = ProcessMetrics(lambda: self._guard.lag, time.time())
-        self._nodes = [self._make_node(node) for node in config.nodes]
+        self._notifier = Notifier(clock)
+        self._watchdog = LoopWatchdog(self._sever, self._notifier.alive)
+        self._process = ProcessMetrics(lambda: self._watchdog.lag, clock.epoch())
+        self._nodes: list[Node] = []
         self._probes = probes
-        self._rounds = DiagnosisService(lambda: self._nodes, lambda: self._config, probes)
+        self._diagnosis = DiagnosisService(lambda: self._nodes, lambda: self._config, probes)
         app = make_app(self)
         app[PROBES] = probes
         self._server = Server(self, app)
         self._stop = asyncio.Event()
-        self._reloading = asyncio.Lock()
+        self._applying = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    # -- as the web sees it -----------------------------------------------------------------------------
+    # -- as the HTTP side sees it
 
     @property
     def config(self) -> Config:
@@ -96,75 +112,77 @@ class Daemon:
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
-        """Where HTTP is served."""
+        """Host and port of every listening socket."""
         return self._server.addresses
 
+    @property
+    def loopback_only(self) -> bool:
+        """Whether every listening socket can be reached from this machine alone."""
+        return all(is_loopback(host) for host, _ in self.addresses)
+
     def sources(self) -> Iterable[Source]:
-        """All that has samples."""
+        """All collectors of samples."""
         yield from [NodeCollector(node) for node in self._nodes]
         yield from self._probes.sources([node.name for node in self._nodes])
-        yield self._own
+        yield self._process
 
     def count_refusal(self, reason: str) -> None:
-        """Count a request for a call that was turned away at the door."""
+        """Count a request for a call that was refused before it reached the probes."""
         self._probes.tally.refused(reason)
 
     async def diagnoses(self, *, wait: bool = False) -> Sequence[Diagnosis]:
-        """Every node, examined."""
-        return await self._rounds.diagnoses(wait=wait)
+        """The diagnosis of each node, in the order of the config."""
+        return await self._diagnosis.diagnoses(wait=wait)
 
     async def latest_calls(self, count: int) -> Sequence[CallRecord]:
         """The latest synthetic calls, newest first."""
         return await self._probes.runner.history(count)
 
-    async def reload(self) -> None:
-        """Read the config anew and put it in force.
+    async def plan_reload(self) -> Mapping[str, object]:
+        """Read the config again and plan a reload, as plain data for JSON. Changes nothing.
 
         Raises:
-            ConfigError: it cannot be used; the old one stays in force.
+            ConfigError: the file cannot be used.
+            QueueFull: too much else waits for the disk.
         """
-        async with self._reloading:
-            await self._reload()
+        config = await self.executors.disk.run(self._read_config)
+        file = str(config.path) if config.path is not None else None
+        return {"file": file, **plan_reload(self._running(), config).as_json()}
 
-    async def _reload(self) -> None:
+    async def reload(self) -> None:
+        """Read the config again and put it in force.
+
+        Raises:
+            ConfigError: the file cannot be used, or the plan refuses it; the old config stays in force.
+            QueueFull: too much else waits for the disk; the old config stays in force.
+        """
         try:
-            config = self._read_config()
-        except ConfigError:
-            self._own.reload_successful = False
+            # The executor has one thread: configs are applied in the order in which they were read.
+            await self._apply_new(await self.executors.disk.run(self._read_config))
+        except ConfigError as error:
+            self._process.reload_successful = False
+            log.error("reload refused, the old config stays in force", problems=list(error.problems))
             raise
-        nodes = [self._kept(node) or self._make_node(node) for node in config.nodes]
-        for old in self._nodes:
-            if old not in nodes:
-                await old.stop()
-        for new in nodes:
-            if new not in self._nodes:
-                new.start()
-        self._nodes = nodes
-        self._config = config
-        self._probes.configure(config, self._boards())
-        self._own.reload_successful = True
-        self._own.reloaded_epoch = time.time()
-        configure_log(config)
-        log.info("config reloaded", nodes=[node.name for node in nodes])
+        except Exception:
+            self._process.reload_successful = False
+            raise
 
-    # -- running ----------------------------------------------------------------------------------------
+    # -- start and stop
 
     async def run(self) -> None:
-        """Serve until `stop` is called or a signal says so.
+        """Serve until `stop` is called or a signal asks for it.
 
         Raises:
-            ConfigError: an address or a certificate cannot be had.
+            ConfigError: an address cannot be listened on, or a certificate cannot be used.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(self._reload_or_log()))
-        beside = [asyncio.ensure_future(work) for work in (self._guard.run(), self._rounds.run())]
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        beside = [asyncio.ensure_future(work) for work in (self._watchdog.run(), self._diagnosis.run())]
         try:
-            await self._server.start()
-            for node in self._nodes:
-                node.start()
-            await self._probes.start(self._config, self._boards())
+            async with self._applying:
+                await self._apply(plan_start(self._config), self._config)
             self._notifier.ready()
             log.info(
                 "serving",
@@ -176,46 +194,121 @@ class Daemon:
             await self._stop.wait()
             log.info("stopping")
         finally:
+            self._stop.set()
             self._notifier.stopping()
-            await self._probes.stop()
-            await asyncio.gather(*(node.stop() for node in self._nodes))
-            await self._server.stop()
-            for task in beside:
+            async with self._applying:
+                await self._apply(plan_stop(self._running()), self._config)
+            for task in (*beside, *self._tasks):
                 task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
-            self._executors.shutdown()
+            await asyncio.gather(*beside, *self._tasks, return_exceptions=True)
 
     def stop(self) -> None:
         """Ask `run` to end."""
         self._stop.set()
 
+    def _on_hangup(self) -> None:
+        """Reload. SIGHUP has nobody to answer to: what goes wrong is in the log."""
+        task = asyncio.ensure_future(self._reload_or_log())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _reload_or_log(self) -> None:
         try:
             await self.reload()
-        except ConfigError as error:
-            log.error("reload refused, the old config stays in force", problems=list(error.problems))
+        except ConfigError:
+            return  # `reload` has logged it
+        except Exception:
+            log.exception("reload failed, the old config stays in force")
 
-    def _boards(self) -> dict[str, Switchboard]:
+    # -- plans
+
+    def _running(self) -> Running:
+        return Running(
+            config=self._config,
+            nodes=tuple(node.config for node in self._nodes),
+            listen=self._server.listen,
+            addresses=tuple(self.addresses),
+            tls=self._server.tls,
+            state_dir=self._state_dir,
+        )
+
+    async def _apply_new(self, config: Config) -> None:
+        """Plan the change to `config` and apply it, unless the plan refuses or the exporter stops."""
+        if self._stop.is_set():
+            raise ConfigError(("the exporter stops; nothing was reloaded",))
+        async with self._applying:
+            plan = plan_reload(self._running(), config)
+            log.info("reload plan", unchanged=plan.unchanged, **plan.changes())
+            if plan.refusals:
+                raise ConfigError(tuple(step.reason for step in plan.refusals))
+            await self._apply(plan, config)
+        self._process.reload_successful = True
+        self._process.reloaded_epoch = self.clock.epoch()
+        log.info("config reloaded", nodes=[node.name for node in self._nodes])
+
+    async def _apply(self, plan: Plan, config: Config) -> None:
+        """Do the steps of a plan that refuses nothing, and put `config` in force.
+
+        Raises:
+            ConfigError: an address cannot be listened on, or a certificate cannot be used.
+        """
+        http = plan.action("http")
+        if http == "start":
+            await self._server.start()
+        certificates = await self._server.load_tls(config) if http == "keep" else None
+        made = {name: self._make_node(config, name) for name in plan.names("node", "start", "restart")}
+        leaving = [node for node in self._nodes if node.name in plan.names("node", "stop", "restart")]
+        if http != "stop":
+            self._put_in_force(config, made, certificates, first=http == "start")
+        if http == "start":
+            await self._probes.start(config, self._nodes_by_name())
+        if http == "stop":
+            await _logging_failure("probes", self._probes.stop())
+        await asyncio.gather(*(_logging_failure(f"node {node.name}", node.stop()) for node in leaving))
+        if http == "stop":
+            await self._server.stop()
+
+    def _put_in_force(
+        self, config: Config, made: Mapping[str, Node], certificates: LoadedTls | None, *, first: bool
+    ) -> None:
+        """Switch to `config`, to the nodes `made` and the present ones that stay: to all or to nothing."""
+        before = self._config, self._nodes
+        present = self._nodes_by_name()
+        self._config = config
+        self._nodes = [made.get(node.name) or present[node.name] for node in config.nodes]
+        if not first:  # the first config is given to the probes by their start, and the log has it already
+            try:
+                self._configure()
+            except Exception:
+                self._config, self._nodes = before
+                self._configure()
+                raise
+        if certificates is not None:
+            self._server.use_tls(certificates)
+        for node in made.values():
+            node.start()
+
+    def _configure(self) -> None:
+        self._probes.configure(self._config, self._nodes_by_name())
+        configure_log(self._config)
+
+    def _nodes_by_name(self) -> dict[str, Node]:
         return {node.name: node for node in self._nodes}
 
-    def _kept(self, config: NodeConfig) -> Node | None:
-        for node in self._nodes:
-            if node.config == config:
-                return node
-        return None
-
-    def _make_node(self, config: NodeConfig) -> Node:
-        look_up = partial(names.look_up, self._executors.names)
-        return Node(config, self._instance, self._memory, look_up=look_up)
+    def _make_node(self, config: Config, name: str) -> Node:
+        [node] = [node for node in config.nodes if node.name == name]
+        look_up = partial(names.look_up, self.executors.names)
+        return Node(node, self._instance, self._memory, look_up=look_up)
 
     def _sever(self) -> None:
+        """Give FreeSWITCH's connections up; the watchdog calls it from its thread while the loop is stuck."""
         for node in self._nodes:
             node.dropped["loop_stalled"] += 1
             node.sever()
 
 
 def configure_log(config: Config) -> None:
-    """Log as the config says, and say its warnings."""
+    """Log as the config says, and log its warnings."""
     logging.configure(
         config.log.level,
         config.log.format,
@@ -226,84 +319,47 @@ def configure_log(config: Config) -> None:
         log.warning("config", limit=("config", warning), warning=warning)
 
 
-def _allow_many_connections() -> None:
-    """As many descriptors as we may have: the usual soft limit is below what the HTTP side accepts."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def serve(config: Config, read_config: Callable[[], Config]) -> int:
+def serve(config: Config, read_config: ReadConfig) -> int:
     """Run the daemon until a signal ends it; the exit code.
 
     Raises:
         ConfigError: it cannot start.
     """
     configure_log(config)
-    asyncio.run(_serve(config, read_config))
+    asyncio.run(serve_until_stopped(config, read_config, Clock()))
     return 0
 
 
-def demo(config: Config) -> int:
-    """The same daemon, watching a simulated switch in the same process; `config` says where to serve and log.
+async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Clock) -> None:
+    """Run the daemon in this event loop until a signal ends it.
 
     Raises:
         ConfigError: it cannot start.
     """
-    configure_log(config)
-    asyncio.run(_demo(config))
-    return 0
-
-
-async def _serve(config: Config, read_config: Callable[[], Config]) -> None:
-    _allow_many_connections()
+    _raise_descriptor_limit()
+    executors = Executors()
     try:
-        instance = instance_id(config.state_dir)
+        instance = await executors.disk.run(instance_id, config.state_dir)
         probes = await Probes.open(config.state_dir, instance)
     except (OSError, StoreError) as error:
         raise ConfigError(
-            (f"state_dir {config.state_dir}: {error}; give a directory we may write to",)
+            (f"state_dir {config.state_dir}: {error}; name a directory that the exporter may write to",)
         ) from None
-    await Daemon(config, read_config, instance, probes).run()
+    try:
+        await Runtime(config, read_config, instance, probes, clock, executors).run()
+    finally:
+        executors.shutdown()
 
 
-async def _demo(config: Config) -> None:
-    from exporter.simulator.demo import demo_switch
-
-    async with demo_switch(Clock()) as switch:
-        watching = demo_config(config, switch.port)
-        await _serve(watching, lambda: watching)
+def _raise_descriptor_limit() -> None:
+    """Use as many descriptors as allowed: the usual soft limit is below what the HTTP side accepts."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def demo_config(config: Config, port: int) -> Config:
-    """The config, made to watch the demo's switch at `port` of loopback, and to probe it."""
-    node = NodeConfig(
-        name="demo",
-        port=port,
-        gateways={
-            "telnyx": GatewayConfig(max_calls=30, provider="telnyx"),
-            "flapping": GatewayConfig(),
-            "rejected": GatewayConfig(),
-            "unmonitored": GatewayConfig(register=False),
-        },
-    )
-    echo = ProbeConfig(
-        name="telnyx-echo",
-        node=node.name,
-        gateway="telnyx",
-        destination="+15550000001",
-        caller_id="+15559990000",
-        talk_time=5.0,
-        interval=60.0,
-        thresholds=Thresholds(post_dial_delay=3.0, answer=10.0, mos=3.6, packet_loss=0.05),
-    )
-    tone = msgspec.structs.replace(
-        echo, name="telnyx-tone", application="tone", destination="+15550000024", interval=120.0
-    )
-    return msgspec.structs.replace(
-        config,
-        nodes=(node,),
-        probes={probe.name: probe for probe in (echo, tone)},
-        guard=GuardConfig(
-            allow=(echo.destination, tone.destination), max_calls_per_day=3000, max_minutes_per_day=1440
-        ),
-    )
+async def _logging_failure(what: str, stopping: Coroutine[Any, Any, None]) -> None:
+    """Await the stop of one thing; a failure must not keep the others from stopping."""
+    try:
+        await stopping
+    except Exception:
+        log.exception("stop failed", what=what)

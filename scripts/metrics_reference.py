@@ -1,9 +1,9 @@
-"""The reference of all metrics, made from where they are declared:
+"""The reference of all metrics, made from their declarations.
 
     python -m scripts.metrics_reference > docs/metrics.md
 
-Families come in the order of /metrics, a section beginning with the family named in SECTIONS. Labels whose
-values are a fixed set are listed with them. A test holds the committed file to what this prints.
+Families come in the order of /metrics; a section begins with the family named in SECTIONS. Labels whose values
+are a fixed set are listed with them. A test compares the committed file with what this prints.
 """
 
 from collections.abc import Iterable, Iterator
@@ -48,17 +48,17 @@ VALUES: Final[tuple[tuple[str, str, Iterable[str]], ...]] = (
 _HEAD: Final = """\
 # Metrics
 
-Written by `scripts/metrics_reference.py` from where the families are declared, `exporter/metrics/families.py`
-and `exporter/probe/samples.py`: change those.
+Made by `scripts/metrics_reference.py` from the declarations in `exporter/metrics/families.py` and
+`exporter/probe/samples.py`: change those.
 
-Units are seconds, bytes and ratios from 0 to 1; the two `*_idle_cpu` are percent. Where a label stands for a
-state (`state`, `problem`), every value has its series, and exactly one of them is 1. Series that describe a
-lost switch disappear; counters, and what is known without it, stay.
+Units are seconds, bytes and ratios from 0 to 1; the two `*_idle_cpu` are percent. Where a label is a state
+(`state`, `problem`), every value has its series, and exactly one of them is 1. While a switch is lost, the series
+that describe it are absent; counters, and what is known without the switch, stay.
 
 `node` is the FreeSWITCH, by its name in the configuration. `gateway` on calls is one that FreeSWITCH listed,
 empty for a leg that used none, else `other`. `cause` is FreeSWITCH's name of a cause, `code` a SIP status of
-the public registry or one of the provider's own codes; whatever is not on those lists is `other`. No label
-carries a telephone number, a UUID or free text.
+the public registry or one of the provider's own codes; anything else is `other`. No label carries a telephone
+number, a UUID or free text.
 """
 
 

@@ -11,11 +11,12 @@ import pytest
 import yaml
 
 import exporter
+import exporter.demo
 from exporter import cli, runtime
 from exporter.config import Config, Listen, LogConfig, Secret
 from tests.support.tools import ROOT
 
-# Each costs time at start and memory for ever.
+# Each costs time at the start, and memory as long as the process runs.
 HEAVY = {
     "aiohttp",
     "asyncio",
@@ -44,7 +45,7 @@ def run(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
 
 
 class Started:
-    """What a command handed to the daemon."""
+    """The arguments with which a command has started the daemon."""
 
     def __init__(self) -> None:
         self.config: Config | None = None
@@ -65,7 +66,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Started:
 @pytest.fixture
 def demo(monkeypatch: pytest.MonkeyPatch) -> Started:
     started = Started()
-    monkeypatch.setattr(runtime, "demo", started)
+    monkeypatch.setattr(exporter.demo, "demo", started)
     return started
 
 
@@ -124,7 +125,9 @@ def test_every_command_explains_its_options(command: str, capsys: pytest.Capture
         ["--conf", "x"],
     ],
 )
-def test_what_is_not_understood_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_commands_and_options_are_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert refusal(arguments) == 2
     assert "usage: freeswitch-exporter" in capsys.readouterr().err
 
@@ -164,7 +167,9 @@ def test_a_reload_reads_the_same_again(
     assert again.token == Secret("t")
 
 
-def test_the_demo_leaves_the_real_switch_alone(demo: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_ignores_the_real_switch_of_the_environment(
+    demo: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("EXPORTER_CONFIG", "EXPORTER_STATE_DIR", "FREESWITCH_HOST", "FREESWITCH_PASSWORD_FILE"):
         monkeypatch.setenv(name, "/nowhere")
     monkeypatch.setenv("EXPORTER_LOG_LEVEL", "error")
@@ -247,7 +252,7 @@ def test_check_config_takes_the_file_once(tmp_path: Path, capsys: pytest.Capture
     assert "name the file once" in capsys.readouterr().err
 
 
-def test_a_name_that_is_no_text_is_refused_without_a_traceback(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_text_is_refused_without_a_traceback(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "exporter", "check-config", os.fsencode(tmp_path) + b"/\xff\n"],
         capture_output=True,

@@ -9,7 +9,7 @@ import pytest
 from exporter.instance import FILE_NAME, instance_id
 
 
-def test_without_a_state_dir_it_is_made_up_each_time() -> None:
+def test_without_a_state_dir_it_is_made_anew_each_time() -> None:
     ids = {instance_id(None) for _ in range(50)}
     assert all(re.fullmatch(r"[0-9a-f]{4}", one) for one in ids)
     assert len(ids) > 1
@@ -24,7 +24,7 @@ def test_it_is_kept_in_the_state_dir(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"xyz", b"\xff\xfe", b"12345678901234567890", b"ABCD\n"])
-def test_what_is_no_id_is_replaced(tmp_path: Path, rubbish: bytes) -> None:
+def test_what_is_not_an_id_is_replaced(tmp_path: Path, rubbish: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(rubbish)
     made = instance_id(tmp_path)
     assert re.fullmatch(r"[0-9a-f]{4}", made)

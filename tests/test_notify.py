@@ -1,4 +1,4 @@
-"""The service manager hears the truth: ready once we listen, alive while the loop runs, stopping when we do.
+"""The reports to systemd: ready once the daemon serves, alive while its loop runs, stopping when it stops.
 
 The manager's side is a real unix datagram socket, as systemd's is; the daemon is a real process.
 """
@@ -19,6 +19,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from exporter.clock import Clock
 from exporter.notify import Notifier
 from exporter.watch.loop_watchdog import LoopWatchdog
 
@@ -26,7 +27,7 @@ DEADLINE = 30.0
 
 
 class Manager:
-    """What systemd is to a service: a datagram socket, and what came in on it with its time."""
+    """The side of systemd: a datagram socket, and what came in on it, with the time."""
 
     def __init__(self, address: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -37,11 +38,11 @@ class Manager:
         self._socket.close()
 
     def next(self) -> tuple[str, float]:
-        """The next state told, waited for, and when it came (monotonic seconds)."""
+        """Wait for the next report; the state, and when it came (monotonic seconds)."""
         return self._socket.recv(100).decode(), time.monotonic()
 
     def waiting(self) -> list[str]:
-        """All that has come in and was not looked at."""
+        """All reports that came in and were not read yet."""
         states = []
         self._socket.setblocking(False)
         with contextlib.suppress(BlockingIOError):
@@ -65,8 +66,8 @@ def manager(address: str) -> Iterator[Manager]:
 # -- the notifier by itself ---------------------------------------------------------------------------------
 
 
-def test_states_are_told_in_systemds_words(manager: Manager, address: str) -> None:
-    notifier = Notifier({"NOTIFY_SOCKET": address})
+def test_states_are_reported_in_systemds_words(manager: Manager, address: str) -> None:
+    notifier = Notifier(Clock(), {"NOTIFY_SOCKET": address})
     notifier.ready()
     notifier.stopping()
     assert manager.waiting() == ["READY=1", "STOPPING=1"]
@@ -75,21 +76,21 @@ def test_states_are_told_in_systemds_words(manager: Manager, address: str) -> No
 def test_a_socket_without_a_file_is_reached() -> None:
     name = f"freeswitch-exporter-test-{os.getpid()}"
     with contextlib.closing(Manager(f"\0{name}")) as manager:
-        Notifier({"NOTIFY_SOCKET": f"@{name}"}).ready()
+        Notifier(Clock(), {"NOTIFY_SOCKET": f"@{name}"}).ready()
         assert manager.waiting() == ["READY=1"]
 
 
-def test_without_a_manager_nothing_is_said_and_nothing_fails(manager: Manager, address: str) -> None:
+def test_without_a_manager_nothing_is_sent_and_nothing_fails(manager: Manager, address: str) -> None:
     for environ in ({}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": f"{address}-gone"}):
-        notifier = Notifier(environ)
+        notifier = Notifier(Clock(), environ)
         notifier.ready()
         notifier.alive()
         notifier.stopping()
     assert manager.waiting() == []
 
 
-def test_a_manager_that_does_not_read_holds_nobody_up(manager: Manager, address: str) -> None:
-    notifier = Notifier({"NOTIFY_SOCKET": address})
+def test_a_manager_that_does_not_read_blocks_nothing(manager: Manager, address: str) -> None:
+    notifier = Notifier(Clock(), {"NOTIFY_SOCKET": address})
     for _ in range(10_000):  # far more than a socket's buffer holds
         notifier.ready()
     assert 0 < len(manager.waiting()) < 10_000
@@ -105,24 +106,24 @@ def test_a_manager_that_does_not_read_holds_nobody_up(manager: Manager, address:
         {"WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1"},
     ],
 )
-def test_no_pulse_where_nobody_watches_this_process(
+def test_no_report_where_the_manager_does_not_watch_this_process(
     manager: Manager, address: str, environ: Mapping[str, str]
 ) -> None:
-    notifier = Notifier({"NOTIFY_SOCKET": address, **environ})
+    notifier = Notifier(Clock(), {"NOTIFY_SOCKET": address, **environ})
     notifier.alive()
     assert manager.waiting() == []
 
 
-def test_many_pulses_make_one_datagram_per_half_limit(manager: Manager, address: str) -> None:
+def test_there_is_one_report_per_half_of_the_limit(manager: Manager, address: str) -> None:
     environ = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "60000000", "WATCHDOG_PID": str(os.getpid())}
-    notifier = Notifier(environ)
+    notifier = Notifier(Clock(), environ)
     for _ in range(100):
         notifier.alive()
     assert manager.waiting() == ["WATCHDOG=1"]
 
 
-async def test_a_stuck_loop_is_silent(manager: Manager, address: str) -> None:
-    notifier = Notifier({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "100000"})
+async def test_a_stuck_loop_reports_nothing(manager: Manager, address: str) -> None:
+    notifier = Notifier(Clock(), {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "100000"})
     guard = asyncio.create_task(LoopWatchdog(lambda: None, notifier.alive).run())
     state, _ = await asyncio.to_thread(manager.next)
     assert state == "WATCHDOG=1"
@@ -155,7 +156,7 @@ def daemon(listen: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def served(process: subprocess.Popen[str]) -> str:
-    """The address it says it serves on."""
+    """The address on which it serves, by its log."""
     assert process.stderr is not None
     for line in process.stderr:
         entry = json.loads(line)
@@ -165,7 +166,7 @@ def served(process: subprocess.Popen[str]) -> str:
     raise AssertionError("it ended without serving")
 
 
-def test_a_daemon_tells_its_life(manager: Manager, address: str) -> None:
+def test_a_daemon_reports_ready_alive_and_stopping(manager: Manager, address: str) -> None:
     with daemon("127.0.0.1:0", NOTIFY_SOCKET=address, WATCHDOG_USEC="2000000") as process:
         state, ready_at = manager.next()
         # The watchdog is fed from the first pulse on, which may come before READY.
@@ -190,7 +191,7 @@ def test_a_daemon_tells_its_life(manager: Manager, address: str) -> None:
         assert process.wait(DEADLINE) == 0
 
 
-def test_a_daemon_that_cannot_listen_never_says_ready(manager: Manager, address: str) -> None:
+def test_a_daemon_that_cannot_listen_never_reports_ready(manager: Manager, address: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with daemon(f"127.0.0.1:{port}", NOTIFY_SOCKET=address) as process:

@@ -25,7 +25,7 @@ ROOMS = {
     "clock": set(),
     "executors": set(),
     "instance": set(),
-    "metrics": set(),
+    "metrics": {"clock"},
     "names": {"executors"},
     "esl": set(),
     "switch": {"esl"},

@@ -1,4 +1,4 @@
-"""The daemon as a process: it starts, serves, reloads, stops, and says what is wrong when it cannot."""
+"""The daemon as a process: it starts, serves, reloads and stops, and reports why it cannot start."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ async def run_to_the_end(*arguments: str) -> tuple[int, str]:
     return process.returncode, output.decode()
 
 
-async def test_it_serves_before_its_switch_is_there_and_connects_when_it_comes(tmp_path: Path) -> None:
+async def test_it_serves_before_its_switch_runs_and_connects_once_it_does(tmp_path: Path) -> None:
     switch = SimulatedSwitch(tick=0.05)
     await switch.start()
     await switch.refuse_connections()
@@ -51,7 +51,7 @@ async def test_it_serves_before_its_switch_is_there_and_connects_when_it_comes(t
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_it_well(tmp_path: Path, number: signal.Signals) -> None:
+async def test_a_signal_ends_it_with_exit_code_0(tmp_path: Path, number: signal.Signals) -> None:
     async with SimulatedSwitch(tick=0.05) as switch, daemon(write(tmp_path, switch.port)) as running:
         await running.logged("connected")
         running.process.send_signal(number)
@@ -59,7 +59,7 @@ async def test_a_signal_ends_it_well(tmp_path: Path, number: signal.Signals) -> 
         await switch.until(lambda: not switch.clients)
 
 
-async def test_a_reload_leaves_undisturbed_what_it_does_not_change(tmp_path: Path) -> None:
+async def test_a_reload_keeps_what_it_does_not_change(tmp_path: Path) -> None:
     async with SimulatedSwitch(tick=0.05) as first, SimulatedSwitch(tick=0.05) as second:
         config = write(tmp_path, first.port)
         async with daemon(config) as running:

@@ -1,15 +1,14 @@
 """Samples to text: a page of metrics in Prometheus' text format or OpenMetrics.
 
-Strategy: a scrape must not hold up events, whatever its size. So a page is written in units, each the
-samples of one gateway (or one node, one probe), taken from live values in one go so that they agree with
-each other; between units the loop gets its turn (`render`). A unit writes plain lines with labels escaped
-beforehand; a sample line is the same in both formats, but for exemplars, which only OpenMetrics has.
+A scrape must not delay events, whatever its size. So a page is written in units: the samples of one gateway,
+one node or one probe. A unit reads its values in one step, so that they agree with each other. Between units
+other tasks run (`render`). A unit writes plain lines whose labels were escaped beforehand. A sample line is
+the same in both formats, except for exemplars, which only OpenMetrics has.
 
-prometheus_client is the oracle: tests read our pages with its parsers and compare its own rendering.
+The tests read these pages with prometheus_client's parsers and compare them with its own rendering.
 """
 
 import asyncio
-import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,9 @@ from typing import Final, NamedTuple, Protocol, cast
 
 from prometheus_client.utils import floatToGoString
 
-SLICE: Final = 0.005  # seconds of writing after which the loop gets its turn
+from exporter.clock import Clock
+
+SLICE: Final = 0.005  # seconds of writing after which other tasks run
 
 number: Final = cast(Callable[[float], str], floatToGoString)
 
@@ -29,7 +30,7 @@ class Family:
     Attributes:
         name: as in the text format; a counter's ends in `_total`.
         type: gauge, counter or histogram.
-        help: what a person should conclude from it.
+        help: what a person should conclude from it, fewer than 120 characters.
         labels: the label names, in the order they are written.
         buckets: upper bounds of a histogram, without +Inf.
     """
@@ -52,13 +53,18 @@ class Family:
 
 
 class Exemplar(NamedTuple):
-    """The call behind a value: its UUID (matching `[0-9a-f-]{36}`), and when it had it, epoch seconds."""
+    """The call from which a value comes.
+
+    Attributes:
+        call_uuid: matches `[0-9a-f-]{36}`.
+        timestamp: when the value was observed, epoch seconds.
+    """
 
     call_uuid: str
     timestamp: float
 
     def after(self, value: float) -> str:
-        """As it stands behind a sample, with the value that it is an example of."""
+        """The text that follows a sample of which the call with this `value` is an example."""
         return f' # {{call_uuid="{self.call_uuid}"}} {number(value)} {self.timestamp:.3f}'
 
 
@@ -88,12 +94,12 @@ class Histogram:
 
 
 def escape(value: str) -> str:
-    """A label value as it stands between the quotes."""
+    """A label value as it is written between the quotes."""
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 def labels(**pairs: str) -> str:
-    """Label pairs as they stand between the braces."""
+    """Label pairs as they are written between the braces."""
     return ",".join([f'{name}="{escape(value)}"' for name, value in pairs.items()])
 
 
@@ -101,8 +107,8 @@ class Page:
     """Collects sample lines by family, in any order.
 
     Args:
-        families: every family there is, in the order in which they are written.
-        openmetrics: write exemplars, and names as OpenMetrics has them.
+        families: the families that samples may have, in the order in which they are written.
+        openmetrics: write OpenMetrics, with exemplars; else the text format.
         names: sample names to keep (`?name[]=`); None keeps all.
     """
 
@@ -114,14 +120,14 @@ class Page:
         self._names = names
 
     def add(self, family: Family, labels: str, value: float, exemplar: Exemplar | None = None) -> None:
-        """One sample of a gauge, or of a counter with the call that raised it last."""
+        """Add a sample of a gauge, or of a counter with the call that raised it last."""
         if self._names is None or family.name in self._names:
             tail = exemplar.after(1.0) if exemplar is not None and self._openmetrics else ""
             braced = f"{{{labels}}}" if labels else ""
             self._lines[family].append(f"{family.name}{braced} {number(value)}{tail}\n")
 
     def stateset(self, family: Family, labels: str, label: str, values: Sequence[str], current: str) -> None:
-        """One sample per value: 1 for the current one, 0 for the others."""
+        """Add one sample per value: 1 for the current one, 0 for the others."""
         if self._names is None or family.name in self._names:
             head = f"{family.name}{{{labels},{label}=" if labels else f"{family.name}{{{label}="
             self._lines[family].append(
@@ -129,7 +135,7 @@ class Page:
             )
 
     def histogram(self, family: Family, labels: str, histogram: Histogram) -> None:
-        """The buckets, count and sum of one histogram."""
+        """Add the buckets, count and sum of one histogram."""
         names = self._names
         lines = self._lines[family]
         comma = "," if labels else ""
@@ -150,7 +156,7 @@ class Page:
             lines.append(f"{family.name}_sum{braced} {number(histogram.sum)}\n")
 
     def chunks(self) -> Iterator[bytes]:
-        """The page, a piece per family that has samples."""
+        """The page as bytes, one piece per family that has samples."""
         for family, lines in self._lines.items():
             if lines:
                 yield (family.header(self._openmetrics) + "".join(lines)).encode()
@@ -162,33 +168,43 @@ Unit = Callable[[Page], None]
 
 
 class Source(Protocol):
-    """Something that has samples to show.
+    """A collector of samples.
 
     Attributes:
-        node: the node they are about; None for the exporter's own.
+        node: the node that the samples describe; None for the exporter's own.
     """
 
     @property
     def node(self) -> str | None: ...
 
     def units(self) -> Iterable[Unit]:
-        """The writers of its samples; each writes what must agree with each other."""
+        """The functions that write its samples; each writes samples that must agree with each other."""
         ...
 
 
-async def render(page: Page, sources: Iterable[Source]) -> list[bytes]:
-    """Write all sources' units to the page, giving the loop its turn every SLICE seconds."""
-    turn = time.perf_counter()
+class Turns:
+    """Lets other tasks run once SLICE seconds of work have passed since they last did."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began = clock.monotonic()
+
+    async def give(self) -> None:
+        """To be called between two pieces of work."""
+        if self._clock.monotonic() - self._began > SLICE:
+            await asyncio.sleep(0)
+            self._began = self._clock.monotonic()
+
+
+async def render(page: Page, sources: Iterable[Source], clock: Clock) -> list[bytes]:
+    """Write the units of all sources to the page; other tasks run every SLICE seconds."""
+    turns = Turns(clock)
     for source in sources:
         for unit in list(source.units()):
             unit(page)
-            if time.perf_counter() - turn > SLICE:
-                await asyncio.sleep(0)
-                turn = time.perf_counter()
+            await turns.give()
     pieces = []
     for piece in page.chunks():
         pieces.append(piece)
-        if time.perf_counter() - turn > SLICE:
-            await asyncio.sleep(0)
-            turn = time.perf_counter()
+        await turns.give()
     return pieces

@@ -1,7 +1,8 @@
-"""The one place where metric families are declared: name, type, labels, and what to conclude from them.
+"""The declarations of all metric families: name, type, labels, and what a person should conclude from them.
 
-Families say nothing about where their values come from; each room that has values writes them to a page
-(exposition.py) under a family declared here. The order here is the order on the page.
+A declaration says nothing about where the values come from: each package that has values writes them to a
+page (exposition.py) under a family declared here. The order here is the order on the page. A help text is one
+line of fewer than 120 characters; docs/metrics.md is made from these declarations.
 """
 
 from typing import Final
@@ -70,74 +71,73 @@ def _histogram(name: str, text: str, buckets: tuple[float, ...], labels: tuple[s
 
 UP = _gauge(
     "freeswitch_up",
-    "1 while FreeSWITCH has authenticated us and answers; 0: see freeswitch_connection_problem.",
+    "1 while FreeSWITCH has authenticated the exporter and answers; if 0, see freeswitch_connection_problem.",
 )
 CONNECTION_PROBLEM = _gauge(
     "freeswitch_connection_problem",
-    "What keeps us from watching FreeSWITCH: exactly one problem is 1. hung: no command is answered; "
-    "events_stalled: commands are answered, events do not arrive. No series before the first attempt "
+    "Why FreeSWITCH cannot be watched: exactly one problem is 1. No series before the first attempt has "
     "ended.",
     ("node", "problem"),
 )
 CONNECTION_ATTEMPTS = _counter(
     "freeswitch_connection_attempts_total",
-    "Attempts to connect by how they ended; many 'connected' mean that the connection keeps breaking.",
+    "Attempts to connect, by outcome; a growing 'connected' means that the connection keeps breaking.",
     ("node", "outcome"),
 )
 EVENTS = _counter(
     "freeswitch_events_total",
-    "Events received by name (CUSTOM: by subclass); a rate of 0 for HEARTBEAT means no events arrive.",
+    "Events received, by name (CUSTOM: by subclass); if HEARTBEAT stops growing, no events arrive.",
     ("node", "event"),
 )
 EVENTS_DROPPED = _counter(
     "freeswitch_events_dropped_total",
-    "What we gave up rather than hold FreeSWITCH back or grow without bound; above 0, figures have gaps.",
+    "What the exporter dropped rather than hold FreeSWITCH back or grow without limit; above 0, figures "
+    "have gaps.",
     ("node", "reason"),
 )
 EVENT_LAG = _histogram(
     "freeswitch_event_lag_seconds",
-    "How late events arrive, compared with the promptest of the last 10 minutes (so clock error is left "
-    "out).",
+    "How late events arrive, relative to the fastest of the last 10 minutes; clock error is not part of it.",
     (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 EVENT_ROUND_TRIP = _gauge(
     "freeswitch_event_round_trip_seconds",
-    "Time of our own tick event through FreeSWITCH and back; 0 to 20 ms of it is FreeSWITCH's own polling.",
+    "Round trip of the exporter's tick event through FreeSWITCH; 0 to 20 ms of it is FreeSWITCH's polling.",
 )
 EVENT_BACKLOG = _gauge(
     "freeswitch_event_backlog_bytes",
-    "Bytes that FreeSWITCH has sent and we have not read yet; growing, we are too slow for it.",
+    "Bytes that FreeSWITCH has sent and the exporter has not read; if it grows, the exporter is too slow.",
 )
 LAST_EVENT = _gauge(
     "freeswitch_last_event_timestamp_seconds",
-    "When the last event arrived; old, nothing else here is current.",
+    "When the last event arrived; if this is old, all other values are stale.",
 )
 LAST_POLL = _gauge(
     "freeswitch_last_poll_timestamp_seconds",
-    "When the last poll of gateways succeeded; old, gateway figures are not current.",
+    "When the last poll of gateways succeeded; if this is old, gateway values are stale.",
 )
 COMMAND_DURATION = _histogram(
     "freeswitch_command_duration_seconds",
-    "How long FreeSWITCH took to answer our commands; slow answers come before it hangs.",
+    "How long FreeSWITCH took to answer a command; answers get slow before it hangs.",
     (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
     ("node", "command"),
 )
 LOOP_LAG = _gauge(
     "freeswitch_exporter_loop_lag_seconds",
-    "How late the exporter's own loop ran in the last seconds; above 0.1, the exporter lacks CPU.",
+    "How late the exporter's event loop ran in the last 10 seconds; above 0.1, the exporter lacks CPU.",
     (),
 )
 BUILD_INFO = _gauge(
-    "freeswitch_exporter_build_info", "Version of this exporter and its Python.", ("version", "python")
+    "freeswitch_exporter_build_info", "Version of the exporter and of its Python.", ("version", "python")
 )
 RELOAD_SUCCESSFUL = _gauge(
     "freeswitch_exporter_config_last_reload_successful",
-    "1 if the configuration in force is the file's; 0: the last reload was refused, the old one is kept.",
+    "1 if the last reload succeeded; 0 if it was refused and the old configuration is still in force.",
     (),
 )
 RELOAD_TIMESTAMP = _gauge(
     "freeswitch_exporter_config_last_reload_success_timestamp_seconds",
-    "When the configuration was last loaded.",
+    "When the configuration in force was loaded.",
     (),
 )
 
@@ -154,11 +154,13 @@ INFO = _gauge("freeswitch_info", "FreeSWITCH's version and host name.", ("node",
 UPTIME = _gauge("freeswitch_uptime_seconds", "How long FreeSWITCH has been running; a drop is a restart.")
 CLOCK_SKEW = _gauge(
     "freeswitch_clock_skew_seconds",
-    "FreeSWITCH's clock minus ours, from our own tick event; beyond 1 s, its call records are off.",
+    "FreeSWITCH's clock minus the exporter's; beyond 1 s, times in its call records are wrong.",
 )
-TIME_SYNCED = _gauge("freeswitch_time_synced", "1 when FreeSWITCH's clock and ours differ by less than 1 s.")
+TIME_SYNCED = _gauge(
+    "freeswitch_time_synced", "1 if FreeSWITCH's clock and the exporter's differ by less than 1 s."
+)
 SESSIONS = _counter(
-    "freeswitch_sessions_total", "Sessions (legs) since FreeSWITCH started, as it counts them."
+    "freeswitch_sessions_total", "Sessions (legs) since FreeSWITCH started, by its own count."
 )
 CURRENT_SESSIONS = _gauge(
     "freeswitch_current_sessions", "Sessions (legs) now; at freeswitch_max_sessions, calls fail."
@@ -187,19 +189,17 @@ MIN_IDLE_CPU = _gauge(
     "freeswitch_min_idle_cpu",
     "Idle CPU (percent) below which FreeSWITCH refuses new calls; 0: no such limit.",
 )
-CURRENT_CALLS = _gauge(
-    "freeswitch_current_calls", "Calls as 'show calls count' has it (a bridged call is one)."
-)
-CURRENT_CHANNELS = _gauge("freeswitch_current_channels", "Channels as 'show channels count' has it.")
+CURRENT_CALLS = _gauge("freeswitch_current_calls", "Calls by 'show calls count' (a bridged call is one).")
+CURRENT_CHANNELS = _gauge("freeswitch_current_channels", "Channels by 'show channels count'.")
 REGISTRATIONS = _gauge("freeswitch_registrations", "Endpoints registered with FreeSWITCH.")
 PAUSED = _gauge(
     "freeswitch_paused",
-    "1 while FreeSWITCH refuses new calls in that direction ('fsctl pause').",
+    "1 while FreeSWITCH is paused ('fsctl pause') and refuses new calls in that direction.",
     ("node", "direction"),
 )
 PROFILE_UP = _gauge(
     "freeswitch_sofia_profile_up",
-    "1 while the SIP profile runs; a stopped one loses all its gateways.",
+    "1 while the SIP profile runs; a stopped profile has no gateways.",
     ("node", "profile"),
 )
 PROFILE_INFO = _gauge(
@@ -210,49 +210,45 @@ PROFILE_INFO = _gauge(
 
 GATEWAY_STATE = _gauge(
     "freeswitch_gateway_state",
-    "Registration state as FreeSWITCH has it: exactly one is 1. MISSING: expected, and FreeSWITCH does "
-    "not know it. "
-    "A healthy gateway passes through REGISTER at each refresh.",
+    "Registration state in FreeSWITCH: exactly one is 1. REGISTER at each refresh is normal. MISSING: "
+    "not in FreeSWITCH.",
     (*_GATEWAY, "state"),
 )
 GATEWAY_UP = _gauge(
     "freeswitch_gateway_up",
-    "FreeSWITCH's Status of the gateway: at 0 it dials nothing through it. At 1 without registration "
-    "and ping, nothing "
-    "was checked (problem unmonitored).",
+    "FreeSWITCH's Status of the gateway; at 0 it dials nothing through it. Without ping and registration "
+    "always 1.",
     _GATEWAY,
 )
 GATEWAY_PROBLEM = _gauge(
     "freeswitch_gateway_problem",
-    "The exporter's verdict: exactly one problem is 1, and it names what to mend first.",
+    "The exporter's verdict: exactly one problem is 1, the one to repair first.",
     (*_GATEWAY, "problem"),
 )
 GATEWAY_USABLE = _gauge(
     "freeswitch_gateway_usable",
-    "1 while FreeSWITCH would dial through the gateway and nothing speaks against it (missing, "
-    "profile_down, "
-    "ping_overdue).",
+    "1 while FreeSWITCH would dial through the gateway and it is not missing, profile_down or ping_overdue.",
     _GATEWAY,
 )
 GATEWAY_SECONDS = _counter(
     "freeswitch_gateway_seconds_total",
-    "Time spent in each state, flaps between scrapes included; UNKNOWN grows while FreeSWITCH cannot be "
+    "Time in each state, including changes between scrapes; UNKNOWN grows while FreeSWITCH cannot be "
     "watched.",
     (*_GATEWAY, "state"),
 )
 GATEWAY_USABLE_SECONDS = _counter(
     "freeswitch_gateway_usable_seconds_total",
-    "Time usable; divided by watched seconds it is the availability.",
+    "Time in which the gateway was usable; divided by the watched seconds it is the availability.",
     _GATEWAY,
 )
 GATEWAY_WATCHED_SECONDS = _counter(
     "freeswitch_gateway_watched_seconds_total",
-    "Time watched: everything but the time FreeSWITCH was lost.",
+    "Time in which the gateway was watched; it stands still while FreeSWITCH cannot be watched.",
     _GATEWAY,
 )
 GATEWAY_STATE_CHANGES = _counter(
     "freeswitch_gateway_state_changes_total",
-    "Entries into each state; many into FAILED or FAIL_WAIT: it flaps.",
+    "Entries into each state; many into FAILED or FAIL_WAIT: the gateway flaps.",
     (*_GATEWAY, "state"),
 )
 GATEWAY_LAST_CHANGE = _gauge(
@@ -260,17 +256,17 @@ GATEWAY_LAST_CHANGE = _gauge(
 )
 GATEWAY_REGISTRATION_EXPECTED = _gauge(
     "freeswitch_gateway_registration_expected",
-    "1 if the gateway should register: configured so, or it has been seen registering.",
+    "1 if the gateway should register: the configuration says so, or it has been seen registering.",
     _GATEWAY,
 )
 GATEWAY_REGISTRATION_RESPONSES = _counter(
     "freeswitch_gateway_registration_responses_total",
-    "Final answers to REGISTER by SIP status; 401, 403 and 407 are credentials, 904 a repeated challenge.",
+    "Final answers to REGISTER, by SIP status; 401, 403, 407: credentials; 904: a repeated challenge.",
     (*_GATEWAY, "code"),
 )
 GATEWAY_PING = _gauge(
     "freeswitch_gateway_ping_seconds",
-    "Round trip of the last answered OPTIONS; absent if off or the last failed.",
+    "Round trip of the last answered OPTIONS; absent if pings are off or the last one failed.",
     _GATEWAY,
 )
 GATEWAY_PING_INTERVAL = _gauge(
@@ -278,7 +274,8 @@ GATEWAY_PING_INTERVAL = _gauge(
 )
 GATEWAY_PING_PENDING = _gauge(
     "freeswitch_gateway_ping_pending_seconds",
-    "Age of the OPTIONS in flight, 0 if none; above 3 the far end is silent, 29 s before FreeSWITCH says so.",
+    "Age of the unanswered OPTIONS, 0 if none; above 3 the far end is silent. FreeSWITCH reports it 29 s "
+    "later.",
     _GATEWAY,
 )
 GATEWAY_UPTIME = _gauge(
@@ -286,119 +283,125 @@ GATEWAY_UPTIME = _gauge(
 )
 GATEWAY_CALLS = _counter(
     "freeswitch_gateway_calls_total",
-    "Calls by FreeSWITCH's own gateway counters, resets taken out. Inbound counts only calls to the "
-    "registered contact.",
+    "Calls by FreeSWITCH's own gateway counters. Inbound: only calls to the registered contact.",
     (*_GATEWAY, "direction"),
 )
 GATEWAY_FAILED_CALLS = _counter(
     "freeswitch_gateway_failed_calls_total",
-    "Outbound calls that ended unanswered, busy and no answer included, and dials refused because the "
-    "gateway is DOWN.",
+    "Outbound calls that ended unanswered, busy included, and dials refused because the gateway is DOWN.",
     (*_GATEWAY, "direction"),
 )
 GATEWAY_REFUSED_CALLS = _counter(
     "freeswitch_gateway_refused_calls_total",
-    "Dials that FreeSWITCH refused without an INVITE because the gateway was DOWN; no call family shows "
-    "them.",
+    "Dials that FreeSWITCH refused without an INVITE because the gateway was DOWN; not in the call families.",
     _GATEWAY,
 )
 GATEWAY_CALLS_LIMIT = _gauge(
     "freeswitch_gateway_calls_limit",
-    "The trunk's limit of calls at once (max_calls of the configuration).",
+    "The trunk's limit of concurrent calls (max_calls of the configuration).",
     _GATEWAY,
 )
 
 # -- calls ------------------------------------------------------------------------------------------------
 
-CALLS_STARTED = _counter("freeswitch_calls_started_total", "Legs that began while we watched.", _CALLS)
-CALLS_ANSWERED = _counter(
-    "freeswitch_calls_answered_total", "Legs answered; over started, the answer-seizure ratio.", _CALLS
+CALLS_STARTED = _counter(
+    "freeswitch_calls_started_total", "Legs that began while the exporter watched.", _CALLS
 )
-CALLS_LEARNED = _counter("freeswitch_calls_learned_total", "Legs that were already up when we came.", _CALLS)
-CALLS_LOST = _counter(
-    "freeswitch_calls_lost_total",
-    "Legs that were up when the connection to their switch was lost: end unknown.",
+CALLS_ANSWERED = _counter(
+    "freeswitch_calls_answered_total",
+    "Legs answered; divided by the legs started it is the answer-seizure ratio (ASR).",
     _CALLS,
 )
-CALLS_ACTIVE = _gauge("freeswitch_calls_active", "Legs up now, ringing included.", _CALLS)
+CALLS_LEARNED = _counter(
+    "freeswitch_calls_learned_total", "Legs that were already up when the exporter connected.", _CALLS
+)
+CALLS_LOST = _counter(
+    "freeswitch_calls_lost_total",
+    "Legs that were up when the connection to their switch was lost; their end is unknown.",
+    _CALLS,
+)
+CALLS_ACTIVE = _gauge("freeswitch_calls_active", "Legs up now, including those that still ring.", _CALLS)
 CALL_HANGUPS = _counter(
     "freeswitch_call_hangups_total",
-    "Legs ended, by FreeSWITCH's cause; CALL_REJECTED is usually the provider, GATEWAY_DOWN is us.",
+    "Legs ended, by cause; CALL_REJECTED is usually the provider, GATEWAY_DOWN is FreeSWITCH itself.",
     (*_CALLS, "cause", "answered"),
 )
 CALL_SIP_RESPONSES = _counter(
     "freeswitch_call_sip_responses_total",
-    "Final SIP status from the far end of unanswered calls; 403 and 503 are the provider's, 404 and 486 "
-    "the callee's.",
+    "Final SIP status from the far end of unanswered calls; 403, 503: the provider; 404, 486: the callee.",
     (*_CALLS, "code"),
 )
 CALL_PROVIDER_REJECTIONS = _counter(
     "freeswitch_call_provider_rejections_total",
-    "Rejections in which the provider said why, by its own code; the class says whose problem it is.",
+    "Rejections in which the provider gave a reason, by its own code; the class says who can solve it.",
     (*_CALLS, "provider", "code", "class"),
 )
 _SETUP_BUCKETS: Final = (0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60)
 CALL_POST_DIAL_DELAY = _histogram(
     "freeswitch_call_post_dial_delay_seconds",
-    "From start to the first ringing or early media (else answer): how long callers hear nothing.",
+    "Time from start to the first ringing or early media (else answer), in which callers hear nothing.",
     _SETUP_BUCKETS,
     _CALLS,
 )
-CALL_ANSWER = _histogram("freeswitch_call_answer_seconds", "From start to answer.", _SETUP_BUCKETS, _CALLS)
+CALL_ANSWER = _histogram(
+    "freeswitch_call_answer_seconds", "Time from start to answer.", _SETUP_BUCKETS, _CALLS
+)
 CALL_DURATION = _histogram(
     "freeswitch_call_duration_seconds",
-    "From answer to hang-up; many very short calls hint at audio trouble.",
+    "Time from answer to hang-up; many very short calls are a sign of audio trouble.",
     (1, 5, 15, 30, 60, 180, 600, 1800, 3600),
     _CALLS,
 )
 CALL_MOS = _histogram(
     "freeswitch_call_mos",
-    "FreeSWITCH's estimate of the quality heard (1 to 4.5), calls that received packets only; below 3.6 "
-    "people complain.",
+    "FreeSWITCH's estimate of the audio received (1 to 4.5), for calls with packets; below 3.6 people "
+    "complain.",
     (1, 2, 2.6, 3.1, 3.6, 4, 4.3, 4.5),
     _CALLS,
 )
 CALL_JITTER = _histogram(
     "freeswitch_call_jitter_seconds",
-    "Worst running deviation of packet arrival in a call; about 20 ms at best.",
+    "Worst running deviation of packet arrival in a call; 20 ms is about the best value.",
     (0.005, 0.01, 0.02, 0.03, 0.05, 0.1),
     _CALLS,
 )
 CALL_PACKET_LOSS = _histogram(
     "freeswitch_call_packet_loss_ratio",
-    "Share of packets lost on the way to us, calls longer than 10 s; above 0.05 it is heard.",
+    "Share of packets lost on the way to FreeSWITCH, calls longer than 10 s; above 0.05 it can be heard.",
     (0, 0.01, 0.03, 0.05, 0.1, 0.25),
     _CALLS,
 )
 CALLS_WITHOUT_MEDIA = _counter(
     "freeswitch_calls_without_media_total",
-    "Answered calls that should have heard audio and received no packet: firewall, NAT or the "
-    "provider's media.",
+    "Answered calls that should have received audio and got no packet: firewall, NAT or the provider's "
+    "media.",
     _CALLS,
 )
 CALLS_REFUSED_LOCALLY = _counter(
     "freeswitch_calls_refused_locally_total",
-    "Legs FreeSWITCH dropped before any INVITE: the gateway was down or unknown.",
+    "Legs that FreeSWITCH dropped before any INVITE: the gateway was down or unknown.",
 )
 CALLS_UNACCOUNTED = _counter(
     "freeswitch_calls_unaccounted_total",
-    "Sessions FreeSWITCH counted and no event told us of; above 0, events were lost.",
+    "Sessions that FreeSWITCH counted and no event reported; above 0, events were lost.",
 )
 
 # -- probes -----------------------------------------------------------------------------------------------
 
 PROBE_SUCCESS = _gauge(
-    "freeswitch_probe_success", "1 if the last scheduled or requested run got through.", _PROBE
+    "freeswitch_probe_success",
+    "1 if the last run succeeded: the call was answered and heard, or was rejected as expected.",
+    _PROBE,
 )
 PROBE_DEGRADED = _gauge(
     "freeswitch_probe_degraded",
-    "1 if the last run got through but missed a threshold (slow, or bad audio).",
+    "1 if the last run succeeded but missed a threshold (slow, or bad audio).",
     _PROBE,
 )
-PROBE_RUNS = _counter("freeswitch_probe_runs_total", "Runs by result.", (*_PROBE, "result"))
+PROBE_RUNS = _counter("freeswitch_probe_runs_total", "Runs, by result.", (*_PROBE, "result"))
 PROBE_FAILURES = _counter(
     "freeswitch_probe_failures_total",
-    "Failed runs by the phase that failed and FreeSWITCH's cause.",
+    "Failed runs, by the phase that failed and FreeSWITCH's cause.",
     (*_PROBE, "phase", "cause"),
 )
 PROBE_PHASE = _gauge(

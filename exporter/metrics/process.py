@@ -1,4 +1,4 @@
-"""The exporter's own samples: its version, its loop, its configuration, its process."""
+"""The samples about the exporter itself: version, event loop, configuration, process."""
 
 import platform
 from collections.abc import Callable, Iterable
@@ -11,13 +11,15 @@ from exporter.metrics.exposition import Page, Unit, labels
 
 
 class ProcessMetrics:
-    """Samples about the exporter itself; they belong to no node.
+    """The samples about the exporter itself; they belong to no node.
 
     Args:
-        loop_lag: seconds the loop was late lately.
+        loop_lag: gives how late the event loop ran in the last seconds, seconds.
+        reloaded_epoch: when the first config was read.
 
     Attributes:
-        reload_successful, reloaded_epoch: how the last reload went, and when the config in force was read.
+        reload_successful: whether the last reload succeeded; true before the first.
+        reloaded_epoch: when the config in force was read, epoch seconds.
     """
 
     node = None
@@ -29,7 +31,7 @@ class ProcessMetrics:
         self.reloaded_epoch = reloaded_epoch
 
     def units(self) -> Iterable[Unit]:
-        """One writer."""
+        """One unit."""
         return (self._write,)
 
     def _write(self, page: Page) -> None:

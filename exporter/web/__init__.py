@@ -1,8 +1,7 @@
-"""The HTTP side: who may ask what, and how answers look. No logic of its own beyond that.
+"""The HTTP side: routes, authentication and pages. No logic of its own.
 
-`app` has the one table of routes with what guards each; `server` listens, with TLS or without. The rest is
-one subject per file: `protection`, `passwords` and `origin` decide who gets in, `answers` how refusals and
-pages leave, `scrape`, `health`, `page` and `diagnosis` answer, `connection`, `listening` and `tls` hold the
-wire.
-`context` is what all of it needs of the daemon.
+`app` has the table of routes, each with its protection. `auth`, `basic_auth` and `csrf` decide whether a
+request may use a route. `scrape`, `health`, `reload`, `page`, `diagnosis` and `probe` answer requests, and
+`answers` has what all answers share. `server`, `sockets`, `tls` and `connection` listen and serve. `context`
+is what all of them need of the daemon.
 """

@@ -1,8 +1,8 @@
-"""How answers leave: refusals as JSON, headers on everything, nothing that tells more than it must.
+"""What all answers share: refusals as JSON, the headers of every answer, the reading of a JSON body.
 
-A handler that cannot serve raises `Refusal`; so does everything that guards the door. The outermost
-middleware turns it, aiohttp's own HTTP errors and any bug into `{"error","message","hint"}`. A bug is logged
-with its traceback, and the client learns only that there was one.
+A handler that does not serve a request raises `Refusal`; so do the checks before it (auth.py). The outermost
+middleware turns refusals, aiohttp's own HTTP errors and bugs into `{"error","message","hint"}`. A bug is
+logged with its traceback; the client is told only that there was one.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ SHOWN: Final = 100  # characters of a client's own text in a message
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = structlog.get_logger(__name__)
 
-SERVER_HEADER: Final = {hdrs.SERVER: "freeswitch-exporter"}  # aiohttp would tell its version and Python's
+SERVER_HEADER: Final = {hdrs.SERVER: "freeswitch-exporter"}  # instead of aiohttp's and Python's versions
 _EVERYWHERE: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-# aiohttp's own HTTP errors: the word, what it means, what to do.
+# aiohttp's own HTTP errors: error, message, hint.
 _ERRORS: Final = {
     404: ("not_found", "There is nothing at this path.", "The page at / lists what there is."),
     405: ("method_not_allowed", "This path does not take this method.", "Use one of the Allow header."),
@@ -33,14 +33,14 @@ _ERRORS: Final = {
 
 
 class Refusal(Exception):
-    """A request that is not served.
+    """A request is not served.
 
     Args:
         status: the HTTP status.
         error: one word for programs.
-        message: a sentence for people on what is the matter.
+        message: one sentence for people: what is wrong.
         hint: what to do about it.
-        headers: to send along, such as Retry-After.
+        headers: further headers of the answer, such as Retry-After.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class Refusal(Exception):
         self.headers = headers or {}
 
     def response(self) -> web.Response:
-        """The answer that says so."""
+        """The refusal as an HTTP answer."""
         body = {"error": self.error, "message": self.message, "hint": self.hint}
         return web.json_response(body, status=self.status, headers=self.headers)
 
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn everything a handler may raise into an answer."""
+    """Turn every exception of a handler into an answer."""
     try:
         return await handler(request)
     except Refusal as refusal:
@@ -78,7 +78,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """What every answer carries; headers of the web config file win (signal `on_response_prepare`)."""
+    """Add the headers of every answer; those of the web config file win (signal `on_response_prepare`)."""
     headers = response.headers
     headers.update(SERVER_HEADER)
     for name, value in _EVERYWHERE.items():
@@ -89,14 +89,18 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
 
 
 async def read_object(request: web.Request) -> dict[str, object]:
-    """The JSON object in the request's body. Raises Refusal if it is none, too large or too slow."""
+    """The JSON object in the request's body.
+
+    Raises:
+        Refusal: the body is not one, or takes too long to arrive.
+    """
     try:
         async with asyncio.timeout(BODY_SECONDS):
             body = await request.read()
     except TimeoutError:
         raise Refusal(408, "timeout", "The body did not arrive in time.", "Send it at once.") from None
     except (web.RequestPayloadError, ConnectionError):
-        raise Refusal(400, "bad_request", "The body is malformed or not whole.", "Send all of it.") from None
+        raise Refusal(400, "bad_request", "The body is malformed or incomplete.", "Send all of it.") from None
     try:
         return msgspec.json.decode(body, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -105,5 +109,5 @@ async def read_object(request: web.Request) -> dict[str, object]:
 
 
 def shown(text: str) -> str:
-    """A client's own text as a message can carry it: quoted, short, printable."""
+    """A client's own text, fit for a message: quoted, short, printable."""
     return repr(text if len(text) <= SHOWN else text[:SHOWN] + "...")

@@ -1,4 +1,4 @@
-"""The application: one table of routes, each with what guards it."""
+"""The application: one table of routes, each with its protection."""
 
 from typing import Final, NamedTuple
 
@@ -9,16 +9,17 @@ from exporter.web.auth import BASIC_AUTH, PROTECTIONS, Protection, protect
 from exporter.web.basic_auth import BasicAuth
 from exporter.web.context import APP_CONTEXT, AppContext
 from exporter.web.diagnosis import diagnosis
-from exporter.web.health import calls_health, healthy, ready, reload
+from exporter.web.health import calls_health, healthy, ready
 from exporter.web.page import asset, page
 from exporter.web.probe import call_record, place_call, probe
+from exporter.web.reload import reload
 from exporter.web.scrape import SCRAPES, Scrapes, metrics
 
 _READ: Final = ("GET", "HEAD")
 
 
 class Route(NamedTuple):
-    """Requests of these methods to this path (aiohttp pattern) go to `handler` if `protection` lets them."""
+    """Requests of these methods to this path (aiohttp pattern) go to `handler` if they pass `protection`."""
 
     methods: tuple[str, ...]
     path: str
@@ -42,12 +43,12 @@ ROUTES: Final = (
 
 
 def make_app(context: AppContext, routes: tuple[Route, ...] = ROUTES) -> web.Application:
-    """The application that serves `context`. Whoever serves it: `server`."""
-    # The outermost comes first: what `protect` raises is answered as well.
+    """The application that serves `context`; `exporter.web.server.Server` runs it."""
+    # The outermost middleware comes first: it answers what `protect` raises.
     app = web.Application(middlewares=[answer_errors, protect], client_max_size=MAX_BODY)
     app[APP_CONTEXT] = context
     app[SCRAPES] = Scrapes(context)
-    app[BASIC_AUTH] = BasicAuth()
+    app[BASIC_AUTH] = BasicAuth(context.executors.hashes)
     app[PROTECTIONS] = {
         app.router.add_route(method, route.path, route.handler): route.protection
         for route in routes

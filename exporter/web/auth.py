@@ -1,7 +1,8 @@
-"""Who may use a route: one of four protections per route, checked before its handler runs.
+"""Whether a request may use a route: each route has one of four protections, checked before its handler.
 
-What is needed depends on the config in force, so it is looked up at each request. A path that does not exist
-is protected as most are: who has no password learns nothing from it.
+What a protection needs depends on the config in force and on the addresses that are really served, so both
+are read at each request. A path that does not exist has the protection BASIC: without a password, nobody
+learns which paths exist.
 """
 
 import base64
@@ -14,6 +15,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from exporter.config import Config, Secret
+from exporter.executors import QueueFull
 from exporter.web import csrf
 from exporter.web.answers import Handler, Refusal
 from exporter.web.basic_auth import BasicAuth
@@ -21,36 +23,37 @@ from exporter.web.context import APP_CONTEXT, AppContext
 
 
 class Protection(enum.Enum):
-    """What a route asks of a request."""
+    """What a route requires of a request."""
 
     OPEN = "nothing"
     BASIC = "a user and password, if the web config file has users"
-    TOKEN = "the bearer token; if none is configured, a request from this machine and no foreign page"  # noqa: S105
-    CALL = "as TOKEN, and that no foreign page sent it even so: it can place a call"
+    TOKEN = "the bearer token; if none is configured, HTTP on loopback only and no cross-site request"  # noqa: S105
+    CALL = "as TOKEN, and never a cross-site request, even with the right token: it can place a call"
 
 
 PROTECTIONS: Final[web.AppKey[Mapping[web.AbstractRoute, Protection]]] = web.AppKey("protections")
-BASIC_AUTH: Final = web.AppKey("passwords", BasicAuth)
+_BUSY_SECONDS: Final = "5"  # about what a full queue of bcrypt checks takes
+BASIC_AUTH: Final = web.AppKey("basic_auth", BasicAuth)
 
 
 @web.middleware
 async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Raise Refusal unless the request meets the protection of its route."""
+    """Pass the request on if it meets the protection of its route, else raise Refusal."""
     protection = request.app[PROTECTIONS].get(request.match_info.route, Protection.BASIC)
     context = request.app[APP_CONTEXT]
     match protection:
         case Protection.OPEN:
             pass
         case Protection.BASIC:
-            await _ask_password(request, context.config)
+            await _require_password(request, context.config)
         case Protection.TOKEN:
-            _ask_token(request, context.config)
+            _require_token(request, context)
         case Protection.CALL:
-            _guard_call(request, context)
+            _protect_call(request, context)
     return await handler(request)
 
 
-async def _ask_password(request: web.Request, config: Config) -> None:
+async def _require_password(request: web.Request, config: Config) -> None:
     users = config.web.users if config.web else {}
     if not users:
         return
@@ -60,7 +63,12 @@ async def _ask_password(request: web.Request, config: Config) -> None:
     except (binascii.Error, ValueError):
         decoded = ""
     user, colon, password = decoded.partition(":")
-    if not colon or not await request.app[BASIC_AUTH].match(users, user, password):
+    try:
+        right = bool(colon) and await request.app[BASIC_AUTH].match(users, user, password)
+    except QueueFull:
+        message = "Too many passwords wait to be checked."
+        raise Refusal(429, "busy", message, "Ask again.", {hdrs.RETRY_AFTER: _BUSY_SECONDS}) from None
+    if not right:
         raise Refusal(
             401,
             "unauthorized",
@@ -70,11 +78,12 @@ async def _ask_password(request: web.Request, config: Config) -> None:
         )
 
 
-def _ask_token(request: web.Request, config: Config) -> None:
+def _require_token(request: web.Request, context: AppContext) -> None:
+    config = context.config
     if config.token:
         _check_token(request, config.token)
         return
-    if not all(address.loopback for address in config.listen):
+    if not context.loopback_only:
         raise Refusal(
             403,
             "disabled",
@@ -97,10 +106,10 @@ def _check_token(request: web.Request, token: Secret) -> None:
         )
 
 
-def _guard_call(request: web.Request, context: AppContext) -> None:
-    """As `_ask_token`, but no right token makes up for a foreign page, and refusals are counted."""
+def _protect_call(request: web.Request, context: AppContext) -> None:
+    """As `_require_token`; cross-site requests are refused even with the token, and refusals are counted."""
     try:
-        _ask_token(request, context.config)
+        _require_token(request, context)
         hosts = csrf.configured_hosts(context.config.listen)
         if reason := csrf.cross_site(request.method, request.headers, hosts):
             raise _cross_site(reason)
@@ -113,13 +122,13 @@ def _cross_site(reason: str) -> Refusal:
     return Refusal(
         403,
         "cross_site",
-        f"This seems to come from somebody else's web page. {reason}",
+        f"This seems to come from another site's web page. {reason}",
         "Send it with curl or a program: to a configured or loopback address, a POST as application/json.",
     )
 
 
 def _credentials(request: web.Request, scheme: str) -> str:
-    """What stands behind the scheme in the one Authorization header; "" if there is none such."""
+    """What follows the scheme in the one Authorization header; "" if there is no such header, or several."""
     values = request.headers.getall(hdrs.AUTHORIZATION, [])
     if len(values) != 1:
         return ""

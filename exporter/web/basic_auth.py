@@ -1,11 +1,12 @@
-"""Checks a user's password against its bcrypt hash without holding up the loop, and in the same time whoever
-it is.
+"""Basic authentication: checks a user's password against its bcrypt hash, off the event loop.
 
-bcrypt is slow on purpose: 50 ms and more. So it runs in a thread, one check at a time (a flood of wrong
-passwords costs one core at most), and what it found is remembered: per user the last password that was right,
-and a bounded number that were wrong. Remembered is an HMAC under a key of this process, never the password. A
-user that does not exist costs a check against a hash that nothing matches; that and comparing digests in
-constant time leaves nothing to measure.
+bcrypt takes 50 ms and more by design. It runs in the executor for hashes, one check at a time: a flood of
+wrong passwords costs one core at most, and past the executor's queue it is refused. Requests with the same
+user and password share one check. Results are remembered: per user the last right password, and a bounded
+number of wrong ones. What is remembered is an HMAC under a key of this process, never the password.
+
+The time of an answer does not tell whether a user exists: a name that does not exist costs a check against a
+hash that no password matches, and digests are compared in constant time.
 """
 
 import asyncio
@@ -15,35 +16,56 @@ from collections.abc import Mapping
 from typing import Final
 
 from exporter.config import Secret
+from exporter.executors import Executor
 
 _MAX_WRONG: Final = 1000
-_MAX_PASSWORD: Final = 72  # bytes: bcrypt looks at no more, and says so by an error
-_NOBODY_COST: Final = "10"  # where there is no user to take it from
+_MAX_PASSWORD: Final = 72  # bytes: bcrypt reads no more, and raises an error for more
+_NOBODY_COST: Final = "10"  # bcrypt's cost, where there is no user to take it from
 
 
 class BasicAuth:
-    """Remembers what was checked; the users are passed in at each use, for a reload can change them."""
+    """The checks made so far. The users are passed in at each use, because a reload can change them.
 
-    def __init__(self) -> None:
+    Args:
+        hashes: the executor that runs bcrypt.
+    """
+
+    def __init__(self, hashes: Executor) -> None:
+        self._hashes = hashes
         self._key = secrets.token_bytes(32)
         self._right: dict[str, bytes] = {}
         self._wrong: dict[bytes, None] = {}
-        self._turn = asyncio.Lock()
+        self._checks: dict[bytes, asyncio.Task[bool]] = {}
 
     async def match(self, users: Mapping[str, Secret], user: str, password: str) -> bool:
-        """Whether `password` is that of `user`, one of `users` (name to bcrypt hash)."""
+        """Whether `password` is that of `user`.
+
+        Args:
+            users: bcrypt hashes by name.
+            user: the name given.
+            password: the password given.
+
+        Raises:
+            QueueFull: too many other passwords wait to be checked.
+        """
         known = users.get(user)
-        hashed = known.reveal() if known else _nobody(users)
+        hashed = known.reveal() if known else _hash_without_password(users)
         digest = self._digest(user, hashed, password)
         if (remembered := self._recall(user, digest)) is not None:
             return remembered
-        async with self._turn:
-            # Whoever waited here may find that the one before asked the same.
-            if (remembered := self._recall(user, digest)) is not None:
-                return remembered
-            right = await asyncio.to_thread(_matches, password, hashed) and known is not None
-            self._remember(user, digest, right)
-            return right
+        check = self._checks.get(digest)
+        if check is None:
+            checking = self._check(user, digest, password, hashed, exists=known is not None)
+            check = self._checks[digest] = asyncio.create_task(checking, name="password check")
+        return await asyncio.shield(check)  # a request that is given up must not take it from the others
+
+    async def _check(self, user: str, digest: bytes, password: str, hashed: str, *, exists: bool) -> bool:
+        try:
+            right = await self._hashes.run(_matches, password, hashed) and exists
+        finally:
+            del self._checks[digest]
+        self._remember(user, digest, right)
+        return right
 
     def _digest(self, user: str, hashed: str, password: str) -> bytes:
         message = b"\0".join(part.encode(errors="surrogatepass") for part in (hashed, user, password))
@@ -64,7 +86,7 @@ class BasicAuth:
 
 
 def _matches(password: str, hashed: str) -> bool:
-    import bcrypt  # late: few set passwords, and it costs memory
+    import bcrypt  # here, because it costs memory and few installations set passwords
 
     candidate = password.encode(errors="surrogatepass")[:_MAX_PASSWORD]
     try:
@@ -73,7 +95,7 @@ def _matches(password: str, hashed: str) -> bool:
         return False
 
 
-def _nobody(users: Mapping[str, Secret]) -> str:
-    """A well-formed hash that no password has, as costly as the costliest of `users`."""
+def _hash_without_password(users: Mapping[str, Secret]) -> str:
+    """A well-formed hash that no password has, with the highest cost among `users`."""
     cost = max((known.reveal().split("$")[2] for known in users.values()), default=_NOBODY_COST)
     return f"$2b${cost}$" + "." * 53

@@ -1,8 +1,7 @@
-"""One client's connection: bounded in what it may send and how long it may dawdle, and told little if it
-sends nonsense.
+"""One client's connection: limits of size and time, and a short answer to what is not HTTP.
 
-aiohttp has the limits. What it would say to a client that speaks no HTTP (its own version, parts of what it
-read) and to the log (a traceback each time) is replaced here.
+aiohttp enforces the limits. To a client that does not send HTTP it would answer with its own version and
+parts of what it read, and log a traceback each time: both are replaced here.
 """
 
 import asyncio
@@ -16,21 +15,26 @@ from exporter.web.tls import Tls
 
 log = structlog.get_logger(__name__)
 
-MAX_CONNECTIONS: Final = 1200  # a thousand askers at once share one probe call
+MAX_CONNECTIONS: Final = 1200  # a thousand concurrent requests can share one probe call
 LIMITS: Final[dict[str, Any]] = {
     "max_line_size": 8190,  # of the request line, and so of the URL
     "max_field_size": 8190,  # of one header
     "max_headers": 64,
-    # Seconds a connection may idle or take to send a request's head. Prometheus mostly asks again sooner.
+    # Seconds a connection may idle or take to send a request's head. Most scrape intervals are shorter.
     "keepalive_timeout": 75.0,
-    "lingering_time": 2.0,  # for the rest of a body that nobody wants
-    "auto_decompress": False,  # nothing we read is worth the risk of what it unpacks to
+    "lingering_time": 2.0,  # for the rest of a body that no handler reads
+    "auto_decompress": False,  # a small body could unpack to a huge one
     "access_log": None,
 }
 
 
 class Connection(web.RequestHandler):
-    """aiohttp's handling of a connection, with our limits and words. `tls`: what it came by, if by any."""
+    """aiohttp's handling of a connection, with these limits and answers.
+
+    Args:
+        server: aiohttp's server, to which the connection belongs.
+        tls: the TLS of the listening socket; None for plain HTTP.
+    """
 
     __slots__ = ("_tls",)
 
@@ -39,7 +43,7 @@ class Connection(web.RequestHandler):
         self._tls = tls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to serve, if the client's certificate is one that may come in."""
+        """Begin to serve, if the client's certificate is allowed."""
         if self._tls and not self._tls.admits(transport.get_extra_info("ssl_object")):
             log.info("client certificate refused", limit="client certificate refused")
             cast(asyncio.Transport, transport).abort()
@@ -53,11 +57,11 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """The answer to what is no request, or passes a limit; aiohttp's own to a bug of aiohttp's."""
+        """The answer to what is not HTTP or exceeds a limit (status 400); else aiohttp's own."""
         if status != 400:
             return super().handle_error(request, status, exc, message)
         response = Refusal(
-            400, "bad_request", "This is no HTTP request, or it is too large.", "Shorten URL and headers."
+            400, "bad_request", "This is not an HTTP request, or it is too large.", "Shorten URL and headers."
         ).response()
         response.headers.update(SERVER_HEADER)
         return response

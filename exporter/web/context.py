@@ -1,25 +1,27 @@
-"""What the HTTP side needs of the daemon. The daemon implements it; tests do so in a few lines."""
+"""What the HTTP side needs of the daemon. `exporter.runtime.Runtime` provides it, the tests a fake."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from aiohttp import web
 
+from exporter.clock import Clock
 from exporter.config import Config
 from exporter.diagnosis.report import Diagnosis
+from exporter.executors import Executors
 from exporter.metrics.exposition import Source
 from exporter.probe.record import CallRecord
 
 
-class NodeView(Protocol):
-    """One FreeSWITCH, as far as answers speak of it.
+class WatchedNode(Protocol):
+    """One FreeSWITCH, as far as answers need it.
 
     Attributes:
         name: its `node` label.
         connected: authenticated and answering.
         problem: a word of `freeswitch_connection_problem` (`none`: connected); "" before the first outcome.
         reason: for people, why it is not connected (yet); "" while it is.
-        tried: whether a first attempt to connect has ended, well or not.
+        tried: whether a first attempt to connect has ended, with any outcome.
     """
 
     @property
@@ -38,33 +40,64 @@ class AppContext(Protocol):
     """The daemon, as the HTTP side sees it.
 
     Attributes:
-        config: the one in force; a reload replaces it, so it is asked for at each use.
+        config: the one in force; a reload replaces it, so it is read at each use.
         nodes: in the order of the config.
+        loopback_only: whether every address on which HTTP is served can be reached from this machine alone.
+        clock: the time.
+        executors: for what would block the event loop.
     """
 
     @property
     def config(self) -> Config: ...
     @property
-    def nodes(self) -> Sequence[NodeView]: ...
+    def nodes(self) -> Sequence[WatchedNode]: ...
+    @property
+    def loopback_only(self) -> bool: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def executors(self) -> Executors: ...
 
     def sources(self) -> Iterable[Source]:
-        """All that has samples, in the order in which they should stand within a family."""
+        """All collectors of samples, in the order in which their samples are written within a family."""
         ...
 
     async def diagnoses(self, *, wait: bool = False) -> Sequence[Diagnosis]:
-        """Every node, examined, in the order of the config; `wait`: until all that can be asked is."""
+        """The diagnosis of each node, in the order of the config.
+
+        Args:
+            wait: wait for what has to be asked of others (host names, the calling application).
+        """
         ...
 
     async def latest_calls(self, count: int) -> Sequence[CallRecord]:
-        """The latest synthetic calls, newest first; raises Refused if they cannot be read."""
+        """The latest synthetic calls, newest first.
+
+        Raises:
+            Refused: they cannot be read.
+        """
         ...
 
     async def reload(self) -> None:
-        """Read the config anew and put it in force. Raises ConfigError; then the old one stays in force."""
+        """Read the config again and put it in force.
+
+        Raises:
+            ConfigError: the config is refused; the old one stays in force.
+            QueueFull: too much else waits for the disk; nothing was read.
+        """
+        ...
+
+    async def plan_reload(self) -> Mapping[str, object]:
+        """Read the config again and say what a reload would do, as plain data for JSON. Changes nothing.
+
+        Raises:
+            ConfigError: the config is refused.
+            QueueFull: too much else waits for the disk; nothing was read.
+        """
         ...
 
     def count_refusal(self, reason: str) -> None:
-        """Count a request for a call that got no further than the door (`freeswitch_probe_refused_total`)."""
+        """Count a request for a call that was refused (`freeswitch_probe_refused_total`)."""
         ...
 
 

@@ -1,16 +1,16 @@
-"""Tells requests that a person or program meant from those that a web page slipped into a browser.
+"""Protection against cross-site request forgery: recognises requests that another site's page has sent.
 
-A page from anywhere can make its reader's browser send requests to 127.0.0.1, and placing a call takes but
-one. Three things give such a request away, and a request for a call must pass all three:
+Any web page can make its reader's browser send requests to 127.0.0.1, and one request is enough to place a
+call. Three headers show that a page sent the request. A request for a call must pass all three checks:
 
-- Host. Under DNS rebinding the page's own name resolves to our address, and to the browser all is then one
-  origin. But the name stays in `Host`: it must be one we are configured to listen on, or loopback. Where
-  every interface is listened on there is no such list; there a token is required, and a rebound page has
-  none.
-- Origin and Sec-Fetch-Site, which browsers set and pages cannot. Other ports of this host are other origins:
-  whoever runs a page on localhost:3000 is not thereby allowed to call.
-- Content-Type. The forms and scripts that need no leave from us (CORS "simple" requests) cannot say
-  application/json.
+- Host. Under DNS rebinding the page's own name resolves to the exporter's address, and the browser then sees
+  one origin. But the name stays in `Host`: it must be one that the exporter is configured to listen on, or
+  loopback. With a listener on every interface there is no such list; a token is required there, and the
+  page does not have it.
+- Origin and Sec-Fetch-Site. Browsers set them, and pages cannot. Another port of the same host is another
+  origin: a page on localhost:3000 may not place calls.
+- Content-Type. Forms and scripts that need no permission from the server (CORS "simple" requests) cannot
+  send application/json.
 """
 
 import re
@@ -27,26 +27,26 @@ _HOST = re.compile(_AUTHORITY, re.IGNORECASE | re.ASCII)
 _ORIGIN = re.compile(rf"(?P<scheme>https?)://{_AUTHORITY}", re.IGNORECASE | re.ASCII)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _EVERY_INTERFACE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
-_OWN_SITE = ("same-origin", "none")  # "none": typed in by the person
+_SAME_SITE = ("same-origin", "none")  # "none": a person typed the address in
 
 
 def configured_hosts(listen: Iterable[Listen]) -> frozenset[str] | None:
-    """The host names and addresses we are told to listen on; None if one of them is every interface."""
+    """The configured host names and addresses; None if one of them is every interface."""
     hosts = frozenset(_plain(address.host) for address in listen)
     return None if hosts & frozenset(_EVERY_INTERFACE) else hosts
 
 
 def foreign(headers: Headers, hosts: Collection[str] | None) -> str | None:
-    """Why a request seems to come from somebody else's web page, or None.
+    """Why a request seems to come from another site's web page; None if it does not.
 
     Args:
-        headers: of the request.
-        hosts: as `configured_hosts` gives them.
+        headers: the request's.
+        hosts: the result of `configured_hosts`.
     """
     host = _only(headers, "Host")
     named = _HOST.fullmatch(host) if host else None
     if named is None:
-        return "The request names no Host, or more than one."
+        return "The request has no valid Host header, or several."
     name = _plain(named["host"])
     if hosts is not None and name not in hosts and not is_loopback(name):
         return "Its Host is neither an address this exporter is configured to listen on nor loopback."
@@ -54,13 +54,13 @@ def foreign(headers: Headers, hosts: Collection[str] | None) -> str | None:
         origin = _ORIGIN.fullmatch(_only(headers, "Origin") or "")
         if origin is None or _address(origin, origin["scheme"]) != _address(named, origin["scheme"]):
             return "Its Origin is another site's."
-    if "Sec-Fetch-Site" in headers and _only(headers, "Sec-Fetch-Site") not in _OWN_SITE:
+    if "Sec-Fetch-Site" in headers and _only(headers, "Sec-Fetch-Site") not in _SAME_SITE:
         return "Its Sec-Fetch-Site says that another site's page sent it."
     return None
 
 
 def cross_site(method: str, headers: Headers, hosts: Collection[str] | None) -> str | None:
-    """As `foreign`, for a request that can place a call: a POST must also be JSON."""
+    """As `foreign`, for a request that can place a call: a POST must have the content type of JSON, too."""
     reason = foreign(headers, hosts)
     if reason is None and method == "POST":
         content_type = (_only(headers, "Content-Type") or "").partition(";")[0].strip().lower()

@@ -1,15 +1,14 @@
-"""Short answers about the exporter itself: alive, ready, connected, reloaded."""
+"""Short answers about the exporter itself: alive, ready, connected."""
 
 from aiohttp import web
 
-from exporter.config import ConfigError
 from exporter.web.answers import Refusal
 from exporter.web.context import APP_CONTEXT
 from exporter.web.scrape import chosen_nodes
 
 
 async def healthy(request: web.Request) -> web.Response:  # noqa: ARG001 - aiohttp passes it
-    """GET /-/healthy: that the loop turns, and nothing else."""
+    """GET /-/healthy: 200 as long as the event loop runs."""
     return web.Response(text="Healthy.\n")
 
 
@@ -30,13 +29,3 @@ async def calls_health(request: web.Request) -> web.Response:
         return web.json_response({"connected": True, "message": "Connected to FreeSWITCH"})
     reasons = "; ".join(f"{node.name}: {node.reason}" for node in lost)
     return web.json_response({"connected": False, "message": reasons}, status=503)
-
-
-async def reload(request: web.Request) -> web.Response:
-    """POST /-/reload: 200 when the config was read anew; Refusal 500, as Prometheus has it, if it was bad."""
-    try:
-        await request.app[APP_CONTEXT].reload()
-    except ConfigError as error:
-        hint = "The old configuration stays in force. Mend the file and reload again."
-        raise Refusal(500, "bad_config", str(error), hint) from None
-    return web.json_response({"message": "The configuration was reloaded."})

@@ -1,14 +1,13 @@
-"""`/metrics`: what was asked for, rendered once for all who ask for it at the same time, sent at their pace.
+"""`/metrics`: each page is rendered once for all concurrent requests for it, and sent as fast as they read.
 
-A page is as fresh as its request: whoever asks while a page is being rendered does not get that one but the
-next. Pages are rendered one at a time, and all who wait for the same page share it, so a thousand scrapes at
-once cost two pages. Neither rendering nor compressing nor sending holds the loop for longer than a slice.
-Memory is bounded by the number of pages still being sent: when there are too many, those who read the oldest
-are cut off, for they are the slowest.
+A page is never older than its request: a request that comes while a page is being rendered gets the next one.
+Pages are rendered one at a time, and all requests that wait for the same page share it, so a thousand
+concurrent scrapes cost two pages. Rendering, compressing and sending let other tasks run after each slice.
+Memory is bounded by the number of pages that are still being sent: beyond MAX_PAGES, the readers of the
+oldest page, who are the slowest, are cut off.
 """
 
 import asyncio
-import time
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -17,26 +16,27 @@ from typing import Final, NamedTuple
 from aiohttp import hdrs, web
 from prometheus_client.exposition import choose_encoder
 
-from exporter.metrics.exposition import SLICE, Page, render
+from exporter.clock import Clock
+from exporter.metrics.exposition import Page, Turns, render
 from exporter.metrics.families import FAMILIES
 from exporter.web.answers import Refusal, shown
 from exporter.web.context import APP_CONTEXT, AppContext
 
-SEND_SECONDS: Final = 30.0  # Prometheus itself gives up after 10 s, unless told otherwise
-MAX_WAITING: Final = 16  # different pages asked for and not begun
+SEND_SECONDS: Final = 30.0  # Prometheus itself gives up after 10 s by default
+MAX_WAITING: Final = 16  # different pages requested and not begun
 MAX_PAGES: Final = 8  # pages being sent
-_BLOCK: Final = 128 * 1024  # bytes compressed or sent at a time: well below a millisecond
-_GZIP_LEVEL: Final = 1  # makes 6.4 MB 0.23 MB in 15 ms; level 6 takes thrice as long for a tenth less
+_BLOCK: Final = 128 * 1024  # bytes compressed or sent at a time: less than a millisecond
+_GZIP_LEVEL: Final = 1  # 6.4 MB become 0.23 MB in 15 ms; level 6 takes three times as long and saves a tenth
 
 
 class Wanted(NamedTuple):
-    """What one scrape asks for.
+    """What one scrape requests.
 
     Attributes:
-        openmetrics: in that format, else in the text format.
+        openmetrics: OpenMetrics, else the text format.
         gzip: compressed.
-        nodes: only these nodes' families, and those that are about no node; None: all.
-        names: only samples of these names; None: all.
+        nodes: only families of these nodes, and families without a node; None: all.
+        names: only samples with these names; None: all.
     """
 
     openmetrics: bool
@@ -46,7 +46,7 @@ class Wanted(NamedTuple):
 
 
 class Rendered:
-    """A page in blocks, and the time limits of those who are reading it."""
+    """A page in blocks, and the time limits of the requests that are reading it."""
 
     def __init__(self, blocks: list[bytes]) -> None:
         self.blocks = blocks
@@ -55,7 +55,7 @@ class Rendered:
 
 
 class Scrapes:
-    """The pages being made and being sent."""
+    """The pages that are being rendered or sent."""
 
     def __init__(self, context: AppContext) -> None:
         self._context = context
@@ -64,7 +64,11 @@ class Scrapes:
         self._read: list[Rendered] = []
 
     async def page(self, wanted: Wanted) -> Rendered:
-        """A page no older than this call. Raises Refusal if too many different ones are being waited for."""
+        """A page no older than this call.
+
+        Raises:
+            Refusal: too many different pages are waiting to be rendered.
+        """
         task = self._waiting.get(wanted)
         if task is None:
             if len(self._waiting) >= MAX_WAITING:
@@ -84,12 +88,13 @@ class Scrapes:
                 for source in self._context.sources()
                 if wanted.nodes is None or source.node is None or source.node in wanted.nodes
             ]
-            blocks = _split(await render(page, sources))
-            return Rendered(await _compress(blocks) if wanted.gzip else list(blocks))
+            clock = self._context.clock
+            blocks = _split(await render(page, sources, clock))
+            return Rendered(await _compress(blocks, clock) if wanted.gzip else list(blocks))
 
     @contextmanager
     def reading(self, page: Rendered, limit: asyncio.Timeout) -> Iterator[None]:
-        """Keep `page` for a reader; `limit` runs out at once when there are too many newer ones."""
+        """Count a reader of `page`; its `limit` expires at once when there are too many newer pages."""
         if not page.readers:
             self._read.append(page)
         page.readers.add(limit)
@@ -108,7 +113,7 @@ SCRAPES: Final = web.AppKey("scrapes", Scrapes)
 
 
 async def metrics(request: web.Request) -> web.StreamResponse:
-    """GET /metrics. Raises Refusal on a node that is not known."""
+    """GET /metrics; Refusal 404 for a node that does not exist."""
     context = request.app[APP_CONTEXT]
     openmetrics, content_type = negotiate(",".join(request.headers.getall(hdrs.ACCEPT, [])))
     wanted = Wanted(
@@ -133,26 +138,26 @@ async def metrics(request: web.Request) -> web.StreamResponse:
                     for block in page.blocks:
                         await response.write(block)
     except (TimeoutError, ConnectionError):
-        # Part of the page is sent. Ending the connection tells that the rest is missing.
+        # Part of the page is sent. The end of the connection shows the client that the rest is missing.
         if request.transport is not None:
             request.transport.abort()
     return response
 
 
 def negotiate(accept: str) -> tuple[bool, str]:
-    """Whether OpenMetrics is wanted, and the content type, as prometheus_client takes an Accept header."""
+    """Whether OpenMetrics is requested, and the content type, as prometheus_client reads an Accept header."""
     try:
-        # The version asked for comes back in the content type, so it must be one that a header can carry.
+        # The requested version is repeated in the content type, so it must be valid in a header.
         content_type = choose_encoder(accept if accept.isascii() and accept.isprintable() else "")[1]
     except TypeError:  # a version that is no number
         content_type = choose_encoder("")[1]
-    # None of our names needs escaping. Only "dots" would change them, by doubling underscores: not done here.
+    # No name here needs escaping. Only "dots" would change them, by doubling underscores: not done here.
     content_type = content_type.replace("escaping=dots", "escaping=underscores")
     return content_type.startswith("application/openmetrics-text"), content_type
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether an Accept-Encoding header takes gzip (RFC 9110, 12.5.3; "*" is not taken to mean it)."""
+    """Whether an Accept-Encoding header accepts gzip (RFC 9110, 12.5.3; "*" does not count)."""
     for accepted in accept_encoding.lower().split(","):
         coding, _, weight = accepted.replace(" ", "").partition(";")
         if coding == "gzip":
@@ -161,7 +166,11 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 def chosen_nodes(request: web.Request, known: Collection[str]) -> frozenset[str] | None:
-    """The nodes that `?node=` names; None if it names none. Raises Refusal on one that is not in `known`."""
+    """The nodes that `?node=` names; None if it names none.
+
+    Raises:
+        Refusal: 404, one of them is not in `known`.
+    """
     chosen = request.query.getall("node", [])
     for name in chosen:
         if name not in known:
@@ -177,14 +186,12 @@ def _split(pieces: list[bytes]) -> Iterator[bytes]:
             yield piece[start : start + _BLOCK]
 
 
-async def _compress(blocks: Iterator[bytes]) -> list[bytes]:
+async def _compress(blocks: Iterator[bytes], clock: Clock) -> list[bytes]:
     packer = zlib.compressobj(_GZIP_LEVEL, wbits=zlib.MAX_WBITS | 16)  # 16: with gzip's header
     packed = []
-    turn = time.perf_counter()
+    turns = Turns(clock)
     for block in blocks:
         packed.append(packer.compress(block))
-        if time.perf_counter() - turn > SLICE:
-            await asyncio.sleep(0)
-            turn = time.perf_counter()
+        await turns.give()
     packed.append(packer.flush())
     return packed

@@ -1,4 +1,4 @@
-"""Listening sockets for the configured addresses, or a sentence on what stands in the way and what to do."""
+"""Listening sockets for the configured addresses, or an error that says what prevents them and what to do."""
 
 import errno
 import socket
@@ -8,18 +8,22 @@ from typing import Final
 
 from exporter.config import ConfigError, Listen
 
-BACKLOG: Final = 1024  # connections that come at once; many an asker may have the same clock
+BACKLOG: Final = 1024  # connections that arrive at the same moment, as scrapes by the same clock do
 _REMEDIES: Final = {
     errno.EADDRINUSE: "something listens there already; stop it or choose another port with --listen",
     errno.EADDRNOTAVAIL: "this machine has no such address; write one it has, or :PORT for every interface",
     errno.EACCES: "this user may not listen on that port; choose one above 1023",
 }
-# What a machine without IPv6 says to an attempt to listen on it.
+# The errors of an attempt to listen on IPv6 on a machine without it.
 _NO_IPV6: Final = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
 def bind(addresses: Iterable[Listen]) -> list[socket.socket]:
-    """Sockets that listen on all addresses. Raises ConfigError if one cannot be had, and leaves none open."""
+    """Sockets that listen on all `addresses`. Blocks: it looks names up.
+
+    Raises:
+        ConfigError: one of the addresses cannot be listened on; no socket is left open.
+    """
     sockets: list[socket.socket] = []
     with ExitStack() as opened:
         for address in addresses:
@@ -33,7 +37,7 @@ def bind(addresses: Iterable[Listen]) -> list[socket.socket]:
 
 
 def _bind(address: Listen, opened: ExitStack) -> list[socket.socket]:
-    """A socket per address of the host. Every interface: one of IPv4 and, if there is IPv6, one of that."""
+    """One socket per address of the host. Every interface: one for IPv4, and one for IPv6 if there is any."""
     found = socket.getaddrinfo(
         address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
@@ -46,7 +50,7 @@ def _bind(address: Listen, opened: ExitStack) -> list[socket.socket]:
             if sockets and family == socket.AF_INET6 and error.errno in _NO_IPV6:
                 continue
             raise
-        port = sockets[0].getsockname()[1]  # port 0: the one that was free for the first is taken for all
+        port = sockets[0].getsockname()[1]  # port 0: all sockets get the port of the first
     return sockets
 
 

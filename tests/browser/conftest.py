@@ -14,9 +14,11 @@ import msgspec
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
 
+from exporter.clock import Clock
 from exporter.config import Config, Listen, NodeConfig
+from exporter.executors import Executors
 from exporter.probe.probes import Probes
-from exporter.runtime import Daemon
+from exporter.runtime import Runtime
 from tests.support.tools import program
 
 # As root Chromium needs --no-sandbox; the others keep it from looking for its maker.
@@ -63,7 +65,9 @@ async def served(nodes: Sequence[NodeConfig], config: Config | None = None) -> A
     """The daemon watching these nodes, in this loop; its address."""
     listening = Listen(host="127.0.0.1", port=0)
     whole = msgspec.structs.replace(config or Config(), nodes=tuple(nodes), listen=(listening,))
-    daemon = Daemon(whole, lambda: whole, INSTANCE, await Probes.open(None, INSTANCE))
+    probes = await Probes.open(None, INSTANCE)
+    executors = Executors()
+    daemon = Runtime(whole, lambda: whole, INSTANCE, probes, Clock(), executors)
     running = asyncio.ensure_future(daemon.run())
     try:
         async with asyncio.timeout(10):
@@ -74,6 +78,7 @@ async def served(nodes: Sequence[NodeConfig], config: Config | None = None) -> A
     finally:
         daemon.stop()
         await running
+        executors.shutdown()
 
 
 @asynccontextmanager

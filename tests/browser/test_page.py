@@ -1,5 +1,6 @@
 """The page as a person meets it: demo data, a fault that shows by itself, keyboard, phone, no script, no
-colours that cannot be read."""
+colours that cannot be read.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ from playwright.async_api import Browser, Page, expect
 
 from exporter.clock import Clock
 from exporter.config import Config, GatewayConfig, NodeConfig
-from exporter.runtime import demo_config
+from exporter.demo import demo_config
 from exporter.simulator import GatewayConfig as SimulatedGateway
 from exporter.simulator import SimulatedSwitch
 from exporter.simulator.demo import demo_switch

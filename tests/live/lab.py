@@ -102,7 +102,7 @@ class Lab:
         return f"{node} runs" in (await self.run("status")).splitlines()
 
     async def kill_switch(self) -> None:
-        """kill -9, and wait until the process is gone; until then it cannot be started again."""
+        """Kill -9, and wait until the process is gone; until then it cannot be started again."""
         await self.run("switch-kill")
 
         async def gone() -> bool:

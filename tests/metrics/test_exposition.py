@@ -1,4 +1,4 @@
-"""Pages are what prometheus_client would have written, and writing them holds nobody up."""
+"""Pages are what prometheus_client would have written, and other tasks run while they are written."""
 
 import asyncio
 import time
@@ -12,6 +12,7 @@ from prometheus_client import Histogram as ClientHistogram
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.clock import Clock
 from exporter.metrics.exposition import Exemplar, Family, Histogram, Page, Unit, labels, render
 from tests.support.openmetrics import families
 
@@ -36,7 +37,7 @@ def filled(*, openmetrics: bool, names: frozenset[str] | None = None) -> Page:
     return page
 
 
-def test_the_text_format_is_byte_for_byte_the_librarys() -> None:
+def test_the_text_format_has_the_samples_of_the_library() -> None:
     registry = CollectorRegistry()
     Gauge("a_gauge", GAUGE.help, ["node", "name"], registry=registry).labels("a", 'quo"te\\ \n é').set(1.5)
     Counter("some_things", "Things.", ["node"], registry=registry).labels("a").inc(1e7)
@@ -55,7 +56,7 @@ def sample_set(page: str) -> set[tuple[str, tuple[tuple[str, str], ...], float]]
     }
 
 
-def test_openmetrics_is_strict_and_carries_exemplars() -> None:
+def test_openmetrics_passes_the_strict_parser_and_has_exemplars() -> None:
     read = {family.name: family for family in families(text(filled(openmetrics=True)))}
     assert set(read) == {"a_gauge", "some_things", "a_seconds"}
     [thing] = read["some_things"].samples
@@ -76,7 +77,7 @@ def test_only_the_names_asked_for_are_written() -> None:
     assert {name for name, _, _ in sample_set(text(filled(openmetrics=False, names=wanted)))} == wanted
 
 
-def test_a_stateset_has_every_value_and_one_that_holds() -> None:
+def test_a_stateset_has_every_value_and_exactly_one_is_1() -> None:
     page = Page(ALL, openmetrics=False)
     page.stateset(GAUGE, labels(node="a"), "name", ("x", "y", "z"), "y")
     assert {(dict(key)["name"], value) for _, key, value in sample_set(text(page))} == {
@@ -87,7 +88,7 @@ def test_a_stateset_has_every_value_and_one_that_holds() -> None:
 
 
 @given(st.text())
-def test_any_text_survives_as_a_label(value: str) -> None:
+def test_any_text_can_be_a_label_value(value: str) -> None:
     value = value.encode("utf-8", "replace").decode()
     page = Page(ALL, openmetrics=True)
     page.add(GAUGE, labels(node="a", name=value), 1)
@@ -112,7 +113,7 @@ def test_a_histogram_counts_as_the_librarys(values: list[float]) -> None:
 
 
 class Slow:
-    """A source whose units take their time."""
+    """A source whose units take 10 ms each."""
 
     node = None
 
@@ -127,17 +128,17 @@ class Slow:
         page.add(GAUGE, labels(node="a", name=str(time.perf_counter())), 1)
 
 
-async def test_events_get_their_turn_while_a_page_is_written() -> None:
+async def test_other_tasks_run_while_a_page_is_written() -> None:
     page = Page(ALL, openmetrics=False)
     turns = 0
 
-    async def events() -> None:
+    async def other() -> None:
         nonlocal turns
         while True:
             await asyncio.sleep(0)
             turns += 1
 
-    other = asyncio.create_task(events())
-    await render(page, [Slow()])
-    other.cancel()
+    running = asyncio.create_task(other())
+    await render(page, [Slow()], Clock())
+    running.cancel()
     assert turns >= 9

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from exporter.clock import Clock
 from exporter.config.model import Config, GuardConfig, NodeConfig, ProbeConfig
 from exporter.metrics.exposition import Page, render
 from exporter.metrics.families import FAMILIES
@@ -60,7 +61,7 @@ class Lab:
     async def metrics(self) -> dict[str, float]:
         """The probe samples as they stand on the page, by name and labels."""
         page = Page(FAMILIES.values(), openmetrics=False)
-        pieces = await render(page, self.probes.sources(["fs1"]))
+        pieces = await render(page, self.probes.sources(["fs1"]), Clock())
         lines = b"".join(pieces).decode().splitlines()
         samples = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
         return {name: float(value) for name, value in samples}

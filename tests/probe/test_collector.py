@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from exporter.clock import Clock
 from exporter.config.model import Config, GuardConfig
 from exporter.metrics.exposition import Page, render
 from exporter.metrics.families import FAMILIES, PROBE_RESULTS, REFUSALS
@@ -43,7 +44,7 @@ def config(*names: str, **changes: object) -> Config:
 
 async def page(tally: ProbeStats, *, openmetrics: bool = False) -> str:
     made = Page(FAMILIES.values(), openmetrics=openmetrics)
-    return b"".join(await render(made, tally.sources(["fs1"]))).decode()
+    return b"".join(await render(made, tally.sources(["fs1"]), Clock())).decode()
 
 
 async def samples(tally: ProbeStats) -> dict[str, float]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from exporter import names
+from exporter.clock import Clock
 from exporter.config import GatewayConfig, NodeConfig, Secret
 from exporter.executors import Executors
 from exporter.metrics import families
@@ -37,7 +38,7 @@ class Watch:
     async def page(self) -> str:
         """A fresh page, as OpenMetrics."""
         page = Page(families.FAMILIES.values(), openmetrics=True)
-        return b"".join(await render(page, [NodeCollector(self.node)])).decode()
+        return b"".join(await render(page, [NodeCollector(self.node)], Clock())).decode()
 
     async def samples(self) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
         """Every sample of a fresh page by name and labels (`node` left out)."""

@@ -1,7 +1,7 @@
-"""A daemon in a few lines, with samples of every family, and the same as prometheus_client has them."""
+"""A daemon in a few lines, with samples of every family, and the same samples for prometheus_client."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,9 +11,11 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, Exemplar, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import CollectorRegistry
 
+from exporter.clock import Clock
 from exporter.config import Config, Listen
 from exporter.diagnosis.report import Diagnosis, diagnose
 from exporter.diagnosis.snapshot import Snapshot
+from exporter.executors import Executors
 from exporter.metrics import exposition
 from exporter.metrics.exposition import Family, Histogram, Page, Source, Unit
 from exporter.metrics.families import FAMILIES
@@ -135,7 +137,7 @@ def _buckets(
 
 @dataclass
 class FakeNode:
-    """A node as the web sees it."""
+    """A node as the HTTP side sees it."""
 
     name: str = "fs1"
     connected: bool = True
@@ -146,7 +148,7 @@ class FakeNode:
 
 @dataclass
 class FakeContext:
-    """A daemon as the web sees it. `reload` puts `next` in force, or raises it."""
+    """A daemon as the HTTP side sees it. `reload` puts `next` in force, or raises it."""
 
     config: Config = field(default_factory=lambda: Config(listen=(LOOPBACK,)))
     nodes: list[FakeNode] = field(default_factory=lambda: [FakeNode("fs1"), FakeNode("fs2")])
@@ -155,6 +157,12 @@ class FakeContext:
     reloads: int = 0
     refusals: list[str] = field(default_factory=list)
     asked: int = 0
+    clock: Clock = field(default_factory=Clock)
+    executors: Executors = field(default_factory=Executors)
+
+    @property
+    def loopback_only(self) -> bool:
+        return all(address.loopback for address in self.config.listen)
 
     def sources(self) -> Iterable[Source]:
         self.asked += 1
@@ -172,6 +180,11 @@ class FakeContext:
             raise self.next
         if self.next is not None:
             self.config = self.next
+
+    async def plan_reload(self) -> Mapping[str, object]:
+        if isinstance(self.next, Exception):
+            raise self.next
+        return {"steps": []}
 
     def count_refusal(self, reason: str) -> None:
         self.refusals.append(reason)
@@ -203,6 +216,7 @@ async def serving(
             yield Served(server, f"{scheme}://127.0.0.1:{port}", port, client)
     finally:
         await server.stop()
+        context.executors.shutdown()
 
 
 async def exchange(port: int, sent: bytes, *, seconds: float = 5.0) -> bytes:

@@ -1,4 +1,4 @@
-"""What every answer carries, and how refusals look."""
+"""The headers of every answer, and the form of refusals."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.web.fakes import LOOPBACK, FakeContext, serving
 HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(1)">'"&amp;"""
 
 
-async def test_every_answer_carries_its_headers_and_those_of_the_config() -> None:
+async def test_every_answer_has_its_headers_and_those_of_the_config() -> None:
     wanted = {"X-Frame-Options": "sameorigin", "Strict-Transport-Security": "max-age=60"}
     web_config = WebConfig(path=Path("web.yml"), headers=wanted)
     async with serving(FakeContext(Config(listen=(LOOPBACK,), web=web_config))) as served:

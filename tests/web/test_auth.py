@@ -1,6 +1,8 @@
-"""Who gets in where: a table of configs, requests and answers, asked over real connections."""
+"""Authentication: a table of configs, requests and answers, asked over real connections."""
 
+import asyncio
 import base64
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,23 +12,25 @@ import pytest
 from aiohttp import web
 
 from exporter.config import Config, Listen, Secret, WebConfig
+from exporter.executors import Executor
+from exporter.web import basic_auth
 from exporter.web.app import ROUTES, Route
 from exporter.web.auth import Protection
-from tests.web.fakes import LOOPBACK, FakeContext, Served, exchange, serving
+from tests.web.fakes import LOOPBACK, FakeContext, Served, exchange, serving, until
 
 
 async def place(request: web.Request) -> web.Response:
     return web.Response(text="placed")
 
 
-# Stand-ins for what places calls: whether a request gets there is the question, not what becomes of it.
+# Stand-ins for the handlers that place calls: the question is whether a request reaches them.
 EVERY_ROUTE: Final = (
     *[route for route in ROUTES if route.protection is not Protection.CALL],
     Route(("GET",), "/probe", place, Protection.CALL),
     Route(("POST",), "/api/calls/test-echo", place, Protection.CALL),
 )
 CALLS: Final = (("GET", "/probe"), ("POST", "/api/calls/test-echo"))
-GUARDED: Final = (*CALLS, ("POST", "/-/reload"))
+PROTECTED: Final = (*CALLS, ("POST", "/-/reload"))
 PLAIN: Final = (("GET", "/"), ("GET", "/metrics"), ("HEAD", "/metrics"), ("GET", "/api/calls/health"))
 OPEN: Final = (("GET", "/-/healthy"), ("GET", "/-/ready"))
 
@@ -65,10 +69,10 @@ async def ask(served: Served, method: str, path: str, headers: dict[str, str]) -
         return Answer(response.status, body.get("error", ""), response.headers.get("WWW-Authenticate", ""))
 
 
-async def test_without_users_or_token_loopback_may_do_everything() -> None:
+async def test_on_loopback_without_users_or_token_everything_is_served() -> None:
     context = FakeContext()
     async with serving(context, EVERY_ROUTE) as served:
-        for method, path in (*PLAIN, *OPEN, *GUARDED):
+        for method, path in (*PLAIN, *OPEN, *PROTECTED):
             assert (await ask(served, method, path, {})).status == 200, path
     assert context.refusals == []
     assert context.reloads == 1
@@ -94,7 +98,7 @@ async def test_without_users_or_token_loopback_may_do_everything() -> None:
         {"Authorization": "Basic " + "A" * 4000},
     ],
 )
-async def test_users_are_asked_for_everywhere_but_where_a_token_is(headers: dict[str, str]) -> None:
+async def test_users_are_required_everywhere_but_where_a_token_is(headers: dict[str, str]) -> None:
     context = FakeContext(Config(listen=(LOOPBACK,), web=WITH_USERS, token=TOKEN))
     async with serving(context, EVERY_ROUTE) as served:
         for method, path in (*PLAIN, ("GET", "/nothing"), ("DELETE", "/metrics"), ("POST", "/-/healthy")):
@@ -106,7 +110,30 @@ async def test_users_are_asked_for_everywhere_but_where_a_token_is(headers: dict
     assert context.refusals == []
 
 
-async def test_two_authorizations_are_none() -> None:
+async def test_passwords_beyond_the_queue_of_checks_are_refused_with_retry_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checking, go_on = threading.Event(), threading.Event()
+
+    def slow(_password: str, _hashed: str) -> bool:
+        checking.set()
+        return not go_on.wait(10)
+
+    monkeypatch.setattr(basic_auth, "_matches", slow)
+    context = FakeContext(Config(listen=(LOOPBACK,), web=WITH_USERS))
+    context.executors.hashes = Executor("hashes", queue=0)
+    async with serving(context) as served:
+        first = asyncio.create_task(ask(served, "GET", "/metrics", basic("anna:guess")))
+        await until(checking.is_set)
+        async with served.client.get(served.base + "/metrics", headers=basic("anna:another")) as answer:
+            assert (answer.status, (await answer.json())["error"]) == (429, "busy")
+            assert answer.headers["Retry-After"] == "5"
+        assert (await ask(served, "GET", "/-/healthy", {})).status == 200
+        go_on.set()
+        assert (await first).status == 401
+
+
+async def test_two_authorization_headers_count_as_none() -> None:
     context = FakeContext(Config(listen=(LOOPBACK,), web=WITH_USERS))
     right = f"Authorization: {RIGHT['Authorization']}\r\n".encode()
     async with serving(context) as served:
@@ -119,7 +146,7 @@ async def test_two_authorizations_are_none() -> None:
             assert (b"200 OK" in answer.split(b"\r\n")[0]) is welcome
 
 
-async def test_the_right_user_gets_in_and_the_token_is_asked_for_instead() -> None:
+async def test_the_right_user_is_served_and_the_token_is_required_instead() -> None:
     context = FakeContext(Config(listen=(LOOPBACK,), web=WITH_USERS, token=TOKEN))
     async with serving(context, EVERY_ROUTE) as served:
         for method, path in (*PLAIN, *OPEN):
@@ -127,7 +154,7 @@ async def test_the_right_user_gets_in_and_the_token_is_asked_for_instead() -> No
         assert (await ask(served, "GET", "/metrics", basic("blank:"))).status == 200
         assert (await ask(served, "GET", "/nothing", RIGHT)).status == 404
         assert (await ask(served, "DELETE", "/metrics", RIGHT)).status == 405
-        for method, path in GUARDED:
+        for method, path in PROTECTED:
             assert (await ask(served, method, path, RIGHT)).status == 401, path
             assert (await ask(served, method, path, bearer("t0ken"))).status == 200, path
 
@@ -150,7 +177,7 @@ async def test_no_token_or_a_wrong_one(headers: dict[str, str], listen: tuple[Li
     context = FakeContext()
     async with serving(context, EVERY_ROUTE) as served:
         context.config = Config(listen=listen, token=TOKEN)
-        for method, path in GUARDED:
+        for method, path in PROTECTED:
             answer = await ask(served, method, path, headers)
             assert answer == Answer(401, "unauthorized", 'Bearer realm="freeswitch-exporter"'), path
         for method, path in PLAIN:
@@ -163,7 +190,7 @@ async def test_beyond_loopback_there_must_be_a_token() -> None:
     context = FakeContext()
     async with serving(context, EVERY_ROUTE) as served:
         context.config = Config(listen=BEYOND)
-        for method, path in GUARDED:
+        for method, path in PROTECTED:
             answer = await ask(served, method, path, bearer("any"))
             assert (answer.status, answer.error) == (403, "disabled"), path
         for method, path in (*PLAIN, *OPEN):
@@ -176,7 +203,7 @@ async def test_on_every_interface_the_token_is_enough_whatever_the_host_is_calle
     context = FakeContext()
     async with serving(context, EVERY_ROUTE) as served:
         context.config = Config(listen=BEYOND, token=TOKEN)
-        for method, path in GUARDED:
+        for method, path in PROTECTED:
             answer = await ask(served, method, path, {"Host": "exporter:9282", **bearer("t0ken")})
             assert answer.status == 200, path
 
@@ -191,7 +218,7 @@ async def test_on_every_interface_the_token_is_enough_whatever_the_host_is_calle
     ],
 )
 @pytest.mark.parametrize("token", [None, TOKEN])
-async def test_no_foreign_page_places_calls(headers: dict[str, str], token: Secret | None) -> None:
+async def test_no_page_of_another_site_places_calls(headers: dict[str, str], token: Secret | None) -> None:
     context = FakeContext(Config(listen=(LOOPBACK,), token=token))
     async with serving(context, EVERY_ROUTE) as served:
         for method, path in CALLS:
@@ -233,7 +260,7 @@ async def test_head_places_no_call() -> None:
         assert (await ask(served, "HEAD", "/probe", {})).status == 405
 
 
-def test_every_route_says_what_guards_it() -> None:
+def test_every_route_has_its_protection() -> None:
     for route in ROUTES:
         if route.path == "/probe" or (route.path.startswith("/api/calls/") and "POST" in route.methods):
             guard = Protection.CALL

@@ -1,4 +1,4 @@
-"""What strangers send: too much, too slowly, or nonsense. It is answered shortly or not at all."""
+"""Clients that send too much, too slowly, or no HTTP: they get a short answer or none."""
 
 import asyncio
 import gzip
@@ -74,7 +74,7 @@ async def healthy(served: Served) -> bool:
         b"GET\r\n\r\n",
     ],
 )
-async def test_no_request_is_answered_with_400_and_nothing_of_what_it_said(
+async def test_what_is_not_http_is_answered_with_400_and_nothing_of_its_text(
     sent: bytes, logged: list[EventDict]
 ) -> None:
     async with serving(FakeContext()) as served:
@@ -138,7 +138,7 @@ async def test_odd_accept_headers_get_the_text_format(accept: bytes) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "PROPFIND"])
-async def test_a_wrong_method_is_told_the_right_ones(method: str) -> None:
+async def test_a_wrong_method_is_answered_with_the_right_ones(method: str) -> None:
     async with serving(FakeContext()) as served:
         answer = await exchange(
             served.port,
@@ -224,7 +224,7 @@ async def test_a_body_is_not_unpacked() -> None:
 
 
 @pytest.mark.parametrize("part", [b"", b"5\r\nab"])
-async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_news(
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_not_logged(
     part: bytes, logged: list[EventDict]
 ) -> None:
     begun, ended = asyncio.Event(), asyncio.Event()
@@ -264,7 +264,7 @@ async def test_a_head_that_does_not_come(sent: bytes, monkeypatch: pytest.Monkey
         assert await exchange(served.port, sent) == b""
 
 
-async def test_more_connections_than_we_keep_are_ended_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connections_beyond_the_limit_are_ended_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.web.server.MAX_CONNECTIONS", 3)
     async with serving(FakeContext()) as served:
         kept = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(3)]
@@ -281,7 +281,7 @@ async def test_more_connections_than_we_keep_are_ended_at_once(monkeypatch: pyte
         assert await healthy(served)
 
 
-async def test_many_requests_in_one_go_are_answered_in_turn() -> None:
+async def test_pipelined_requests_are_answered_in_order() -> None:
     async with serving(FakeContext()) as served:
         sent = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200 + GET + b"\r\n"
         answer = await exchange(served.port, sent)
@@ -315,7 +315,7 @@ async def test_many_requests_in_one_go_are_answered_in_turn() -> None:
         max_size=20,
     )
 )
-def test_whatever_bytes_come_the_server_stays(parts: list[bytes]) -> None:
+def test_no_bytes_end_the_server(parts: list[bytes]) -> None:
     async def visit() -> None:
         async with serving(FakeContext(), ALL_ROUTES) as served:
             reader, writer = await asyncio.open_connection("127.0.0.1", served.port)

@@ -1,4 +1,4 @@
-"""Requests that a web page slipped into a browser, as tables of headers."""
+"""Requests that another site's page has sent, and requests that are accepted, as tables of headers."""
 
 import pytest
 from hypothesis import given
@@ -58,7 +58,7 @@ def test_configured_hosts(listen: list[Listen], hosts: frozenset[str] | None) ->
         (LOOPBACK_ONLY, [host("127.0.0.1"), ("Sec-Fetch-Site", "none")]),
     ],
 )
-def test_meant(hosts: frozenset[str] | None, headers: list[tuple[str, str]]) -> None:
+def test_accepted(hosts: frozenset[str] | None, headers: list[tuple[str, str]]) -> None:
     assert foreign(CIMultiDict(headers), hosts) is None
     assert cross_site("GET", CIMultiDict(headers), hosts) is None
     assert cross_site("POST", CIMultiDict([*headers, SOME_JSON]), hosts) is None
@@ -111,7 +111,7 @@ def test_meant(hosts: frozenset[str] | None, headers: list[tuple[str, str]]) -> 
         (None, [host("127.0.0.1"), ("Sec-Fetch-Site", "cross-site")]),
     ],
 )
-def test_slipped_in(hosts: frozenset[str] | None, headers: list[tuple[str, str]]) -> None:
+def test_refused(hosts: frozenset[str] | None, headers: list[tuple[str, str]]) -> None:
     assert foreign(CIMultiDict(headers), hosts)
     assert cross_site("GET", CIMultiDict(headers), hosts)
     assert cross_site("POST", CIMultiDict([*headers, SOME_JSON]), hosts)
@@ -140,7 +140,7 @@ def test_a_post_must_be_json(types: list[str], meant: bool) -> None:
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-def test_no_text_confuses_it(name: str, origin: str) -> None:
-    """Whatever stands in the headers: an answer, and never one that lets another host in."""
+def test_no_text_in_host_and_origin_is_accepted(name: str, origin: str) -> None:
+    """Any text in the headers: a reason to refuse, never an exception."""
     reason = foreign(CIMultiDict([host(f"{name}.example"), ("Origin", origin)]), LOOPBACK_ONLY)
     assert reason

@@ -1,12 +1,10 @@
-"""The short answers: alive, ready, connected, reloaded."""
+"""The short answers: alive, ready, connected."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from exporter.config import Config, ConfigError
-from tests.web.fakes import LOOPBACK, FakeContext, FakeNode, serving
+from tests.web.fakes import FakeContext, FakeNode, serving
 
 UP = FakeNode("fs1")
 REFUSED = FakeNode("fs2", connected=False, problem="refused", reason="nothing listens at 192.0.2.7:8021")
@@ -54,27 +52,3 @@ async def test_calls_health(nodes: list[FakeNode], query: str, status: int, mess
 async def test_calls_health_of_a_node_that_is_not_known() -> None:
     status, answer = await ask(FakeContext(nodes=[UP, REFUSED]), "/api/calls/health?node=fs9")
     assert (status, answer["error"], answer["hint"]) == (404, "unknown_node", "Known nodes: fs1, fs2.")
-
-
-async def test_reload() -> None:
-    context = FakeContext(next=Config(listen=(LOOPBACK,), state_dir=Path("elsewhere")))
-    async with serving(context) as served:
-        async with served.client.post(served.base + "/-/reload") as response:
-            assert (response.status, await response.json()) == (
-                200,
-                {"message": "The configuration was reloaded."},
-            )
-        assert context.config is context.next
-        context.next = ConfigError(
-            ("exporter.yml: nodes[0].port: is 0; write a whole number", "exporter.yml: x: y")
-        )
-        async with served.client.post(served.base + "/-/reload") as response:
-            answer = await response.json()
-            assert (response.status, answer["error"]) == (500, "bad_config")
-            assert (
-                answer["message"]
-                == "exporter.yml: nodes[0].port: is 0; write a whole number\nexporter.yml: x: y"
-            )
-        async with served.client.get(served.base + "/-/reload") as response:
-            assert response.status == 405
-    assert context.reloads == 2

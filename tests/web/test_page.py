@@ -1,5 +1,6 @@
 """The page as a program reads it: complete without a script, harmless whatever stands in it, usable with many
-gateways. How it looks and behaves in a browser: tests/browser."""
+gateways. How it looks and behaves in a browser: tests/browser.
+"""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What /metrics says, held against prometheus_client's own rendering and parsers, and what it costs."""
+"""/metrics, compared with prometheus_client's own rendering and parsers, and what it costs."""
 
 import asyncio
 import gzip
@@ -14,6 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from structlog.typing import EventDict
 
+from exporter.clock import Clock
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, Unit
 from exporter.web import scrape
@@ -60,7 +61,7 @@ def comparable(families: Iterable[Metric]) -> list[tuple[object, ...]]:
         (OPENMETRICS, parse_openmetrics, openmetrics_exposition.generate_latest),
     ],
 )
-async def test_says_what_prometheus_client_would(
+async def test_the_page_is_what_prometheus_client_renders(
     packed: bool,
     accept: str,
     parse: Callable[[str], Iterable[Metric]],
@@ -119,7 +120,7 @@ async def test_node_limits_families_about_nodes() -> None:
         assert await nodes("") == {"fs1", "fs2", "127.0.0.1:8021", None}
 
 
-async def test_a_node_that_is_not_known_is_answered_with_those_that_are() -> None:
+async def test_an_unknown_node_is_answered_with_the_known_ones() -> None:
     async with (
         serving(FakeContext()) as served,
         served.client.get(served.base + "/metrics?node=fs1&node=%3Cb%3E%0d%0a" + "x" * 500) as response,
@@ -133,7 +134,7 @@ async def test_a_node_that_is_not_known_is_answered_with_those_that_are() -> Non
     assert "\n" not in answer["message"]
 
 
-async def test_head_tells_length_and_type_only() -> None:
+async def test_head_has_length_and_type_only() -> None:
     async with serving(FakeContext(shown=ALL)) as served:
         async with served.client.head(served.base + "/metrics") as response:
             assert response.status == 200
@@ -144,7 +145,7 @@ async def test_head_tells_length_and_type_only() -> None:
             assert len(await response.read()) == length
 
 
-async def test_promtool_has_nothing_to_say() -> None:
+async def test_promtool_finds_no_fault() -> None:
     async with (
         serving(FakeContext(shown=ALL)) as served,
         served.client.get(served.base + "/metrics") as response,
@@ -192,11 +193,11 @@ def test_negotiates_as_prometheus_client(accept: str) -> None:
         "\0;=,;;=",
     ],
 )
-def test_accept_headers_that_prometheus_client_trips_over_get_the_text_format(accept: str) -> None:
+def test_accept_headers_that_prometheus_client_cannot_read_get_the_text_format(accept: str) -> None:
     assert negotiate(accept) == (False, exposition.CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def test_underscores_are_not_doubled_for_who_asks_for_dots() -> None:
+def test_underscores_are_not_doubled_for_escaping_dots() -> None:
     openmetrics, content_type = negotiate("application/openmetrics-text;version=1.0.0;escaping=dots")
     assert openmetrics
     assert content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
@@ -218,11 +219,11 @@ def test_underscores_are_not_doubled_for_who_asks_for_dots() -> None:
         ("", False),
     ],
 )
-def test_gzip_is_for_who_takes_it(header: str, accepted: bool) -> None:
+def test_gzip_only_where_it_is_accepted(header: str, accepted: bool) -> None:
     assert accepts_gzip(header) is accepted
 
 
-async def test_a_thousand_scrapes_at_once_cost_two_pages() -> None:
+async def test_a_thousand_concurrent_scrapes_share_one_page() -> None:
     context = FakeContext(shown=ALL)
     scrapes = Scrapes(context)
     wanted = Wanted(openmetrics=True, gzip=True, nodes=None, names=None)
@@ -262,7 +263,7 @@ async def test_a_page_is_no_older_than_its_request() -> None:
     assert b'freeswitch_up{node="fs1"} 2.0' in b"".join(second.blocks)
 
 
-async def test_too_many_different_scrapes_are_told_to_come_back() -> None:
+async def test_too_many_different_scrapes_are_refused_with_retry_after() -> None:
     scrapes = Scrapes(FakeContext())
     wanted = [
         Wanted(openmetrics=False, gzip=False, nodes=None, names=frozenset({str(number)}))
@@ -274,7 +275,7 @@ async def test_too_many_different_scrapes_are_told_to_come_back() -> None:
     assert (await scrapes.page(wanted[-1])).length == 0
 
 
-async def test_an_error_while_rendering_reaches_every_scrape_and_ends_there() -> None:
+async def test_an_error_while_rendering_fails_this_scrape_only() -> None:
     class Broken:
         node = None
 
@@ -307,7 +308,7 @@ class Many:
         page.stateset(families.GATEWAY_STATE, labels, "state", STATES, "REGED")
 
 
-async def test_making_a_large_page_gives_the_loop_its_turn() -> None:
+async def test_other_tasks_run_while_a_large_page_is_rendered() -> None:
     context = FakeContext(shown=[Many(20_000)])
     turns = 0
 
@@ -324,8 +325,8 @@ async def test_making_a_large_page_gives_the_loop_its_turn() -> None:
     assert turns > 8
 
 
-async def test_compressing_gives_the_loop_its_turn() -> None:
-    compressing = asyncio.create_task(scrape._compress(iter([b"some text " * 10_000] * 300)))
+async def test_other_tasks_run_while_a_page_is_compressed() -> None:
+    compressing = asyncio.create_task(scrape._compress(iter([b"some text " * 10_000] * 300), Clock()))
     turns = 0
     while not compressing.done():
         await asyncio.sleep(0)
@@ -358,7 +359,7 @@ async def rest(client: socket.socket) -> int:
     return total
 
 
-async def test_slow_readers_do_not_pile_up_pages() -> None:
+async def test_pages_of_slow_readers_are_bounded() -> None:
     context = FakeContext(shown=[Many(5000)])
     async with serving(context) as served:
         readers: list[socket.socket] = []
@@ -373,7 +374,7 @@ async def test_slow_readers_do_not_pile_up_pages() -> None:
     assert cut_off == [True, True] + [False] * (scrape.MAX_PAGES - 1)
 
 
-async def test_a_reader_that_stands_still_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reader_that_stops_reading_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scrape, "SEND_SECONDS", 0.2)
     context = FakeContext(shown=[Many(5000)])
     async with serving(context) as served:
@@ -395,7 +396,7 @@ async def test_a_client_that_goes_away_is_no_error(logged: list[EventDict]) -> N
     assert logged == []
 
 
-async def test_a_page_is_let_go_once_it_is_sent() -> None:
+async def test_a_page_is_freed_once_it_is_sent() -> None:
     context = FakeContext(shown=ALL)
     scrapes = Scrapes(context)
     wanted = Wanted(openmetrics=False, gzip=False, nodes=None, names=None)

@@ -1,4 +1,4 @@
-"""Start and stop: what is told at the start, and what becomes of answers under way at the end."""
+"""Start and stop: errors at the start, and what becomes of answers under way at the end."""
 
 import asyncio
 import socket

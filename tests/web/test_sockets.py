@@ -1,4 +1,4 @@
-"""Sockets for the configured addresses, and what is said where there can be none."""
+"""Sockets for the configured addresses, and the errors of addresses that cannot be listened on."""
 
 import socket
 from collections.abc import Iterator

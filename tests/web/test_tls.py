@@ -1,10 +1,11 @@
-"""HTTPS: certificates replaced while it serves, clients let in by theirs, versions, and plain nonsense."""
+"""HTTPS: certificates replaced while it serves, client certificates, versions, and what is not TLS."""
 
 import asyncio
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ import trustme
 from structlog.typing import EventDict
 
 from exporter.config import Config, ConfigError, Secret, TlsConfig, WebConfig
+from exporter.web import tls
 from tests.web.fakes import LOOPBACK, FakeContext, Served, exchange, serving
 
 OURS = trustme.CA()
@@ -22,9 +24,15 @@ ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerif
 PING = b"GET /-/healthy HTTP/1.0\r\n\r\n"
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are looked at every 10 ms instead of every second."""
+    monkeypatch.setattr(tls, "CHECK_EVERY", 0.01)
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """A folder with the server's certificate and key, and the CA that its clients' must be from."""
+    """A folder with the server's certificate and key, and the CA that issues its clients' certificates."""
     write(tmp_path, OURS.issue_cert("127.0.0.1"))
     OURS.cert_pem.write_to_path(tmp_path / "ca.pem")
     return tmp_path
@@ -36,8 +44,8 @@ def write(folder: Path, issued: trustme.LeafCert) -> None:
 
 
 def config(files: Path, **changes: Any) -> Config:
-    tls = TlsConfig(**{"cert_file": files / "cert.pem", "key_file": files / "key.pem", **changes})
-    return Config(listen=(LOOPBACK,), web=WebConfig(path=files / "web.yml", tls=tls))
+    secured_by = TlsConfig(**{"cert_file": files / "cert.pem", "key_file": files / "key.pem", **changes})
+    return Config(listen=(LOOPBACK,), web=WebConfig(path=files / "web.yml", tls=secured_by))
 
 
 def verifying(files: Path, auth: ClientAuth, **changes: Any) -> Config:
@@ -56,7 +64,7 @@ def client(issued: trustme.LeafCert | None = None, trusted: trustme.CA = OURS) -
 async def ask(
     served: Served, context: ssl.SSLContext, name: str | None = "127.0.0.1"
 ) -> tuple[bytes, ssl.SSLObject]:
-    """The status line and the connection it came by. Raises OSError where the server does not serve."""
+    """The status line and the connection. Raises OSError where the server does not serve."""
     async with asyncio.timeout(5):
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", served.port, ssl=context, server_hostname=name
@@ -75,7 +83,7 @@ async def serves(served: Served, context: ssl.SSLContext) -> bool:
     try:
         line, _ = await ask(served, context)
     except TimeoutError:
-        raise  # who is not let in is told so, not left waiting
+        raise  # a client that is not served must not be left waiting
     except OSError:
         return False
     return line == b"HTTP/1.0 200 OK"
@@ -103,7 +111,7 @@ async def test_serves_https(files: Path, version: ssl.TLSVersion) -> None:
             assert response.status == 200
 
 
-async def test_certificate_and_key_may_stand_in_the_config_itself(files: Path) -> None:
+async def test_certificate_and_key_may_be_in_the_config_itself(files: Path) -> None:
     inline = TlsConfig(
         cert=(files / "cert.pem").read_text(),
         key=Secret((files / "key.pem").read_text()),
@@ -125,7 +133,7 @@ async def test_certificate_and_key_may_stand_in_the_config_itself(files: Path) -
         ("RequireAndVerifyClientCert", False, True, False),
     ],
 )
-async def test_who_gets_in(
+async def test_client_certificates(
     files: Path, version: ssl.TLSVersion, auth: ClientAuth, none: bool, ours: bool, theirs: bool
 ) -> None:
     settings = config(files) if auth == "NoClientCert" else verifying(files, auth)
@@ -144,7 +152,7 @@ async def test_who_gets_in(
     ("name", "welcome"),
     [("prometheus.example", True), ("other.example", False), ("192.0.2.9", True), ("192.0.2.8", False)],
 )
-async def test_only_those_named_get_in(
+async def test_only_clients_with_an_allowed_name_are_served(
     files: Path, name: str, welcome: bool, logged: list[EventDict]
 ) -> None:
     allowed = ("prometheus.example", "192.0.2.9")
@@ -171,7 +179,7 @@ async def test_versions(files: Path, lowest: str, highest: str, offered: ssl.TLS
 
 
 async def serial(served: Served) -> str:
-    """Which certificate is served; whose it is is not asked."""
+    """The serial number of the certificate that is served, from either CA."""
     context = ssl.create_default_context()
     OURS.configure_trust(context)
     OTHERS.configure_trust(context)
@@ -181,12 +189,26 @@ async def serial(served: Served) -> str:
     return str(certificate["serialNumber"])
 
 
-async def test_certificates_are_read_anew_when_the_files_change(files: Path) -> None:
+async def replaced(served: Served, old: str) -> None:
+    """Wait until another certificate than `old` is served."""
+    async with asyncio.timeout(5):
+        while await serial(served) == old:  # noqa: ASYNC110 - nothing signals it
+            await asyncio.sleep(0.01)
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(5):
+        while not await condition():  # noqa: ASYNC110 - nothing signals it
+            await asyncio.sleep(0.01)
+
+
+async def test_certificates_are_read_again_when_the_files_change(files: Path) -> None:
     async with secured(FakeContext(config(files))) as served:
         first = await serial(served)
         assert await serial(served) == first
         write(files, OTHERS.issue_cert("127.0.0.1"))
-        assert await serial(served) != first
+        await replaced(served, first)
         assert await serves(served, client(trusted=OTHERS))
         assert not await serves(served, client(trusted=OURS))
 
@@ -201,10 +223,10 @@ async def test_certificates_in_a_folder_that_is_swapped_by_link(tmp_path: Path) 
         first = await serial(served)
         (tmp_path / "new").symlink_to("two")
         (tmp_path / "new").rename(tmp_path / "data")
-        assert await serial(served) != first
+        await replaced(served, first)
 
 
-async def test_half_a_change_keeps_the_old_certificate_until_it_is_whole(
+async def test_half_a_change_keeps_the_old_certificate_until_it_is_complete(
     files: Path, logged: list[EventDict]
 ) -> None:
     async with secured(FakeContext(config(files))) as served:
@@ -213,16 +235,28 @@ async def test_half_a_change_keeps_the_old_certificate_until_it_is_whole(
         key = (files / "key.pem").read_bytes()
         write(files, issued)
         (files / "key.pem").write_bytes(key)  # the new certificate with the old key
+        await refused(logged, 1)
         assert await serial(served) == first
-        assert await serial(served) == first
-        assert [entry["log_level"] for entry in logged] == ["warning"]
         (files / "cert.pem").unlink()
+        await refused(logged, 2)
         assert await serial(served) == first
         (files / "cert.pem").write_text("nonsense")
+        await refused(logged, 3)
         assert await serial(served) == first
+        await asyncio.sleep(0.05)  # several looks at the same files
+        assert len(logged) == 3, "each state of the files is logged once"
         write(files, issued)
-        assert await serial(served) != first
+        await replaced(served, first)
         assert logged[-1]["log_level"] == "info"
+
+
+async def refused(logged: list[EventDict], times: int) -> None:
+    """Wait until as many states of the files have been found unusable."""
+
+    async def logged_so_often() -> bool:
+        return [entry["log_level"] for entry in logged].count("warning") >= times
+
+    await until(logged_so_often)
 
 
 async def test_a_client_ca_is_replaced_not_added(files: Path) -> None:
@@ -230,13 +264,12 @@ async def test_a_client_ca_is_replaced_not_added(files: Path) -> None:
     async with secured(FakeContext(verifying(files, "RequireAndVerifyClientCert"))) as served:
         assert (await serves(served, old), await serves(served, new)) == (True, False)
         OTHERS.cert_pem.write_to_path(files / "ca.pem")
-        assert (await serves(served, old), await serves(served, new)) == (False, True)
+        await until(lambda: serves(served, new))
+        assert not await serves(served, old)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_a_resumed_session_does_not_outlive_the_ca_that_let_it_in(
-    files: Path, version: ssl.TLSVersion
-) -> None:
+async def test_a_resumed_session_does_not_outlive_its_ca(files: Path, version: ssl.TLSVersion) -> None:
     context = client(OURS.issue_cert("client.example"))
     context.minimum_version = context.maximum_version = version
     session: ssl.SSLSession | None = None
@@ -255,6 +288,7 @@ async def test_a_resumed_session_does_not_outlive_the_ca_that_let_it_in(
 
         assert await asyncio.to_thread(welcome)
         OTHERS.cert_pem.write_to_path(files / "ca.pem")
+        await until(lambda: serves(served, client(OTHERS.issue_cert("client.example"))))
         for _ in range(2):
             try:
                 assert not await asyncio.to_thread(welcome)
@@ -265,27 +299,58 @@ async def test_a_resumed_session_does_not_outlive_the_ca_that_let_it_in(
 async def test_the_first_connection_after_a_reload_meets_the_new_rules(files: Path) -> None:
     context = FakeContext(config(files))
     async with secured(context) as served:
+
+        async def reload(changed: Config) -> None:
+            loaded = await served.server.load_tls(changed)
+            assert loaded is not None
+            served.server.use_tls(loaded)
+
         assert await serves(served, client())
-        context.config = verifying(files, "RequireAndVerifyClientCert", min_version="TLS13")
+        await reload(verifying(files, "RequireAndVerifyClientCert", min_version="TLS13"))
         assert not await serves(served, client())
         old = client(OURS.issue_cert("client.example"))
         old.maximum_version = ssl.TLSVersion.TLSv1_2
         assert not await serves(served, old)
         assert await serves(served, client(OURS.issue_cert("client.example")))
-        context.config = config(files, max_version="TLS12")
-        assert await serves(served, old)
-        context.config = Config(listen=(LOOPBACK,))  # without TLS: of that a reload can make nothing
+        await reload(config(files, max_version="TLS12"))
         assert await serves(served, old)
 
 
-async def test_a_certificate_missing_at_the_start_is_said(tmp_path: Path) -> None:
+async def test_certificates_that_a_reload_cannot_use_are_an_error(files: Path) -> None:
+    async with secured(FakeContext(config(files))) as served:
+        with pytest.raises(ConfigError, match=r"tls_server_config .*nowhere\.pem"):
+            await served.server.load_tls(config(files, key_file=files / "nowhere.pem"))
+        assert await serves(served, client())
+        assert await served.server.load_tls(Config(listen=(LOOPBACK,))) is None
+
+
+async def test_a_reload_during_a_look_at_the_files_wins(files: Path, tmp_path: Path) -> None:
+    """What a look at the old config's files finds must not replace the certificate of the new config."""
+    (tmp_path / "new").mkdir()
+    write(tmp_path / "new", OTHERS.issue_cert("127.0.0.1"))
+    context = FakeContext(config(files))
+    async with secured(context) as served:
+        loaded = await served.server.load_tls(config(tmp_path / "new"))
+        assert loaded is not None
+        write(files, OURS.issue_cert("127.0.0.1"))
+        hold = threading.Event()
+        looking = asyncio.create_task(context.executors.disk.run(hold.wait, 5))
+        await asyncio.sleep(0.05)  # a look at the old files waits behind it
+        served.server.use_tls(loaded)
+        hold.set()
+        await looking
+        await asyncio.sleep(0.05)
+        assert await serves(served, client(trusted=OTHERS))
+
+
+async def test_a_certificate_missing_at_the_start_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"tls_server_config .*cert\.pem"):
         async with secured(FakeContext(config(tmp_path))):
             pass
 
 
 @pytest.mark.parametrize("sent", [PING, b"\x16\x03\x01\x00\x05hello", b"\0" * 10_000, os.urandom(3000)])
-async def test_no_tls_gets_no_answer_and_harms_nobody(files: Path, sent: bytes) -> None:
+async def test_a_client_without_tls_gets_no_answer(files: Path, sent: bytes) -> None:
     async with secured(FakeContext(config(files))) as served:
         answer = await exchange(served.port, sent)
         assert b"HTTP" not in answer

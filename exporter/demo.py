@@ -1,0 +1,66 @@
+"""`freeswitch-exporter demo`: the daemon, watching a simulated switch in the same process."""
+
+import asyncio
+
+import msgspec
+
+from exporter.clock import Clock
+from exporter.config import Config, GatewayConfig, GuardConfig, NodeConfig, ProbeConfig, Thresholds
+from exporter.runtime import configure_log, serve_until_stopped
+from exporter.simulator.demo import demo_switch
+
+
+def demo(config: Config) -> int:
+    """Run the demo until a signal ends it; the exit code.
+
+    Args:
+        config: where to serve and how to log.
+
+    Raises:
+        ConfigError: it cannot start.
+    """
+    configure_log(config)
+    asyncio.run(_demo(config))
+    return 0
+
+
+async def _demo(config: Config) -> None:
+    clock = Clock()
+    async with demo_switch(clock) as switch:
+        watching = demo_config(config, switch.port)
+        await serve_until_stopped(watching, lambda: watching, clock)
+
+
+def demo_config(config: Config, port: int) -> Config:
+    """`config`, changed to watch the demo's switch at `port` of loopback and to place probe calls on it."""
+    node = NodeConfig(
+        name="demo",
+        port=port,
+        gateways={
+            "telnyx": GatewayConfig(max_calls=30, provider="telnyx"),
+            "flapping": GatewayConfig(),
+            "rejected": GatewayConfig(),
+            "unmonitored": GatewayConfig(register=False),
+        },
+    )
+    echo = ProbeConfig(
+        name="telnyx-echo",
+        node=node.name,
+        gateway="telnyx",
+        destination="+15550000001",
+        caller_id="+15559990000",
+        talk_time=5.0,
+        interval=60.0,
+        thresholds=Thresholds(post_dial_delay=3.0, answer=10.0, mos=3.6, packet_loss=0.05),
+    )
+    tone = msgspec.structs.replace(
+        echo, name="telnyx-tone", application="tone", destination="+15550000024", interval=120.0
+    )
+    return msgspec.structs.replace(
+        config,
+        nodes=(node,),
+        probes={probe.name: probe for probe in (echo, tone)},
+        guard=GuardConfig(
+            allow=(echo.destination, tone.destination), max_calls_per_day=3000, max_minutes_per_day=1440
+        ),
+    )

@@ -315,11 +315,11 @@ def _row(key: str, part: Part, name: str) -> Row:
 
 def _settings(config: Config) -> dict[str, object]:
     """The value of every key but those of nodes and probes."""
-    web = config.web or WebConfig(path=Path())
+    web = config.web or WebConfig()
     settings: dict[str, object] = {
         "state_dir": config.state_dir,
         "listen": frozenset(config.listen),
-        "web_config_file": config.web and config.web.path,
+        "web_config_file": config.web_config_file,
         "web_config_file.tls_server_config": web.tls,
         "web_config_file.http_server_config.headers": web.headers,
         "web_config_file.basic_auth_users": web.users,

@@ -101,7 +101,7 @@ async def test_over_tls_the_certificate_must_be_that_of_the_config(
         issued.private_key_pem.write_to_path(tmp_path / f"{name}.key")
         (tmp_path / f"{name}.crt").write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
     tls = TlsConfig(cert_file=tmp_path / "one.crt", key_file=tmp_path / "one.key")
-    context = Planned(Config(listen=(LOOPBACK,), web=WebConfig(path=tmp_path, tls=tls)))
+    context = Planned(Config(listen=(LOOPBACK,), web=WebConfig(tls=tls)))
     async with serving(context) as served:
         for name, code in (("one", 0), ("two", 2)):
             web = {"tls_server_config": {"cert_file": f"{name}.crt", "key_file": f"{name}.key"}}
@@ -157,7 +157,7 @@ async def test_another_service_at_the_address(tmp_path: Path, capsys: pytest.Cap
     ],
 )
 def test_the_address_is_that_of_the_first_listener(listen: Listen, tls: bool, url: str) -> None:
-    web = WebConfig(path=Path("web.yml"), tls=TlsConfig()) if tls else None
+    web = WebConfig(tls=TlsConfig()) if tls else None
     assert client.default_url(Config(listen=(listen, Listen(port=1)), web=web)) == url
 
 

@@ -33,7 +33,8 @@ CONFIG = Config(
     token=Secret("t0ken"),
     state_dir=Path("/var/lib/exporter"),
     backend_url="http://127.0.0.1:3000",
-    web=WebConfig(path=Path("web.yml"), tls=TLS, users={"anna": Secret("hash")}),
+    web_config_file=Path("web.yml"),
+    web=WebConfig(tls=TLS, users={"anna": Secret("hash")}),
     nodes=(NODE, OTHER_NODE),
     probes={"echo": PROBE},
     guard=GuardConfig(allow=("+1555000*",)),
@@ -96,7 +97,7 @@ CHANGES: list[tuple[Config, str, str, tuple[str, ...]]] = [
     (replace(CONFIG, state_dir=None), "state_dir", "refuse", ("state_dir",)),
     (replace(CONFIG, listen=(Listen(port=1),)), "http", "refuse", ("listen",)),
     (replace(CONFIG, listen=(Listen(), Listen(host="::1"))), "http", "refuse", ("listen",)),
-    (with_web(path=Path("other.yml")), "http", "keep", ("web_config_file",)),
+    (replace(CONFIG, web_config_file=Path("other.yml")), "http", "keep", ("web_config_file",)),
     (with_web(tls=OTHER_TLS), "http", "keep", ("web_config_file.tls_server_config",)),
     (with_web(tls=None), "http", "refuse", ("web_config_file.tls_server_config",)),
     (

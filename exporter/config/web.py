@@ -32,7 +32,6 @@ def read_web_config(path: Path, problems: Problems) -> WebConfig | None:
     problems.include(of_file)
     headers = file.http_server_config.headers
     return WebConfig(
-        path=path,
         tls=file.tls_server_config,
         headers={
             key.name: text for key in keys(Headers) if (text := getattr(headers, key.field)) is not None

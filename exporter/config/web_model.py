@@ -58,7 +58,6 @@ class TlsConfig(msgspec.Struct, frozen=True, kw_only=True):
 class WebConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The web config file: TLS, headers for every answer, users with the bcrypt hashes of their passwords."""
 
-    path: Path
     tls: TlsConfig | None = None
     headers: dict[str, str] = {}
     users: dict[str, Secret] = {}

@@ -125,7 +125,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert config.token == Secret("tok")
     assert config.nodes[0].password == Secret("from-etc")
     assert config.web is not None
-    assert config.web.path == tmp_path / "etc" / "web.yml"
+    assert config.web_config_file == tmp_path / "etc" / "web.yml"
 
 
 # Environment and flags

@@ -49,7 +49,7 @@ def refused(folder: Path, text: str) -> list[str]:
 
 
 def test_an_empty_file(folder: Path) -> None:
-    assert read(folder, "") == WebConfig(path=folder / "web.yml")
+    assert read(folder, "") == WebConfig()
 
 
 def test_everything(folder: Path) -> None:

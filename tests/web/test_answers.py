@@ -1,7 +1,5 @@
 """The headers of every answer, and the form of refusals."""
 
-from pathlib import Path
-
 from exporter.config import Config, WebConfig
 from exporter.web.answers import shown
 from tests.web.fakes import LOOPBACK, FakeContext, serving
@@ -11,7 +9,7 @@ HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(1)">'"&amp;"""
 
 async def test_every_answer_has_its_headers_and_those_of_the_config() -> None:
     wanted = {"X-Frame-Options": "sameorigin", "Strict-Transport-Security": "max-age=60"}
-    web_config = WebConfig(path=Path("web.yml"), headers=wanted)
+    web_config = WebConfig(headers=wanted)
     async with serving(FakeContext(Config(listen=(LOOPBACK,), web=web_config))) as served:
         for path, status in (
             ("/", 200),

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import bcrypt
@@ -38,7 +37,7 @@ USERS: Final = {
     name: Secret(bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode())
     for name, password in (("anna", "s3crät:x"), ("blank", ""))
 }
-WITH_USERS: Final = WebConfig(path=Path("web.yml"), users=USERS)
+WITH_USERS: Final = WebConfig(users=USERS)
 TOKEN: Final = Secret("t0ken")
 BEYOND: Final = (LOOPBACK, Listen(host=""))
 JSON: Final = {"Content-Type": "application/json"}

@@ -45,7 +45,7 @@ def write(folder: Path, issued: trustme.LeafCert) -> None:
 
 def config(files: Path, **changes: Any) -> Config:
     secured_by = TlsConfig(**{"cert_file": files / "cert.pem", "key_file": files / "key.pem", **changes})
-    return Config(listen=(LOOPBACK,), web=WebConfig(path=files / "web.yml", tls=secured_by))
+    return Config(listen=(LOOPBACK,), web=WebConfig(tls=secured_by))
 
 
 def verifying(files: Path, auth: ClientAuth, **changes: Any) -> Config:
@@ -118,7 +118,7 @@ async def test_certificate_and_key_may_be_in_the_config_itself(files: Path) -> N
         client_ca=(files / "ca.pem").read_text(),
         client_auth_type="RequireAndVerifyClientCert",
     )
-    context = FakeContext(Config(listen=(LOOPBACK,), web=WebConfig(path=files, tls=inline)))
+    context = FakeContext(Config(listen=(LOOPBACK,), web=WebConfig(tls=inline)))
     async with secured(context) as served:
         assert await serves(served, client(OURS.issue_cert("client.example")))
         assert not await serves(served, client())

@@ -3,7 +3,6 @@
 The running exporter reads its own file and answers the plan (exporter/reload_plan.py); nothing changes.
 """
 
-import asyncio
 import sys
 
 import msgspec
@@ -38,7 +37,7 @@ def run(config: Config, url: str | None) -> int:
     """
     try:
         url = url or client.default_url(config)
-        plan = msgspec.json.decode(asyncio.run(client.post(config, url, _PATH)), type=_Plan)
+        plan = msgspec.json.decode(client.post(config, url, _PATH), type=_Plan)
     except client.NoAnswer as error:
         print(f"freeswitch-exporter: {error}", file=sys.stderr)
         return 2

@@ -1,21 +1,21 @@
-"""Requests to a running exporter, for commands that ask it instead of looking for themselves.
+"""Requests to a running exporter, for commands that ask it instead of looking for themselves. Blocking.
 
 The config says where the exporter listens, and gives its token and its certificate. Over HTTPS the exporter
 must present exactly the certificate of the config, for whatever name it was issued. With a config without TLS
 (a proxy adds it) the system's certificate authorities decide. Nothing of the config but the token is sent.
 """
 
-import hashlib
+import http.client
 import ssl
 from typing import Final
+from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 
-from exporter.config import Config, InvalidValue, TlsConfig, address
+from exporter.config import Config, InvalidValue, TlsConfig, address, values
 from exporter.config.files import read_text
 
-SECONDS: Final = 30.0
+SECONDS: Final = 30.0  # without a byte from the exporter
 MAX_BODY: Final = 4 * 1024 * 1024
 _EVERY_INTERFACE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound to
 _SHOWN: Final = 200  # bytes of an answer that is not understood
@@ -46,7 +46,7 @@ def default_url(config: Config) -> str:
     return f"{scheme}://{address(_EVERY_INTERFACE.get(listen.host, listen.host), listen.port)}"
 
 
-async def post(config: Config, url: str, path: str) -> bytes:
+def post(config: Config, url: str, path: str) -> bytes:
     """The body of the answer to a POST.
 
     Args:
@@ -59,26 +59,22 @@ async def post(config: Config, url: str, path: str) -> bytes:
     """
     headers = {"Authorization": f"Bearer {config.token.reveal()}"} if config.token else {}
     try:
-        trusted = _fingerprint(config.web.tls) if config.web and config.web.tls else True
-        timeout = aiohttp.ClientTimeout(total=SECONDS)
-        async with (
-            aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as client,
-            client.post(
-                url.rstrip("/") + path, headers=headers, ssl=trusted, allow_redirects=False
-            ) as answer,
-        ):
-            body = await answer.content.read(MAX_BODY)
-            status = answer.status
-    except TimeoutError:
-        raise NoAnswer(f"{url} does not answer within {SECONDS:g} s") from None
-    except aiohttp.ServerFingerprintMismatch:
-        raise NoAnswer(f"{url} presents another certificate than that of the config") from None
-    except (aiohttp.ClientError, OSError, ValueError, InvalidValue) as error:
+        base = urlsplit(values.url(url))
+        connection = _connect(config, base.scheme, base.hostname or "", base.port)
+        try:
+            connection.request("POST", base.path.rstrip("/") + path, headers=headers)
+            answer = connection.getresponse()
+            status, body = answer.status, answer.read(MAX_BODY)
+        finally:
+            connection.close()
+    except InvalidValue as invalid:
+        raise NoAnswer(f"--url {invalid}") from None
+    except (OSError, http.client.HTTPException) as error:
         reason = plain(str(error)) or type(error).__name__
         raise NoAnswer(
             f"{url} cannot be asked: {reason}; start the exporter, or name its address with --url"
         ) from None
-    if status == 200:
+    if status == http.client.OK:
         return body
     try:
         refused = msgspec.json.decode(body, type=_Refused)
@@ -93,8 +89,24 @@ def plain(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def _fingerprint(tls: TlsConfig) -> aiohttp.Fingerprint:
-    """What the exporter's certificate is recognised by: the first one of its file."""
+def _connect(config: Config, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+    if scheme == "http":
+        return http.client.HTTPConnection(host, port, timeout=SECONDS)
+    tls = config.web.tls if config.web else None
+    context = ssl.create_default_context()
+    if tls is not None:  # the certificate itself is compared, below
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    connection = http.client.HTTPSConnection(host, port, timeout=SECONDS, context=context)
+    connection.connect()
+    if tls is not None and connection.sock.getpeercert(binary_form=True) != _certificate(tls):
+        connection.close()
+        raise OSError("it presents another certificate than that of the config")
+    return connection
+
+
+def _certificate(tls: TlsConfig) -> bytes:
+    """The exporter's own certificate in DER: the first one of its file."""
     pem = read_text(tls.cert_file) if tls.cert_file else tls.cert or ""
     begin, end = pem.index(ssl.PEM_HEADER), pem.index(ssl.PEM_FOOTER) + len(ssl.PEM_FOOTER)
-    return aiohttp.Fingerprint(hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem[begin:end])).digest())
+    return ssl.PEM_cert_to_DER_cert(pem[begin:end])

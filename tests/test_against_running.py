@@ -131,7 +131,16 @@ async def test_an_exporter_that_cannot_be_asked(tmp_path: Path, capsys: pytest.C
     assert await check(write(tmp_path, 0)) == 2
     assert "name the exporter's address with --url" in capsys.readouterr().err
     assert await check(write(tmp_path, 0), "--url", "no address") == 2
-    assert "cannot be asked" in capsys.readouterr().err
+    assert "--url is no web address; write one such as" in capsys.readouterr().err
+
+
+async def test_an_exporter_that_does_not_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert await check(write(tmp_path, silent.getsockname()[1])) == 2
+    assert "cannot be asked: timed out" in capsys.readouterr().err
 
 
 async def test_another_service_at_the_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -186,7 +186,7 @@ GATEWAY_DRILLS = (
         lambda scene: scene.gateway.kill(),
         lambda scene: scene.switch.rescan("external"),
         "FreeswitchGatewayMissing",
-        "gateway-missing does not know gateway telnyx",
+        "gateway-missing does not have gateway telnyx",
         "INVALID_GATEWAY",
     ),
     gateway(
@@ -211,7 +211,7 @@ GATEWAY_DRILLS = (
         accepts,
         FAILING,
         "cannot register: rejected",
-        "(the provider answers with an error that is not about credentials)",
+        "(the provider answers with an error other than wrong credentials)",
         "REGISTER in the last hour: 500.",
     ),
     gateway(
@@ -228,7 +228,7 @@ GATEWAY_DRILLS = (
         lambda scene: scene.gateway.ask_unregister(),
         lambda scene: scene.gateway.ask_register(),
         NOT_REGISTERED,
-        "not registered though it should be: unregistered",
+        "not registered but should be: unregistered",
         "(somebody unregistered it)",
     ),
     gateway(
@@ -236,7 +236,7 @@ GATEWAY_DRILLS = (
         reconfigured(PINGED),
         reconfigured(REGISTERS),
         NOT_REGISTERED,
-        "not registered though it should be: not_registering",
+        "not registered but should be: not_registering",
         "(NOREG: FreeSWITCH has it with register=false)",
     ),
     gateway(
@@ -245,7 +245,7 @@ GATEWAY_DRILLS = (
         looked_at,
         FAILING,
         "cannot register: registering",
-        "(it is at it, and does not get through)",
+        "(it has been trying for over a minute)",
         at_start=True,
         tick=STANDS_STILL,
     ),
@@ -255,7 +255,7 @@ GATEWAY_DRILLS = (
         accepts,
         FAILING,
         "cannot register: register_failed",
-        "(the reason is known at FreeSWITCH's next try)",
+        "(the reason is known after FreeSWITCH's next attempt)",
         at_start=True,
         gateway=replace(REGISTERS, retry_seconds=100_000),
     ),
@@ -265,7 +265,7 @@ GATEWAY_DRILLS = (
         lambda scene: scene.provider.accepts(),
         DOWN,
         "is down: ping_failed",
-        "(the provider does not answer OPTIONS, or with 408 or 503)",
+        "(the provider does not answer OPTIONS, or answers 408 or 503)",
         gateway=PINGED,
     ),
     gateway(
@@ -274,7 +274,7 @@ GATEWAY_DRILLS = (
         profile_restarted,
         DOWN,
         "is down: ping_overdue",
-        "(an OPTIONS is in flight for too long, and FreeSWITCH has not noticed)",
+        "(an OPTIONS has had no answer for over 3 s, and FreeSWITCH has not noticed)",
         also=["FreeswitchGatewayPingOverdue"],  # the early word
         gateway=PINGED,
     ),
@@ -283,7 +283,7 @@ GATEWAY_DRILLS = (
         lambda _: "it is the configuration",
         reconfigured(PINGED),
         "FreeswitchGatewayUnmonitored",
-        "Nothing checks whether gateway telnyx on gateway-unmonitored works",
+        "Gateway telnyx on gateway-unmonitored is not monitored: no registration, no ping",
         "does not register, and sends no OPTIONS",
         at_start=True,
         gateway=UNMONITORED,
@@ -359,7 +359,7 @@ SWITCH_DRILLS = (
         lambda scene: scene.switch.accept_connections(),
         UNREACHABLE,
         "cannot be reached: timeout",
-        "(no answer at all",
+        "(no answer: host or network is down",
         at_start=True,
     ),
     switch(
@@ -374,8 +374,8 @@ SWITCH_DRILLS = (
         lambda scene: scene.switch.deny_by_acl(),
         recovers,
         DENIED,
-        "does not let the exporter in: acl_denied",
-        "(our address is not on apply-inbound-acl)",
+        "denies access to the exporter: acl_denied",
+        "(its address is not on apply-inbound-acl)",
     ),
     switch(
         "protocol_error",
@@ -383,15 +383,15 @@ SWITCH_DRILLS = (
         recovers,
         UNREACHABLE,
         "cannot be reached: protocol_error",
-        "(what answers does not speak Event Socket",
+        "(the answer is not Event Socket protocol",
     ),
     switch(
         "permission_denied",
         permissions_taken,
         permissions_given,
         DENIED,
-        "does not let the exporter in: permission_denied",
-        "(the userauth account may not do what watching needs)",
+        "denies access to the exporter: permission_denied",
+        "(the userauth user lacks a permission)",
         users={"watch": User(PASSWORD)},
     ),
     switch(
@@ -408,7 +408,7 @@ SWITCH_DRILLS = (
         recovers,
         "FreeswitchEventsStalled",
         "FreeSWITCH switch-events-stalled delivers no events",
-        "answers commands, and events do not arrive",
+        "answers commands and delivers no events",
     ),
     switch(
         "shutdown",
@@ -416,7 +416,7 @@ SWITCH_DRILLS = (
         started_again,
         UNREACHABLE,
         "cannot be reached: shutdown",
-        "(FreeSWITCH said that it is going, and has not come back)",
+        "(FreeSWITCH announced its shutdown and has not returned)",
     ),
 )
 

@@ -1,7 +1,7 @@
 """One contender in a process of its own: reads COUNT events from PORT and prints its CPU seconds.
 
-`python -m benchmarks.contender NAME PORT COUNT`. Ours does all it does in service: metrics of calls, lag,
-exemplars. The others do the least one can do with an event: look at two of its headers.
+`python -m benchmarks.contender NAME PORT COUNT`. The exporter does its full work: metrics of calls, lag,
+exemplars. The others do the minimum: read two headers of each event.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.stream import NAMES
 
 
-def ours(port: int, count: int) -> float:
+def exporter(port: int, count: int) -> float:
     """The exporter's own connection and node."""
     from exporter.config import NodeConfig
     from exporter.esl import Connection, Disconnected
@@ -23,7 +23,7 @@ def ours(port: int, count: int) -> float:
         connection = await Connection.open("127.0.0.1", port, password="ClueCon", on_event=node.on_event)  # noqa: S106
         began = time.process_time()
         await connection.subscribe("ALL")
-        while sum(node.events.values()) < count:  # noqa: ASYNC110 - nothing is to be added to the event path
+        while sum(node.events.values()) < count:  # noqa: ASYNC110 - the event path must stay as it is
             await asyncio.sleep(0.01)
         spent = time.process_time() - began
         connection.abort(Disconnected("done"))
@@ -81,7 +81,7 @@ def greenswitch(port: int, count: int) -> float:
     return time.process_time() - began
 
 
-CONTENDERS = {"ours": ours, "genesis": genesis, "greenswitch": greenswitch}
+CONTENDERS = {"exporter": exporter, "genesis": genesis, "greenswitch": greenswitch}
 
 if __name__ == "__main__":
     name, port, count = sys.argv[1:]

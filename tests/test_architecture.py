@@ -1,4 +1,4 @@
-"""The rules of the architecture: which package imports which, who reads the time, what never blocks the loop."""
+"""The rules of the architecture: which package imports which, who reads the time, what may block."""
 
 import ast
 import re

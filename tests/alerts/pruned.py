@@ -60,7 +60,7 @@ def needed(rules: Rules, test: dict[str, Any]) -> frozenset[int]:
 
 
 def depends_on(rules: Rules, expressions: Iterable[str]) -> Rules:
-    """The rules whose series the expressions read: recorded ones by name, alerts by the labels of `ALERTS`."""
+    """The rules whose series the expressions read: recorded by name, alerts by the labels of `ALERTS`."""
     read = {name for expression in expressions for name in names(expression)}
     wanted: dict[str, set[str]] = {}
     for expression in expressions:

@@ -1,4 +1,4 @@
-"""Reads prose out of the project's files: where a person is addressed, and nothing that is code."""
+"""Finds the first person ("we", "us", "our") in the prose of the project's files, without code."""
 
 import ast
 import io
@@ -32,7 +32,7 @@ def plain(text: str) -> Iterator[Piece]:
 
 
 def python(source: str) -> Iterator[Piece]:
-    """Comments, docstrings and string literals; a literal that is one lower-case word is a value, not prose."""
+    """Comments, docstrings and string literals; a literal of one lower-case word is a value, not prose."""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield Piece(token.start[0], _CODE_SPAN.sub("", token.string))

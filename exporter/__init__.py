@@ -1,7 +1,7 @@
 """Watch FreeSWITCH over its event socket: metrics for Prometheus, synthetic echo calls, a diagnosis.
 
-Data goes one way, imports go the other: `web`, `probe`, `diagnosis` -> `watch` -> `switch` -> `esl`.
-Nothing below knows what is above it. `config`, `daemon` and `cli` tie the rooms together.
+Data goes one way, imports go the other: `web` -> `diagnosis` -> `probe` -> `watch` -> `switch` -> `esl`. A
+test holds the import graph to that. `runtime` and `cli` tie the packages together.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

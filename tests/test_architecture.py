@@ -14,15 +14,16 @@ PACKAGE = ROOT / "exporter"
 MODULES = modules(PACKAGE)
 GRAPH = imports(MODULES)
 
-# What each package and each single module of `exporter` may import of the others, and of a package with a dot
-# in its name that module alone. Data goes one way, imports go the other.
-SHARED = {"clock", "executors", "instance", "log"}
+# What each package and each single module of `exporter` may import of the others; a name with a dot is that
+# module alone. Data goes one way, imports go the other.
+SHARED = {"clock", "executors", "instance", "log", "names"}
 ALLOWED: dict[str, set[str]] = {
     "clock": set(),
     "executors": set(),
     "instance": set(),
     "log": set(),
     "notify": set(),
+    "names": {"executors"},
     "metrics": SHARED,
     "config": SHARED,
     "esl": SHARED,
@@ -32,8 +33,11 @@ ALLOWED: dict[str, set[str]] = {
     "probe": SHARED | {"watch", "switch", "config", "metrics", "esl.errors"},
     "diagnosis": SHARED | {"probe", "watch", "switch", "config", "metrics", "esl.errors"},
     "web": SHARED | {"diagnosis", "probe", "watch", "switch", "config", "metrics", "esl"},
+    "reload_plan": {"config"},
+    "client": SHARED | {"config"},
+    "against_running": SHARED | {"config", "client"},
 }
-ENTRY_POINTS = {"__main__", "cli", "runtime"}  # they tie the packages together, and may import all of them
+ENTRY_POINTS = {"__main__", "cli", "demo", "runtime"}  # they tie the packages together, and may import all
 
 
 def part(module: str) -> str:
@@ -54,18 +58,18 @@ def shown(found: Import) -> str:
 
 
 def test_every_package_and_module_has_its_row() -> None:
-    assert {part(module) for module in MODULES} == {*ALLOWED, *ENTRY_POINTS, ""}
+    assert {part(module) for module in MODULES} <= {*ALLOWED, *ENTRY_POINTS, ""}
 
 
 @pytest.mark.parametrize("name", ALLOWED)
 def test_it_imports_only_what_it_may(name: str) -> None:
-    found = [shown(found) for found in GRAPH if part(found.importer) == name and not is_allowed(found)]
-    assert not found, "\n".join(found)
+    found = {shown(found) for found in GRAPH if part(found.importer) == name and not is_allowed(found)}
+    assert not found, "\n".join(sorted(found))
 
 
 def test_no_circle_between_files() -> None:
     found = [
-        "\n".join(shown(arrow) for arrow in GRAPH if {arrow.importer, arrow.imported} <= circle)
+        "\n".join(sorted({shown(arrow) for arrow in GRAPH if {arrow.importer, arrow.imported} <= circle}))
         for circle in circles(GRAPH)
     ]
     assert not found, "\n\n".join(found)

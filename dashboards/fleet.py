@@ -297,7 +297,7 @@ def _callers() -> Row:
         ),
         bars(
             "Calls without media",
-            "Answered calls per minute that should have heard audio and received no packet: firewall, NAT, "
+            "Answered calls per minute that should have audio and received no packet: firewall, NAT, "
             "or the provider's media. Several in a row are an outage that no SIP code shows.",
             units.CountsPerMinute,
             Query(per_minute(total(VIEW.rate(families.CALLS_WITHOUT_MEDIA), "node")), "{{node}}"),

@@ -381,7 +381,7 @@ def _sound() -> Row:
         ),
         bars(
             "Calls without media",
-            "Answered calls per minute that should have heard audio and received no packet: firewall, NAT, "
+            "Answered calls per minute that should have audio and received no packet: firewall, NAT, "
             "or the provider's media.",
             units.CountsPerMinute,
             Query(per_minute(total(VIEW.rate(families.CALLS_WITHOUT_MEDIA), "direction")), "{{direction}}"),

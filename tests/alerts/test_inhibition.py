@@ -148,7 +148,7 @@ def test_which_alerts_are_inhibited(case: str, alertmanager: Alertmanager, recei
 
 def test_severity_selects_the_receiver(alertmanager: Alertmanager, receiver: Receiver) -> None:
     alertmanager.post([firing(name, GATEWAY | {"instance": name, "node": name}) for name in BY_NAME])
-    until(lambda: all(receiver.heard(name) for name in BY_NAME), "not every alert was sent")
+    until(lambda: all(receiver.received(name) for name in BY_NAME), "not every alert was sent")
     for channel, _, labels, _ in receiver.notifications:
         assert channel == {"critical": "pages", "warning": "tickets"}[labels["severity"]]
 
@@ -167,10 +167,10 @@ def test_inhibited_alerts_are_sent_after_the_outage(alertmanager: Alertmanager, 
     dead = firing("FreeswitchHung", NODE | {"problem": "hung"})
     calls = firing("FreeswitchCallFailuresHigh", CALLS)
     alertmanager.post([dead, calls])
-    until(lambda: receiver.heard("FreeswitchHung"), "the outage was not sent")
+    until(lambda: receiver.received("FreeswitchHung"), "the outage was not sent")
     until(alertmanager.inhibited, "nothing is inhibited")
-    assert not receiver.heard("FreeswitchCallFailuresHigh")
+    assert not receiver.received("FreeswitchCallFailuresHigh")
 
     alertmanager.post([dead], over=True)
-    until(lambda: receiver.heard("FreeswitchHung", "resolved"), "its end was not sent")
-    until(lambda: receiver.heard("FreeswitchCallFailuresHigh"), "the inhibited alert was not sent")
+    until(lambda: receiver.received("FreeswitchHung", "resolved"), "its end was not sent")
+    until(lambda: receiver.received("FreeswitchCallFailuresHigh"), "the inhibited alert was not sent")

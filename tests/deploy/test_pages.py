@@ -41,8 +41,8 @@ def test_the_values_of_labels_are_those_in_metrics(base: str) -> None:
     for family in _STATESETS:
         label = family.rpartition("_")[2]
         served = re.findall(rf'^{family}\{{.*{label}="(\w+)"\}}', page, re.MULTILINE)
-        told = [list(values) for name, families, values in VALUES if name == label]
-        assert list(dict.fromkeys(served)) in told, family
+        listed = [list(values) for name, families, values in VALUES if name == label]
+        assert list(dict.fromkeys(served)) in listed, family
 
 
 def test_migration_names_only_families_that_exist() -> None:

@@ -158,7 +158,7 @@ class Stack:
             if rule["health"] != "ok"
         ]
 
-    async def heard(self, drill: Drill, status: str, after: int = 0) -> Notification:
+    async def notification(self, drill: Drill, status: str, after: int = 0) -> Notification:
         """Wait for the notification of the drill's own alert, after the first `after` notifications.
 
         Raises:

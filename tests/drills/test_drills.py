@@ -50,14 +50,14 @@ async def run(drill: Drill, stack: Stack) -> Outcome:
         if not drill.at_start:
             await until(lambda: drill.name in stack.well, f"{drill.name} always had a problem")
             await do(drill.breaks, scene)
-        page = await stack.heard(drill, "firing")
+        page = await stack.notification(drill, "firing")
         outcome.text = f"{page.annotations['summary']} {page.annotations['description']}"
         outcome.channel, outcome.severity = page.channel, page.labels["severity"]
         if drill.harms:
             await until(lambda: drill.name in stack.harmed, f"no calls failed on {drill.name}")
         before = len(stack.receiver.notifications)
         await do(drill.mends, scene)
-        await stack.heard(drill, "resolved", before)
+        await stack.notification(drill, "resolved", before)
     except OSError as error:  # TimeoutError is one
         outcome.error = repr(error)
     return outcome

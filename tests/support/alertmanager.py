@@ -73,7 +73,7 @@ class Receiver:
         self._thread.join()
         self._server.server_close()
 
-    def heard(self, name: str, status: str = "firing") -> bool:
+    def received(self, name: str, status: str = "firing") -> bool:
         return any(sent.labels["alertname"] == name and sent.status == status for sent in self.notifications)
 
 

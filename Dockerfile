@@ -1,11 +1,11 @@
-# The exporter as an image: one stage builds a virtual environment, the next is a bare Python with that in it.
+# The exporter as an image: the first stage builds a virtual environment, the second adds it to a bare Python.
 #
 #   docker build --tag freeswitch-exporter .
 #   docker run --rm --read-only --publish 127.0.0.1:9282:9282 freeswitch-exporter demo
 #
-# BASE is any image with Python 3.11 or later as `python3`, its venv module, and pip's way to a registry; both stages
-# must use the same, for the environment refers to its interpreter. Nothing is compiled: a dependency without a wheel
-# for the platform fails the build, instead of asking for a compiler.
+# BASE is any image with Python 3.11 or later as `python3`, its venv module, and access to a package registry. Both
+# stages must use the same BASE, because the environment refers to its interpreter. Nothing is compiled: a dependency
+# without a wheel for the platform fails the build.
 
 ARG BASE=python:3.11-slim-bookworm
 
@@ -29,12 +29,12 @@ LABEL org.opencontainers.image.title="freeswitch-exporter" \
 
 COPY --from=build /opt/freeswitch-exporter /opt/freeswitch-exporter
 
-# Nobody's account, by number, so that Kubernetes can see that it is not root. Only the state folder is its own.
+# A numeric user, so that Kubernetes can see that it is not root. It owns only the state folder.
 RUN install --directory --owner=65532 --group=65532 --mode=0700 /var/lib/freeswitch-exporter
 VOLUME /var/lib/freeswitch-exporter
 USER 65532:65532
 
-# All writing goes to the state folder: the root file system may be read-only, and needs no /tmp.
+# The exporter writes only to the state folder: the root file system can be read-only, without /tmp.
 ENV PATH=/opt/freeswitch-exporter/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     EXPORTER_LISTEN=:9282 \
@@ -42,8 +42,8 @@ ENV PATH=/opt/freeswitch-exporter/bin:$PATH \
 WORKDIR /
 EXPOSE 9282
 
-# Speaks plain HTTP to the port of EXPORTER_LISTEN. Where the exporter serves HTTPS, or listens elsewhere by its config
-# file, give the container a health check of its own, or none.
+# Plain HTTP to the port of EXPORTER_LISTEN. If the config file sets TLS or another address, replace this health check
+# or disable it.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10s --retries=3 \
     CMD ["python3", "-c", "import http.client, os; port = os.environ['EXPORTER_LISTEN'].rpartition(':')[2]; to = http.client.HTTPConnection('127.0.0.1', int(port), timeout=3); to.request('GET', '/-/healthy'); raise SystemExit(to.getresponse().status != 200)"]
 

@@ -1,5 +1,5 @@
-"""What the exporter costs, beside others that read the same bytes.
+"""The CPU time, scrape time and memory of the exporter, compared with other libraries on the same bytes.
 
-`python -m benchmarks` prints it all. Absolute figures depend on the machine and on what else it does, so the
-contenders take turns and the ratios are what counts.
+`python -m benchmarks` prints all figures. Absolute figures depend on the machine and its load, so the
+contenders take turns: compare the ratios.
 """

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: everything, in one run. `python -m benchmarks events|scrape` for one part."""
+"""`python -m benchmarks` runs everything; `python -m benchmarks events|scrape` runs one part."""
 
 import statistics
 import subprocess
@@ -8,12 +8,12 @@ from benchmarks.contender import CONTENDERS
 from benchmarks.scrape import measure
 from benchmarks.stream import Stream, as_json, recorded
 
-COUNTS = {"ours": 60_000, "genesis": 3_000, "greenswitch": 10_000}
+COUNTS = {"exporter": 60_000, "genesis": 3_000, "greenswitch": 10_000}
 ROUNDS = 5
 
 
 def events() -> None:
-    """Events per CPU-second, contenders taking turns."""
+    """Events per CPU-second; the contenders take turns."""
     bodies = recorded()
     print(
         f"Call events, recorded from FreeSWITCH: {len(bodies)} kinds, "

@@ -1,7 +1,7 @@
 """One contender in a process of its own: reads COUNT events from PORT and prints its CPU seconds.
 
-`python -m benchmarks.contender NAME PORT COUNT`. Ours does all it does in service: metrics of calls, lag,
-exemplars. The others do the least one can do with an event: look at two of its headers.
+`python -m benchmarks.contender NAME PORT COUNT`. The exporter does its full work: metrics of calls, lag,
+exemplars. The others do the minimum: read two headers of each event.
 """
 
 import asyncio
@@ -92,7 +92,7 @@ def greenswitch(port: int, count: int) -> float:
     return time.process_time() - began
 
 
-CONTENDERS = {"ours": ours, "genesis": genesis, "greenswitch": greenswitch}
+CONTENDERS = {"exporter": ours, "genesis": genesis, "greenswitch": greenswitch}
 
 if __name__ == "__main__":
     name, port, count = sys.argv[1:]

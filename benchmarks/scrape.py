@@ -1,4 +1,4 @@
-"""The daemon as Prometheus meets it: time of a scrape, and its memory, with three gateways and no calls."""
+"""Time of a scrape, and the daemon's memory, with three gateways and no calls."""
 
 import http.client
 import os
@@ -64,7 +64,7 @@ def _process(*arguments: str, environ: dict[str, str] | None = None) -> "subproc
 
 
 class _Terminated(subprocess.Popen[str]):
-    """A process that ends with the block that used it."""
+    """A process that ends with its `with` block."""
 
     def __exit__(self, *exc: object) -> None:
         self.terminate()

@@ -1,8 +1,7 @@
-"""A server that plays recorded call events to whoever subscribes, as fast as the client takes them.
+"""A server that sends recorded call events to each subscriber, as fast as the client reads them.
 
-The events are those of tests/captures that an exporter subscribes to (call events, recorded from a running
-FreeSWITCH), repeated, in the encoding that the client asks for. JSON is made from the plain recordings, since
-most were recorded so.
+The events are the call events in tests/captures, recorded from a running FreeSWITCH, repeated, in the
+encoding that the client requests. JSON is made from the plain recordings, because most recordings are plain.
 """
 
 import contextlib
@@ -51,10 +50,10 @@ def frames(bodies: list[bytes], encoding: str) -> bytes:
 
 
 class Stream:
-    """An event socket on loopback with nothing behind it but the stream.
+    """An event socket on loopback that sends only the stream.
 
     Args:
-        count: how many events a subscriber gets.
+        count: events per subscriber.
     """
 
     def __init__(self, count: int) -> None:
@@ -75,7 +74,11 @@ class Stream:
             threading.Thread(target=self._answer, args=(client,), daemon=True).start()
 
     def _answer(self, client: socket.socket) -> None:
-        with contextlib.suppress(OSError), client, client.makefile("rb") as lines:  # who has enough hangs up
+        with (
+            contextlib.suppress(OSError),
+            client,
+            client.makefile("rb") as lines,
+        ):  # the client closes when it has enough
             client.sendall(b"Content-Type: auth/request\n\n")
             for line in lines:
                 if not line.strip():

@@ -1,6 +1,6 @@
-"""Writes the dashboards as JSON beside this file: `python -m dashboards.build`.
+"""Writes the dashboards as JSON into this folder: `python -m dashboards.build`.
 
-The JSON is committed, so that nobody needs Python to import it; a test holds it to what the code builds.
+The JSON is committed, so that importing it needs no Python; a test compares it with what the code builds.
 """
 
 import json
@@ -20,7 +20,7 @@ def dashboards() -> list[Dashboard]:
 
 
 def files() -> dict[Path, str]:
-    """What each JSON file has to contain."""
+    """The content of each JSON file."""
     return {
         FOLDER / f"{built.uid}.json": json.dumps(built, cls=JSONEncoder, indent=2, ensure_ascii=False) + "\n"
         for built in dashboards()

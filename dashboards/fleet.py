@@ -1,9 +1,8 @@
-"""The fleet overview: is everything well, and if not, where?
+"""The fleet overview: whether there is a problem, and where.
 
-Strategy. The top row answers the first question from across the room: eight tiles that are green or blue
-when nobody has to get up. Below it stands which gateway and which switch (tables with a click to the
-details), then what callers notice, then the switches themselves, and at the bottom the exporter, for the
-doubt whether it is the watcher that is ill.
+Strategy. The top row is readable at a glance: eight tiles that are green or blue while there is nothing to
+do. Below it, two tables and two timelines name the gateway and the switch, with links to the details. Then
+come the effects on callers, the figures of the switches, and at the bottom those of the exporter itself.
 """
 
 from grafana_foundation_sdk.models import dashboard as model
@@ -31,7 +30,7 @@ from dashboards.queries import (
     gateways_without,
     inbound_answer_ratio,
     network_failure_ratio,
-    of_our_exporters,
+    of_exporters,
     outbound_answer_ratio,
     per_gateway,
 )
@@ -42,7 +41,7 @@ def build() -> model.Dashboard:
     """The dashboard."""
     return compose(
         FLEET,
-        "Every FreeSWITCH and every gateway at a glance: is it ok, and if not, where to look.",
+        "Every FreeSWITCH and every gateway at a glance: whether there is a problem, and where.",
         variables=[
             variable("node", "Node", f"label_values({families.UP.name}, node)", several=True),
             variable(
@@ -67,8 +66,8 @@ def _is_it_ok() -> Row:
     return "", [
         tile(
             "Switches lost",
-            "FreeSWITCH processes that do not answer, refuse us or no longer send events. Anything but 0: "
-            "look at the strip of connections below for the reason.",
+            "FreeSWITCH processes that do not answer, reject the exporter or no longer send events. Above 0, "
+            "the timeline of connections below shows the reason.",
             units.Short,
             f"sum(1 - {VIEW.well(families.UP)})",
             looks.worse_above(*looks.NONE_ALLOWED),
@@ -76,26 +75,25 @@ def _is_it_ok() -> Row:
         tile(
             "Gateways not usable",
             "Gateways that FreeSWITCH would not dial through, or that are missing, on a stopped profile or "
-            "silent. Those of a lost switch count: what is not seen is not fine.",
+            "do not answer. Gateways of a lost switch count as not usable.",
             units.Short,
             gateways_without(VIEW, families.GATEWAY_USABLE),
             looks.worse_above(*looks.NONE_ALLOWED),
-            empty="no gateway known",
+            empty="no gateways",
         ),
         tile(
             "Gateways with a problem",
-            "Gateways with any verdict other than none, also those that still take calls. The table below "
-            "names each; unmonitored means that nothing ever checks the gateway.",
+            "Gateways with any verdict other than none, also those that still accept calls. The table below "
+            "names each; unmonitored means no registration and no ping.",
             units.Short,
             gateways_without(VIEW, families.GATEWAY_PROBLEM, 'problem="none"'),
             looks.worse_above((1, looks.WARNING)),
-            empty="no gateway known",
+            empty="no gateways",
         ),
         tile(
             f"Failed by the network, {RECENT}",
-            "Share of outbound calls that failed for a reason of the network: not busy, unanswered, "
-            "abandoned or misdialled ones, but rejections, timeouts and dials refused because the gateway "
-            "was down.",
+            "Share of outbound calls that failed because of the network: rejections, timeouts and dials "
+            "refused because the gateway was down, without busy, unanswered, cancelled or wrong numbers.",
             units.PercentUnit,
             VIEW.or_zero(network_failure_ratio(VIEW, RECENT)),
             looks.worse_above(*looks.NETWORK_FAILURES),
@@ -103,7 +101,8 @@ def _is_it_ok() -> Row:
         ),
         tile(
             "Probes failing",
-            "Probes whose last test call failed. A single one can be bad luck; see the probes dashboard.",
+            "Probes whose last test call failed. A single failure can be transient; see the probes "
+            "dashboard.",
             units.Short,
             VIEW.or_zero(f"sum(1 - {success})"),
             looks.worse_above((1, looks.WARNING), (2, looks.CRITICAL)),
@@ -119,16 +118,16 @@ def _is_it_ok() -> Row:
         ),
         tile(
             "Calls now",
-            "Call legs up at this moment, ringing ones included, on the gateways chosen. 0 in a busy hour "
-            "is an alarm that no threshold knows.",
+            "Call legs up now, ringing ones included, on the selected gateways. 0 in a busy hour means that "
+            "calls do not arrive; no threshold covers that.",
             units.Short,
             total(VIEW.value(families.CALLS_ACTIVE)),
             looks.plain(),
         ),
         tile(
             f"Events missed, {RECENT}",
-            "What the exporter had to drop, and calls that FreeSWITCH counted but never told us of. Above 0 "
-            "the figures on this page have gaps.",
+            "Events that the exporter dropped, and calls that FreeSWITCH counted without sending events. "
+            "Above 0, the figures on this page have gaps.",
             units.Short,
             VIEW.or_zero(f"{lost} + {unaccounted}"),
             looks.worse_above((1, looks.WARNING)),
@@ -140,11 +139,11 @@ def _is_it_ok() -> Row:
 def _where() -> Row:
     gateway_labels = ("node", "gateway", "profile")
     by = ("node", "gateway")
-    return "Where", [
+    return "Where is the problem?", [
         table(
             "Gateways",
-            "One row per gateway. The problem names what to mend first; availability is the share of the "
-            "time watched, in the range shown, in which calls could be placed. Click a gateway for its "
+            "One row per gateway. The problem names what to fix first; availability is the share of the "
+            "watched time, in the selected range, in which calls could be placed. Click a gateway for its "
             "details.",
             gateway_labels,
             Column(
@@ -185,24 +184,24 @@ def _where() -> Row:
             links={"gateway": ("Show this gateway", row_link(GATEWAY, "node", "gateway"))},
             sort_by="problem",
             descending=True,
-            empty="no gateway known",
+            empty="no gateways",
         ),
         timeline(
             "Verdict per gateway",
-            "What the exporter held against each gateway, over time. Gaps: its switch was lost.",
+            "The exporter's verdict on each gateway over time. In a gap its switch was lost.",
             Strip(
                 VIEW.code(families.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
                 "{{node}} {{profile}} {{gateway}}",
                 looks.PROBLEMS,
             ),
-            empty="no gateway known",
+            empty="no gateways",
             width=12,
             height=9,
         ),
         timeline(
             "Connection per switch",
-            "What kept the exporter from watching each FreeSWITCH, over time: none is well. hung: no "
-            "command is answered; events_stalled: commands are answered, but no event arrives.",
+            "Why the exporter could not watch each FreeSWITCH, over time; none is normal. hung: no command "
+            "is answered; events_stalled: commands are answered, but no event arrives.",
             Strip(
                 VIEW.code(families.CONNECTION_PROBLEM, "problem", list(looks.CONNECTION_PROBLEMS)),
                 "{{node}}",
@@ -217,11 +216,11 @@ def _where() -> Row:
 def _callers() -> Row:
     unanswered = VIEW.rate(families.CALL_HANGUPS, "cause", where='answered="false"')
     by_node_gateway = "{{node}} {{gateway}}"
-    return "What callers notice", [
+    return "Effect on callers", [
         lines(
             "Calls now",
             "Call legs up, ringing ones included, per gateway. Legs that use no gateway (local extensions) "
-            "stand under the node alone. A sudden drop is as telling as a peak.",
+            "are listed under the node only. Look for sudden drops as well as peaks.",
             units.Short,
             Query(total(VIEW.value(families.CALLS_ACTIVE), "node", "gateway"), by_node_gateway),
         ),
@@ -234,7 +233,7 @@ def _callers() -> Row:
         ),
         lines(
             f"Answered and failed, over {RECENT}",
-            "Share of calls answered (ASR) by direction, and of outbound calls that the network made fail "
+            "Share of calls answered (ASR) by direction, and of outbound calls that failed by the network "
             "(1 - NER). ASR differs by hour and country: compare it with its own past.",
             units.PercentUnit,
             Query(VIEW.or_zero(outbound_answer_ratio(VIEW, RECENT)), "answered, outbound"),
@@ -253,7 +252,7 @@ def _callers() -> Row:
         bars(
             "SIP answers to unanswered calls",
             "Final SIP status from the far end, per minute. 403, 407 and 503 are the provider's, 404, 480, "
-            "486 and 487 are about the people called.",
+            "486 and 487 concern the called party.",
             units.CountsPerMinute,
             Query(
                 VIEW.or_none(
@@ -263,9 +262,9 @@ def _callers() -> Row:
             ),
         ),
         bars(
-            "Rejections the provider explained",
+            "Rejections with a provider code",
             "Rejections per minute with a code of the provider's own, by class: capacity, billing, "
-            "authentication, caller id and so on. The gateway dashboard shows the codes.",
+            "authentication, caller ID and others. The gateway dashboard shows the codes.",
             units.CountsPerMinute,
             Query(
                 VIEW.or_none(
@@ -281,9 +280,9 @@ def _callers() -> Row:
         ),
         lines(
             "Post-dial delay",
-            "Seconds from dialling to the first ringing tone or early media: how long callers hear nothing.",
+            "Seconds from dialling to the first ringing tone or early media. Callers hear nothing meanwhile.",
             units.Seconds,
-            Query(VIEW.quantile(0.5, families.CALL_POST_DIAL_DELAY), "half of all calls within", True),
+            Query(VIEW.quantile(0.5, families.CALL_POST_DIAL_DELAY), "50 % within", True),
             Query(VIEW.quantile(0.95, families.CALL_POST_DIAL_DELAY), "95 % within", True),
             empty="no call in this range",
         ),
@@ -298,8 +297,8 @@ def _callers() -> Row:
         ),
         bars(
             "Calls without media",
-            "Answered calls per minute that should have heard audio and received no packet: firewall, NAT, "
-            "or the provider's media. One is a hint, several in a row are an outage that no SIP code shows.",
+            "Answered calls per minute that should have audio and received no packet: firewall, NAT, "
+            "or the provider's media. Several in a row are an outage that no SIP code shows.",
             units.CountsPerMinute,
             Query(per_minute(total(VIEW.rate(families.CALLS_WITHOUT_MEDIA), "node")), "{{node}}"),
         ),
@@ -309,10 +308,10 @@ def _callers() -> Row:
 def _switches() -> Row:
     sessions = ratio(VIEW.value(families.CURRENT_SESSIONS), VIEW.value(families.MAX_SESSIONS))
     new_sessions = ratio(VIEW.value(families.CURRENT_SPS), VIEW.value(families.MAX_SPS))
-    return "The switches themselves", [
+    return "Load of the switches", [
         table(
             "Switches",
-            "One row per FreeSWITCH: what it is, how full it is, and whether somebody paused it.",
+            "One row per FreeSWITCH: version, load, and whether it is paused.",
             ("node", "version", "hostname"),
             Column("info", VIEW.value(families.INFO, "version", "hostname"), units.Short),
             Column("uptime", VIEW.value(families.UPTIME), units.DurationSeconds),
@@ -358,7 +357,8 @@ def _switches() -> Row:
         ),
         lines(
             "Idle CPU",
-            "Idle CPU of the switch's host as FreeSWITCH sees it. Near 0, audio suffers before calls fail.",
+            "Idle CPU of the switch's host, as FreeSWITCH reports it. Near 0, audio gets bad before calls "
+            "fail.",
             units.Percent,
             Query(VIEW.value(families.IDLE_CPU), "{{node}}"),
             highest=100,
@@ -366,7 +366,7 @@ def _switches() -> Row:
         ),
         timeline(
             "SIP profiles",
-            "Whether each sofia profile runs. A stopped profile takes all its gateways with it.",
+            "Whether each SIP profile runs. Without its profile, no gateway of it exists.",
             Strip(VIEW.well(families.PROFILE_UP), "{{node}} {{profile}}", looks.PROFILE_UP),
             width=6,
             height=8,
@@ -377,43 +377,45 @@ def _switches() -> Row:
 def _exporter() -> Row:
     lag = f"histogram_quantile(0.99, {VIEW.buckets(families.EVENT_LAG, 'node')})"
     command = VIEW.rate(families.COMMAND_DURATION, "le", "command", suffix="_bucket")
-    return "The exporter itself", [
+    return "Exporter", [
         bars(
             "Events received",
-            "Events per second by name. None at all while calls are up: the event stream is stalled.",
+            "Events per second by name. No events while calls are up means that the event stream is stalled.",
             units.CountsPerSecond,
             Query(total(VIEW.rate(families.EVENTS, "event"), "event"), "{{event}}"),
         ),
         lines(
             "Event delay",
-            "99 % of events arrive within this time of their own stamp (less the best seen), and how long "
-            "the exporter's own tick takes through FreeSWITCH. Up to 20 ms of the latter is FreeSWITCH's "
+            "Time from an event's timestamp to its arrival (minus the shortest one seen), 99th percentile; "
+            "and the round trip of the exporter's own tick event, of which up to 20 ms is FreeSWITCH's "
             "polling.",
             units.Seconds,
             Query(lag, "{{node}} 99 % within"),
             Query(VIEW.value(families.EVENT_ROUND_TRIP), "{{node}} tick"),
         ),
         bars(
-            "What was missed or refused",
-            "Per minute: what the exporter dropped and why, sessions that FreeSWITCH counted but never "
-            "announced, and legs it dropped before any INVITE (gateway down or unknown).",
+            "Missed events, refused legs",
+            "Per minute: events that the exporter dropped, by reason; sessions that FreeSWITCH counted "
+            "without sending events; and legs that FreeSWITCH refused before any INVITE (gateway down or "
+            "unknown).",
             units.CountsPerMinute,
             Query(
                 per_minute(total(VIEW.rate(families.EVENTS_DROPPED, "reason"), "reason")),
                 "dropped: {{reason}}",
             ),
-            Query(per_minute(total(VIEW.rate(families.CALLS_UNACCOUNTED))), "calls unaccounted for"),
+            Query(per_minute(total(VIEW.rate(families.CALLS_UNACCOUNTED))), "calls without events"),
             Query(per_minute(total(VIEW.rate(families.CALLS_REFUSED_LOCALLY))), "legs refused by FreeSWITCH"),
         ),
         lines(
             "Command duration",
-            "99 % of our commands are answered within this time. Slow answers come before FreeSWITCH hangs.",
+            "Time to answer the exporter's commands, 99th percentile. Answers get slow before FreeSWITCH "
+            "hangs.",
             units.Seconds,
             Query(f"histogram_quantile(0.99, {total(command, 'le', 'command')})", "{{command}}"),
         ),
         bars(
             "Connection attempts",
-            "Attempts per minute by outcome. Many that end connected mean that connections keep breaking.",
+            "Attempts per minute by outcome. Many with outcome connected mean that connections break often.",
             units.CountsPerMinute,
             Query(
                 per_minute(total(VIEW.rate(families.CONNECTION_ATTEMPTS, "outcome"), "outcome")),
@@ -422,7 +424,7 @@ def _exporter() -> Row:
         ),
         lines(
             "Exporter health",
-            "Delay of the exporter's own loop (above 0.1 s it lacks CPU).",
+            "Delay of the exporter's event loop. Above 0.1 s the exporter lacks CPU.",
             units.Seconds,
             Query(VIEW.value(families.LOOP_LAG), "{{instance}} loop delay"),
             width=4,
@@ -432,7 +434,7 @@ def _exporter() -> Row:
             "Resident memory of the exporter, and bytes that FreeSWITCH has sent and the exporter has not "
             "read.",
             units.BytesIEC,
-            Query(of_our_exporters("process_resident_memory_bytes"), "{{instance}} memory"),
+            Query(of_exporters("process_resident_memory_bytes"), "{{instance}} memory"),
             Query(VIEW.value(families.EVENT_BACKLOG), "{{node}} backlog"),
             width=4,
         ),

@@ -1,8 +1,8 @@
-"""What the three dashboards have in common: variables, links, annotations, and the order of panels.
+"""The common parts of the three dashboards: variables, links, annotations, and the order of panels.
 
 Strategy. A dashboard is a list of rows of panels; Grafana's builder places them from left to right. It leaves
-the ids of panels at 0 and the names of queries empty, so `compose` sets both last. The dashboards know each
-other by fixed uids, so that links survive renaming and folders.
+the ids of panels at 0 and the names of queries empty, so `compose` sets both last. Links between the
+dashboards use fixed uids, so that they survive renaming and folders.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ class Mark:
 
 
 def data_source() -> Builder[model.VariableModel]:
-    """The variable that lets a dashboard be imported anywhere: which Prometheus to ask."""
+    """The variable for the Prometheus to query, so that a dashboard can be imported anywhere."""
     return dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
 
 
@@ -65,7 +65,7 @@ def variable(name: str, label: str, query: str, *, several: bool) -> Builder[mod
         .include_all(several)
     )
     if several:
-        # `.*` rather than the list of all: calls without a gateway have an empty label.
+        # `.*`, not the list of all values: calls without a gateway have an empty label.
         built.all_value(".*").current(model.VariableOption(text="All", value="$__all", selected=True))
     return built
 
@@ -83,7 +83,7 @@ def link(uid: str, text: str, keep: Sequence[str] = ()) -> Builder[model.Dashboa
 
 
 def runbook() -> Builder[model.DashboardLink]:
-    """A link at the top to the page that says what to do about each alert and problem."""
+    """A link at the top to the runbook."""
     return (
         dashboard.DashboardLink("Runbook")
         .type(model.DashboardLinkType.LINK)
@@ -101,7 +101,7 @@ def row_link(uid: str, *labels: str) -> str:
 
 
 def common_marks(view: View) -> list[Mark]:
-    """What every graph should be seen against: nodes lost and restarted, gateways failing and coming back."""
+    """Annotations of all dashboards: nodes lost and restarted, gateways failed and recovered."""
     change = f"1000 * {view.value(families.GATEWAY_LAST_CHANGE)}"
     recent = f"{view.value(families.GATEWAY_LAST_CHANGE)} > time() - {_RECENT_CHANGE}"
     well = view.series(families.GATEWAY_PROBLEM, 'problem="none"')
@@ -112,7 +112,7 @@ def common_marks(view: View) -> list[Mark]:
             "FreeSWITCH lost",
             looks.CRITICAL,
             f"1 - {view.well(families.UP)}",
-            "{{node}} cannot be watched",
+            "{{node}} is lost",
         ),
         Mark(
             "FreeSWITCH restarted",
@@ -121,7 +121,7 @@ def common_marks(view: View) -> list[Mark]:
             "{{node}} started",
         ),
         Mark(
-            "Gateway in trouble",
+            "Gateway failed",
             looks.CRITICAL,
             f"{change} and {gateways} ({recent}) and {gateways} {well} == 0"
             f" and {gateways} max_over_time({well}[5m]) == 1",
@@ -134,7 +134,7 @@ def common_marks(view: View) -> list[Mark]:
             looks.WELL,
             f"{change} and {gateways} ({recent}) and {gateways} {well} == 1"
             f" and {gateways} min_over_time({well}[5m]) == 0",
-            "{{gateway}} is well again",
+            "{{gateway}} has recovered",
             names,
             at_value=True,
         ),
@@ -151,7 +151,7 @@ def compose(
     rows: Sequence[Row],
     since: str,
 ) -> model.Dashboard:
-    """The dashboard; a row without a title is not headed. `since` is the default time range's begin."""
+    """The dashboard. A row without a title has no heading; `since` is the start of the default time range."""
     built = (
         dashboard.Dashboard(TITLES[uid])
         .uid(uid)
@@ -171,7 +171,7 @@ def compose(
         for panel in panels:
             built.with_panel(panel)
     result = built.build()
-    result.annotations.list_val = [_notes_of_people(), *(_Annotation(mark) for mark in marks)]
+    result.annotations.list_val = [_grafana_annotations(), *(_Annotation(mark) for mark in marks)]
     for number, placed in enumerate(result.panels or [], start=1):
         placed.id_val = number
         if isinstance(placed, model.Panel):
@@ -181,8 +181,8 @@ def compose(
     return result
 
 
-def _notes_of_people() -> model.AnnotationQuery:
-    """Grafana's own annotations: what people note down, and its alerts."""
+def _grafana_annotations() -> model.AnnotationQuery:
+    """Grafana's own annotations: notes by people, and its alerts."""
     return model.AnnotationQuery(
         name="Annotations & Alerts",
         datasource=model.DataSourceRef(type_val="grafana", uid="-- Grafana --"),
@@ -194,7 +194,7 @@ def _notes_of_people() -> model.AnnotationQuery:
 
 
 class _Annotation(model.AnnotationQuery):
-    """A Prometheus annotation: the SDK knows `expr`, but none of the fields that stand beside it."""
+    """A Prometheus annotation: the SDK has a field for `expr`, but none for the others."""
 
     def __init__(self, mark: Mark) -> None:
         super().__init__(name=mark.name, datasource=SOURCE, icon_color=mark.colour, expr=mark.expression)

@@ -1,9 +1,8 @@
-"""One gateway: what is it doing, since when, and what do its calls say?
+"""One gateway: its state, since when, and its calls.
 
-Strategy. The top row is the verdict in words and the figures one would ask for next. Then the story in order
-of cause: registration and pings (does the trunk stand?), calls and why they fail (does the far end take
-them?), and how they sound. Causes, SIP codes and provider codes stand side by side, because together they
-tell who said no: FreeSWITCH, the provider, or the people called.
+Strategy. The top row shows the verdict and the figures needed next. The rows below follow the order of
+causes: registration and pings, calls, rejections, and audio quality. Causes, SIP codes and provider codes are
+side by side, because together they show who rejected a call: FreeSWITCH, the provider, or the called party.
 """
 
 from grafana_foundation_sdk.models import dashboard as model
@@ -31,8 +30,7 @@ def build() -> model.Dashboard:
     """The dashboard."""
     return compose(
         GATEWAY,
-        "One gateway from registration to sound: is it up, since when, who refuses its calls, how do they "
-        "sound.",
+        "One gateway: whether it is up and since when, who rejects its calls, and their audio quality.",
         variables=[
             variable("node", "Node", f"label_values({families.UP.name}, node)", several=False),
             variable(
@@ -50,11 +48,11 @@ def build() -> model.Dashboard:
 
 
 def _is_it_ok() -> Row:
-    gone = "not seen: its switch is lost, or there is no such gateway"
+    gone = "no data: the switch is lost, or the gateway does not exist"
     return "", [
         tile(
             "Problem",
-            "The exporter's verdict, and what to mend first. The runbook has a section of this name.",
+            "The exporter's verdict: what to fix first. The runbook has a section with this name.",
             units.Short,
             VIEW.code(families.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
             looks.plain(),
@@ -63,8 +61,7 @@ def _is_it_ok() -> Row:
         ),
         tile(
             "State",
-            "Registration state as FreeSWITCH says it. REGED is registered; NOREG never registers, by "
-            "configuration.",
+            "Registration state in FreeSWITCH. REGED is registered; NOREG is configured not to register.",
             units.Short,
             VIEW.code(families.GATEWAY_STATE, "state", list(looks.STATES)),
             looks.plain(),
@@ -83,8 +80,8 @@ def _is_it_ok() -> Row:
         ),
         tile(
             "Availability",
-            "Share of the time watched, in the range shown, in which calls could be placed. Time in which "
-            "the switch itself was lost is in neither side. "
+            "Share of the watched time, in the selected range, in which calls could be placed. Time in which "
+            "the switch itself was lost is excluded. "
             f"The objective is {100 * looks.AVAILABILITY_OBJECTIVE:g} %.",
             units.PercentUnit,
             availability(VIEW),
@@ -93,8 +90,8 @@ def _is_it_ok() -> Row:
         ),
         tile(
             "Ping",
-            "Round trip of the last answered OPTIONS. A gateway without ping is known to be dead only when "
-            "calls fail.",
+            "Round trip of the last answered OPTIONS. Without ping, only failing calls show that a gateway "
+            "is dead.",
             units.Seconds,
             VIEW.value(families.GATEWAY_PING),
             looks.worse_above((0.5, looks.WARNING), (2, looks.CRITICAL)),
@@ -103,7 +100,7 @@ def _is_it_ok() -> Row:
         ),
         tile(
             "Calls now",
-            "Call legs up at this moment, ringing ones included.",
+            "Call legs up now, ringing ones included.",
             units.Short,
             total(VIEW.value(families.CALLS_ACTIVE)),
             looks.plain(),
@@ -111,8 +108,8 @@ def _is_it_ok() -> Row:
         ),
         tile(
             f"Failed by the network, {RECENT}",
-            "Share of outbound calls that failed for a reason of the network, dials refused because the "
-            "gateway was down included.",
+            "Share of outbound calls that failed because of the network, including dials refused because the "
+            "gateway was down.",
             units.PercentUnit,
             VIEW.or_zero(network_failure_ratio(VIEW, RECENT)),
             looks.worse_above(*looks.NETWORK_FAILURES),
@@ -120,7 +117,7 @@ def _is_it_ok() -> Row:
         ),
         tile(
             "Worst probe",
-            "Result of the last test call through this gateway; the worst, if it has several probes.",
+            "Result of the last test call through this gateway; the worst one if it has several probes.",
             units.Short,
             f"max({probe_result(VIEW)})",
             looks.plain(),
@@ -132,10 +129,10 @@ def _is_it_ok() -> Row:
 
 def _state() -> Row:
     ping = VIEW.value(families.GATEWAY_PING)
-    return "Does the trunk stand?", [
+    return "Is the trunk up?", [
         timeline(
             "State, problem, usable",
-            "FreeSWITCH's state, the exporter's verdict on it, and whether calls could be placed, over time.",
+            "FreeSWITCH's state, the exporter's verdict, and whether calls could be placed, over time.",
             Strip(
                 VIEW.code(families.GATEWAY_STATE, "state", list(looks.STATES)),
                 "state {{profile}}",
@@ -150,8 +147,8 @@ def _state() -> Row:
         ),
         bars(
             "Share of time in each state",
-            "Accounted from events, so that a flap between two scrapes shows here though the strip above "
-            "misses it. UNKNOWN: the switch was lost.",
+            "Computed from events, so it includes flaps between two scrapes, which the timeline above does "
+            "not show. UNKNOWN: the switch was lost.",
             units.PercentUnit,
             Query(total(VIEW.rate(families.GATEWAY_SECONDS, "state"), "state"), "{{state}}"),
             colours=looks.STATES,
@@ -159,8 +156,8 @@ def _state() -> Row:
         ),
         bars(
             "State changes",
-            "Entries into each state per minute. REGISTER and REGED at every refresh are healthy; FAILED, "
-            "FAIL_WAIT and UNREGED again and again are a flapping trunk.",
+            "Entries into each state per minute. REGISTER and REGED at every refresh are normal; repeated "
+            "FAILED, FAIL_WAIT and UNREGED mean that the trunk flaps.",
             units.CountsPerMinute,
             Query(
                 per_minute(total(VIEW.rate(families.GATEWAY_STATE_CHANGES, "state"), "state")), "{{state}}"
@@ -170,7 +167,7 @@ def _state() -> Row:
         ),
         bars(
             "Answers to REGISTER",
-            "Final answers per minute by SIP status. 200 is well; 401, 403, 407 and 904 are credentials, "
+            "Final answers per minute by SIP status. 200 is success; 401, 403, 407 and 904 are credentials, "
             "408 and 503 an unreachable or overloaded provider. Always 0 for a gateway that does not "
             "register.",
             units.CountsPerMinute,
@@ -185,15 +182,15 @@ def _state() -> Row:
         ),
         lines(
             "Ping",
-            "Round trip of OPTIONS, its average over a day, and the age of the OPTIONS still unanswered. "
-            "Above 3 s the far end is silent; FreeSWITCH itself needs 32 s to say so.",
+            "Round trip of OPTIONS, its average over a day, and the age of the OPTIONS in flight. Above 3 s "
+            "the far end does not answer; FreeSWITCH itself notices after 32 s.",
             units.Seconds,
             Query(ping, "round trip"),
             Query(
                 f"max by (node, gateway, profile) (avg_over_time({VIEW.series(families.GATEWAY_PING)}[1d]))",
                 "day's average",
             ),
-            Query(VIEW.value(families.GATEWAY_PING_PENDING), "unanswered for"),
+            Query(VIEW.value(families.GATEWAY_PING_PENDING), "in flight for"),
             empty="this gateway is not pinged",
             width=12,
         ),
@@ -204,7 +201,7 @@ def _calls() -> Row:
     return "Calls", [
         lines(
             "Calls now",
-            "Legs up by direction, and the trunk's limit where the configuration names one (max_calls).",
+            "Legs up by direction, and the trunk's limit if one is configured (max_calls).",
             units.Short,
             Query(total(VIEW.value(families.CALLS_ACTIVE), "direction"), "{{direction}}"),
             Query(VIEW.value(families.GATEWAY_CALLS_LIMIT), "limit"),
@@ -222,7 +219,7 @@ def _calls() -> Row:
         ),
         lines(
             f"Answered and failed, over {RECENT}",
-            "Share of calls answered (ASR) by direction, and of outbound calls that the network made fail "
+            "Share of calls answered (ASR) by direction, and of outbound calls that failed by the network "
             "(1 - NER).",
             units.PercentUnit,
             Query(VIEW.or_zero(outbound_answer_ratio(VIEW, RECENT)), "answered, outbound"),
@@ -232,9 +229,9 @@ def _calls() -> Row:
         ),
         lines(
             "FreeSWITCH's own count",
-            "Calls per minute by the gateway's own counters. Refused: dialled while the gateway was down, "
-            "so that no INVITE left and no call event tells of it. Probe calls are in these figures, not in "
-            "those beside it.",
+            "Calls per minute by the gateway's own counters. Refused: dialled while the gateway was down, so "
+            "that there was no INVITE and no call event. These figures include probe calls, the panels above "
+            "do not.",
             units.CountsPerMinute,
             Query(per_minute(total(VIEW.rate(families.GATEWAY_CALLS), "direction")), "{{direction}}"),
             Query(per_minute(total(VIEW.rate(families.GATEWAY_FAILED_CALLS))), "outbound, unanswered"),
@@ -243,11 +240,11 @@ def _calls() -> Row:
         ),
         lines(
             "Length of calls",
-            "Mean time from answer to hang-up (ACD), and the time that half of the calls stay below. Many "
-            "calls of a few seconds hint at audio trouble.",
+            "Mean time from answer to hang-up (ACD), and the median. Many calls of a few seconds suggest "
+            "audio problems.",
             units.Seconds,
             Query(VIEW.mean(families.CALL_DURATION), "mean"),
-            Query(VIEW.quantile(0.5, families.CALL_DURATION), "half of all calls within", True),
+            Query(VIEW.quantile(0.5, families.CALL_DURATION), "50 % within", True),
             empty=NO_CALLS,
             width=12,
         ),
@@ -257,7 +254,7 @@ def _calls() -> Row:
 def _refusals() -> Row:
     unanswered = VIEW.rate(families.CALL_HANGUPS, "cause", where='answered="false"')
     rejections = ("provider", "code", "class")
-    return "Who says no?", [
+    return "Rejections", [
         bars(
             "Why calls were not answered",
             "Unanswered legs per minute by FreeSWITCH's hang-up cause.",
@@ -267,7 +264,7 @@ def _refusals() -> Row:
         bars(
             "SIP answers to unanswered calls",
             "Final SIP status from the far end, per minute. 403, 407 and 503 are the provider's, 404, 480, "
-            "486 and 487 are about the people called.",
+            "486 and 487 concern the called party.",
             units.CountsPerMinute,
             Query(
                 VIEW.or_none(
@@ -277,8 +274,8 @@ def _refusals() -> Row:
             ),
         ),
         bars(
-            "Rejections the provider explained",
-            "Rejections per minute with a code of the provider's own, by class.",
+            "Rejections with a provider code",
+            "Rejections per minute with a code of the provider's own, by class of the code.",
             units.CountsPerMinute,
             Query(
                 VIEW.or_none(
@@ -289,8 +286,8 @@ def _refusals() -> Row:
             ),
         ),
         table(
-            "All ends of calls",
-            "Legs that ended in the range shown, by cause and whether they had been answered.",
+            "How calls ended",
+            "Legs that ended in the selected range, by cause and whether they were answered.",
             ("cause", "answered"),
             Column(
                 "calls",
@@ -308,8 +305,7 @@ def _refusals() -> Row:
         ),
         table(
             "Provider codes",
-            "Rejections in the range shown by the provider's own code; the runbook says what each class "
-            "asks for.",
+            "Rejections in the selected range by the provider's own code. The runbook explains the classes.",
             rejections,
             Column(
                 "calls",
@@ -329,46 +325,46 @@ def _refusals() -> Row:
 
 
 def _sound() -> Row:
-    return "Speed and sound", [
+    return "Delay and audio quality", [
         heat(
             "Post-dial delay",
-            "Seconds from dialling to the first ringing tone or early media: how long callers hear nothing.",
+            "Seconds from dialling to the first ringing tone or early media. Callers hear nothing meanwhile.",
             units.Seconds,
             per_minute(VIEW.buckets(families.CALL_POST_DIAL_DELAY)),
             empty=NO_CALLS,
         ),
         heat(
             "Time to answer",
-            "Seconds from dialling to answer. A band at the ring limit is people who do not pick up.",
+            "Seconds from dialling to answer. A band at the ring limit is calls that nobody answers.",
             units.Seconds,
             per_minute(VIEW.buckets(families.CALL_ANSWER)),
             empty=NO_CALLS,
         ),
         lines(
             "Post-dial delay, quantiles",
-            "The delay that half, and 95 %, of the calls stay below.",
+            "Median and 95th percentile of the post-dial delay.",
             units.Seconds,
-            Query(VIEW.quantile(0.5, families.CALL_POST_DIAL_DELAY), "half of all calls within", True),
+            Query(VIEW.quantile(0.5, families.CALL_POST_DIAL_DELAY), "50 % within", True),
             Query(VIEW.quantile(0.95, families.CALL_POST_DIAL_DELAY), "95 % within", True),
             empty=NO_CALLS,
         ),
         heat(
-            "Quality heard (MOS)",
-            "FreeSWITCH's estimate for what it received, from 1 to 4.5. Below 3.6 people complain.",
+            "Audio quality (MOS)",
+            "FreeSWITCH's estimate for the received audio, from 1 to 4.5. Below 3.6 people complain.",
             units.Short,
             per_minute(VIEW.buckets(families.CALL_MOS)),
             empty=NO_CALLS,
         ),
         heat(
             "Jitter",
-            "Worst running deviation of packet arrival in a call. About 20 ms is as good as it gets.",
+            "Worst running deviation of packet arrival in a call. About 20 ms is the best possible value.",
             units.Seconds,
             per_minute(VIEW.buckets(families.CALL_JITTER)),
             empty=NO_CALLS,
         ),
         heat(
             "Packet loss",
-            "Share of packets lost on the way to us, of calls longer than 10 s. Above 5 % it is heard.",
+            "Share of packets lost on the way to FreeSWITCH, calls longer than 10 s. Above 5 % is audible.",
             units.PercentUnit,
             per_minute(VIEW.buckets(families.CALL_PACKET_LOSS)),
             empty=NO_CALLS,
@@ -385,7 +381,7 @@ def _sound() -> Row:
         ),
         bars(
             "Calls without media",
-            "Answered calls per minute that should have heard audio and received no packet: firewall, NAT, "
+            "Answered calls per minute that should have audio and received no packet: firewall, NAT, "
             "or the provider's media.",
             units.CountsPerMinute,
             Query(per_minute(total(VIEW.rate(families.CALLS_WITHOUT_MEDIA), "direction")), "{{direction}}"),

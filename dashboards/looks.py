@@ -1,15 +1,13 @@
-"""Words and limits, and the colours they are shown in.
+"""States and limits, and the colours they are shown in.
 
-Strategy. Colours are Grafana's palette names, never numbers, because Grafana
-draws a name differently on a dark and on a light page. Green is well, blue is
-"nothing known against it", yellow and orange want a look in the morning, red
-wants one now, purple is "we cannot tell". Every coloured thing also carries its
-word or number, for those who cannot tell the colours apart.
+Strategy. Colours are Grafana's palette names, never numbers, because Grafana draws a name differently on a
+dark and on a light page. Green is normal, blue is neutral, yellow and orange can wait until the morning, red
+cannot, purple is unknown. Everything coloured also shows its word or number, for people who cannot
+distinguish the colours.
 
-The words are the label values of the statesets, spelled as FreeSWITCH and the
-exporter spell them, so that what stands on a dashboard can be searched for in
-metrics, alerts and runbook. Their order is from well to worst and gives each
-word its number in a query (`View.code`).
+The words are the label values of the statesets, spelled as FreeSWITCH and the exporter spell them, so that
+metrics, alerts and runbook can be searched for them. Their order is from normal to worst and gives each word
+its number in a query (`View.code`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -95,7 +93,7 @@ def thresholds(base: str, *steps: tuple[float, str]) -> ThresholdsConfig:
 
 
 def worse_above(*steps: tuple[float, str]) -> ThresholdsConfig:
-    """Well below the first step."""
+    """Normal below the first step."""
     return thresholds(WELL, *steps)
 
 
@@ -105,7 +103,7 @@ def better_above(bad: str, *steps: tuple[float, str]) -> ThresholdsConfig:
 
 
 def plain() -> ThresholdsConfig:
-    """A figure that is neither good nor bad."""
+    """A neutral figure."""
     return thresholds(NEUTRAL)
 
 
@@ -117,7 +115,7 @@ PROBE_OBJECTIVE = objective("slo:freeswitch_probe_success:objective")
 
 
 def _budget(objective: float) -> Sequence[tuple[float, str]]:
-    """Well from the objective up, a warning until ten times its error budget is spent."""
+    """Normal from the objective up, a warning until ten times its error budget is used."""
     return ((round(1 - 10 * (1 - objective), 6), WARNING), (objective, WELL))
 
 

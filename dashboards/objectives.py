@@ -1,4 +1,4 @@
-"""The service level objectives, read from where they stand: alerts/slo.yml."""
+"""The service level objectives, read from alerts/slo.yml."""
 
 from pathlib import Path
 
@@ -8,9 +8,10 @@ _RULES = Path(__file__).parent.parent / "alerts" / "slo.yml"
 
 
 def objective(record: str) -> float:
-    """The objective (0-1) that the rule named `record` keeps, written there as `vector(0.99)`.
+    """The objective (0-1) that the rule named `record` has as `vector(0.99)`.
 
-    Raises LookupError if there is no such rule.
+    Raises:
+        LookupError: there is no such rule.
     """
     for group in yaml.safe_load(_RULES.read_text(encoding="utf-8"))["groups"]:
         for rule in group["rules"]:

@@ -1,8 +1,8 @@
-"""The few kinds of panel that the dashboards use, each a function over Grafana's own builders.
+"""The kinds of panel that the dashboards use, each a function that calls Grafana's own builders.
 
-Strategy. One look for all panels of a kind is decided here and nowhere else. Every panel has to say what it
-shows and what to conclude (`about`), in which unit, and what an empty panel means (`empty`), so these are not
-optional. Ids and positions are given later, in `frame`.
+Strategy. This module alone decides the look of each kind. Every panel must have a description of what it
+shows and what to conclude (`about`), a unit, and a text for the empty panel (`empty`), so these arguments are
+required. `frame` sets ids and positions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """One query of a state timeline: numbers, shown as the words whose index they are."""
+    """One query of a state timeline: its numbers are shown as the word with that index."""
 
     expression: str
     name: str
@@ -76,7 +76,7 @@ def tile(
     decimals: int | None = None,
     width: int = 3,
 ) -> Panel:
-    """One number, or one word, on a coloured ground."""
+    """One number or word on a coloured background."""
     panel = (
         stat.Panel()
         .title(title)
@@ -136,7 +136,7 @@ def bars(
     width: int = 8,
     height: int = 8,
 ) -> Panel:
-    """Parts of a whole over time, on top of each other; `colours` by series name where words have theirs."""
+    """Stacked figures over time; `colours` by series name for words that have a colour."""
     panel = _over_time(title, about, unit, queries, empty, width, height, lowest=0)
     panel.draw_style(common_model.GraphDrawStyle.BARS).fill_opacity(70).line_width(0)
     panel.stacking(common.StackingConfig().mode(common_model.StackingMode.NORMAL).group("A"))
@@ -186,7 +186,7 @@ def timeline(
 def heat(
     title: str, about: str, unit: str, buckets: str, *, empty: str, width: int = 8, height: int = 8
 ) -> Panel:
-    """A histogram over time: the darker or brighter, the more calls per minute fell there."""
+    """A histogram over time; the colour shows the calls per minute in a bucket."""
     return (
         heatmap.Panel()
         .title(title)
@@ -233,11 +233,9 @@ def table(
 ) -> Panel:
     """One row per set of `labels`, one column per query.
 
-    Args:
-        labels: label columns, leftmost first.
-        links: for a label column, the text and the URL that a click leads to.
-        hidden: titles of columns that are asked for their labels only.
-        sort_by: column title; without it rows stand as they come.
+    `labels` are the label columns, leftmost first. `links` give a label column the text and the URL of a
+    link. `hidden` are titles of columns that are queried only for their labels. `sort_by` is a column title;
+    without it rows keep Prometheus' order.
     """
     panel = (
         table_builder.Panel()

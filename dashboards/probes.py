@@ -1,9 +1,9 @@
-"""The probes: do calls really get through, end to end, and what does the watching cost?
+"""The probes: whether test calls succeed from end to end, and how much budget they use.
 
-Strategy. Probes are few and each run counts, so this page shows runs rather than rates: a strip per probe,
-the last run's figures in a table, and counts over an hour. Refused and aborted runs say something about us,
-not about the trunk: they are shown, and left out of the success ratio. The budget stands beside it, because
-a probe that may not call any more looks healthy for ever.
+Strategy. Probes are few and each run matters, so this dashboard shows runs, not rates: a timeline per probe,
+the last run's figures in a table, and counts over an hour. Refused and aborted runs concern the exporter, not
+the trunk: they are shown, but not part of the success ratio. The budget is shown too, because a probe without
+budget keeps its last good result.
 """
 
 from grafana_foundation_sdk.models import dashboard as model
@@ -30,7 +30,7 @@ from dashboards.queries import overdue_probes, probe_result, probe_success_ratio
 from exporter.metrics import families
 
 HOUR = "1h"
-"""Window of counts over time: runs are too few for a rate, and a failure should stay in sight for a while."""
+"""Window of counts over time: runs are too few for a rate, and a failure should stay visible for a while."""
 
 NO_PROBE = "no probe has run"
 LABELS = ("probe", "node", "gateway")
@@ -51,7 +51,7 @@ def build() -> model.Dashboard:
     )
     return compose(
         PROBES,
-        "Synthetic calls: do they get through, how fast, how do they sound, and how much budget is left.",
+        "Synthetic calls: whether they succeed, their delay and audio quality, and how much budget is left.",
         variables=[
             variable("node", "Node", f"label_values({runs}, node)", several=True),
             variable("gateway", "Gateway", f'label_values({runs}{{node=~"$node"}}, gateway)', several=True),
@@ -77,30 +77,30 @@ def _is_it_ok() -> Row:
     return "", [
         tile(
             "Failing",
-            "Probes whose last call failed. The table below says in which way.",
+            "Probes whose last call failed. The table below shows how.",
             units.Short,
             VIEW.or_zero(f"sum(1 - {VIEW.well(families.PROBE_SUCCESS)})"),
             looks.worse_above(*looks.NONE_ALLOWED),
         ),
         tile(
             "Degraded",
-            "Probes whose last call got through but missed a threshold: slow, or bad audio.",
+            "Probes whose last call succeeded but missed a threshold: slow, or bad audio.",
             units.Short,
             VIEW.or_zero(total(VIEW.value(families.PROBE_DEGRADED))),
             looks.worse_above((1, looks.WARNING)),
         ),
         tile(
             "Overdue",
-            "Scheduled probes whose last run is older than two of their intervals and a minute. Nobody is "
-            "testing.",
+            "Scheduled probes whose last run is older than two of their intervals and a minute. The trunk is "
+            "not tested.",
             units.Short,
             VIEW.or_zero(overdue_probes(VIEW)),
             looks.worse_above((1, looks.WARNING)),
         ),
         tile(
             "Success",
-            "Share of runs in the range shown that got through, degraded ones included, refused and aborted "
-            f"ones left out. The objective is {100 * looks.PROBE_OBJECTIVE:g} %.",
+            "Share of runs in the selected range that succeeded, including degraded ones, without refused "
+            f"and aborted ones. The objective is {100 * looks.PROBE_OBJECTIVE:g} %.",
             units.PercentUnit,
             probe_success_ratio(VIEW, RANGE),
             looks.better_above(looks.CRITICAL, *looks.PROBE_SUCCESS),
@@ -109,7 +109,7 @@ def _is_it_ok() -> Row:
         ),
         tile(
             "Runs",
-            "Runs in the range shown, whatever their result.",
+            "Runs in the selected range, with any result.",
             units.Short,
             VIEW.or_zero(total(VIEW.increase(families.PROBE_RUNS, "result"))),
             looks.plain(),
@@ -117,7 +117,7 @@ def _is_it_ok() -> Row:
         ),
         tile(
             "Calls left today",
-            "Share of the day's budget of calls that is left; it starts anew at 00:00 UTC. At 0 probes are "
+            "Share of the day's budget of calls that is left; it is reset at 00:00 UTC. At 0 probes are "
             "refused.",
             units.PercentUnit,
             f"min({calls_left})",
@@ -126,7 +126,7 @@ def _is_it_ok() -> Row:
         ),
         tile(
             "Minutes left today",
-            "Share of the day's budget of talk time that is left; it starts anew at 00:00 UTC.",
+            "Share of the day's budget of talk time that is left; it is reset at 00:00 UTC.",
             units.PercentUnit,
             f"min({time_left})",
             looks.better_above(looks.CRITICAL, *looks.BUDGET_LEFT),
@@ -134,8 +134,8 @@ def _is_it_ok() -> Row:
         ),
         tile(
             "Refused",
-            "Requests for probe calls that were refused in the range shown. Many: somebody, or a wrong "
-            "schedule, asks for more than the guard allows.",
+            "Requests for probe calls that were refused in the selected range. Many refusals: a client or a "
+            "schedule requests more than the guard allows.",
             units.Short,
             total(VIEW.increase(families.PROBE_REFUSED, "reason")),
             looks.worse_above((1, looks.NOTICE)),
@@ -149,7 +149,7 @@ def _runs() -> Row:
     return "Runs", [
         table(
             "Last run of each probe",
-            "One row per probe. Empty cells: the run did not come that far. Click a gateway for its details.",
+            "One row per probe. Empty cells: the run ended before that phase. Click a gateway for details.",
             LABELS,
             Column("result", probe_result(VIEW), units.Short, words=looks.RESULTS),
             Column("when", f"1000 * {VIEW.value(families.PROBE_LAST_RUN)}", units.DateTimeFromNow),
@@ -173,13 +173,13 @@ def _runs() -> Row:
         ),
         timeline(
             "Results",
-            "Result of each probe's last run, over time. A strip ends where its probe no longer runs.",
+            "Result of each probe's last run, over time. A strip ends when its probe no longer runs.",
             Strip(probe_result(VIEW), SERIES, looks.RESULTS),
             empty=NO_PROBE,
         ),
         bars(
             "Runs in the hour before",
-            "Runs by result. refused and aborted are about us (guard, lost switch), not about the trunk.",
+            "Runs by result. refused and aborted concern the exporter (guard, lost switch), not the trunk.",
             units.Short,
             Query(total(VIEW.increase(families.PROBE_RUNS, "result", window=HOUR), "result"), "{{result}}"),
             colours=results,
@@ -187,8 +187,8 @@ def _runs() -> Row:
         ),
         bars(
             "Failures in the hour before",
-            "Failed runs by the phase that failed and FreeSWITCH's cause. originate: nothing came back at "
-            "all; ringing: nobody answered; media: answered, but silent.",
+            "Failed runs by phase and FreeSWITCH's cause. originate: rejected, or no response; ringing: "
+            "not answered; media: answered, but silent.",
             units.Short,
             Query(
                 VIEW.or_none(
@@ -205,7 +205,7 @@ def _runs() -> Row:
         ),
         lines(
             "Success over a day",
-            "Share of the runs of the last 24 hours that got through; the line is the objective.",
+            "Share of the runs of the last 24 hours that succeeded; the line is the objective.",
             units.PercentUnit,
             Query(probe_success_ratio(VIEW, "1d", *LABELS), SERIES),
             limits=((0.99, looks.WELL),),
@@ -217,26 +217,26 @@ def _runs() -> Row:
 
 
 def _last_run() -> Row:
-    return "What the runs measured", [
+    return "Measurements", [
         lines(
             "Phases",
-            "How long each phase of the last run took. Compare with its own past: a slow answer is often "
-            "the first sign.",
+            "Duration of each phase of the last run. Compare it with its own past: slow answers often come "
+            "before failures.",
             units.Seconds,
             Query(VIEW.value(families.PROBE_PHASE, "phase"), f"{{{{phase}}}} {SERIES}"),
             empty=NO_PROBE,
         ),
         lines(
-            "Whole run",
-            "From originate to hang-up: what half, and 95 %, of the runs stay below.",
+            "Duration of a run",
+            "From originate to hang-up: median and 95th percentile.",
             units.Seconds,
-            Query(VIEW.quantile(0.5, families.PROBE_DURATION), "half of all runs within"),
+            Query(VIEW.quantile(0.5, families.PROBE_DURATION), "50 % within"),
             Query(VIEW.quantile(0.95, families.PROBE_DURATION), "95 % within"),
             empty=NO_PROBE,
         ),
         lines(
-            "Quality heard (MOS)",
-            "FreeSWITCH's estimate for what came back, from 1 to 4.5. Below 3.6 people complain.",
+            "Audio quality (MOS)",
+            "FreeSWITCH's estimate for the returned audio, from 1 to 4.5. Below 3.6 people complain.",
             units.NoUnit,
             Query(VIEW.value(families.PROBE_MOS), SERIES),
             limits=((3.6, looks.WARNING),),
@@ -246,7 +246,7 @@ def _last_run() -> Row:
         ),
         lines(
             "Packet loss",
-            "Share of packets lost in the last run. Above 5 % it is heard.",
+            "Share of packets lost in the last run. Above 5 % is audible.",
             units.PercentUnit,
             Query(VIEW.value(families.PROBE_PACKET_LOSS), SERIES),
             limits=((0.05, looks.WARNING),),
@@ -254,7 +254,7 @@ def _last_run() -> Row:
         ),
         lines(
             "Jitter and round trip",
-            "Worst jitter of the last run; for probes that send a tone, also how long it took to come back.",
+            "Worst jitter of the last run; for probes that send a tone, also its round trip.",
             units.Seconds,
             Query(VIEW.value(families.PROBE_JITTER), f"jitter {SERIES}"),
             Query(VIEW.value(families.PROBE_ROUND_TRIP), f"round trip {SERIES}"),
@@ -262,8 +262,7 @@ def _last_run() -> Row:
         ),
         lines(
             "Packets received",
-            "Media packets that came back in the last run: about 50 a second of talk time. 0 is a silent "
-            "call.",
+            "Media packets received in the last run, normally 50 per second of talk time. 0: a silent call.",
             units.Short,
             Query(VIEW.value(families.PROBE_PACKETS), SERIES),
             empty="no run was answered",
@@ -272,25 +271,25 @@ def _last_run() -> Row:
 
 
 def _budget() -> Row:
-    return "What it costs", [
+    return "Budget", [
         lines(
             "Calls left today",
-            "Probe calls left of the day's budget, and the budget. It starts anew at 00:00 UTC.",
+            "Probe calls left of the day's budget, and the budget. It is reset at 00:00 UTC.",
             units.Short,
             Query(VIEW.value(families.PROBE_BUDGET_CALLS), "{{instance}} left"),
             Query(VIEW.value(families.PROBE_BUDGET_CALLS_LIMIT), "{{instance}} budget"),
         ),
         lines(
             "Talk time left today",
-            "Probe talk time left of the day's budget, and the budget. It starts anew at 00:00 UTC.",
+            "Probe talk time left of the day's budget, and the budget. It is reset at 00:00 UTC.",
             units.Seconds,
             Query(VIEW.value(families.PROBE_BUDGET_SECONDS), "{{instance}} left"),
             Query(VIEW.value(families.PROBE_BUDGET_SECONDS_LIMIT), "{{instance}} budget"),
         ),
         bars(
             "Refused in the hour before",
-            "Requests for probe calls that were refused, by reason. unauthorized and cross_site: somebody "
-            "tries a door.",
+            "Requests for probe calls that were refused, by reason. unauthorized and cross_site are attempts "
+            "without permission.",
             units.Short,
             Query(
                 total(VIEW.increase(families.PROBE_REFUSED, "reason", window=HOUR), "reason"),

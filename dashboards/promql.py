@@ -1,17 +1,16 @@
 """PromQL made from the families as the exporter declares them.
 
 Strategy. A family's labels say which dashboard variables can choose its series and which labels tell one
-measured thing from another. From these a `View` (one dashboard's way of choosing: several nodes at once, or
-exactly one gateway) writes every query. Metric names are not repeated: they stand once, in
-`exporter.metrics.families`.
+measured thing from another. From these a `View` (one dashboard's selection: several nodes at once, or exactly
+one gateway) writes every query. Metric names are not repeated: `exporter.metrics.families` declares them.
 
-Two rules hold for all queries, so that no panel lies on a bad day:
+Two rules hold for all queries, so that no panel is wrong during a fault:
 
 * Series of one thing are first merged over its identity labels and only then summed. Two exporters that watch
   the same switch therefore count once, labels added by a scrape job (`instance`, `pod`) do no harm, and where
-  two exporters differ the worse view is shown. This takes node names for unique: the README says so.
-* Counters of rare things fall back to 0, so that "nothing happened" looks like nothing happened. Gauges never
-  do: a gauge that is gone because its node is lost leaves a gap, not a healthy-looking 0.
+  two exporters differ the worse value is shown. This requires unique node names; README.md mentions it.
+* Counters of rare events fall back to 0. Gauges do not: the gauge of a lost node leaves a gap, not a 0 that
+  looks healthy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,12 +23,12 @@ RATE_WINDOW = "$__rate_interval"
 RANGE = "$__range"
 
 IDENTITY = ("node", "gateway", "profile", "direction", "probe")
-"""Labels that tell one measured thing from another. Others tell its kinds, or who scraped it."""
+"""Labels that identify the measured thing. Others give its kind, or the scrape target."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How one dashboard chooses series: the matcher that follows each label its variables set."""
+    """How one dashboard selects series: the matcher after each label that its variables set."""
 
     matchers: Mapping[str, str]
 
@@ -44,7 +43,7 @@ class View:
         return _merge(family, labels, self.series(family, where))
 
     def well(self, family: Family, where: str = "") -> str:
-        """A gauge that is 1 if all is well and else 0, once per measured thing; 0 if exporters differ."""
+        """A gauge that is 1 if normal and else 0, once per measured thing; 0 if exporters differ."""
         return _merge(family, (), self.series(family, where), how="min")
 
     def rate(self, family: Family, *labels: str, where: str = "", suffix: str = "") -> str:
@@ -100,12 +99,12 @@ def _merge(family: Family, labels: Sequence[str], expression: str, how: str = "m
 
 
 def equals(label: str, value: str) -> str:
-    """One equality matcher; `value` is a word of ours and needs no escaping."""
+    """One equality matcher; `value` is a declared label value and needs no escaping."""
     return f'{label}="{value}"'
 
 
 def total(expression: str, *by: str) -> str:
-    """The sum, all in one or per value of `by`."""
+    """The sum, of everything or per value of `by`."""
     return f"sum by ({', '.join(by)}) ({expression})" if by else f"sum({expression})"
 
 
@@ -115,5 +114,5 @@ def ratio(part: str, whole: str) -> str:
 
 
 def per_minute(expression: str) -> str:
-    """A rate per second, told per minute: nobody can picture 0.03 calls per second."""
+    """A rate per second as a rate per minute: 2 calls per minute are easier to read than 0.03 per second."""
     return f"60 * {expression}"

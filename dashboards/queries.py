@@ -1,4 +1,4 @@
-"""Questions that more than one panel asks: ratios over calls, availability, how many things are not well."""
+"""Expressions that several panels share: ratios over calls, availability, numbers of faulty gateways."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from exporter.metrics import families
 from exporter.metrics.exposition import Family
 
 RECENT = "15m"
-"""Window of the "is it ok?" tiles: long enough to hold calls, short enough to end with the trouble."""
+"""Window of the top row: long enough to contain calls, short enough to end soon after a fault."""
 
 USER_CAUSES = (
     "NORMAL_CLEARING",
@@ -34,11 +34,11 @@ USER_CAUSES = (
     "ATTENDED_TRANSFER",
     "USER_CHALLENGE",
 )
-"""Causes of unanswered calls that caller or callee bring about; the recording rules have the same list.
+"""Causes of unanswered calls that caller or callee produce; the recording rules have the same list.
 
-After ITU-T E.425, whose network effectiveness ratio (NER) leaves busy, no answer and abandoned calls out of
-the network's account. CALL_REJECTED stays in it: FreeSWITCH makes it of 603, but also of 401, 402, 403 and
-407, which are the provider's refusals.
+From ITU-T E.425: its network effectiveness ratio (NER) does not count busy, unanswered and abandoned calls as
+network failures. CALL_REJECTED is not in the list: FreeSWITCH uses it for 603, but also for 401, 402, 403 and
+407, which are rejections by the provider.
 """
 
 OUTBOUND = 'direction="outbound"'
@@ -48,28 +48,28 @@ INBOUND = 'direction="inbound"'
 def call_attempts(view: View, window: str, *by: str) -> str:
     """Outbound calls started, and the dials that FreeSWITCH refused because the gateway was down.
 
-    Those leave no call event; only freeswitch_gateway_refused_calls_total knows of them.
+    Refused dials cause no call event; only freeswitch_gateway_refused_calls_total counts them.
     """
     started = total(view.increase(families.CALLS_STARTED, where=OUTBOUND, window=window), *by)
     return _sum_of_either(view, started, _refused(view, window, *by), by)
 
 
 def network_failures(view: View, window: str, *by: str) -> str:
-    """Outbound calls that the network made fail: refused dials, and causes that are not USER_CAUSES."""
+    """Outbound calls that failed by the network: refused dials, and causes that are not USER_CAUSES."""
     where = f'{OUTBOUND},answered="false",cause!~"{"|".join(USER_CAUSES)}"'
     failed = total(view.increase(families.CALL_HANGUPS, "cause", where=where, window=window), *by)
     return _sum_of_either(view, failed, _refused(view, window, *by), by)
 
 
 def network_failure_ratio(view: View, window: str, *by: str) -> str:
-    """The share (0-1) of outbound call attempts that the network made fail: 1 - NER."""
+    """The share (0-1) of outbound call attempts that failed by the network: 1 - NER."""
     return ratio(f"({network_failures(view, window, *by)})", f"({call_attempts(view, window, *by)})")
 
 
 def outbound_answer_ratio(view: View, window: str, *by: str) -> str:
     """ASR (0-1) outbound: the share of call attempts that were answered.
 
-    A call that rang before the window began and was answered in it could make more than 1 of it: cut off.
+    Limited to 1: a call can start before the window and be answered in it.
     """
     answered = total(view.increase(families.CALLS_ANSWERED, where=OUTBOUND, window=window), *by)
     return f"clamp_max({ratio(answered, f'({call_attempts(view, window, *by)})')}, 1)"
@@ -83,7 +83,7 @@ def inbound_answer_ratio(view: View, window: str, *by: str) -> str:
 
 
 def availability(view: View, window: str = RANGE) -> str:
-    """The share (0-1) of the time watched in which a gateway was usable; a lost node is not watched."""
+    """The share (0-1) of the watched time in which a gateway was usable; a lost node is not watched."""
     return ratio(
         view.increase(families.GATEWAY_USABLE_SECONDS, window=window),
         view.increase(families.GATEWAY_WATCHED_SECONDS, window=window),
@@ -91,13 +91,13 @@ def availability(view: View, window: str = RANGE) -> str:
 
 
 def per_gateway(view: View, by_node_and_gateway: str) -> str:
-    """Spread a figure of calls, which know no profile, over the gateways of that node and name."""
+    """Join a figure of calls, which have no profile label, to the gateways of that node and name."""
     each = f"({view.value(families.GATEWAY_WATCHED_SECONDS)} >= bool 0)"
     return f"({by_node_and_gateway}) * on (node, gateway) group_right () {each}"
 
 
 def gateways_without(view: View, family: Family, where: str = "") -> str:
-    """How many known gateways lack this gauge at 1. Those of a lost node do: what is not seen is not fine."""
+    """How many gateways do not have this gauge at 1. Gateways of a lost node are counted."""
     known = f"count({view.value(families.GATEWAY_WATCHED_SECONDS)})"
     return f"{known} - ({view.or_zero(total(view.well(family, where)))})"
 
@@ -108,7 +108,7 @@ def probe_result(view: View) -> str:
 
 
 def probe_success_ratio(view: View, window: str, *by: str) -> str:
-    """The share (0-1) of runs that succeeded; degraded count as success, refused and aborted not at all."""
+    """The share (0-1) of runs that succeeded: degraded count as success, refused and aborted do not count."""
     good = view.increase(families.PROBE_RUNS, "result", where='result=~"success|degraded"', window=window)
     counted = view.increase(
         families.PROBE_RUNS, "result", where='result=~"success|degraded|failed"', window=window
@@ -122,8 +122,8 @@ def overdue_probes(view: View) -> str:
     return f"sum({age} > bool 2 * {view.value(families.PROBE_INTERVAL)} + 60)"
 
 
-def of_our_exporters(name: str) -> str:
-    """A `process_*` metric, which every program has, of the exporters only."""
+def of_exporters(name: str) -> str:
+    """A `process_*` metric of the exporters only; other programs have these metrics too."""
     return f"{name} and on (job, instance) {families.BUILD_INFO.name}"
 
 
@@ -132,7 +132,7 @@ def _refused(view: View, window: str, *by: str) -> str:
 
 
 def _sum_of_either(view: View, left: str, right: str, by: Sequence[str]) -> str:
-    """The sum where both have data, else the one that has: a gateway may have had one kind only."""
+    """The sum where both have data, else the one with data: a gateway may have only one kind."""
     if not by:
         return f"({view.or_zero(left)}) + ({view.or_zero(right)})"
     return f"{left} + {right} or {left} or {right}"

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Fetches the programs that the tests need from Debian and unpacks them under .cache/debian. Nothing is installed and
-# nothing is started, so root is not needed and a Prometheus or a browser of the machine's own is left alone.
+# Downloads the programs that the tests need from Debian and unpacks them under .cache/debian. It installs and starts
+# nothing, so it needs no root, and does not affect an installed Prometheus or browser.
 #
-#   scripts/fetch-debian.sh PACKAGE...                  the packages as they are
-#   scripts/fetch-debian.sh --with-depends PACKAGE...   and all they depend on that the machine lacks
+#   scripts/fetch-debian.sh PACKAGE...                  the packages only
+#   scripts/fetch-debian.sh --with-depends PACKAGE...   and those of their dependencies that are not installed
 #
-# Go programs run from where they lie. Chromium runs too, if it is told where its libraries and fonts are, and so does
-# Alertmanager, if it finds its message templates: .cache/debian/bin has a starter for each. apt decides what fits this
-# machine, so libraries match its libc.
+# Go programs run from there. Chromium needs the paths of its libraries and fonts, and Alertmanager its message
+# templates: .cache/debian/bin has a wrapper script for each. apt selects the versions, so that libraries match the
+# libc of this machine.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -19,15 +19,15 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
   exit 1
 fi
 
-# As root apt-get would drop to the user _apt, which may not write here.
+# As root, apt-get would switch to the user _apt, which cannot write here.
 apt=(-q -o APT::Sandbox::User=root)
 if [ "$(id -u)" -ne 0 ]; then
-  # Package lists of our own, for we may not refresh the machine's.
+  # Separate package lists, because only root can refresh those of the machine.
   mkdir -p "$target/apt/lists/partial" "$target/apt/cache/archives/partial"
   apt+=(-o "Dir::State::Lists=$target/apt/lists" -o "Dir::Cache=$target/apt/cache")
 fi
 
-missing_depends() {  # lines "Inst name (version ...)"; an upgrade would read "Inst name [old] (new ...)": not wanted
+missing_depends() {  # lines "Inst name (version ...)"; an upgrade would be "Inst name [old] (new ...)": skipped
   LC_ALL=C apt-get "${apt[@]}" install --simulate --no-install-recommends "$@" | awk '$1 == "Inst" && $3 ~ /^\(/ {print $2}'
 }
 
@@ -43,7 +43,7 @@ download() {
 }
 
 rm -f "$target"/debs/*.deb
-# Lists that are missing, or older than what the mirror still has, are refreshed once.
+# Missing or outdated package lists are refreshed once.
 download "$@" || { apt-get "${apt[@]}" update && download "$@"; }
 for deb in "$target"/debs/*.deb; do
   dpkg-deb --extract "$deb" "$target"
@@ -52,13 +52,13 @@ done
 
 if [ -x "$target/usr/bin/prometheus-alertmanager" ]; then
   mkdir -p "$target/bin"
-  # Debian's Alertmanager does not start without its templates in /usr/share. This copy looks for them behind its file
-  # descriptor 9: a path of the same length, so that nothing else in the program moves.
+  # Debian's Alertmanager does not start without its templates in /usr/share. This copy opens them through its file
+  # descriptor 9: a path of the same length, so that all offsets in the program stay valid.
   LC_ALL=C sed 's#/usr/share/prometheus/alertmanager#/proc/self/fd/9///////////////////#g' \
     "$target/usr/bin/prometheus-alertmanager" >"$target/bin/alertmanager-unpacked"
   cat >"$target/bin/alertmanager" <<'EOF'
 #!/bin/sh
-# Alertmanager as unpacked beside this file, with its own templates.
+# The unpacked Alertmanager, with its own templates.
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 exec 9<"$root/usr/share/prometheus/alertmanager"
 exec "$root/bin/alertmanager-unpacked" "$@"
@@ -70,7 +70,7 @@ if [ -x "$target/usr/lib/chromium/chromium" ]; then
   mkdir -p "$target/bin"
   cat >"$target/bin/chromium" <<'EOF'
 #!/bin/sh
-# Chromium as unpacked beside this file, with the libraries and fonts unpacked with it.
+# The unpacked Chromium, with the libraries and fonts unpacked with it.
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 for folder in "$root"/usr/lib/*-linux-gnu* "$root"/usr/lib/*-linux-gnu*/pulseaudio; do
   LD_LIBRARY_PATH=$folder:${LD_LIBRARY_PATH:-}
@@ -93,7 +93,7 @@ if [ -x "$target/usr/bin/systemd-analyze" ]; then
   mkdir -p "$target/bin"
   cat >"$target/bin/systemd-analyze" <<'EOF'
 #!/bin/sh
-# systemd-analyze as unpacked beside this file, with its libraries, and the units that every unit depends on.
+# The unpacked systemd-analyze, with its libraries, and the units that every unit depends on.
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 for folder in "$root"/usr/lib/*-linux-gnu "$root"/usr/lib/*-linux-gnu/systemd "$root"/lib/*-linux-gnu; do
   LD_LIBRARY_PATH=$folder:${LD_LIBRARY_PATH:-}

@@ -1,8 +1,8 @@
-"""Takes the picture of the page that the README shows: the demo, after a minute, in Debian's Chromium.
+"""Takes the screenshot of the page for README.md: the demo, after a minute, in Debian's Chromium.
 
     .venv/bin/python -m scripts.page_picture [docs/images/page.png]
 
-Needs what `make test` sets up. Taken at the size at which it is read, which keeps the file small.
+It needs the tools that `make test` installs. The size is that of the page in README.md, for a small file.
 """
 
 import sys
@@ -20,7 +20,7 @@ SETTLE_SECONDS = 60.0
 
 
 def main() -> None:
-    """Take it."""
+    """Take the screenshot."""
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs/images/page.png"
     target.parent.mkdir(parents=True, exist_ok=True)
     with demo.running() as base, sync_playwright() as playwright:

@@ -1,11 +1,11 @@
-"""Runs a built image as a container engine would, and looks at what comes of it; try-image.sh calls it.
+"""Runs a built image as a container engine would, and checks it; try-image.sh calls this script.
 
     unshare --mount --pid --net --fork python3 scripts/run_image.py ROOT CONFIG
 
-ROOT is the image's file system, CONFIG what `buildah inspect --type image` says of it. The demo runs under
-the image's own settings: as its user without capabilities, on ROOT mounted read-only, with the volume as
-all it can write to, in a network of its own. It is put to the health check, scraped, stopped by the stop
-signal, and put to the health check again.
+ROOT is the image's file system, CONFIG the output of `buildah inspect --type image`. The demo runs with the
+image's own settings: as its user, without capabilities, on ROOT mounted read-only, with write access to the
+volume only, in a network namespace of its own. The script runs the health check, scrapes, sends the stop
+signal, and runs the health check again.
 """
 
 import json
@@ -22,7 +22,7 @@ STOP_SECONDS = 20
 
 
 class Image:
-    """The image, mounted, ready to start commands in."""
+    """The mounted image, in which commands can be started."""
 
     def __init__(self, root: str, config: dict[str, Any]) -> None:
         self.root = root
@@ -41,21 +41,25 @@ class Image:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
-        """Start a command in it, as its user, who can never get more rights."""
+        """Start a command in it, as its user, who cannot gain more rights."""
         lower = ["--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
         as_user = ["setpriv", f"--reuid={self.user}", f"--regid={self.group}", *lower, "--"]
         environment = dict(pair.split("=", 1) for pair in self.config["Env"])
         return subprocess.Popen(["chroot", self.root, *as_user, *command], env=environment)
 
     def healthy(self) -> bool:
-        """What its health check says."""
+        """Whether its health check succeeds."""
         kind, *command = self.config["Healthcheck"]["Test"]
         assert kind == "CMD"
         return self.start(*command).wait(10) == 0
 
 
 def try_out(image: Image) -> None:
-    """Start, look, stop. AssertionError if something is not as it should be."""
+    """Start, check and stop it.
+
+    Raises:
+        AssertionError: a check failed.
+    """
     assert image.start("touch", "/x").wait() == 1, "its root file system is writable"
     assert image.start("touch", "/tmp/x").wait() == 1  # noqa: S108 - nothing is made
     exporter = image.start(*image.config["Entrypoint"], "demo")
@@ -69,10 +73,10 @@ def try_out(image: Image) -> None:
     assert "\t".join(["Uid:", *[str(image.user)] * 4]) in status, status
     assert "CapEff:\t0000000000000000" in status, status
     exporter.send_signal(getattr(signal, image.config["StopSignal"]))
-    assert exporter.wait(STOP_SECONDS) == 0, "it did not stop well"
-    assert not image.healthy(), "its health check sees life where none is"
+    assert exporter.wait(STOP_SECONDS) == 0, "it did not stop with status 0"
+    assert not image.healthy(), "its health check succeeds after the stop"
 
 
 if __name__ == "__main__":
     try_out(Image(sys.argv[1], json.loads(Path(sys.argv[2]).read_text())["Docker"]["config"]))
-    print("The image runs: read-only, as nobody, healthy while it lives.")
+    print("The image runs: read-only, without root, healthy while it runs.")

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Builds the image and runs it where there is no Docker: as root on Debian, with buildah and debootstrap installed.
+# Builds and runs the image without Docker: as root on Debian, with buildah and debootstrap installed.
 #
 #   scripts/try-image.sh FOLDER
 #
-# FOLDER keeps what is large, the base among it, for the next time. The base is a bare Debian with its own Python, in
-# place of python:3.11-slim. run_image.py beside this file runs what was built. What Docker itself would do with
-# compose.yaml is not seen.
+# FOLDER keeps large files, such as the base image, for the next run. The base is a minimal Debian with its own Python
+# instead of python:3.11-slim. run_image.py runs the built image. This does not test compose.yaml.
 set -euo pipefail
 
 folder=$(mkdir -p "$1" && cd "$1" && pwd)
@@ -22,7 +21,7 @@ if ! "${buildah[@]}" inspect --type image "$base" >/dev/null 2>&1; then
   rm -r "$folder/base"
 fi
 
-# The way to the registry is this machine's.
+# Certificates and pip settings of this machine, for the package registry.
 volumes=(--volume /etc/ssl/certs:/etc/ssl/certs:ro)
 if [ -e /etc/pip.conf ]; then volumes+=(--volume /etc/pip.conf:/etc/pip.conf:ro); fi
 "${buildah[@]}" bud --isolation chroot --format docker --build-arg "BASE=$base" "${volumes[@]}" --tag tried .

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Makes the virtual environment .venv with pip in it, from any Python 3.11 or later.
+# Creates the virtual environment .venv with pip, from any Python 3.11 or later.
 #
 #   scripts/venv.sh PYTHON
 #
-# Debian ships Python without ensurepip unless python3-venv is installed; then pip comes from Debian's wheel of it.
+# Without python3-venv, Debian's Python has no ensurepip; pip then comes from Debian's wheel.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
 python=$1
 
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-  echo "Python 3.11 or later is needed, and $python is not: make PYTHON=/path/to/python3.11" >&2
+  echo "This needs Python 3.11 or later, and $python is older: make PYTHON=/path/to/python3.11" >&2
   exit 1
 fi
 

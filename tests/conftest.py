@@ -1,13 +1,13 @@
-"""What every test runs under: no settings from the developer's shell, Hypothesis without time limits."""
+"""The environment of every test: no settings from the shell, Hypothesis without time limits."""
 
 import os
 
 import pytest
 from hypothesis import settings
 
-# Cores are shared: how long one example takes says nothing about the code.
-settings.register_profile("house", deadline=None)
-settings.load_profile("house")
+# Cores are shared: the duration of one example says nothing about the code.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
-"""The demo, seen by a real Prometheus: what a newcomer meets within the first minute.
+"""The demo with a real Prometheus: its first minute.
 
-One demo and one Prometheus serve all tests of this file; they come in the order in which things appear.
+All tests of this file use one demo and one Prometheus, in the order in which the data appears.
 """
 
 import json
@@ -38,7 +38,7 @@ def base() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def prometheus_base(base: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Scrapes the demo under two names, as two exporters watching one switch would look."""
+    """Scrape the demo under two names, like two exporters that watch one switch."""
     address = base.removeprefix("http://")
     targets = [address, address.replace("127.0.0.1", "localhost")]
     with prometheus.running(tmp_path_factory.mktemp("prometheus"), targets) as url:
@@ -64,12 +64,12 @@ def test_four_gateways_with_four_verdicts_within_a_minute(base: str, prometheus_
     assert prometheus_base
 
 
-def test_calls_come_and_go_with_their_causes(base: str) -> None:
+def test_calls_begin_and_end_with_their_causes(base: str) -> None:
     text = demo.until(f"{base}/metrics", r"^freeswitch_call_hangups_total.*NORMAL_CLEARING", 60)
     assert re.search(r'^freeswitch_calls_active\{.*gateway="telnyx".*\} [1-9]', text, re.MULTILINE)
 
 
-def test_the_page_is_what_promtool_calls_clean(base: str) -> None:
+def test_promtool_accepts_the_metrics(base: str) -> None:
     text = demo.get(f"{base}/metrics")
     checked = subprocess.run(
         [program("promtool"), "check", "metrics"], input=text, text=True, capture_output=True, check=False
@@ -77,7 +77,7 @@ def test_the_page_is_what_promtool_calls_clean(base: str) -> None:
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
 
 
-def test_openmetrics_satisfies_the_strict_parser_and_carries_exemplars(base: str) -> None:
+def test_the_strict_parser_accepts_openmetrics_with_exemplars(base: str) -> None:
     text = demo.until(f"{base}/metrics", r"^freeswitch_call_mos_count", 60)
     text = demo.get(f"{base}/metrics", Accept=OPENMETRICS)
     families = {family.name: family for family in read_families(text)}
@@ -91,7 +91,7 @@ def test_openmetrics_satisfies_the_strict_parser_and_carries_exemplars(base: str
     assert any(sample.exemplar for sample in families["freeswitch_call_mos"].samples)
 
 
-def test_the_books_of_calls_balance_in_every_scrape(base: str) -> None:
+def test_call_counters_add_up_in_every_scrape(base: str) -> None:
     for _ in range(20):
         sums: dict[tuple[str, str], float] = {}
         for family in read_families(demo.get(f"{base}/metrics", Accept=OPENMETRICS)):
@@ -120,7 +120,7 @@ def test_a_real_prometheus_scrapes_it_and_answers(prometheus_base: str) -> None:
     assert state["value"][1] == "1"
 
 
-def test_an_exemplar_can_be_read_back(base: str, prometheus_base: str) -> None:
+def test_prometheus_returns_an_exemplar(base: str, prometheus_base: str) -> None:
     demo.until(f"{base}/metrics", r"^freeswitch_call_hangups_total", 60)
     deadline = time.monotonic() + 30
     while not (found := exemplars(prometheus_base, "freeswitch_call_hangups_total")):

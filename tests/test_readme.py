@@ -1,6 +1,6 @@
-"""The README, done as it says: every command is run, and says what is shown.
+"""The commands of README.md: each one is run and must print what is shown.
 
-A `…` in what is shown stands for anything. Commands that ask the exporter are put to a demo on another port.
+`…` stands for anything. Requests to the exporter go to a demo on another port.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from tests.support.tools import ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 OPTIONS = dict(re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(BLOCKS), re.MULTILINE))
-# Where another test runs the same: the wheel and its command, and this very run.
+# Commands that are run elsewhere: by another test, and by CI.
 ELSEWHERE = {
     "pip install .": "tests/test_project.py",
     "make test": ".ci/run",
@@ -33,7 +33,7 @@ OTHERS = [command for command in OPTIONS if command not in {*ELSEWHERE, *SERVING
 
 
 def shown(command: str) -> re.Pattern[str]:
-    """What the README shows for a command, as a pattern."""
+    """The output that README.md shows for a command, as a pattern."""
     return re.compile(re.escape(OPTIONS[command].strip()).replace("…", ".*?"), re.DOTALL)
 
 
@@ -44,14 +44,14 @@ def base() -> Iterator[str]:
         yield url
 
 
-def test_every_command_has_its_place() -> None:
+def test_every_command_is_covered() -> None:
     assert len(OPTIONS) >= 9
     assert set(ELSEWHERE) | SERVING <= set(OPTIONS)
     assert len(ASKING) >= 5
 
 
 @pytest.mark.parametrize("command", ASKING)
-def test_what_is_asked_is_answered_as_shown(base: str, command: str) -> None:
+def test_requests_are_answered_as_shown(base: str, command: str) -> None:
     deadline = time.monotonic() + 60
     while (answer := ask(base, command)).startswith(
         '{"error": "concurrency"'
@@ -62,19 +62,19 @@ def test_what_is_asked_is_answered_as_shown(base: str, command: str) -> None:
 
 
 def ask(base: str, command: str) -> str:
-    """What the command prints when it is put to `base`."""
+    """The output of the command with `base` as the exporter's address."""
     words = shlex.split(command.replace("http://127.0.0.1:9282", base))
     return subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
 
 
 def program(command: str) -> list[str]:
-    """The words of a command, with our program as installed beside this Python."""
+    """The words of a command, with the path of the installed exporter."""
     words = shlex.split(command)
     return [str(Path(sys.executable).parent / words[0]), *words[1:]] if "freeswitch" in words[0] else words
 
 
 @pytest.mark.parametrize("command", OTHERS)
-async def test_other_commands_say_what_is_shown(command: str) -> None:
+async def test_other_commands_print_what_is_shown(command: str) -> None:
     async with SimulatedSwitch(tick=0.05) as switch:
         await switch.gateway_reaches("telnyx", "REGED")
         environ = {**os.environ, "FREESWITCH_PORT": str(switch.port)} if "doctor" in command else os.environ
@@ -91,7 +91,7 @@ async def test_other_commands_say_what_is_shown(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", sorted(SERVING))
-def test_what_serves_serves(command: str) -> None:
+def test_commands_that_serve_do_so(command: str) -> None:
     process = subprocess.Popen(
         program(command),
         cwd=ROOT,
@@ -109,6 +109,6 @@ def test_what_serves_serves(command: str) -> None:
         process.communicate(timeout=30)
 
 
-def test_every_link_leads_somewhere() -> None:
+def test_every_link_exists() -> None:
     for target in re.findall(r"\]\(([^)#]+)", README):
         assert target.startswith("http") or (ROOT / target).exists(), target

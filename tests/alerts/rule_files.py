@@ -31,7 +31,7 @@ class Alert:
 
     @property
     def expressions(self) -> list[str]:
-        """What it asks Prometheus: its condition, and the queries in its texts."""
+        """Its PromQL: the condition, and the queries in its texts."""
         texts = (self.annotations.get(key, "") for key in ("summary", "description"))
         asked = [query.replace('\\"', '"') for text in texts for query in _TEMPLATE_QUERY.findall(text)]
         return [self.expression, *(query for query in asked if _NAME.search(query))]
@@ -58,7 +58,7 @@ def names(expression: str) -> set[str]:
 
 
 def matchers(expression: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Metric name, label name and the values asked for, of every matcher in an expression."""
+    """Metric name, label name and values of every matcher in an expression."""
     for name, inside in _MATCHERS.findall(expression):
         for label, _, value in _MATCHER.findall(inside):
             yield name, label, value.split("|")

@@ -1,7 +1,7 @@
-"""What every alert owes: three unit tests, labels of the one scheme, words and names that exist, a way out.
+"""What every alert must have: unit tests, labels of one scheme, names and label values that exist, a runbook.
 
-The words of rules (problems, states, results, classes, causes, buckets) are held to the tables of the code,
-so that a renamed word cannot leave an alert behind that never fires.
+The label values in rules (problems, states, results, classes, causes, buckets) are compared with the tables
+of the code, so that no alert keeps a renamed value and never fires.
 """
 
 import re
@@ -70,7 +70,7 @@ def test_a_unit_test_shows_it_quiet_just_below(alert: Alert) -> None:
     assert named
     for group in named:
         fired = cases(group, alert.name)
-        assert fired, f"{group['name']}: looks"
+        assert fired, f"{group['name']}: has a test"
         assert not any(fired), f"{group['name']}: stays quiet"
 
 
@@ -87,7 +87,7 @@ def test_its_labels_follow_the_scheme(alert: Alert) -> None:
 
 
 @every_alert
-def test_its_texts_are_whole(alert: Alert) -> None:
+def test_its_texts_are_complete(alert: Alert) -> None:
     assert alert.annotations.keys() == {"summary", "description", "runbook_url"}
     assert all("\n" not in text for text in alert.annotations.values())
     assert re.search(r"\$value|\$labels\.problem", alert.annotations["description"]), "no live value"
@@ -109,14 +109,14 @@ def base_family(name: str) -> str:
 EXPRESSIONS = [*(e for alert in ALERTS for e in alert.expressions), *RECORDED.values()]
 
 
-def test_every_metric_is_one_of_ours() -> None:
+def test_every_metric_is_declared() -> None:
     used = {name for expression in EXPRESSIONS for name in names(expression)}
     assert {name for name in used if ":" in name} <= RECORDED.keys()
     assert {base_family(name) for name in used if ":" not in name} <= FAMILIES.keys() | FROM_OTHERS
-    assert len(used) > 50  # or the reading of expressions is broken
+    assert len(used) > 50  # fewer mean that names() misses some
 
 
-WORDS = {
+VALUES = {
     ("freeswitch_connection_problem", "problem"): set(PROBLEMS),
     ("freeswitch_connection_attempts_total", "outcome"): set(OUTCOMES),
     ("freeswitch_events_dropped_total", "reason"): set(DROP_REASONS),
@@ -132,7 +132,7 @@ WORDS = {
 }
 
 
-def test_every_label_and_word_exists() -> None:
+def test_every_label_and_value_exists() -> None:
     asked = [match for expression in EXPRESSIONS for match in matchers(expression)]
     assert asked
     for name, label, values in asked:
@@ -147,11 +147,11 @@ def test_every_label_and_word_exists() -> None:
                 "freeswitch_gateway_registration_responses_total",
                 "code",
             ):
-                assert set(values) <= WORDS[name, label], name
+                assert set(values) <= VALUES[name, label], name
 
 
-def said(family: str) -> list[str]:
-    """The problems that alerts go by, as often as they do."""
+def problems_in_alerts(family: str) -> list[str]:
+    """The problems in the conditions of alerts, with repetitions."""
     return [
         word
         for alert in ALERTS
@@ -162,9 +162,9 @@ def said(family: str) -> list[str]:
 
 
 def test_every_problem_has_one_alert() -> None:
-    assert sorted(said("freeswitch_connection_problem")) == sorted(set(PROBLEMS) - {"none"})
-    # ping_overdue has two: a word at once, and the outage when it lasts.
-    assert sorted(said("freeswitch_gateway_problem")) == sorted(
+    assert sorted(problems_in_alerts("freeswitch_connection_problem")) == sorted(set(PROBLEMS) - {"none"})
+    # ping_overdue has two: an early warning, and the outage if it lasts.
+    assert sorted(problems_in_alerts("freeswitch_gateway_problem")) == sorted(
         [*(set(GATEWAY_PROBLEMS) - {"none"}), "ping_overdue"]
     )
 
@@ -179,7 +179,7 @@ def test_outages_are_recorded_by_the_labels_of_their_alerts_and_without_them() -
     assert dropped == {"alertname", "alertstate", "profile", "problem"}.union(*(a.labels for a in found))
 
 
-def test_objectives_stand_in_one_place() -> None:
+def test_objectives_are_set_once() -> None:
     assert RECORDED["slo:freeswitch_gateway_availability:objective"] == "vector(0.999)"
     assert RECORDED["slo:freeswitch_probe_success:objective"] == "vector(0.99)"
     for path in FILES:
@@ -187,7 +187,7 @@ def test_objectives_stand_in_one_place() -> None:
             assert not re.search(r"0\.99\b|(?<!< )0\.999\b", path.read_text(encoding="utf-8")), path.name
 
 
-def test_burn_rates_are_spent_over_their_own_window() -> None:
+def test_burn_rates_divide_by_their_own_window() -> None:
     burns = {name: e for name, e in RECORDED.items() if "availability_burn:rate" in name}
     assert len(burns) == 5
     for name, expression in burns.items():

@@ -1,7 +1,7 @@
-"""What a real Alertmanager tells whom: the committed example, its receivers pointed at this test.
+"""Whom a real Alertmanager notifies: the committed example, with the webhooks of this test as receivers.
 
-All alerts of a case are posted at once. What is expected arrives at a webhook; the rest must be shown as
-suppressed by Alertmanager itself, so that "nothing came" is never a matter of waiting too briefly.
+All alerts of a case are posted at once. The expected ones must arrive at a webhook. Alertmanager itself must
+show the others as suppressed, so that a short wait cannot hide a notification.
 """
 
 from collections.abc import Iterator
@@ -42,10 +42,10 @@ def alertmanager(tmp_path: Path, receiver: Receiver) -> Iterator[Alertmanager]:
 
 
 OTHER_SWITCH = NODE | {"node": "fs2"}
-SAME_NAME_ELSEWHERE = GATEWAY | {"instance": "other:9282"}  # both are 127.0.0.1:8021 to themselves
+SAME_NAME_ELSEWHERE = GATEWAY | {"instance": "other:9282"}  # each exporter calls its switch 127.0.0.1:8021
 
 CASES = {
-    "a dead switch silences its gateways, their calls and probes, and no other's": (
+    "a lost switch inhibits its gateways, their calls and probes, and no others": (
         [firing("FreeswitchUnreachable", NODE | {"problem": "refused"})],
         [
             firing("FreeswitchGatewayDown", GATEWAY | {"problem": "unreachable"}),
@@ -61,7 +61,7 @@ CASES = {
             firing("FreeswitchProbeBudgetLow", HERE | {"budget": "calls"}),
         ],
     ),
-    "a dead gateway silences its calls and probes, and what else is said of it": (
+    "a dead gateway inhibits its calls, its probes and its other alerts": (
         [firing("FreeswitchGatewayCredentialsRejected", GATEWAY | {"problem": "auth_rejected"})],
         [
             firing("FreeswitchCallFailuresHigh", CALLS),
@@ -81,7 +81,7 @@ CASES = {
             firing("FreeswitchProbeNotRun", PROBE | {"instance": "other:9282"}),
         ],
     ),
-    "a verdict that another takes the place of can still be told to have ended": (
+    "alerts on the verdict are not inhibited, so that their end is sent": (
         [firing("FreeswitchGatewayCredentialsRejected", GATEWAY | {"problem": "auth_rejected"})],
         [],
         [
@@ -91,7 +91,7 @@ CASES = {
             firing("FreeswitchGatewayUnmonitored", GATEWAY | {"problem": "unmonitored"}),
         ],
     ),
-    "two outages of one gateway do not silence each other": (
+    "two outages of one gateway do not inhibit each other": (
         [],
         [],
         [
@@ -99,7 +99,7 @@ CASES = {
             firing("FreeswitchGatewayCredentialsRejected", GATEWAY | {"problem": "auth_rejected"}),
         ],
     ),
-    "a gateway that may still dial out silences nothing": (
+    "a gateway that may still dial out inhibits nothing": (
         [],
         [],
         [
@@ -108,7 +108,7 @@ CASES = {
             firing("FreeswitchProbeFailing", PROBE),
         ],
     ),
-    "a dead exporter silences what it last said": (
+    "a lost exporter inhibits the alerts from its last data": (
         [firing("FreeswitchExporterDown", HERE)],
         [
             firing("FreeswitchEventsLost", NODE),
@@ -130,27 +130,27 @@ def unique(labels: Labels) -> tuple[tuple[str, str], ...]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_who_is_silenced(case: str, alertmanager: Alertmanager, receiver: Receiver) -> None:
-    sources, silenced, told = CASES[case]
-    alertmanager.post([*sources, *silenced, *told])
+def test_which_alerts_are_inhibited(case: str, alertmanager: Alertmanager, receiver: Receiver) -> None:
+    sources, inhibited, notifications = CASES[case]
+    alertmanager.post([*sources, *inhibited, *notifications])
 
-    expected = {unique(labels) for labels in [*sources, *told]}
+    expected = {unique(labels) for labels in [*sources, *notifications]}
     until(
-        lambda: {unique(labels) for _, _, labels, _ in receiver.told} >= expected,
-        "not everything expected came",
+        lambda: {unique(labels) for _, _, labels, _ in receiver.notifications} >= expected,
+        "not all expected notifications arrived",
     )
     until(
-        lambda: {unique(s) for s in alertmanager.silenced()} == {unique(s) for s in silenced},
-        "other alerts are silenced than should be",
+        lambda: {unique(s) for s in alertmanager.inhibited()} == {unique(s) for s in inhibited},
+        "other alerts are inhibited than expected",
     )
-    assert {unique(labels) for _, _, labels, _ in receiver.told} == expected
+    assert {unique(labels) for _, _, labels, _ in receiver.notifications} == expected
 
 
-def test_severity_decides_who_is_told(alertmanager: Alertmanager, receiver: Receiver) -> None:
+def test_severity_selects_the_receiver(alertmanager: Alertmanager, receiver: Receiver) -> None:
     alertmanager.post([firing(name, GATEWAY | {"instance": name, "node": name}) for name in BY_NAME])
-    until(lambda: all(receiver.heard(name) for name in BY_NAME), "not every alert was told")
-    for place, _, labels, _ in receiver.told:
-        assert place == {"critical": "pages", "warning": "tickets"}[labels["severity"]]
+    until(lambda: all(receiver.received(name) for name in BY_NAME), "not every alert was sent")
+    for channel, _, labels, _ in receiver.notifications:
+        assert channel == {"critical": "pages", "warning": "tickets"}[labels["severity"]]
 
 
 def test_one_message_about_one_gateway_of_two_exporters(
@@ -158,21 +158,19 @@ def test_one_message_about_one_gateway_of_two_exporters(
 ) -> None:
     down = firing("FreeswitchGatewayDown", GATEWAY | {"problem": "unreachable"})
     alertmanager.post([down, down | {"instance": "other:9282"}])
-    until(lambda: receiver.messages, "no message came")
+    until(lambda: receiver.messages, "no message arrived")
     assert len(receiver.messages[0]["alerts"]) == 2
     assert receiver.messages[0]["groupLabels"] == {"node": "fs1", "gateway": "telnyx"}
 
 
-def test_what_was_silenced_is_told_when_the_outage_is_over(
-    alertmanager: Alertmanager, receiver: Receiver
-) -> None:
+def test_inhibited_alerts_are_sent_after_the_outage(alertmanager: Alertmanager, receiver: Receiver) -> None:
     dead = firing("FreeswitchHung", NODE | {"problem": "hung"})
     calls = firing("FreeswitchCallFailuresHigh", CALLS)
     alertmanager.post([dead, calls])
-    until(lambda: receiver.heard("FreeswitchHung"), "the outage was not told")
-    until(alertmanager.silenced, "nothing is silenced")
-    assert not receiver.heard("FreeswitchCallFailuresHigh")
+    until(lambda: receiver.received("FreeswitchHung"), "the outage was not sent")
+    until(alertmanager.inhibited, "nothing is inhibited")
+    assert not receiver.received("FreeswitchCallFailuresHigh")
 
     alertmanager.post([dead], over=True)
-    until(lambda: receiver.heard("FreeswitchHung", "resolved"), "its end was not told")
-    until(lambda: receiver.heard("FreeswitchCallFailuresHigh"), "what it had silenced was not told")
+    until(lambda: receiver.received("FreeswitchHung", "resolved"), "its end was not sent")
+    until(lambda: receiver.received("FreeswitchCallFailuresHigh"), "the inhibited alert was not sent")

@@ -1,4 +1,4 @@
-"""The runbook has a section for every alert, problem and phase, and no link into nowhere."""
+"""The runbook has a section for every alert, problem and phase, and no broken link."""
 
 import re
 
@@ -19,7 +19,7 @@ WORDS = sorted({alert.name for alert in ALERTS} | {*GATEWAY_PROBLEMS, *PROBLEMS,
 
 
 def anchor(heading: str) -> str:
-    """As GitHub makes it: lower case, blanks to hyphens, punctuation gone."""
+    """As GitHub makes it: lower case, hyphens for blanks, no punctuation."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
@@ -28,7 +28,7 @@ def test_there_is_one_section(word: str) -> None:
     assert HEADINGS.count(word) == 1
 
 
-def test_sections_are_of_what_exists() -> None:
+def test_every_section_has_its_alert_problem_or_phase() -> None:
     third = re.findall(r"^### (.+)$", PROSE, re.MULTILINE)
     assert sorted(third) == WORDS
 
@@ -39,7 +39,7 @@ def test_every_link_of_an_alert_leads_to_its_section() -> None:
         assert alert.annotations["runbook_url"].partition("#")[2] in anchors
 
 
-def test_every_link_inside_leads_somewhere() -> None:
+def test_every_internal_link_works() -> None:
     anchors = [anchor(heading) for heading in HEADINGS]
     assert len(anchors) == len(set(anchors))
     links = re.findall(r"\]\(#([^)]+)\)", RUNBOOK)
@@ -55,7 +55,7 @@ def test_alerts_link_to_all_their_problems() -> None:
                 assert f"(#{word})" in section, f"{alert.name} does not lead to {word}"
 
 
-def test_the_permissions_are_those_the_exporter_asks_for() -> None:
+def test_the_permissions_are_those_that_the_exporter_needs() -> None:
     allowed = dict(re.findall(r'name="esl-allowed-(\w+)" value="([^"]+)"', RUNBOOK))
     assert set(allowed["api"].split()) == set(COMMAND_NAMES)
     assert set(allowed["events"].split()) - {"CUSTOM"} == set(EVENT_NAMES)
@@ -71,11 +71,11 @@ def test_every_class_of_a_provider_is_explained() -> None:
     assert classes == set(re.findall(r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", RUNBOOK, re.MULTILINE))
 
 
-def test_nobody_is_told_to_hang_up_every_call() -> None:
+def test_no_command_hangs_up_every_call() -> None:
     assert not re.search(r"fs_cli[^\n]*hupall", RUNBOOK)
 
 
-def test_alerts_and_doctor_agree_on_which_causes_are_no_failures() -> None:
+def test_alerts_and_doctor_exclude_the_same_causes() -> None:
     excluded = [
         set(values)
         for expression in RECORDED.values()

@@ -1,4 +1,4 @@
-"""The committed dashboards: what the code builds, and whole in the ways Grafana does not check on import."""
+"""The committed dashboards: equal to what the code builds, and correct where Grafana does not check."""
 
 import json
 import re
@@ -52,7 +52,7 @@ def test_the_committed_json_is_what_the_code_builds() -> None:
         assert path.read_text(encoding="utf-8") == text, "stale: run `python -m dashboards.build`"
 
 
-def test_there_are_the_three_that_link_to_each_other() -> None:
+def test_the_three_dashboards_link_to_each_other() -> None:
     assert {path.stem for path in FILES} == {frame.FLEET, frame.GATEWAY, frame.PROBES} == set(frame.TITLES)
     for path in FILES:
         texts = set(every_string(json.loads(path.read_text(encoding="utf-8"))))
@@ -60,7 +60,7 @@ def test_there_are_the_three_that_link_to_each_other() -> None:
         assert linked == set(frame.TITLES) - {path.stem}
 
 
-def test_grafanas_own_model_reads_it_back_unchanged(dashboard: Json) -> None:
+def test_grafanas_own_model_reads_it_unchanged(dashboard: Json) -> None:
     register_default_plugins()
     for annotation in dashboard["annotations"]["list"]:
         for extra in ("titleFormat", "tagKeys", "useValueForTime"):
@@ -131,7 +131,7 @@ def test_the_first_row_is_eight_tiles(dashboard: Json) -> None:
     assert [panel["type"] for panel in first] == ["stat"] * 8
 
 
-def test_everything_is_asked_of_the_chosen_data_source(dashboard: Json) -> None:
+def test_every_query_uses_the_selected_data_source(dashboard: Json) -> None:
     chosen = {"type": "prometheus", "uid": "${datasource}"}
     first, *others = dashboard["templating"]["list"]
     assert (first["name"], first["type"], first["query"]) == ("datasource", "datasource", "prometheus")
@@ -153,12 +153,12 @@ def test_variables(dashboard: Json) -> None:
         *(["probe"] if dashboard["uid"] == frame.PROBES else []),
     ]
     used = {match for text in every_string(dashboard) for match in re.findall(r"\$\{?([a-z]\w*)", text)}
-    assert used == set(names), "a variable is used that is not there, or the other way round"
+    assert used == set(names), "a variable is used and not declared, or declared and not used"
 
 
 def test_state_changes_are_annotated(dashboard: Json) -> None:
     names = [mark["name"] for mark in dashboard["annotations"]["list"][1:]]
-    assert names[:4] == ["FreeSWITCH lost", "FreeSWITCH restarted", "Gateway in trouble", "Gateway recovered"]
+    assert names[:4] == ["FreeSWITCH lost", "FreeSWITCH restarted", "Gateway failed", "Gateway recovered"]
 
 
 def test_colours_are_names_that_follow_the_theme(dashboard: Json) -> None:

@@ -1,4 +1,4 @@
-"""What the queries answer on bad days, asked of promtool with made-up series.
+"""What the queries return during faults, evaluated by promtool on made-up series.
 
 Each case gives series as promtool writes them (one value a minute, `5x4` for four repetitions of 5, `_` for a
 scrape without the series), a query, and the answer expected after twenty minutes.
@@ -30,7 +30,7 @@ MARKS = {mark.name: mark.expression for mark in common_marks(SEVERAL)}
 
 
 def ask(folder: Path, series: Series, query: str, answer: Answer) -> None:
-    """Fail unless Prometheus answers the query, of these series, with exactly this."""
+    """Fail unless the query on these series returns exactly this answer."""
     for variable, value in {"$node": ".*", "$gateway": ".*", "$probe": ".*"}.items():
         query = query.replace(variable, value)
     query = query.replace("$__rate_interval", "4m").replace("$__range", "20m")
@@ -58,7 +58,7 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         total(SEVERAL.value(families.CALLS_ACTIVE)),
         {"{}": 7},
     ),
-    "so do their counters, though they began at different times": (
+    "so do their counters, though they started at different times": (
         {
             f'freeswitch_calls_started_total{{{OUT},instance="a"}}': "100+6x20",
             f'freeswitch_calls_started_total{{{OUT},instance="b"}}': "0+6x20",
@@ -87,14 +87,14 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         SEVERAL.code(families.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
         {f"{{{GATEWAY}}}": list(looks.PROBLEMS).index("ping_overdue")},
     ),
-    "a state is its place in the list of words": (
+    "a state is its index in the list of states": (
         stateset(
             "freeswitch_gateway_state", "state", GATEWAY, {"REGED": "0x20", "NOREG": "0x20", "DOWN": "1x20"}
         ),
         SEVERAL.code(families.GATEWAY_STATE, "state", list(looks.STATES)),
         {f"{{{GATEWAY}}}": list(looks.STATES).index("DOWN")},
     ),
-    "the gateway of a lost switch is not fine": (
+    "the gateway of a lost switch is not usable": (
         {
             f"freeswitch_up{{{NODE}}}": "1x9 0x10",
             f"freeswitch_gateway_usable{{{GATEWAY}}}": "1x9 stale",
@@ -103,7 +103,7 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         queries.gateways_without(SEVERAL, families.GATEWAY_USABLE),
         {"{}": 1},
     ),
-    "a gateway that is usable is": (
+    "a usable gateway is not counted": (
         SCRAPED
         | {
             f"freeswitch_gateway_usable{{{GATEWAY}}}": "1x20",
@@ -112,7 +112,7 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         queries.gateways_without(SEVERAL, families.GATEWAY_USABLE),
         {"{}": 0},
     ),
-    "a node without gateways has none with a problem, and says nothing": (
+    "a node without gateways gives no result": (
         SCRAPED,
         queries.gateways_without(SEVERAL, families.GATEWAY_USABLE),
         {},
@@ -122,12 +122,12 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         SEVERAL.or_zero(queries.network_failure_ratio(SEVERAL, "15m")),
         {"{}": 0},
     ),
-    "what is not scraped is not fine either": (
+    "without a scrape there is no result": (
         {},
         SEVERAL.or_zero(queries.network_failure_ratio(SEVERAL, "15m")),
         {},
     ),
-    "busy is not the network's failure, a rejection is, and so is a dial that was refused unseen": (
+    "busy is not a failure by the network, a rejection and a refused dial are": (
         SCRAPED
         | {
             f"freeswitch_calls_started_total{{{OUT}}}": "0+6x20",
@@ -139,7 +139,7 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         queries.network_failure_ratio(SEVERAL, "15m"),
         {"{}": 3 / 8},
     ),
-    "a gateway that is down, so that no call event ever comes, fails wholly": (
+    "a gateway that is down, without any call event, has a failure ratio of 1": (
         SCRAPED | {f"freeswitch_gateway_refused_calls_total{{{GATEWAY}}}": "0+2x20"},
         queries.network_failure_ratio(SEVERAL, "15m", "node", "gateway"),
         {'{node="fs1",gateway="telnyx"}': 1},
@@ -154,7 +154,7 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         queries.outbound_answer_ratio(SEVERAL, "15m"),
         {"{}": 0.25},
     ),
-    "calls answered that began before the window do not make more than all": (
+    "answered calls that began before the window give no more than 1": (
         SCRAPED
         | {
             f'freeswitch_calls_started_total{{{NODE},gateway="",direction="inbound"}}': "0+1x20",
@@ -175,7 +175,7 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
             f'{{{NODE},gateway="telnyx",profile="internal"}}': 4,
         },
     ),
-    "a restarted exporter takes nothing from availability": (
+    "a restart of the exporter does not change availability": (
         {
             f"freeswitch_gateway_usable_seconds_total{{{GATEWAY}}}": "1000+30x10 0+30x9",
             f"freeswitch_gateway_watched_seconds_total{{{GATEWAY}}}": "9000+60x10 0+60x9",
@@ -183,22 +183,22 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         queries.availability(SEVERAL),
         {f"{{{GATEWAY}}}": 0.5},
     ),
-    "what was never counted is a 0 called none": (
+    "a counter without series is 0 with the label none": (
         SCRAPED,
         SEVERAL.or_none(total(SEVERAL.rate(families.CALL_SIP_RESPONSES, "code"), "code"), "code"),
         {'{code="none"}': 0},
     ),
-    "what was counted stands alone": (
+    "a counter with series has no label none": (
         SCRAPED | {f'freeswitch_call_sip_responses_total{{{OUT},code="403"}}': "0+60x20"},
         SEVERAL.or_none(total(SEVERAL.rate(families.CALL_SIP_RESPONSES, "code"), "code"), "code"),
         {'{code="403"}': 1},
     ),
-    "a probe that got through": (
+    "a successful probe": (
         {f"freeswitch_probe_success{{{PROBE}}}": "1x20", f"freeswitch_probe_degraded{{{PROBE}}}": "0x20"},
         queries.probe_result(SEVERAL_PROBES),
         {f"{{{PROBE}}}": 0},
     ),
-    "a probe that got through badly": (
+    "a degraded probe": (
         {f"freeswitch_probe_success{{{PROBE}}}": "1x20", f"freeswitch_probe_degraded{{{PROBE}}}": "1x20"},
         queries.probe_result(SEVERAL_PROBES),
         {f"{{{PROBE}}}": 1},
@@ -208,7 +208,7 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         queries.probe_result(SEVERAL_PROBES),
         {f"{{{PROBE}}}": 2},
     ),
-    "refused and aborted runs are no failures": (
+    "refused and aborted runs are not failures": (
         {
             f'freeswitch_probe_runs_total{{{PROBE},result="{result}"}}': "0+1x20"
             for result in ("success", "degraded", "failed", "refused", "aborted")
@@ -232,13 +232,13 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         queries.overdue_probes(SEVERAL_PROBES),
         {"{}": 1},
     ),
-    "only our exporters' memory is shown": (
+    "only the memory of exporters is shown": (
         {
             'process_resident_memory_bytes{job="fs",instance="a"}': "5x20",
             'process_resident_memory_bytes{job="prometheus",instance="b"}': "9x20",
             'freeswitch_exporter_build_info{job="fs",instance="a",version="1"}': "1x20",
         },
-        queries.of_our_exporters("process_resident_memory_bytes"),
+        queries.of_exporters("process_resident_memory_bytes"),
         {'process_resident_memory_bytes{job="fs",instance="a"}': 5},
     ),
     "a gateway that has just failed is marked at the time it did, in milliseconds": (
@@ -246,16 +246,16 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
             "freeswitch_gateway_problem", "problem", GATEWAY, {"none": "1x18 0x1", "ping_failed": "0x18 1x1"}
         )
         | {f"freeswitch_gateway_last_change_timestamp_seconds{{{GATEWAY}}}": "0x18 1110x1"},
-        MARKS["Gateway in trouble"],
+        MARKS["Gateway failed"],
         {f"{{{GATEWAY}}}": 1_110_000},
     ),
-    "one that has been failing for long is not marked again": (
+    "one that failed long ago is not marked again": (
         stateset("freeswitch_gateway_problem", "problem", GATEWAY, {"none": "0x20", "auth_rejected": "1x20"})
         | {f"freeswitch_gateway_last_change_timestamp_seconds{{{GATEWAY}}}": "1190x20"},
-        MARKS["Gateway in trouble"],
+        MARKS["Gateway failed"],
         {},
     ),
-    "one that is well again is marked": (
+    "one that has recovered is marked": (
         stateset(
             "freeswitch_gateway_problem", "problem", GATEWAY, {"none": "0x18 1x1", "ping_failed": "1x18 0x1"}
         )

@@ -1,4 +1,4 @@
-"""Every query of the committed dashboards, put to a real Prometheus."""
+"""Every query of the committed dashboards, evaluated by a real Prometheus."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from tests.support import prometheus
 
 FILES = sorted((Path(__file__).parent.parent.parent / "dashboards").glob("*.json"))
 
-# What Grafana would put in; the windows are those of a Prometheus that has run for seconds only.
+# Values of Grafana's variables; the windows suit a Prometheus that has run for seconds only.
 FILLED_IN = {
     "$node": "demo",
     "$gateway": "telnyx",
@@ -27,7 +27,7 @@ def fill_in(expression: str) -> str:
 
 
 def panel_expressions(file: Path) -> Iterator[tuple[str, str]]:
-    """Where each expression of a panel stands, and it."""
+    """Each expression of a panel, after its place."""
     for panel in json.loads(file.read_text(encoding="utf-8"))["panels"]:
         for target in panel.get("targets", []):
             yield f"{panel['title']} {target['refId']}", fill_in(target["expr"])

@@ -15,7 +15,7 @@ class Instruction(NamedTuple):
     value: str
 
     def words(self) -> list[str]:
-        """Its words, quotes taken off."""
+        """Its words, without quotes."""
         return shlex.split(self.value)
 
 
@@ -32,12 +32,12 @@ IMAGE = INSTRUCTIONS[_STARTS[1] :]
 
 
 def values(stage: list[Instruction], name: str) -> list[str]:
-    """What the stage's instructions of that name say."""
+    """The values of the stage's instructions with that name."""
     return [instruction.value for instruction in stage if instruction.name == name]
 
 
 def value(name: str) -> str:
-    """What the image's only instruction of that name says."""
+    """The value of the image's only instruction with that name."""
     [found] = values(IMAGE, name)
     return found
 

@@ -1,6 +1,6 @@
-"""compose.yaml without Docker: its files, laid out as in the containers, before Prometheus' own programs.
+"""compose.yaml without Docker: its files in the layout of the containers, checked by Prometheus' own tools.
 
-Grafana's side is in tests/dashboards; here only that it gets its files.
+tests/dashboards covers Grafana; this file only checks that it gets its files.
 """
 
 import re
@@ -41,7 +41,7 @@ SERVICES = services()
 
 
 def mounts(service: str) -> dict[str, Path]:
-    """What of the source tree a container sees, by its path there."""
+    """The mounted files of the source tree, by their path in the container."""
     found = {}
     for volume in SERVICES[service].get("volumes", []):
         source, target, *mode = volume.split(":")
@@ -52,7 +52,7 @@ def mounts(service: str) -> dict[str, Path]:
 
 
 def laid_out(service: str, folder: Path) -> Path:
-    """The container's files in `folder`, standing for its root."""
+    """The container's files, copied into `folder` as its root."""
     for target, source in mounts(service).items():
         place = folder / target.removeprefix("/")
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -79,13 +79,13 @@ def test_what_it_mounts_exists() -> None:
             assert source.exists(), f"{service}: {target}"
 
 
-def test_images_are_pinned_and_ours_is_built() -> None:
+def test_images_are_pinned_and_the_exporters_is_built() -> None:
     assert SERVICES["exporter"]["build"] == "."
     for service in SERVICES.keys() - {"exporter"}:
         assert re.fullmatch(r"[\w/]+:v?\d+\.\d+\.\d+", SERVICES[service]["image"]), service
 
 
-def test_nothing_is_served_beyond_this_machine() -> None:
+def test_ports_are_published_on_loopback_only() -> None:
     ports = [port for service in SERVICES.values() for port in service["ports"]]
     assert len(ports) == 4
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
@@ -99,7 +99,7 @@ def test_the_exporter_has_no_more_rights_than_it_needs() -> None:
     assert f"exporter-state:{value('VOLUME')}" in exporter["volumes"]
 
 
-def test_the_demo_unless_a_real_switch_is_asked_for() -> None:
+def test_it_runs_the_demo_unless_a_switch_is_named() -> None:
     assert SERVICES["exporter"]["command"] == ["demo"]
     asked = {
         "EXPORTER_COMMAND": "serve",
@@ -153,7 +153,7 @@ def test_alertmanager_reads_its_config(tmp_path: Path) -> None:
     )
 
 
-def test_grafana_gets_its_dashboards_where_it_is_told_to_look() -> None:
+def test_grafana_gets_its_dashboards_in_the_provisioned_folder() -> None:
     files = mounts("grafana")
     provisioning = files["/etc/grafana/provisioning"]
     [provider] = yaml.safe_load((provisioning / "dashboards/freeswitch.yml").read_text())["providers"]
@@ -184,7 +184,7 @@ def joined(tmp_path: Path) -> Path:
     return folder / "prometheus.yml"
 
 
-def test_the_probe_job_leaves_a_call_its_time() -> None:
+def test_the_probe_job_has_a_long_enough_timeout() -> None:
     [job] = yaml.safe_load(PROBES.read_text())["scrape_configs"]
     probe = ProbeConfig(name="", node="", gateway="", destination="")
     assert probe.ring_timeout + probe.talk_time + 2.5 <= int(job["scrape_timeout"].removesuffix("s"))
@@ -197,7 +197,7 @@ def test_prometheus_watches_and_probes_the_demo(joined: Path, tmp_path: Path) ->
     assert checked.returncode == 0, checked.stderr.decode()
     with demo.running() as base:
         settings = joined.read_text().replace("exporter:9282", base.removeprefix("http://"))
-        # Prometheus spreads first scrapes over the interval, and nobody here has four minutes.
+        # Prometheus spreads first scrapes over the interval; four minutes are too long for a test.
         settings = settings.replace("scrape_interval: 4m", "scrape_interval: 12s")
         settings = settings.replace("scrape_timeout: 45s", "scrape_timeout: 12s")
         joined.write_text(settings.replace("scrape_interval: 15s", "scrape_interval: 1s"))
@@ -211,7 +211,7 @@ def test_prometheus_watches_and_probes_the_demo(joined: Path, tmp_path: Path) ->
 
 
 def wait_for(url: str, expression: str) -> list[dict[str, Any]]:
-    """The query's samples, as soon as there are any."""
+    """Wait for samples of the query and return them."""
     deadline = time.monotonic() + 60
     while not (found := prometheus.ask(url, expression)):
         assert time.monotonic() < deadline, expression

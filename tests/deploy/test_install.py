@@ -1,8 +1,7 @@
-"""docs/install.md, done as it says, as far as this machine goes.
+"""The commands of docs/install.md, run as far as possible on this machine.
 
-Blocks of `console` are run as they stand, and print what is shown (`…` stands for anything). Blocks of
-`sh` name what they need and what may not be at hand. Of those for systemd, all but systemctl is run,
-below another root.
+Blocks of `console` are run unchanged and must print what is shown (`…` stands for anything). Blocks of `sh`
+name the tools that they need. Of those for systemd, all commands but systemctl are run, below another root.
 """
 
 import os
@@ -27,12 +26,12 @@ NEEDS = {"freeswitch", "registry", "systemd", "docker", "kubernetes"}
 
 
 def blocks(language: str, need: str = "") -> list[str]:
-    """The page's blocks in a language, of those that need what is named."""
+    """The page's blocks in a language that need a named tool."""
     return [text for found, needed, text in BLOCKS if (found, needed) == (language, need)]
 
 
 def commands(need: str) -> list[list[str]]:
-    """The words of the commands that need it, continued lines joined."""
+    """The words of the commands that need it, with continued lines joined."""
     lines = "".join(blocks("sh", need)).replace("\\\n", " ").splitlines()
     return [shlex.split(line) for line in lines]
 

@@ -1,7 +1,7 @@
-"""The manifests: valid by Kubernetes' schemas, strict about rights, of one mind with the image and the rules.
+"""The manifests: valid by Kubernetes' schemas, minimal in rights, consistent with the image and the rules.
 
-Schemas of the Prometheus Operator's kinds come in no light package; those two are compared word for word, and
-promtool reads the rules.
+No small package has the schemas of the Prometheus Operator's kinds; those two manifests are compared word for
+word, and promtool reads the rules.
 """
 
 import subprocess
@@ -32,7 +32,7 @@ POD = MANIFESTS["deployment"]["spec"]["template"]
 
 @pytest.mark.parametrize("version", ["1.28", "1.34"])
 @pytest.mark.parametrize("name", sorted(MANIFESTS.keys() - OPERATORS))
-def test_kubernetes_knows_every_word(name: str, version: str) -> None:
+def test_the_schemas_accept_every_key(name: str, version: str) -> None:
     kubernetes_validate.validate(MANIFESTS[name], version, strict=True)
 
 
@@ -67,7 +67,7 @@ def test_the_pod_has_no_more_rights_than_it_needs() -> None:
     }
 
 
-def test_services_nearby_set_no_settings() -> None:
+def test_other_services_set_no_settings() -> None:
     assert POD["spec"]["enableServiceLinks"] is False
 
 
@@ -94,7 +94,7 @@ def test_every_mount_has_its_volume_and_every_volume_its_source() -> None:
     assert claim == MANIFESTS["persistentvolumeclaim"]["metadata"]["name"]
 
 
-def test_the_secret_is_read_from_files_alone() -> None:
+def test_the_secret_is_read_only_from_files() -> None:
     assert "secret" not in MANIFESTS, "applying an example would overwrite what is there"
     [secret] = [volume["secret"] for volume in POD["spec"]["volumes"] if "secret" in volume]
     assert secret["defaultMode"] == 0o440
@@ -118,7 +118,7 @@ def test_the_exporter_accepts_its_config(tmp_path: Path) -> None:
     assert sockets == {"ports": [{"protocol": "TCP", "port": node.port}]}
 
 
-def test_probes_ask_for_paths_that_anybody_may_read() -> None:
+def test_probes_use_paths_without_authentication() -> None:
     readable = {route.path for route in ROUTES if route.protection is Protection.OPEN}
     asked = [CONTAINER[probe]["httpGet"] for probe in ("livenessProbe", "readinessProbe")]
     assert [get["path"] for get in asked] == ["/-/healthy", "/-/ready"]
@@ -136,7 +136,7 @@ def test_the_port_is_one_and_the_same() -> None:
     assert scraped["port"] == served["name"]
 
 
-def test_the_operator_scrapes_with_our_labels_under_a_known_job() -> None:
+def test_the_operator_keeps_the_labels_and_the_job_name() -> None:
     monitor = MANIFESTS["servicemonitor"]
     assert monitor["apiVersion"] == "monitoring.coreos.com/v1"
     assert monitor["spec"].keys() == {"jobLabel", "selector", "endpoints"}

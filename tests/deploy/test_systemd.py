@@ -1,7 +1,7 @@
 """The systemd unit: systemd's own tools read it, and it fits what the exporter does and needs.
 
-What only a running systemd shows (DynamicUser, the sandbox, the watchdog's bite) is not here; the exporter's
-side of the notify protocol is in tests/test_notify.py.
+This does not test what needs a running systemd (DynamicUser, the sandbox, the watchdog). tests/test_notify.py
+tests the exporter's side of the notify protocol.
 """
 
 import re
@@ -21,7 +21,7 @@ DEFAULTS = ROOT / "deploy/systemd/freeswitch-exporter.default"
 
 
 def directives() -> dict[str, list[str]]:
-    """What the unit says, by name."""
+    """The settings of the unit, by name."""
     found: dict[str, list[str]] = {}
     for name, value in re.findall(r"^(\w+)=(.*)$", UNIT.read_text(), re.MULTILINE):
         found.setdefault(name, []).append(value)
@@ -29,18 +29,18 @@ def directives() -> dict[str, list[str]]:
 
 
 def only(name: str) -> str:
-    """What the unit says under a name that stands in it once."""
+    """The value of a setting that the unit has once."""
     [value] = directives()[name]
     return value
 
 
 def defaults() -> list[tuple[str, str]]:
-    """The settings in the environment file, those commented out included."""
+    """The settings in the environment file, including those in comments."""
     return re.findall(r"^#?([A-Z_]+)=(.*)$", DEFAULTS.read_text(), re.MULTILINE)
 
 
 def environment() -> dict[str, str]:
-    """The unit's Environment=, with what systemd writes for its specifiers."""
+    """The unit's Environment=, with systemd's values for the specifiers."""
     pairs = (value.split("=", 1) for value in directives()["Environment"])
     specifiers = {"%S": "/var/lib", "%d": "/run/credentials/freeswitch-exporter.service"}
     return {name: re.sub("%.", lambda match: specifiers[match[0]], value) for name, value in pairs}
@@ -58,7 +58,7 @@ def unit(tmp_path: Path) -> Path:
     return copy
 
 
-def test_systemd_finds_nothing_to_mend(unit: Path) -> None:
+def test_systemd_finds_no_fault(unit: Path) -> None:
     done = subprocess.run(
         [program("systemd-analyze"), "verify", "--man=no", unit], capture_output=True, text=True, check=False
     )
@@ -100,7 +100,7 @@ def test_the_password_comes_as_a_credential_and_is_in_no_readable_file() -> None
 
 
 @pytest.mark.parametrize(("name", "value"), defaults())
-def test_every_setting_it_proposes_is_understood(name: str, value: str, tmp_path: Path) -> None:
+def test_every_proposed_setting_is_valid(name: str, value: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=name):
         load_config(None, {name: "\n"})
     if name == "EXPORTER_CONFIG":

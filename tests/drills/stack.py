@@ -1,7 +1,7 @@
-"""Everything from the switch to the page, for real: exporter, Prometheus, Alertmanager, and a receiver.
+"""The complete chain from the switch to the notification: exporter, Prometheus, Alertmanager, a receiver.
 
-The switches are simulated ones in the test's own process; the exporter is one daemon that watches them all.
-Prometheus has the committed rules, Alertmanager the committed example, both with shorter times.
+The switches are simulated in the test's own process; the exporter is one daemon that watches them all.
+Prometheus uses the committed rules, Alertmanager the committed example, both with shorter times.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ from exporter.simulator import SimulatedSwitch
 from tests.drills.shortened import write_rules
 from tests.drills.table import ECHO, PASSWORD, Drill, Scene
 from tests.support import alertmanager, prometheus
-from tests.support.alertmanager import Receiver, Told
+from tests.support.alertmanager import Notification, Receiver
 from tests.support.daemon import Daemon, daemon
 
-SECONDS = 90.0  # more than a drill should take on the busiest machine
+SECONDS = 90.0  # more than a drill takes on a loaded machine
 WELL = """
     (freeswitch_gateway_problem{problem="none"} == 1 unless on (node) freeswitch_probe_interval_seconds)
       or freeswitch_probe_success == 1
@@ -34,12 +34,12 @@ _T = TypeVar("_T")
 
 
 class Stack:
-    """What runs.
+    """The running programs.
 
     Attributes:
         prometheus: its base URL.
-        well: the nodes that Prometheus has last seen well.
-        harmed: the nodes whose calls and probe failed, likewise.
+        well: the nodes without a problem, by Prometheus' last answer.
+        harmed: the nodes with failed calls and a failed probe, likewise.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,7 +54,7 @@ class Stack:
         self._probes: dict[str, dict[str, Any]] = {}
 
     def add(self, name: str, switch: SimulatedSwitch, probe: dict[str, Any] | None = None) -> None:
-        """Have the exporter watch a running switch, and probe through it."""
+        """Let the exporter watch a running switch, and probe through it."""
         user = next(iter(switch.users), None)
         self._switches[name] = switch
         self._nodes[name] = {
@@ -104,7 +104,7 @@ class Stack:
         async with AsyncExitStack() as exits:
 
             async def start(program: AbstractContextManager[_T]) -> _T:
-                """Without holding up the switches, which live in this loop."""
+                """Start it in a thread, because the switches run in this loop."""
                 entered = await asyncio.to_thread(program.__enter__)
                 exits.push_async_callback(asyncio.to_thread, program.__exit__, None, None, None)
                 return entered
@@ -148,7 +148,7 @@ class Stack:
         return {sample["metric"]["node"] for sample in samples}
 
     async def failed_rules(self) -> list[str]:
-        """The rules that Prometheus could not evaluate, and why."""
+        """The rules that Prometheus could not evaluate, with the error."""
         async with self.exporter.client.get(f"{self.prometheus}/api/v1/rules") as response:
             groups = (await response.json())["data"]["groups"]
         return [
@@ -158,32 +158,32 @@ class Stack:
             if rule["health"] != "ok"
         ]
 
-    async def heard(self, drill: Drill, status: str, after: int = 0) -> Told:
-        """What was told of the drill's own alert, past the first `after` things told.
+    async def notification(self, drill: Drill, status: str, after: int = 0) -> Notification:
+        """Wait for the notification of the drill's own alert, after the first `after` notifications.
 
         Raises:
-            TimeoutError: nothing was.
+            TimeoutError: there was none.
         """
         wanted = {"alertname": drill.alert, "node": drill.name, **drill.labels}.items()
 
-        def found() -> Told | None:
-            return next((t for t in self.receiver.told[after:] if told_so(t)), None)
+        def found() -> Notification | None:
+            return next((sent for sent in self.receiver.notifications[after:] if matches(sent)), None)
 
-        def told_so(told: Told) -> bool:
-            return told.status == status and told.labels.items() >= wanted
+        def matches(sent: Notification) -> bool:
+            return sent.status == status and sent.labels.items() >= wanted
 
-        return await until(found, f"nobody was told: {drill.alert} of {drill.name} is {status}")
+        return await until(found, f"no notification: {drill.alert} of {drill.name} is {status}")
 
 
 async def until(condition: Callable[[], _T | None], what: str) -> _T:
-    """What the condition comes to, once it is something.
+    """Wait until the condition returns a true value; that value.
 
     Raises:
-        TimeoutError: it was nothing for SECONDS.
+        TimeoutError: it did not within SECONDS; `what` is the message.
     """
     try:
         async with asyncio.timeout(SECONDS):
-            while not (found := condition()):  # noqa: ASYNC110 - nothing tells when it changes
+            while not (found := condition()):  # noqa: ASYNC110 - there is no event to wait for
                 await asyncio.sleep(0.1)
             return found
     except TimeoutError:
@@ -191,28 +191,28 @@ async def until(condition: Callable[[], _T | None], what: str) -> _T:
 
 
 async def do(act: Callable[[Scene], object], scene: Scene) -> None:
-    """Break, or mend."""
+    """Do it, and await it if it is awaitable."""
     done = act(scene)
     if inspect.isawaitable(done):
         await done
 
 
-def unexpected(told: Iterable[Told], drills: Iterable[Drill]) -> list[str]:
-    """What was told as firing though no drill asked for it."""
+def unexpected(notifications: Iterable[Notification], drills: Iterable[Drill]) -> list[str]:
+    """The notifications of firing alerts that no drill expects."""
     expected = {drill.name: drill for drill in drills}
     found = []
-    for place, status, labels, _ in told:
+    for channel, status, labels, _ in notifications:
         drill = expected.get(labels.get("node", ""))
         name = labels["alertname"]
         meant = drill is not None and (
             name in drill.also or (name == drill.alert and labels.items() >= drill.labels.items())
         )
         if status == "firing" and not meant:
-            found.append(f"{place}: {name} {labels}")
+            found.append(f"{channel}: {name} {labels}")
     return found
 
 
-def left_open(told: Iterable[Told]) -> list[str]:
-    """What was told and whose end was not."""
-    last = {tuple(sorted(labels.items())): status for _, status, labels, _ in told}
+def left_open(notifications: Iterable[Notification]) -> list[str]:
+    """The alerts without a notification of their end."""
+    last = {tuple(sorted(labels.items())): status for _, status, labels, _ in notifications}
     return [f"{dict(labels)}" for labels, status in last.items() if status == "firing"]

@@ -1,8 +1,8 @@
-"""The drills: what is broken, who must be told what, and how it is mended.
+"""The drills: what is broken, which alert must fire with which text, and how it is repaired.
 
-One row per word of `freeswitch_gateway_problem`, per word of `freeswitch_connection_problem` and per phase of
-a probe, each on a switch of its own with one gateway, `telnyx`. The alert scheme leaves no word without an
-alert. One row more has calls and a probe run into a dead gateway, which nobody should hear of.
+One row per value of `freeswitch_gateway_problem` and `freeswitch_connection_problem` and per phase of a
+probe, each on a switch of its own with one gateway, `telnyx`. Every value has an alert. One more row has
+calls and a probe that fail because of a dead gateway, which must not alert.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from exporter.simulator import (
 
 PASSWORD = "ClueCon"
 ECHO = "+15550000001"
-OURS = "+19495431333"
-NOWHERE = "switch.invalid"  # RFC 6761: no such name, ever
+CALLER = "+19495431333"
+NOWHERE = "switch.invalid"  # RFC 6761: this name never resolves
 TICK = 0.1
 STANDS_STILL = 1_000.0
 
@@ -35,11 +35,11 @@ RENEWS_ALL_THE_TIME = replace(REGISTERS, expire_seconds=2)
 
 
 class Scene:
-    """What a drill may lay hands on.
+    """The objects that a drill may change.
 
     Attributes:
-        move: tells the exporter another host for the switch.
-        stand_in: what has the switch's port in its place.
+        move: gives the exporter another host for the switch.
+        stand_in: a server on the switch's port, while the switch is down.
     """
 
     def __init__(self, switch: SimulatedSwitch, move: Callable[[str], None]) -> None:
@@ -64,13 +64,15 @@ class Drill:
     """One row.
 
     Attributes:
-        kind: `gateway`, `switch`, `probe` or `outage`. word: the problem or the phase.
-        breaks, mends: what is done; awaited if it can be.
-        alert: who is told, and what: the alert's name, what its labels must have, and what its text must say.
-        at_start: it is broken before the exporter comes; else only once Prometheus has seen it well.
-        also: other alerts that are right to come, before, beside or after.
-        harms: calls and the probe have failed before it is mended, and nobody is told of that.
-        users: of the switch; the exporter is the first of them, if there is one.
+        kind: `gateway`, `switch`, `probe` or `outage`.
+        word: the problem or the phase.
+        breaks, mends: break and repair it; awaited if awaitable.
+        alert, says, labels: name of the alert, parts of its text, and labels that it must have.
+        at_start: it is broken before the exporter starts; otherwise once Prometheus has seen no problem.
+        also: other alerts that may fire before, during or after.
+        harms: calls and the probe must have failed before it is repaired, without an alert about them.
+        gateway, tick: configuration and time step of the simulated gateway.
+        users: users of the switch; the exporter is the first of them, if there is one.
         probe: settings of the probe, if there is one.
     """
 
@@ -91,13 +93,13 @@ class Drill:
 
     @property
     def name(self) -> str:
-        """Of its node."""
+        """The name of its node."""
         return f"{self.kind}-{self.word.replace('_', '-')}"
 
 
 # -- gateways ---------------------------------------------------------------------------------------------
 
-# An outage leaves its mark on the budget: a ticket to read by day.
+# An outage also uses error budget, which is a ticket.
 BUDGET = "FreeswitchGatewayAvailabilityBurnSlow"
 
 
@@ -108,7 +110,7 @@ def gateway(word: str, breaks: Act, mends: Act, alert: str, *says: str, **more: 
 
 
 def rejects(code: int, phrase: str) -> Act:
-    """REGISTER is refused from now on, and at once."""
+    """The provider rejects REGISTER, starting with one that is sent now."""
 
     def act(scene: Scene) -> None:
         scene.provider.rejects(code, phrase)
@@ -128,7 +130,7 @@ def accepts(scene: Scene) -> None:
 
 
 def reconfigured(config: GatewayConfig) -> Act:
-    """As the runbook says: killgw, then rescan."""
+    """As in the runbook: killgw, then rescan."""
 
     async def act(scene: Scene) -> None:
         scene.gateway.kill()
@@ -139,14 +141,14 @@ def reconfigured(config: GatewayConfig) -> Act:
     return act
 
 
-async def rejected_before_we_come(scene: Scene) -> None:
-    """The reason was told once, to nobody, and the next try is far away."""
+async def rejected_before_the_start(scene: Scene) -> None:
+    """The rejection came before the exporter connected, and the next attempt is far away."""
     rejects(403, "Forbidden")(scene)
     await scene.switch.gateway_reaches("telnyx", "FAIL_WAIT")
 
 
 def not_looked_at(scene: Scene) -> None:
-    """It would register, had FreeSWITCH the time to look at its gateways."""
+    """It would register, but FreeSWITCH does not process its gateways."""
     scene.provider.latency = 0.0
     scene.gateway.ask_register()
 
@@ -168,7 +170,7 @@ def profile_restarted(scene: Scene) -> None:
 
 
 def sofia(*, loaded: bool) -> Act:
-    """mod_sofia, which knows the gateways."""
+    """Load or unload mod_sofia, which has the gateways."""
 
     def act(scene: Scene) -> None:
         scene.switch.sofia_loaded = loaded
@@ -186,7 +188,7 @@ GATEWAY_DRILLS = (
         lambda scene: scene.gateway.kill(),
         lambda scene: scene.switch.rescan("external"),
         "FreeswitchGatewayMissing",
-        "gateway-missing does not know gateway telnyx",
+        "gateway-missing does not have gateway telnyx",
         "INVALID_GATEWAY",
     ),
     gateway(
@@ -211,7 +213,7 @@ GATEWAY_DRILLS = (
         accepts,
         FAILING,
         "cannot register: rejected",
-        "(the provider answers with an error that is not about credentials)",
+        "(the provider answers with an error other than wrong credentials)",
         "REGISTER in the last hour: 500.",
     ),
     gateway(
@@ -228,7 +230,7 @@ GATEWAY_DRILLS = (
         lambda scene: scene.gateway.ask_unregister(),
         lambda scene: scene.gateway.ask_register(),
         NOT_REGISTERED,
-        "not registered though it should be: unregistered",
+        "not registered but should be: unregistered",
         "(somebody unregistered it)",
     ),
     gateway(
@@ -236,7 +238,7 @@ GATEWAY_DRILLS = (
         reconfigured(PINGED),
         reconfigured(REGISTERS),
         NOT_REGISTERED,
-        "not registered though it should be: not_registering",
+        "not registered but should be: not_registering",
         "(NOREG: FreeSWITCH has it with register=false)",
     ),
     gateway(
@@ -245,17 +247,17 @@ GATEWAY_DRILLS = (
         looked_at,
         FAILING,
         "cannot register: registering",
-        "(it is at it, and does not get through)",
+        "(it has been trying for over a minute)",
         at_start=True,
         tick=STANDS_STILL,
     ),
     gateway(
         "register_failed",
-        rejected_before_we_come,
+        rejected_before_the_start,
         accepts,
         FAILING,
         "cannot register: register_failed",
-        "(the reason is known at FreeSWITCH's next try)",
+        "(the reason is known after FreeSWITCH's next attempt)",
         at_start=True,
         gateway=replace(REGISTERS, retry_seconds=100_000),
     ),
@@ -265,7 +267,7 @@ GATEWAY_DRILLS = (
         lambda scene: scene.provider.accepts(),
         DOWN,
         "is down: ping_failed",
-        "(the provider does not answer OPTIONS, or with 408 or 503)",
+        "(the provider does not answer OPTIONS, or answers 408 or 503)",
         gateway=PINGED,
     ),
     gateway(
@@ -274,16 +276,16 @@ GATEWAY_DRILLS = (
         profile_restarted,
         DOWN,
         "is down: ping_overdue",
-        "(an OPTIONS is in flight for too long, and FreeSWITCH has not noticed)",
-        also=["FreeswitchGatewayPingOverdue"],  # the early word
+        "(an OPTIONS has had no answer for over 3 s, and FreeSWITCH has not noticed)",
+        also=["FreeswitchGatewayPingOverdue"],  # the early warning
         gateway=PINGED,
     ),
     gateway(
         "unmonitored",
-        lambda _: "it is the configuration",
+        lambda _: "nothing to do",
         reconfigured(PINGED),
         "FreeswitchGatewayUnmonitored",
-        "Nothing checks whether gateway telnyx on gateway-unmonitored works",
+        "Gateway telnyx on gateway-unmonitored is not monitored: no registration, no ping",
         "does not register, and sends no OPTIONS",
         at_start=True,
         gateway=UNMONITORED,
@@ -311,7 +313,7 @@ def recovers(scene: Scene) -> None:
 
 
 async def gone_behind_a_proxy(scene: Scene) -> None:
-    """FreeSWITCH was shut down; what forwarded its port (a container's) accepts, and hangs up."""
+    """FreeSWITCH was shut down; a port forwarder (of a container) accepts and closes connections."""
     scene.switch.shut_down()
     scene.stand_in = await asyncio.start_server(
         lambda _, writer: writer.close(), scene.switch.host, scene.switch.port
@@ -359,7 +361,7 @@ SWITCH_DRILLS = (
         lambda scene: scene.switch.accept_connections(),
         UNREACHABLE,
         "cannot be reached: timeout",
-        "(no answer at all",
+        "(no answer: host or network is down",
         at_start=True,
     ),
     switch(
@@ -374,8 +376,8 @@ SWITCH_DRILLS = (
         lambda scene: scene.switch.deny_by_acl(),
         recovers,
         DENIED,
-        "does not let the exporter in: acl_denied",
-        "(our address is not on apply-inbound-acl)",
+        "denies access to the exporter: acl_denied",
+        "(its address is not on apply-inbound-acl)",
     ),
     switch(
         "protocol_error",
@@ -383,15 +385,15 @@ SWITCH_DRILLS = (
         recovers,
         UNREACHABLE,
         "cannot be reached: protocol_error",
-        "(what answers does not speak Event Socket",
+        "(the answer is not Event Socket protocol",
     ),
     switch(
         "permission_denied",
         permissions_taken,
         permissions_given,
         DENIED,
-        "does not let the exporter in: permission_denied",
-        "(the userauth account may not do what watching needs)",
+        "denies access to the exporter: permission_denied",
+        "(the userauth user lacks a permission)",
         users={"watch": User(PASSWORD)},
     ),
     switch(
@@ -408,7 +410,7 @@ SWITCH_DRILLS = (
         recovers,
         "FreeswitchEventsStalled",
         "FreeSWITCH switch-events-stalled delivers no events",
-        "answers commands, and events do not arrive",
+        "answers commands and delivers no events",
     ),
     switch(
         "shutdown",
@@ -416,7 +418,7 @@ SWITCH_DRILLS = (
         started_again,
         UNREACHABLE,
         "cannot be reached: shutdown",
-        "(FreeSWITCH said that it is going, and has not come back)",
+        "(FreeSWITCH announced its shutdown and has not returned)",
     ),
 )
 
@@ -424,7 +426,7 @@ SWITCH_DRILLS = (
 
 
 def probe(phase: str, cause: str, far_end: FarEnd, **settings: Any) -> Drill:
-    """The called number answers otherwise than it did."""
+    """The called number behaves differently from before."""
 
     def breaks(scene: Scene) -> None:
         scene.switch.far_ends[ECHO] = far_end
@@ -445,7 +447,7 @@ def probe(phase: str, cause: str, far_end: FarEnd, **settings: Any) -> Drill:
 
 
 def usual(settings: dict[str, Any]) -> FarEnd:
-    """The far end that such a probe expects."""
+    """The far end that makes such a probe succeed."""
     return FAR_ENDS["+15550000002"] if "expect" in settings else FAR_ENDS[ECHO]
 
 
@@ -461,12 +463,12 @@ PROBE_DRILLS = (
 
 
 async def rejects_while_people_call(scene: Scene) -> None:
-    """FreeSWITCH refuses what is dialled through a gateway that is down."""
+    """FreeSWITCH refuses dials through a gateway that is down."""
     rejects(403, "Forbidden")(scene)
     await scene.switch.gateway_reaches("telnyx", "FAIL_WAIT")
     for _ in range(30):
-        scene.switch.calls.outbound("telnyx", ECHO, FAR_ENDS[ECHO], caller=OURS, seconds=1)
-        await asyncio.sleep(0.1)  # a rate that FreeSWITCH's own limit is far from
+        scene.switch.calls.outbound("telnyx", ECHO, FAR_ENDS[ECHO], caller=CALLER, seconds=1)
+        await asyncio.sleep(0.1)  # a rate far below FreeSWITCH's own limit
 
 
 OUTAGE_DRILL = Drill(

@@ -1,9 +1,9 @@
-"""The drills: a fault in a switch, and the page about it on somebody's phone, and its end.
+"""The drills: a fault in a switch, the notification about it, and the notification of its end.
 
-All of them at once, on one stack, because starting it and waiting for alerts to be due is what takes the
-time. Each drill breaks its own switch as soon as Prometheus has seen it well, waits for the page, mends the
-switch and waits for the end of the page. What was told is read when all are through, a subtest for each
-drill: a page that nobody should get had as long to come as the slowest drill took.
+All drills run at the same time on one stack, because most of the time is spent waiting. Each drill breaks its
+own switch as soon as Prometheus has seen it without a problem, waits for the alert, repairs the switch and
+waits for the end of the alert. The notifications are checked when all drills are done, with a subtest for
+each drill, so that an unexpected one had as long to arrive as the slowest drill took.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from exporter.watch.verdict import GATEWAY_PROBLEMS
 from tests.drills.stack import Stack, do, left_open, unexpected, until
 from tests.drills.table import BUDGET, DRILLS, ECHO, REGISTERS, RENEWS_ALL_THE_TIME, TICK, Drill, usual
 
-SPEED = 25.0  # of the time inside calls
+SPEED = 25.0  # how many times faster the time inside calls passes
 STEADY = {"healthy": REGISTERS, "renews": RENEWS_ALL_THE_TIME}
 RENEWALS = (
     "freeswitch_gateway_state_changes_total"
@@ -29,16 +29,16 @@ RENEWALS = (
 
 @dataclass
 class Outcome:
-    """Of one drill.
+    """The outcome of one drill.
 
     Attributes:
-        text: of its page.
-        place: where it came.
+        text: summary and description of its alert.
+        channel, severity: the channel that got it, and its severity.
         error: what did not happen.
     """
 
     text: str = ""
-    place: str = ""
+    channel: str = ""
     severity: str = ""
     error: str = ""
 
@@ -48,24 +48,22 @@ async def run(drill: Drill, stack: Stack) -> Outcome:
     scene = stack.scene(drill.name)
     try:
         if not drill.at_start:
-            await until(lambda: drill.name in stack.well, f"{drill.name} was never well")
+            await until(lambda: drill.name in stack.well, f"{drill.name} always had a problem")
             await do(drill.breaks, scene)
-        page = await stack.heard(drill, "firing")
+        page = await stack.notification(drill, "firing")
         outcome.text = f"{page.annotations['summary']} {page.annotations['description']}"
-        outcome.place, outcome.severity = page.place, page.labels["severity"]
+        outcome.channel, outcome.severity = page.channel, page.labels["severity"]
         if drill.harms:
             await until(lambda: drill.name in stack.harmed, f"no calls failed on {drill.name}")
-        before = len(stack.receiver.told)
+        before = len(stack.receiver.notifications)
         await do(drill.mends, scene)
-        await stack.heard(drill, "resolved", before)
+        await stack.notification(drill, "resolved", before)
     except OSError as error:  # TimeoutError is one
         outcome.error = repr(error)
     return outcome
 
 
-async def test_each_fault_is_told_with_its_cause_and_so_is_its_end(
-    tmp_path: Path, subtests: pytest.Subtests
-) -> None:
+async def test_each_fault_and_its_end_are_notified(tmp_path: Path, subtests: pytest.Subtests) -> None:
     stack = Stack(tmp_path)
     async with AsyncExitStack() as exits:
         for name, config in STEADY.items():
@@ -81,28 +79,28 @@ async def test_each_fault_is_told_with_its_cause_and_so_is_its_end(
                 await do(drill.breaks, stack.scene(drill.name))
         await exits.enter_async_context(stack.running())
         outcomes = await asyncio.gather(*(run(drill, stack) for drill in DRILLS))
-        told = list(stack.receiver.told)
+        notifications = list(stack.receiver.notifications)
         failed_rules = await stack.failed_rules()
         renewals = await stack.exporter.metric(RENEWALS)
 
     for drill, outcome in zip(DRILLS, outcomes, strict=True):
         with subtests.test(drill.name):
             assert outcome.error == ""
-            assert outcome.place == {"critical": "pages", "warning": "tickets"}[outcome.severity]
+            assert outcome.channel == {"critical": "pages", "warning": "tickets"}[outcome.severity]
             for words in drill.says:
                 assert words in outcome.text
-    with subtests.test("nobody is told anything else"):
-        assert unexpected(told, DRILLS) == []
+    with subtests.test("there is no other notification"):
+        assert unexpected(notifications, DRILLS) == []
         assert renewals > 50
-    with subtests.test("who was told of a fault is told of its end"):
-        assert [text for text in left_open(told) if BUDGET not in text] == []
+    with subtests.test("every notification of a fault is followed by one of its end"):
+        assert [text for text in left_open(notifications) if BUDGET not in text] == []
     with subtests.test("every rule can be evaluated"):
         assert failed_rules == []
-    with subtests.test("the exporter has nothing to complain about itself"):
+    with subtests.test("the exporter logs no error"):
         assert [line for line in stack.exporter.lines if line["level"] in ("error", "critical")] == []
 
 
-def test_every_word_has_its_drill() -> None:
+def test_every_problem_and_phase_has_its_drill() -> None:
     words = [(drill.kind, drill.word) for drill in DRILLS if not drill.harms]
     assert words == (
         [("gateway", word) for word in GATEWAY_PROBLEMS if word != "none"]

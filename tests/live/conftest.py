@@ -1,4 +1,4 @@
-"""The lab as a fixture, put in order before each test and after it."""
+"""The lab as a fixture, restored before and after each test."""
 
 import os
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 async def lab(environment: dict[str, str]) -> AsyncIterator[Lab]:
-    """The lab in good order: both switches run, telnyx is registered, nothing is up."""
+    """The restored lab: both switches run, telnyx is registered, no call is up."""
     host, _, port = environment.get("FREESWITCH_LIVE", "").rpartition(":")
     command = environment.get("FREESWITCH_LIVE_LAB", "")
     assert host, f"set FREESWITCH_LIVE=HOST:PORT; {_REMEDY}"

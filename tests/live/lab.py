@@ -1,10 +1,10 @@
-"""The lab of the live tests: a FreeSWITCH under watch, a second one that plays its provider, and a command.
+"""The lab of the live tests: a watched FreeSWITCH, a second one as its provider, and a command.
 
-The command (FREESWITCH_LIVE_LAB) starts, stops, freezes and kills both, and asks them things through
-FreeSWITCH's own client; docs/live-tests.md lists its words. What FreeSWITCH says of itself reaches the tests
-this way only, never through the exporter, so that the two can be compared.
+The command (FREESWITCH_LIVE_LAB) starts, stops, freezes and kills both, and sends them commands through
+FreeSWITCH's own client; docs/live-tests.md lists its arguments. The tests read FreeSWITCH's own figures only
+this way, never through the exporter, so that the two can be compared.
 
-It runs beside the tests' event loop, which must go on reading events meanwhile.
+The command runs as a process, so that the tests' event loop reads events meanwhile.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ from exporter.switch.channel import parse_channels
 
 TELNYX: Final = "telnyx"
 OUTBOUND: Final[dict[str, Any]] = {"gateway": TELNYX, "direction": "outbound"}
-INBOUND: Final[dict[str, Any]] = {"gateway": "", "direction": "inbound"}  # of no gateway known
+INBOUND: Final[dict[str, Any]] = {"gateway": "", "direction": "inbound"}  # no gateway is known
 PROVIDER_PREFIX: Final = "+155500000"
 _COMMAND_SECONDS: Final = 60.0
 
-# The far end hears silence from us and sends it back: what `echo` as our application would not do.
+# The leg sends silence, which the far end returns; the application `echo` would send nothing.
 TALK: Final = "'m:^:sleep:{milliseconds}^hangup' inline"
 
 
 class LabFailed(AssertionError):
-    """The lab itself did not do what it was asked; nothing is said about the exporter."""
+    """The lab itself failed; this says nothing about the exporter."""
 
 
 class Lab:
@@ -37,8 +37,8 @@ class Lab:
 
     Args:
         command: the lab command, split into words.
-        host, port: the event socket of the switch under watch.
-        environment: what the command runs with.
+        host, port: the event socket of the watched switch.
+        environment: environment variables of the command.
     """
 
     def __init__(self, command: str, host: str, port: int, environment: Mapping[str, str]) -> None:
@@ -76,7 +76,7 @@ class Lab:
         return text
 
     async def cli(self, command: str) -> str:
-        """An api command on the switch under watch; its reply. For commands that answer within 3 s."""
+        """Run an api command on the watched switch; its reply. For commands that answer within 3 s."""
         return await self.run("cli", command)
 
     async def trunk_cli(self, command: str) -> str:
@@ -84,10 +84,10 @@ class Lab:
         return await self.run("trunk-cli", command)
 
     async def until(self, what: str, condition: Callable[[], Awaitable[bool]], seconds: float) -> None:
-        """Wait for something to become true of the lab.
+        """Wait until the condition is true.
 
         Raises:
-            LabFailed: it did not within `seconds`.
+            LabFailed: it was not within `seconds`.
         """
         deadline = time.monotonic() + seconds
         while not await condition():
@@ -98,11 +98,11 @@ class Lab:
     # -- both switches ----------------------------------------------------------------------------------
 
     async def runs(self, node: str) -> bool:
-        """Does `switch` or `trunk` run?"""
+        """Whether `switch` or `trunk` runs."""
         return f"{node} runs" in (await self.run("status")).splitlines()
 
     async def kill_switch(self) -> None:
-        """Kill -9, and wait until the process is gone; until then it cannot be started again."""
+        """Kill it with SIGKILL, and wait until the process is gone and can be started again."""
         await self.run("switch-kill")
 
         async def gone() -> bool:
@@ -111,7 +111,7 @@ class Lab:
         await self.until("the killed switch is gone", gone, 15)
 
     async def restore(self) -> None:
-        """Both run, the gateways are in the state in which `lab up` leaves them, and no call is up."""
+        """Restore the initial state: both run, the gateways have recovered, and no call is up."""
         for node in ("trunk", "switch"):
             if await self.runs(node):
                 await self.run(f"{node}-thaw")
@@ -126,9 +126,9 @@ class Lab:
         await self.until("the gateways have recovered", self._recovered, 60)
 
     async def profile(self, order: str) -> None:
-        """start, stop, restart or rescan the profile `external`, as soon as FreeSWITCH lets us."""
+        """Start, stop, restart or rescan the profile `external`, as soon as FreeSWITCH permits it."""
 
-        async def obeyed() -> bool:  # for ten seconds after its start, a profile neither stops nor restarts
+        async def obeyed() -> bool:  # a profile does not stop or restart in its first ten seconds
             return "must be up for" not in await self.cli(f"sofia profile external {order}")
 
         await self.until(f"the profile may {order}", obeyed, 15)
@@ -138,7 +138,7 @@ class Lab:
             await self.run(f"{node}-start")
         try:
             return "is ready" in await cli("status")
-        except LabFailed:  # one that is about to end runs, but answers no more
+        except LabFailed:  # one that is shutting down runs, but does not answer
             return False
 
     async def _recovered(self) -> bool:
@@ -149,10 +149,10 @@ class Lab:
             and (states["backup"].get("state"), states["backup"].get("status")) == ("NOREG", "UP")
         )
 
-    # -- what FreeSWITCH says of itself -----------------------------------------------------------------
+    # -- FreeSWITCH's own figures -----------------------------------------------------------------------
 
     async def gateway(self, name: str) -> dict[str, str]:
-        """The figures of `sofia xmlstatus gateway NAME`; empty if FreeSWITCH does not know it."""
+        """The figures of `sofia xmlstatus gateway NAME`; empty if FreeSWITCH does not have it."""
         text = await self.cli(f"sofia xmlstatus gateway {name}")
         if not text.startswith("<?xml"):
             return {}
@@ -167,7 +167,7 @@ class Lab:
         return _number(r"(\d+) session\(s\) since startup", await self.cli("status"))
 
     async def core_uuid(self) -> str:
-        """Of the switch's present life."""
+        """The Core-UUID, which changes with each start of the switch."""
         return await self.cli("global_getvar core_uuid")
 
     # -- calls ------------------------------------------------------------------------------------------
@@ -178,8 +178,11 @@ class Lab:
         """Start a call that sends silence and hangs up after `talk` seconds; returns at once.
 
         Args:
-            number: the last two digits of one of the lab's, or E.164.
-            ring: seconds after which it is given up.
+            number: the last two digits of a number of the lab, or E.164.
+            gateway: the gateway to dial through.
+            talk: seconds from the answer to the hang-up.
+            ring: seconds after which the call is cancelled.
+            uuid: UUID of the leg; empty: FreeSWITCH makes one.
         """
         to = number if number.startswith("+") else PROVIDER_PREFIX + number
         variables = {

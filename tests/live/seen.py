@@ -1,4 +1,4 @@
-"""What a watcher of the page would have seen over time: the words of one gateway, as they changed."""
+"""Records the verdict and the state of one gateway as they change."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ _LOOK: Final = 0.02
 
 
 class Words:
-    """Verdict and state of a gateway since we began to look, each with the second in which it came."""
+    """Verdicts and states of a gateway, each with the seconds since the recording began."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()
@@ -21,7 +21,7 @@ class Words:
         self.states: list[tuple[float, str]] = []
 
     def look(self, watch: Watch, gateway: str) -> None:
-        """Note what has changed."""
+        """Record changes."""
         after = time.monotonic() - self.began
         found = watch.node.gateways.named(gateway)
         for seen, word in ((self.problems, found[0].problem), (self.states, found[0].state)):
@@ -30,17 +30,17 @@ class Words:
 
     @property
     def verdicts(self) -> list[str]:
-        """The verdicts in their order."""
+        """The verdicts in their order of time."""
         return [word for _, word in self.problems]
 
     def when(self, problem: str) -> float:
-        """Seconds after the beginning at which a verdict first came."""
+        """Seconds from the beginning to the first occurrence of a verdict."""
         return next(after for after, word in self.problems if word == problem)
 
 
 @asynccontextmanager
 async def looking(watch: Watch, gateway: str = "telnyx") -> AsyncIterator[Words]:
-    """Look at a gateway all the while."""
+    """Record a gateway during the block."""
     words = Words()
 
     async def look() -> None:

@@ -1,4 +1,4 @@
-"""Calls of a real FreeSWITCH through its provider: how each ended, and no figure other than its own."""
+"""Calls of a real FreeSWITCH through its provider: how each ended, compared with FreeSWITCH's own figures."""
 
 import asyncio
 import uuid
@@ -32,7 +32,7 @@ class End(NamedTuple):
 ENDS: Final = {
     "01": End("NORMAL_CLEARING", answered=True),
     "02": End("USER_BUSY", sip="486"),
-    "03": End("NO_ANSWER"),  # we gave up: no code of theirs
+    "03": End("NO_ANSWER"),  # cancelled by FreeSWITCH: no code of the provider
     "04": End("UNALLOCATED_NUMBER", sip="404"),
     "05": End("CALL_REJECTED", sip="403"),
     "06": End("NORMAL_TEMPORARY_FAILURE", sip="503"),
@@ -49,11 +49,11 @@ ENDS: Final = {
     "23": End("CALL_REJECTED", sip="403", provider="D35"),
     "24": End("NORMAL_CLEARING", answered=True),
 }
-HEARD: Final = ("01", "08", "10", "24")  # packets come; 09 only speaks while we are silent, 07 never
+HEARD: Final = ("01", "08", "10", "24")  # packets arrive; 07 and 09 send none
 
 
 async def by_label(watch: Watch, name: str, *names: str, **labels: str) -> dict[tuple[str, ...], float]:
-    """The samples that have these labels, by the values of `names`; those that are 0 are left out."""
+    """The samples with these labels, by the values of `names`, without those that are 0."""
     series = (await watch.samples()).get(name, {})
     return {
         tuple(dict(key)[label] for label in names): value
@@ -63,24 +63,24 @@ async def by_label(watch: Watch, name: str, *names: str, **labels: str) -> dict[
 
 
 def tally(*keys: tuple[str, ...]) -> dict[tuple[str, ...], float]:
-    """How often each key comes."""
+    """How often each key occurs."""
     return {key: float(keys.count(key)) for key in keys}
 
 
 async def heartbeats(watch: Watch, count: int) -> None:
-    """Wait for so many more."""
+    """Wait for `count` more heartbeats."""
     wanted = watch.node.events["HEARTBEAT"] + count
     await watch.until(lambda node: node.events["HEARTBEAT"] >= wanted, HEARTBEATS)
 
 
 async def test_every_far_end_is_counted_as_freeswitch_counts_it(lab: Lab) -> None:
     async with watching(lab, host=lab.host, gateways=GATEWAYS, poll_interval=2.0) as watch:
-        await heartbeats(watch, 2)  # from here on, lost events would be noticed
+        await heartbeats(watch, 2)  # from here on, lost events are detected
         before = await lab.gateway("telnyx")
         sessions = await lab.sessions()
         for number in ENDS:
             await lab.dial(number, ring=4 if number == "03" else 30)
-        for nowhere in ("noreg", "noreg", "nosuch"):  # dials that FreeSWITCH refuses itself
+        for nowhere in ("noreg", "noreg", "nosuch"):  # dials that FreeSWITCH itself refuses
             await lab.dial("01", gateway=nowhere)
         await watch.until_value("freeswitch_calls_started_total", len(ENDS), gateway="telnyx")
         await watch.until_value("freeswitch_calls_active", 0, gateway="telnyx", seconds=30)
@@ -95,7 +95,7 @@ async def test_every_far_end_is_counted_as_freeswitch_counts_it(lab: Lab) -> Non
             watch, "freeswitch_call_provider_rejections_total", "provider", "code", **OUTBOUND
         ) == tally(*(("telnyx", end.provider) for end in ENDS.values() if end.provider))
 
-        # What was heard: quality only where packets came, and one call that should have heard something.
+        # Audio: quality only with packets, and one call without media.
         answered = sum(end.answered for end in ENDS.values())
         assert await watch.value("freeswitch_calls_answered_total", **OUTBOUND) == answered
         for name in ("answer_seconds", "duration_seconds"):
@@ -105,7 +105,7 @@ async def test_every_far_end_is_counted_as_freeswitch_counts_it(lab: Lab) -> Non
         assert (await watch.value("freeswitch_call_mos_sum", **OUTBOUND) or 0) > 3.5 * len(HEARD)
         assert await watch.value("freeswitch_calls_without_media_total", gateway="telnyx") == 1
 
-        # 24 comes back to us; three gateways have that address, so nobody knows through which.
+        # 24 returns to this switch; three gateways have that address, so the gateway is unknown.
         assert await watch.value("freeswitch_calls_started_total", **INBOUND) == 1
         assert await watch.value("freeswitch_calls_answered_total", **INBOUND) == 1
 
@@ -146,7 +146,7 @@ async def test_a_long_call_has_a_loss_figure_and_delays_that_are_right(lab: Lab)
         assert (await watch.value("freeswitch_call_packet_loss_ratio_sum", **OUTBOUND) or 0) <= 0.05
 
 
-async def test_calls_that_were_up_before_us_are_learned(lab: Lab) -> None:
+async def test_calls_that_were_up_before_the_connection_are_learned(lab: Lab) -> None:
     await lab.dial("01", talk=60)
     await lab.dial("03", ring=60)
     await lab.until("both calls are up", lambda: _up(lab, 2), 10)
@@ -170,7 +170,7 @@ async def _up(lab: Lab, count: int) -> bool:
 
 
 async def dial_from_a_telephone(lab: Lab, number: str) -> None:
-    """A telephone of the switch calls out through telnyx, and hangs up four seconds after the answer."""
+    """A phone of the switch dials through telnyx, and hangs up four seconds after the answer."""
     reply = await lab.trunk_cli(
         "bgapi originate {sip_auth_username=1000,sip_auth_password=1234,ignore_early_media=true}"
         f"sofia/trunk/{PROVIDER_PREFIX}{number}@127.0.0.1:5060 &playback(silence_stream://4000)"
@@ -199,7 +199,7 @@ async def test_a_refusal_counts_on_the_leg_that_was_refused(lab: Lab) -> None:
         await dial_from_a_telephone(lab, "02")
         for leg in (OUTBOUND, INBOUND):
             await watch.until_value("freeswitch_call_hangups_total", 1, cause="USER_BUSY", **leg)
-        # The telephone's leg carries the provider's 486 too; the provider refused one call, not two.
+        # The phone's leg has the provider's 486 too; the provider rejected one call, not two.
         assert await by_label(watch, "freeswitch_call_sip_responses_total", "code", "direction") == {
             ("486", "outbound"): 1
         }

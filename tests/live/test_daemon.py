@@ -1,4 +1,4 @@
-"""The daemon as people run it: its page over HTTP while the switch under it lives, dies and comes back."""
+"""The daemon as a process: its metrics while the switch runs, is killed and starts again."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ Samples = dict[str, dict[str, float]]
 
 
 def config(folder: Path, lab: Lab) -> Path:
-    """A config as a newcomer would write it."""
+    """A minimal config."""
     path = folder / "exporter.yml"
     node = {"name": "fs1", "host": lab.host, "port": lab.port, "gateways": {"telnyx": {"provider": "telnyx"}}}
     path.write_text(yaml.safe_dump({"listen": ["127.0.0.1:0"], "nodes": [node]}))
@@ -27,7 +27,7 @@ def config(folder: Path, lab: Lab) -> Path:
 
 
 async def scrape(running: Daemon) -> Samples:
-    """The page in the text format: sample name to labels, as they stand there, to value."""
+    """The text format as a mapping: sample name to labels (as text) to value."""
     status, text = await running.get("/metrics")
     assert status == 200
     found: Samples = {}
@@ -68,7 +68,7 @@ async def test_the_page_follows_the_switch(lab: Lab, tmp_path: Path) -> None:
             if labels.startswith(rejected)
         ]
         assert d1 == 1
-        # Two calls, as FreeSWITCH has it, at the next poll.
+        # Two calls, by FreeSWITCH's count, at the next poll.
         counted = 'node="fs1",gateway="telnyx",profile="external",direction="outbound"'
         await until(running, "freeswitch_gateway_calls_total", counted, 2, seconds=12)
 

@@ -1,4 +1,4 @@
-"""Gateways of a real FreeSWITCH: their provider dies, hangs, comes back; they are deleted and restarted."""
+"""Gateways of a real FreeSWITCH: their provider stops, hangs, returns; they are deleted and restarted."""
 
 import time
 
@@ -16,11 +16,11 @@ GATEWAYS = {
     "backup": GatewayConfig(register=False),
     "noreg": GatewayConfig(),
 }
-POLL_INTERVAL = 10.0  # the default: what events tell must not need more
+POLL_INTERVAL = 10.0  # the default: changes from events must not need more polls
 
 
 async def figures(watch: Watch, gateway: str = "telnyx") -> dict[str, float | None]:
-    """What must agree with FreeSWITCH, or be known at any time."""
+    """Figures of a gateway that must be present at any time."""
     return {
         name: await watch.value(f"freeswitch_gateway_{name}", gateway=gateway)
         for name in ("up", "usable", "watched_seconds_total", "usable_seconds_total")
@@ -41,7 +41,7 @@ async def test_gateways_in_their_normal_state(lab: Lab) -> None:
         await watch.until_gateway("none", "telnyx")
         await watch.until_gateway("none", "backup", seconds=25)  # once its first OPTIONS was answered
         assert (await watch.value("freeswitch_gateway_ping_seconds", gateway="backup") or 9) < 1
-        # FreeSWITCH's list does not say why noreg waits; its next attempt does.
+        # FreeSWITCH's list has no reason for noreg's wait; its next attempt reports one.
         await lab.cli("sofia profile external register noreg")
         await watch.until_gateway("auth_rejected", "noreg")
         answers = "freeswitch_gateway_registration_responses_total"
@@ -92,7 +92,7 @@ async def test_the_provider_freezes_and_thaws(lab: Lab) -> None:
             await lab.run("trunk-freeze")
             await watch.until_gateway("ping_overdue", "backup", seconds=30)
             noticed = time.time() - due
-            # FreeSWITCH itself is still content, and will be for half a minute.
+            # FreeSWITCH itself still shows UP, for half a minute.
             assert (await lab.gateway("backup"))["status"] == "UP"
             assert await watch.value("freeswitch_gateway_up", gateway="backup") == 1
             assert await watch.value("freeswitch_gateway_usable", gateway="backup") == 0
@@ -126,7 +126,7 @@ async def test_a_gateway_is_killed_and_added_again(lab: Lab) -> None:
             assert await watch.word("freeswitch_gateway_problem", "problem", gateway="backup") != "missing"
             await lab.cli("sofia profile external rescan")
             await watch.until_gateway("none", seconds=15)
-        # FreeSWITCH first says that it has unregistered, a second later that the gateway is no more.
+        # FreeSWITCH first reports that it has unregistered, and a second later the deletion.
         assert telnyx.verdicts[:3] == ["none", "unregistered", "missing"]
         assert telnyx.verdicts[-1] == "none"
         assert (await lab.gateway("telnyx"))["state"] == "REGED"
@@ -141,7 +141,7 @@ async def test_a_profile_restarts_and_nothing_is_missed(lab: Lab) -> None:
             await lab.profile("restart")
             await watch.until_value("freeswitch_events_total", 1, event="sofia::profile_start")
             await watch.until_gateway("none", seconds=15)
-        # Gone for a second and a half, a gateway is not called missing.
+        # A gateway that is absent for 1.5 s is not `missing`.
         assert "missing" not in telnyx.verdicts
         assert "profile_down" not in telnyx.verdicts
         assert set(backup.verdicts) <= {"none", "unmonitored"}

@@ -28,7 +28,7 @@ NORMAL = "NORMAL_CLEARING"
 
 
 class Row(NamedTuple):
-    """A number of the lab (its last two digits), and what a call to it comes to."""
+    """A number of the lab (its last two digits), and the result of a call to it."""
 
     number: str
     result: str
@@ -68,7 +68,7 @@ TONE = [
 
 
 class Live:
-    """The lab's switch, watched, with probes to call its numbers."""
+    """The watched switch of the lab, with probes that call its numbers."""
 
     def __init__(self, node: Node, probes: Probes, nodes: tuple[NodeConfig, ...]) -> None:
         self.node = node
@@ -109,7 +109,7 @@ async def live(lab: Lab) -> AsyncIterator[Live]:
 
 
 async def no_channels(lab: Lab, seconds: float = 5.0) -> None:
-    """`show channels count` says 0; it lags the last hang-up by up to 2 s."""
+    """Wait until `show channels count` is 0; it lags the last hang-up by up to 2 s."""
 
     async def quiet() -> bool:
         return await lab.channels() == 0
@@ -147,7 +147,7 @@ async def test_every_number_of_the_lab(live: Live) -> None:
     assert records["03"].phases["ringing"] == pytest.approx(4.5, abs=1.0)
 
 
-async def test_the_tone_comes_back_from_an_echo_and_from_our_own_number(live: Live) -> None:
+async def test_the_tone_returns_from_an_echo_and_from_an_own_number(live: Live) -> None:
     records = await live.call(TONE, application="tone")
     check(TONE, records)
     for number in ("01", "08", "24"):
@@ -215,7 +215,7 @@ async def test_a_daemon_that_is_killed_leaves_no_call(
             await asyncio.sleep(0.02)
         await running.kill()
     assert await lab.cli(f"uuid_exists {uuid}") == "true"
-    await no_channels(lab, 4 + 4 + 5 + 3)  # the call's own cap, and the list's lag
+    await no_channels(lab, 4 + 4 + 5 + 3)  # the call's own limits, and the lag of the list
 
 
 async def test_the_next_life_ends_what_this_one_left_and_nothing_else(lab: Lab, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The watched FreeSWITCH itself: its figures, its end and new life, a process that hangs, shut doors."""
+"""The watched FreeSWITCH itself: its figures, a kill and a new start, a hang, and refused connections."""
 
 import asyncio
 import contextlib
@@ -17,19 +17,19 @@ pytestmark = pytest.mark.live
 
 GATEWAYS = {"telnyx": GatewayConfig(provider="telnyx")}
 GAUGES: Final = {"freeswitch_gateway_state", "freeswitch_calls_active", "freeswitch_current_sessions"}
-FROZEN: Final = 40.0  # seconds: longer than every deadline of ours, and long enough for full backlogs
-BARRED: Final = "127.0.0.66"  # the address from which the lab's ACL lets nobody in
+FROZEN: Final = 40.0  # seconds: longer than every deadline of the exporter, and long enough for full backlogs
+BARRED: Final = "127.0.0.66"  # the lab's ACL denies this address
 
 
-class Door:
-    """A way to the switch that comes from another address; for a node it is the switch."""
+class Relay:
+    """A relay to the switch from another address; a node connects to its port."""
 
     def __init__(self, port: int) -> None:
         self.port = port
 
 
 @asynccontextmanager
-async def door(lab: Lab, local_ip: str) -> AsyncIterator[Door]:
+async def relayed(lab: Lab, local_ip: str) -> AsyncIterator[Relay]:
     """Relay connections to the switch's event socket from `local_ip`."""
     writers: list[asyncio.StreamWriter] = []
 
@@ -40,7 +40,7 @@ async def door(lab: Lab, local_ip: str) -> AsyncIterator[Door]:
 
     server = await asyncio.start_server(relay, "127.0.0.1", 0)
     try:
-        yield Door(server.sockets[0].getsockname()[1])
+        yield Relay(server.sockets[0].getsockname()[1])
     finally:
         server.close()
         for writer in writers:
@@ -57,7 +57,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def crowded(lab: Lab) -> AsyncIterator[None]:
-    """Fill the queue of connections that a hanging process does not take: the next SYN goes unanswered."""
+    """Fill the accept queue of a hanging process, so that the next SYN gets no answer."""
     waiting: list[asyncio.StreamWriter] = []
     try:
         with contextlib.suppress(TimeoutError):
@@ -124,7 +124,7 @@ async def test_the_switch_is_killed_and_starts_a_new_life(lab: Lab) -> None:
         await watch.until_value("freeswitch_sessions_total", 0)
         assert await watch.value("freeswitch_calls_active", **OUTBOUND) == 0
         await watch.until_gateway("none", seconds=30)
-        # FreeSWITCH counts from 0 again; ours goes on.
+        # FreeSWITCH counts from 0 again; the exporter's counter continues.
         assert (await lab.gateway("telnyx"))["calls-out"] == "0"
         await lab.dial("02")
         await watch.until_value("freeswitch_gateway_calls_total", 3, **OUTBOUND)
@@ -150,7 +150,7 @@ async def test_a_switch_that_hangs_is_never_taken_for_a_dead_network(lab: Lab) -
         samples = await watch.samples()
         assert samples["freeswitch_up"][()] == 0
         assert not GAUGES & set(samples)
-        # Its kernel soon accepts no more: after minutes because we have tried so often, here at once.
+        # The accept queue fills after minutes of attempts; here it is filled at once.
         async with crowded(lab):
             unanswered = False
             while time.monotonic() < frozen + FROZEN or not unanswered:
@@ -169,12 +169,12 @@ async def test_a_switch_that_hangs_is_never_taken_for_a_dead_network(lab: Lab) -
 
 
 async def test_an_address_that_the_acl_bars(lab: Lab) -> None:
-    async with door(lab, BARRED) as barred, watching(barred, gateways=GATEWAYS, connected=False) as watch:
+    async with relayed(lab, BARRED) as barred, watching(barred, gateways=GATEWAYS, connected=False) as watch:
         await watch.until_problem("acl_denied")
         assert await watch.value("freeswitch_up") == 0
         assert await watch.value("freeswitch_connection_attempts_total", outcome="acl_denied") == 1
-    # The same relay from an address that is let in: it was the address.
-    async with door(lab, "127.0.0.1") as let_in, watching(let_in, gateways=GATEWAYS) as watch:
+    # The same relay from an allowed address: the address was the reason.
+    async with relayed(lab, "127.0.0.1") as let_in, watching(let_in, gateways=GATEWAYS) as watch:
         assert await watch.word("freeswitch_connection_problem", "problem") == "none"
 
 

@@ -1,4 +1,4 @@
-"""A real Alertmanager that runs the committed example, and the people it tells: webhooks of the test.
+"""A real Alertmanager with the committed example, and its receivers: webhooks of the test.
 
 Only the waiting times and the receivers' addresses differ from the example.
 """
@@ -26,35 +26,37 @@ DEADLINE = 30.0
 Labels = dict[str, str]
 
 
-class Told(NamedTuple):
+class Notification(NamedTuple):
     """One alert in one message.
 
     Attributes:
-        place: `pages` or `tickets`, the receivers of the example.
+        channel: `pages` or `tickets`, the receivers of the example.
         status: `firing` or `resolved`.
     """
 
-    place: str
+    channel: str
     status: str
     labels: Labels
     annotations: Labels
 
 
 class Receiver:
-    """A webhook: remembers which alerts were told to whom, and as what."""
+    """A webhook that keeps all notifications."""
 
     def __init__(self) -> None:
-        self.told: list[Told] = []
+        self.notifications: list[Notification] = []
         self.messages: list[dict[str, Any]] = []
-        told, messages = self.told, self.messages
+        notifications, messages = self.notifications, self.messages
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 messages.append(message)
-                place = self.path.strip("/")
+                channel = self.path.strip("/")
                 for alert in message["alerts"]:
-                    told.append(Told(place, alert["status"], alert["labels"], alert["annotations"]))
+                    notifications.append(
+                        Notification(channel, alert["status"], alert["labels"], alert["annotations"])
+                    )
                 self.send_response(200)
                 self.end_headers()
 
@@ -71,12 +73,12 @@ class Receiver:
         self._thread.join()
         self._server.server_close()
 
-    def heard(self, name: str, status: str = "firing") -> bool:
-        return any(told.labels["alertname"] == name and told.status == status for told in self.told)
+    def received(self, name: str, status: str = "firing") -> bool:
+        return any(sent.labels["alertname"] == name and sent.status == status for sent in self.notifications)
 
 
 class Alertmanager:
-    """The part of its API that is needed here."""
+    """The part of its API that the tests need."""
 
     def __init__(self, base: str) -> None:
         self.base = base
@@ -88,8 +90,8 @@ class Alertmanager:
         with urlopen(request, timeout=10):
             pass
 
-    def silenced(self) -> list[Labels]:
-        """The alerts that others keep quiet."""
+    def inhibited(self) -> list[Labels]:
+        """The alerts that are inhibited."""
         with urlopen(f"{self.base}/api/v2/alerts", timeout=10) as answer:
             alerts = json.load(answer)
         return [alert["labels"] for alert in alerts if alert["status"]["inhibitedBy"]]
@@ -97,12 +99,12 @@ class Alertmanager:
 
 @contextmanager
 def running(folder: Path, receiver: Receiver) -> Iterator[Alertmanager]:
-    """Run it with its data in `folder`, telling `receiver`."""
+    """Run it with its data in `folder`; it notifies `receiver`."""
     config = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
     for place in config["receivers"]:
         for hook in place["webhook_configs"]:
             hook["url"] = f"{receiver.url}/{hook['url'].rpartition('/')[2]}"
-    # Long enough for all alerts of one post to be there when the first group speaks.
+    # Long enough for all alerts of one request to arrive before the first notification.
     config["route"] |= {"group_wait": "1s", "group_interval": "1s"}
     path = folder / "alertmanager.yml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
@@ -138,7 +140,11 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
 
 
 def until(condition: Callable[[], object], what: str) -> None:
-    """Wait until it holds; AssertionError with `what` after DEADLINE seconds."""
+    """Wait until the condition is true.
+
+    Raises:
+        AssertionError: it was not within DEADLINE seconds; `what` is the message.
+    """
     deadline = time.monotonic() + DEADLINE
     while not condition():
         assert time.monotonic() < deadline, what

@@ -1,4 +1,4 @@
-"""The daemon as a process of its own, its log, and its answers."""
+"""The daemon as a process, with its log and its HTTP answers."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ class Daemon:
                 self.lines.append(json.loads(line))
 
     async def logged(self, event: str) -> dict[str, Any]:
-        """The first log line with this event, as soon as it is written."""
+        """Wait for the first log line with this event."""
         async with asyncio.timeout(SECONDS):
             while True:
                 for line in self.lines:
@@ -43,7 +43,7 @@ class Daemon:
             return response.status, await response.text()
 
     async def metric(self, start: str) -> float:
-        """The value of the first sample line that begins so."""
+        """The value of the first sample line that begins with `start`."""
         _, text = await self.get("/metrics")
         for line in text.splitlines():
             if line.startswith(start):

@@ -1,4 +1,4 @@
-"""The demo as a user starts it: a process of its own, asked over HTTP."""
+"""The demo as a user starts it: a process with an HTTP server."""
 
 import os
 import re
@@ -14,7 +14,7 @@ START_SECONDS = 30
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Run the demo on a free port of loopback; gives its base URL."""
+    """Run the demo on a free port of loopback; yields its base URL."""
     process = subprocess.Popen(
         [sys.executable, "-m", "exporter", "demo", "--listen", "127.0.0.1:0", "--log-format", "json"],
         stdout=subprocess.DEVNULL,
@@ -43,7 +43,7 @@ def get(url: str, **headers: str) -> str:
 
 
 def until(url: str, pattern: str, seconds: float) -> str:
-    """The text of a page as soon as a line of it matches."""
+    """Read a page until a line of it matches; its text."""
     deadline = time.monotonic() + seconds
     while not re.search(pattern, text := get(url), re.MULTILINE):
         assert time.monotonic() < deadline, f"no line matches {pattern}"

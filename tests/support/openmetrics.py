@@ -5,5 +5,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 
 def families(text: str) -> list[Metric]:
-    """The families of a page. Raises ValueError where it is not OpenMetrics to the letter."""
+    """The families of a page.
+
+    Raises:
+        ValueError: it is not valid OpenMetrics.
+    """
     return list(text_string_to_metric_families(text))  # type: ignore[no-untyped-call]

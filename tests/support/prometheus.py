@@ -1,4 +1,4 @@
-"""A real Prometheus on a port of its own, and its HTTP API as far as these tests need it."""
+"""A real Prometheus on a free port, and the part of its HTTP API that the tests need."""
 
 import json
 import re
@@ -21,7 +21,7 @@ START_SECONDS = 30
 
 @contextmanager
 def running(folder: Path, targets: Sequence[str] = (), every: str = "1s") -> Iterator[str]:
-    """Run Prometheus with its data in `folder`, scraping `targets` (host:port); gives its base URL."""
+    """Run Prometheus with its data in `folder`, scraping `targets` (host:port); yields its base URL."""
     config = folder / "prometheus.yml"
     jobs = [{"job_name": "freeswitch", "static_configs": [{"targets": list(targets)}]}]
     config.write_text(yaml.safe_dump({"global": {"scrape_interval": every}, "scrape_configs": jobs}))
@@ -31,7 +31,7 @@ def running(folder: Path, targets: Sequence[str] = (), every: str = "1s") -> Ite
 
 @contextmanager
 def running_by(config: Path, folder: Path) -> Iterator[str]:
-    """Run Prometheus by the config file, with its data in `folder`; gives its base URL."""
+    """Run Prometheus with a config file, its data in `folder`; yields its base URL."""
     log = folder / "prometheus.log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -56,8 +56,8 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         text = log.read_text()
-        # "Start listening" comes first, with the port 0 that was asked for; "Listening on" has the real one.
-        # Until it is ready, every query is answered with 503.
+        # "Start listening" has the requested port 0; "Listening on" has the real one. Until it is ready, it
+        # answers every query with 503.
         found = re.search(r'"Listening on" address=(\S+)', text)
         if found and "Server is ready to receive web requests" in text:
             return found[1]
@@ -68,7 +68,11 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
 
 
 def ask(base: str, expression: str) -> list[dict[str, Any]]:
-    """The samples of an instant query; AssertionError with the reason if Prometheus refuses it."""
+    """The samples of an instant query.
+
+    Raises:
+        AssertionError: Prometheus rejects the query.
+    """
     try:
         with urlopen(f"{base}/api/v1/query?{urlencode({'query': expression})}", timeout=30) as answer:
             result: list[dict[str, Any]] = json.load(answer)["data"]["result"]

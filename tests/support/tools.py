@@ -1,7 +1,7 @@
-"""Where the tests find programs that are no Python packages: Prometheus and its kin, Chromium.
+"""Finds the tests' programs that are not Python packages: Prometheus, Alertmanager, Chromium, systemd's.
 
-A program on PATH wins; else the one that `make test` unpacked under .cache/debian. There is no third way and
-no skipping: a missing program fails the test with the command that fetches it.
+A program on PATH is preferred to the one that `make test` unpacked under .cache/debian. If a program is
+missing, the test fails with the command that installs it; no test is skipped.
 """
 
 import os
@@ -16,7 +16,11 @@ _UNPACKED = [ROOT / ".cache/debian/bin", ROOT / ".cache/debian/usr/bin"]
 
 
 def program(name: str) -> Path:
-    """The path of the program `name`. Raises LookupError if it is neither on PATH nor unpacked."""
+    """The path of the program `name`.
+
+    Raises:
+        LookupError: it is neither on PATH nor unpacked.
+    """
     names = [name, _DEBIAN_NAMES.get(name, name)]
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *map(str, _UNPACKED)])
     for candidate in names:

@@ -1,12 +1,12 @@
-"""An event loop in virtual time: what waits for hours in the code takes milliseconds in the test.
+"""An event loop in virtual time: hours of waiting take milliseconds.
 
     def test_a_day() -> None:
         with virtual_time() as clock:
             clock.run(scenario(clock))
 
-Strategy: when the loop has nothing to run and would sleep until its next timer, its time leaps there instead.
-What is ready on a socket comes first, so a peer in the same loop is served before time passes. Work in a
-thread (an executor) takes real time: while `busy` says that there is some, the loop waits for it.
+Strategy: when the loop has nothing to run and would sleep until its next timer, its time jumps to that timer.
+Ready sockets come first, so a peer in the same loop is served before time passes. Work in a thread (an
+executor) takes real time: while `busy` is true, the loop waits for it.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from exporter.clock import Clock
 
 _T = TypeVar("_T")
 START_EPOCH: Final = 1_800_000_000.0
-_LOOK: Final = 0.001  # real seconds between looks at work in threads
+_LOOK: Final = 0.001  # real seconds between checks for work in threads
 
 
 class _LeapingSelector(selectors.DefaultSelector):
-    """Reports what is ready, and leaps over the time in which nothing is."""
+    """Reports what is ready, and jumps over the time in which nothing is."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         super().__init__(self._leaping)
 
     def time(self) -> float:
-        """Virtual seconds."""
+        """The virtual time, seconds."""
         return self._leaping.now
 
     def wait_for_threads(self, busy: Callable[[], bool]) -> None:

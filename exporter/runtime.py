@@ -19,6 +19,7 @@ import structlog
 
 from exporter import __version__
 from exporter import log as logging
+from exporter.clock import Clock
 from exporter.config import (
     Config,
     ConfigError,
@@ -30,6 +31,7 @@ from exporter.config import (
 )
 from exporter.diagnosis.report import Diagnosis
 from exporter.diagnosis.service import DiagnosisService
+from exporter.executors import Executors
 from exporter.instance import instance_id
 from exporter.metrics.exposition import Source
 from exporter.metrics.process import ProcessMetrics
@@ -37,7 +39,6 @@ from exporter.notify import Notifier
 from exporter.probe.probes import Probes
 from exporter.probe.record import CallRecord
 from exporter.probe.store import StoreError
-from exporter.probe.switchboard import Switchboard
 from exporter.watch.collector import NodeCollector
 from exporter.watch.loop_watchdog import LoopWatchdog
 from exporter.watch.node import Node
@@ -103,7 +104,7 @@ class Daemon:
 
     def count_refusal(self, reason: str) -> None:
         """Count a request for a call that was turned away at the door."""
-        self._probes.tally.refused(reason)
+        self._probes.stats.refused(reason)
 
     async def diagnoses(self, *, wait: bool = False) -> Sequence[Diagnosis]:
         """Every node, examined."""
@@ -137,7 +138,7 @@ class Daemon:
                 new.start()
         self._nodes = nodes
         self._config = config
-        self._probes.configure(config, self._boards())
+        self._probes.configure(config, self._nodes_by_name())
         self._own.reload_successful = True
         self._own.reloaded_epoch = time.time()
         configure_log(config)
@@ -160,7 +161,7 @@ class Daemon:
             await self._server.start()
             for node in self._nodes:
                 node.start()
-            await self._probes.start(self._config, self._boards())
+            await self._probes.start(self._config, self._nodes_by_name())
             self._notifier.ready()
             log.info(
                 "serving",
@@ -190,7 +191,7 @@ class Daemon:
         except ConfigError as error:
             log.error("reload refused, the old config stays in force", problems=list(error.problems))
 
-    def _boards(self) -> dict[str, Switchboard]:
+    def _nodes_by_name(self) -> dict[str, Node]:
         return {node.name: node for node in self._nodes}
 
     def _kept(self, config: NodeConfig) -> Node | None:
@@ -245,14 +246,18 @@ def demo(config: Config) -> int:
 
 async def _serve(config: Config, read_config: Callable[[], Config]) -> None:
     _allow_many_connections()
+    executors = Executors()
     try:
         instance = instance_id(config.state_dir)
-        probes = await Probes.open(config.state_dir, instance)
+        probes = await Probes.open(config.state_dir, instance, Clock(), executors.disk)
     except (OSError, StoreError) as error:
         raise ConfigError(
             (f"state_dir {config.state_dir}: {error}; give a directory we may write to",)
         ) from None
-    await Daemon(config, read_config, instance, probes).run()
+    try:
+        await Daemon(config, read_config, instance, probes).run()
+    finally:
+        executors.shutdown()
 
 
 async def _demo(config: Config) -> None:

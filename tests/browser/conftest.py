@@ -14,7 +14,9 @@ import msgspec
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
 
+from exporter.clock import Clock
 from exporter.config import Config, Listen, NodeConfig
+from exporter.executors import Executors
 from exporter.probe.probes import Probes
 from exporter.runtime import Daemon
 from tests.support.tools import program
@@ -63,7 +65,7 @@ async def served(nodes: Sequence[NodeConfig], config: Config | None = None) -> A
     """The daemon watching these nodes, in this loop; its address."""
     listening = Listen(host="127.0.0.1", port=0)
     whole = msgspec.structs.replace(config or Config(), nodes=tuple(nodes), listen=(listening,))
-    daemon = Daemon(whole, lambda: whole, INSTANCE, await Probes.open(None, INSTANCE))
+    daemon = Daemon(whole, lambda: whole, INSTANCE, await Probes.open(None, INSTANCE, Clock(), Executors().disk))
     running = asyncio.ensure_future(daemon.run())
     try:
         async with asyncio.timeout(10):

@@ -10,10 +10,12 @@ from uuid import uuid4
 import pytest
 import yaml
 
+from exporter.clock import Clock
 from exporter.config.model import Config, Expect, GatewayConfig, GuardConfig, NodeConfig, ProbeConfig
+from exporter.executors import Executors
 from exporter.probe.probes import Probes
 from exporter.probe.record import CallRecord
-from exporter.probe.request import Asked
+from exporter.probe.admission import CallRequest
 from exporter.watch.node import Node
 from tests.live.lab import Lab
 from tests.probe.daemons import daemon
@@ -78,7 +80,7 @@ class Live:
         guard = GuardConfig(allow=("+155500000*",), min_interval=0.0, max_concurrent=len(rows))
         config = Config(nodes=self._nodes, probes=probes, guard=guard)
         self.probes.configure(config, {"lab": self.node})
-        answers = await asyncio.gather(*(self.probes.runner.probe(Asked(probe=name)) for name in probes))
+        answers = await asyncio.gather(*(self.probes.runner.probe(CallRequest(probe=name)) for name in probes))
         return {name: answer.record for name, answer in zip(probes, answers, strict=True)}
 
 
@@ -93,7 +95,7 @@ async def live(lab: Lab) -> AsyncIterator[Live]:
     gateways = {"telnyx": GatewayConfig(provider="telnyx")}
     nodes = (NodeConfig(name="lab", host=lab.host, port=lab.port, gateways=gateways),)
     node = Node(nodes[0], "beef")
-    probes = await Probes.open(None, "beef")
+    probes = await Probes.open(None, "beef", Clock(), Executors().disk)
     node.start()
     try:
         await until(lambda: node.connected)

@@ -56,7 +56,7 @@ class Daemon:
             return response.status, await response.text()
 
     async def kill(self) -> None:
-        """kill -9, and wait until it is gone."""
+        """Kill -9, and wait until it is gone."""
         self.process.kill()
         await self.process.wait()
 

@@ -1,4 +1,4 @@
-"""A simulated switch in fast time, a real node that watches it, and the probes' room on top."""
+"""A simulated switch in fast time, a real node that watches it, and the probes of one exporter."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -8,12 +8,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from exporter.clock import Clock
 from exporter.config.model import Config, GuardConfig, NodeConfig, ProbeConfig
+from exporter.executors import Executors
 from exporter.metrics.exposition import Page, render
 from exporter.metrics.families import FAMILIES
+from exporter.probe.admission import CallRequest
 from exporter.probe.probes import Probes
-from exporter.probe.request import Asked
-from exporter.probe.runner import Answer, Runner
+from exporter.probe.record import Answer
+from exporter.probe.runner import Runner
 from exporter.simulator import SimulatedSwitch, User
 from exporter.watch.node import Node
 from tests.probe.settings import settings
@@ -47,7 +50,7 @@ class Lab:
     async def call(self, number: str, **changes: Any) -> Answer:
         """Call a number of the lab (its last two digits) as the probe `lab-echo` would."""
         self.configure(settings(destination=f"+155500000{number}", **changes))
-        return await self.runner.probe(Asked(probe="lab-echo"))
+        return await self.runner.probe(CallRequest(probe="lab-echo"))
 
     def configure(self, *probes: ProbeConfig, **guard: Any) -> None:
         """Put these probes and this guard in force."""
@@ -81,25 +84,27 @@ def config_of(switch: SimulatedSwitch, *probes: ProbeConfig, **guard: Any) -> Co
 
 @asynccontextmanager
 async def opened(
-    *probes: ProbeConfig,
+    *configured: ProbeConfig,
     speed: float = 25.0,
     state_dir: Path | None = None,
     instance: str = "beef",
     user: User | None = None,
     **guard: Any,
 ) -> AsyncIterator[Lab]:
-    """A lab whose calls run `speed` times as fast as ours."""
+    """A lab whose calls run `speed` times as fast as real ones."""
     async with AsyncExitStack() as stack:
         switch = await stack.enter_async_context(SimulatedSwitch(tick=0.02, speed=speed))
         if user is not None:
             switch.users["probe"] = user
         await switch.gateway_reaches("telnyx", "REGED")
-        config = config_of(switch, *probes, **guard)
+        config = config_of(switch, *configured, **guard)
         node = Node(replace(config.nodes[0], user="probe@lab" if user else None), instance)
         node.start()
         stack.push_async_callback(node.stop)
-        room = await Probes.open(state_dir, instance)
-        stack.push_async_callback(room.stop)
+        executors = Executors()
+        stack.callback(executors.shutdown)
+        probes = await Probes.open(state_dir, instance, Clock(), executors.disk)
+        stack.push_async_callback(probes.stop)
         await until(lambda: node.connected)
-        await room.start(config, {"fs1": node})
-        yield Lab(switch, node, room, config)
+        await probes.start(config, {"fs1": node})
+        yield Lab(switch, node, probes, config)

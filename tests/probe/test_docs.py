@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from exporter.metrics.families import PROBE_PHASES, PROBE_RESULTS, REFUSALS
-from exporter.probe.refusal import STATUSES
+from exporter.probe.admission import REASONS
 from exporter.simulator import SimulatedSwitch
 from tests.probe.daemons import Daemon, daemon
 from tests.support.tools import ROOT
@@ -78,6 +78,6 @@ async def _shell(command: str, config: Path | None = None) -> str:
 def test_the_page_tells_of_every_phase_result_and_refusal() -> None:
     for word in (*PROBE_PHASES, *PROBE_RESULTS, *REFUSALS):
         assert f"`{word}`" in TEXT, word
-    for reason in set(REFUSALS) & set(STATUSES):
+    for reason in set(REFUSALS) & set(REASONS):
         row = next(line for line in TEXT.splitlines() if line.startswith(f"| `{reason}`"))
-        assert row.endswith(f"{STATUSES[reason]} |")
+        assert row.endswith(f"{REASONS[reason].status} |")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from exporter.probe.callid import new_call_id
+from exporter.probe.originate import new_call_id
 from exporter.probe.sweep import leftovers
 from exporter.simulator import FarEnd, Path, SimulatedSwitch
 from exporter.switch.channel import Channel

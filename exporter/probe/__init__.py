@@ -4,7 +4,7 @@ From the request to the answer, a call is four values: `CallRequest` (what is as
 placed), `Observation` (what FreeSWITCH reports), `CallRecord` (what is kept and shown).
 
 - `admission`: from the request to the plan, or a refusal: which call is meant, who may be called.
-- `originate`: what FreeSWITCH is told: the UUID, the time limits, the one builder of originate lines.
+- `originate`: what is sent to FreeSWITCH: the UUID, the time limits, the one builder of originate lines.
 - `call`: places one call and follows it to its end.
 - `observation`: what is known of a call: states, phases, the tone.
 - `verdict`: the table that judges it.

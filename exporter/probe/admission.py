@@ -1,4 +1,4 @@
-"""From what somebody asks for to the one call that answers it (`CallPlan`), or a refusal. Nothing is sent.
+"""From a request to the one call that answers it (`CallPlan`), or to a refusal. Nothing is sent.
 
 A request names a probe of the configuration, or a number, or both. What it leaves open is taken from a probe:
 the one named; else, of those that fit the node and gateway asked for, one to that number, or else the first
@@ -171,7 +171,7 @@ def _costs_extra(number: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CallRequest:
-    """What somebody asks for; None where the request says nothing.
+    """What is asked for; None where the request says nothing.
 
     Attributes:
         probe: name of a probe of the configuration.
@@ -203,6 +203,11 @@ class CallPlan:
     own: bool
     limits: Limits
     provider: str | None = None
+
+    @property
+    def expects_rejection(self) -> bool:
+        """A rejection is the success of this call."""
+        return self.settings.expect.result == "rejected"
 
     def provider_code(self, phrase: str) -> ProviderCode | None:
         """The provider's own code in a SIP reason phrase; None without one."""

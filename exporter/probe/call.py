@@ -29,7 +29,7 @@ _LOOK: Final = 0.1  # seconds between looks at the connection and the clock
 _KILL_EVERY: Final = 0.5
 _OTHER_HALF: Final = 2.0  # for the leg's end to follow the originate's, or the other way round
 _NO_CHANNEL: Final = 0.3  # for the leg of a refused originate to appear, if there ever was one
-_LATE: Final = 3.0  # FreeSWITCH's scheduler looks every half second, and its clock is in whole ones
+_LATE: Final = 3.0  # FreeSWITCH's scheduler looks every half second, and its clock counts whole seconds
 _LAST_WAIT: Final = 5.0
 
 log = structlog.get_logger(__name__)

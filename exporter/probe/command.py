@@ -22,7 +22,7 @@ from exporter.clock import Clock
 from exporter.config import Config
 from exporter.executors import Executors
 from exporter.instance import instance_id
-from exporter.probe.admission import CallRequest, Refused, resolve
+from exporter.probe.admission import CallPlan, CallRequest, Refused, resolve
 from exporter.probe.record import Answer, CallRecord, MediaRecord, ToneRecord, encode
 from exporter.probe.runner import Runner
 from exporter.probe.store import StoreError
@@ -55,7 +55,9 @@ def run(options: argparse.Namespace) -> int:
     clock = Clock()
     screen = Screen(clock, as_json=options.json)
     try:
-        return screen.over(asyncio.run(_probe(config, request, screen, clock)))
+        # What can be refused without a look at the switch is refused before connecting to it.
+        plan = resolve(request, config, lambda _node, _gateway: True)
+        return screen.over(asyncio.run(_probe(config, request, plan, screen, clock)))
     except Refused as refused:
         return screen.refused(refused)
     except StoreError as error:
@@ -66,9 +68,9 @@ def run(options: argparse.Namespace) -> int:
         return screen.refused(Refused("stopping", "Given up.", "The call was ended."))
 
 
-async def _probe(config: Config, request: CallRequest, screen: "Screen", clock: Clock) -> Answer:
-    # What can be refused without a look at the switch is refused before connecting to it.
-    plan = resolve(request, config, lambda _node, _gateway: True)
+async def _probe(
+    config: Config, request: CallRequest, plan: CallPlan, screen: "Screen", clock: Clock
+) -> Answer:
     _cancel_on_signal()
     instance = instance_id(None)
     executors = Executors()

@@ -1,4 +1,4 @@
-"""What FreeSWITCH is told of a probe call: the call's UUID, its time limits, and the originate line.
+"""What the exporter sends to FreeSWITCH for a probe call: its UUID, its time limits, the originate line.
 
 **UUID.** A legal version 4 UUID with three fields of the exporter's own:
 
@@ -177,7 +177,7 @@ def originate(settings: ProbeConfig, uuid: str, limits: Limits) -> str:
 
 def _require(allowed: bool, part: str, value: str) -> None:
     if not allowed:
-        raise UnsafeDialString(f"{part} may not stand in an originate: {value[:80]!r}")
+        raise UnsafeDialString(f"{part} is not allowed in an originate: {value[:80]!r}")
 
 
 def _mark(name: str) -> str:

@@ -45,7 +45,7 @@ class _Run:
     """One call under way, and the requests that wait for it.
 
     Attributes:
-        record: as it stands.
+        record: of the call, kept up to date.
         over_by: the clock's `monotonic` at which the call is over at the latest.
         waiting: requests that wait for the end.
         unattended: the call goes on though no request waits.
@@ -219,13 +219,9 @@ class Runner:
         Raises:
             Refused: `state_dir`, the history cannot be read.
         """
-        for run in self._runs.values():
-            if run.record.call_uuid == uuid:
-                return run.record
-        for record in self._last.values():
-            if record.call_uuid == uuid:
-                return record
-        return await self._store.find(uuid)
+        known = (*(run.record for run in self._runs.values()), *self._last.values())
+        found = next((record for record in known if record.call_uuid == uuid), None)
+        return found if found is not None else await self._store.find(uuid)
 
     async def history(self, count: int) -> list[CallRecord]:
         """The latest calls, newest first, those under way among them.

@@ -111,7 +111,7 @@ class Sweeper:
         return True
 
     async def sweep(self, node: Node) -> int:
-        """End the leftovers of one node; how many were found."""
+        """End the calls of one node that are left over; how many were found."""
         try:
             listed = parse_channels(await node.api(f"show channels like {PROBE_PREFIX} as json"))
             now = self._clock.epoch() + (node.ticks.clock_skew or 0.0)

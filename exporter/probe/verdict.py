@@ -1,4 +1,4 @@
-"""The result of a finished call: one table from plan and observation to result, phase and words.
+"""The result of a finished call: one table from plan and observation to result, phase, message and remedy.
 
 The first rule that holds decides. Results: `success`; `degraded` (got through, but missed a threshold);
 `failed`; `aborted` (says nothing about the trunk: the exporter, an operator or a lost connection ended the
@@ -58,7 +58,7 @@ class _Rule(NamedTuple):
     remedy: Callable[[CallPlan, Observation], str] | str
 
 
-# -- what the rules ask -----------------------------------------------------------------------------
+# -- conditions -------------------------------------------------------------------------------------
 
 
 def _media(seen: Observation) -> CallMedia:
@@ -92,10 +92,6 @@ def _silent(seen: Observation) -> bool:
 def _returned_little(seen: Observation) -> bool:
     media = _media(seen)
     return media.received + media.lost < ENOUGH_RETURNED * media.sent
-
-
-def _expects_rejection(plan: CallPlan) -> bool:
-    return plan.settings.expect.result == "rejected"
 
 
 def _as_expected(expect: Expect, seen: Observation) -> bool:
@@ -211,21 +207,21 @@ _ABORTED: Final = (
 )
 _REJECTION: Final = (
     _Rule(
-        lambda plan, seen: _expects_rejection(plan) and seen.answered,
+        lambda plan, seen: plan.expects_rejection and seen.answered,
         "failed",
         "answer",
         lambda plan, _: f"The call was answered, although {_expected(plan)} was expected.",
         "Find out who answers that number now.",
     ),
     _Rule(
-        lambda plan, seen: _expects_rejection(plan) and _as_expected(plan.settings.expect, seen),
+        lambda plan, seen: plan.expects_rejection and _as_expected(plan.settings.expect, seen),
         "success",
         None,
         lambda _, seen: f"Rejected as expected: {_rejection(seen)} ({seen.cause}).",
         "",
     ),
     _Rule(
-        lambda plan, _: _expects_rejection(plan),
+        lambda plan, _: plan.expects_rejection,
         "failed",
         None,
         lambda plan, seen: f"Expected {_expected(plan)}, got {_rejection(seen)} ({seen.cause}).",
@@ -382,32 +378,22 @@ def judged(record: CallRecord, plan: CallPlan, seen: Observation) -> CallRecord:
     return msgspec.structs.replace(record, result="success", message=f"Answered and heard: {_packets(seen)}.")
 
 
-class _Threshold(NamedTuple):
-    words: str
-    value: float | None
-    limit: float | None
-    too_high: bool
-    form: str
-
-
 def _missed(plan: CallPlan, seen: Observation) -> tuple[str, ...]:
     """What keeps an answered call from being a success, one phrase each."""
     media, wanted = _media(seen), plan.settings.thresholds
     round_trip = seen.tone.round_trip if seen.tone else None
     thresholds = (
-        _Threshold("post-dial delay", seen.post_dial_delay, wanted.post_dial_delay, True, "{:.2f} s"),
-        _Threshold("time to answer", seen.answer_delay, wanted.answer, True, "{:.2f} s"),
-        _Threshold("MOS", media.mos, wanted.mos, False, "{:.2f}"),
-        _Threshold("packet loss", media.loss, wanted.packet_loss, True, "{:.1%}"),
-        _Threshold("jitter", media.jitter, wanted.jitter, True, "{:.3f} s"),
-        _Threshold("round trip", round_trip, wanted.round_trip, True, "{:.2f} s"),
+        ("post-dial delay", seen.post_dial_delay, "above", wanted.post_dial_delay, "{:.2f} s"),
+        ("time to answer", seen.answer_delay, "above", wanted.answer, "{:.2f} s"),
+        ("MOS", media.mos, "below", wanted.mos, "{:.2f}"),
+        ("packet loss", media.loss, "above", wanted.packet_loss, "{:.1%}"),
+        ("jitter", media.jitter, "above", wanted.jitter, "{:.3f} s"),
+        ("round trip", round_trip, "above", wanted.round_trip, "{:.2f} s"),
     )
     reasons = [
-        f"{t.words} {t.form.format(t.value)}, {'above' if t.too_high else 'below'} {t.form.format(t.limit)}"
-        for t in thresholds
-        if t.value is not None
-        and t.limit is not None
-        and (t.value > t.limit if t.too_high else t.value < t.limit)
+        f"{name} {form.format(value)}, {side} {form.format(limit)}"
+        for name, value, side, limit, form in thresholds
+        if value is not None and limit is not None and (value > limit if side == "above" else value < limit)
     ]
     if _sent_little(seen):
         reasons.append(f"FreeSWITCH itself sent only {media.sent} of {media.expected} packets")

@@ -40,7 +40,7 @@ async def samples(stats: ProbeStats) -> dict[str, float]:
     return {name: float(value) for name, value in lines}
 
 
-async def test_counters_stand_at_zero_before_the_first_run() -> None:
+async def test_counters_are_zero_before_the_first_run() -> None:
     stats = made()
     stats.configure(config("lab-echo", interval=300.0))
     shown = await samples(stats)
@@ -121,7 +121,7 @@ async def test_the_budget_never_goes_below_nothing() -> None:
     assert shown["freeswitch_probe_budget_seconds_remaining"] == 0
 
 
-async def test_promtool_has_nothing_to_say() -> None:
+async def test_promtool_finds_no_fault() -> None:
     stats = made()
     stats.configure(config("lab-echo"))
     stats.ran(RECORD)

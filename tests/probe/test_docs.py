@@ -1,6 +1,6 @@
-"""docs/probes.md, done as it says: its config, its curl lines and its command, and the output it shows.
+"""docs/probes.md: its config, its curl lines and its command give the output that it shows.
 
-A `…` in what is shown stands for anything, in a command for the UUID of the call before.
+A `…` in an output matches anything; in a command it is the UUID of the call before.
 """
 
 import asyncio
@@ -75,7 +75,7 @@ async def _shell(command: str, config: Path | None = None) -> str:
         return (await process.communicate())[0].decode()
 
 
-def test_the_page_tells_of_every_phase_result_and_refusal() -> None:
+def test_the_page_lists_every_phase_result_and_refusal() -> None:
     for word in (*PROBE_PHASES, *PROBE_RESULTS, *REFUSALS):
         assert f"`{word}`" in TEXT, word
     for reason in set(REFUSALS) & set(REASONS):

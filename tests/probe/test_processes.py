@@ -6,16 +6,12 @@ from pathlib import Path
 from exporter.probe.originate import new_call_id
 from exporter.simulator import SimulatedSwitch
 from tests.probe.daemons import daemon, write_config
-from tests.probe.lab import until
+from tests.probe.lab import probe_legs, until
 from tests.probe.test_sweep import dial_on
 
 RINGS_FOR_EVER = "+15550000003"
 ECHO = "+15550000001"
 NO_ANSWER_AT_ALL = "+15550000036"
-
-
-def probe_legs(switch: SimulatedSwitch) -> list[str]:
-    return [uuid for uuid in switch.legs if uuid.startswith("70726f62")]
 
 
 def state_of(switch: SimulatedSwitch, number: str) -> str:

@@ -88,7 +88,7 @@ async def test_calls_and_seconds_of_a_day(state_dir: Path | None, disk: Executor
     await store.close()
 
 
-async def test_calls_to_one_number_keep_their_distance(state_dir: Path | None, disk: Executor) -> None:
+async def test_calls_to_one_number_keep_min_interval(state_dir: Path | None, disk: Executor) -> None:
     clock = Now()
     store = await Store.open(state_dir, clock, disk)
     guard = GuardConfig(allow=("+*",), min_interval=30.0)
@@ -237,10 +237,12 @@ def test_a_disk_that_hangs_refuses_calls_and_holds_up_no_shutdown(tmp_path: Path
             hanging = await disk.hang()
             began = clock.monotonic()
             with pytest.raises(Refused, match="no answer within 10 s") as refused:
-                await store.enter("b", NUMBER, 1.0, FREE)
+                async with asyncio.timeout(60):
+                    await store.enter("b", NUMBER, 1.0, FREE)
             assert refused.value.reason == "state_dir"
             assert clock.monotonic() - began == pytest.approx(DISK_SECONDS, abs=0.1)
-            await store.close()
+            async with asyncio.timeout(60):
+                await store.close()
             assert clock.monotonic() - began == pytest.approx(DISK_SECONDS + CLOSE_SECONDS, abs=0.1)
             disk.recover()
             assert await disk.answers(hanging)

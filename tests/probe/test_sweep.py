@@ -1,4 +1,4 @@
-"""Leftovers of earlier lives: found by their UUID, ended one by one, and nothing else is touched."""
+"""Calls that an earlier process left: found by their UUID, ended one by one; nothing else is touched."""
 
 import asyncio
 

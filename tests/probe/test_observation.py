@@ -138,6 +138,8 @@ def test_events_may_be_missing_but_never_lead_back() -> None:
 def test_early_media_shows_while_it_rings() -> None:
     seen, states = replay("ev-plain-call-earlymedia-ignored", ["CHANNEL_CREATE", "CHANNEL_PROGRESS_MEDIA"])
     assert (states, seen.early_media) == ([D, R], True)
+    ends = replay("ev-plain-call-earlymedia-ignored", ["CHANNEL_CREATE", "CHANNEL_HANGUP_COMPLETE"])[0]
+    assert ends.early_media  # the end reports it too
 
 
 def test_early_media_may_follow_the_ringing_but_ringing_not_the_early_media() -> None:

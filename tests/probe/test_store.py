@@ -274,7 +274,8 @@ def test_a_disk_that_hangs_at_the_start_is_named(tmp_path: Path) -> None:
         with Disk(clock) as disk:
             hanging = await disk.hang()
             with pytest.raises(StoreError, match=r"probes\.sqlite cannot be used: no answer within 10 s"):
-                await Store.open(tmp_path, clock, disk.executor)
+                async with asyncio.timeout(60):
+                    await Store.open(tmp_path, clock, disk.executor)
             disk.recover()
             assert await disk.answers(hanging)
 

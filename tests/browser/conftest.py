@@ -65,7 +65,9 @@ async def served(nodes: Sequence[NodeConfig], config: Config | None = None) -> A
     """The daemon watching these nodes, in this loop; its address."""
     listening = Listen(host="127.0.0.1", port=0)
     whole = msgspec.structs.replace(config or Config(), nodes=tuple(nodes), listen=(listening,))
-    daemon = Daemon(whole, lambda: whole, INSTANCE, await Probes.open(None, INSTANCE, Clock(), Executors().disk))
+    daemon = Daemon(
+        whole, lambda: whole, INSTANCE, await Probes.open(None, INSTANCE, Clock(), Executors().disk)
+    )
     running = asyncio.ensure_future(daemon.run())
     try:
         async with asyncio.timeout(10):

@@ -31,7 +31,9 @@ async def watching(
         )
         node = Node(node_config, "ab12")
         whole = msgspec.structs.replace(config or Config(), nodes=(node_config,))
-        walking = DiagnosisService(lambda: [node], lambda: whole, await Probes.open(None, "ab12", Clock(), Executors().disk))
+        walking = DiagnosisService(
+            lambda: [node], lambda: whole, await Probes.open(None, "ab12", Clock(), Executors().disk)
+        )
         running = asyncio.ensure_future(walking.run())
         node.start()
         try:

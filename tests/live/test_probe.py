@@ -80,7 +80,9 @@ class Live:
         guard = GuardConfig(allow=("+155500000*",), min_interval=0.0, max_concurrent=len(rows))
         config = Config(nodes=self._nodes, probes=probes, guard=guard)
         self.probes.configure(config, {"lab": self.node})
-        answers = await asyncio.gather(*(self.probes.runner.probe(CallRequest(probe=name)) for name in probes))
+        answers = await asyncio.gather(
+            *(self.probes.runner.probe(CallRequest(probe=name)) for name in probes)
+        )
         return {name: answer.record for name, answer in zip(probes, answers, strict=True)}
 
 

@@ -128,7 +128,7 @@ class Runtime:
 
     def count_refusal(self, reason: str) -> None:
         """Count a request for a call that was refused before it reached the probes."""
-        self._probes.tally.refused(reason)
+        self._probes.stats.refused(reason)
 
     async def diagnoses(self, *, wait: bool = False) -> Sequence[Diagnosis]:
         """The diagnosis of each node, in the order of the config."""
@@ -340,7 +340,7 @@ async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Cl
     executors = Executors()
     try:
         instance = await executors.disk.run(instance_id, config.state_dir)
-        probes = await Probes.open(config.state_dir, instance)
+        probes = await Probes.open(config.state_dir, instance, clock, executors.disk)
     except (OSError, StoreError) as error:
         raise ConfigError(
             (f"state_dir {config.state_dir}: {error}; name a directory that the exporter may write to",)

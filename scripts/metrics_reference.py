@@ -11,7 +11,7 @@ from typing import Final
 
 from exporter.metrics import families
 from exporter.metrics.exposition import Family, number
-from exporter.probe import samples
+from exporter.probe.collector import ANSWER_FAMILIES
 from exporter.switch.provider import PROVIDERS, provider
 from exporter.watch.node import COMMAND_NAMES, EVENT_NAMES
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
@@ -49,7 +49,7 @@ _HEAD: Final = """\
 # Metrics
 
 Made by `scripts/metrics_reference.py` from the declarations in `exporter/metrics/families.py` and
-`exporter/probe/samples.py`: change those.
+`exporter/probe/collector.py`: change those.
 
 Units are seconds, bytes and ratios from 0 to 1; the two `*_idle_cpu` are percent. Where a label is a state
 (`state`, `problem`), every value has its series, and exactly one of them is 1. While a switch is lost, the series
@@ -74,7 +74,7 @@ def _families() -> Iterator[str]:
             yield from _section(starts[family])
         yield _row(family)
     yield from _section("One probe call: `GET /probe`")
-    yield from map(_row, samples.FAMILIES)
+    yield from map(_row, ANSWER_FAMILIES)
 
 
 def _section(title: str) -> tuple[str, ...]:

@@ -28,11 +28,10 @@ from exporter.diagnosis.report import Diagnosis, diagnose, report, worst
 from exporter.diagnosis.snapshot import Snapshot
 from exporter.executors import Executors
 from exporter.instance import instance_id
-from exporter.probe.collector import ProbeStats
+from exporter.probe.admission import CallRequest
 from exporter.probe.record import CallRecord
-from exporter.probe.request import Asked
 from exporter.probe.runner import Runner
-from exporter.probe.store import Store, StoreError
+from exporter.probe.store import StoreError
 from exporter.switch.cause import CAUSES
 from exporter.switch.provider import PROVIDERS
 from exporter.watch.node import Node
@@ -213,10 +212,9 @@ def _calls(options: argparse.Namespace, config: Config, node: NodeConfig) -> boo
 async def _runner(config: Config, instance: str) -> Runner:
     """Places calls under the same guard and budget as the daemon and `freeswitch-exporter probe`."""
     try:
-        store = await Store.open(config.state_dir)
+        runner = await Runner.open(config.state_dir, instance, Clock(), Executors().disk)
     except StoreError as error:
         raise NotKnown(f"no call can be placed: {error}") from None
-    runner = Runner(instance, store, ProbeStats())
     runner.configure(config, {})
     return runner
 
@@ -224,6 +222,6 @@ async def _runner(config: Config, instance: str) -> Runner:
 def _place(probe: str, runner: Runner, config: Config) -> Callable[[Node], Awaitable[CallRecord]]:
     async def place(node: Node) -> CallRecord:
         runner.configure(config, {node.name: node})
-        return (await runner.probe(Asked(probe=probe))).record
+        return (await runner.probe(CallRequest(probe=probe))).record
 
     return place

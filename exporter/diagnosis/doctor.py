@@ -28,8 +28,8 @@ from exporter.diagnosis.portrait import snapshot_of
 from exporter.diagnosis.recent import Recent
 from exporter.diagnosis.snapshot import BackendSeen, GatewaySeen, NameSeen, Snapshot
 from exporter.esl import EslError, LookUp
+from exporter.probe.admission import Refused
 from exporter.probe.record import CallRecord
-from exporter.probe.refusal import Refused
 from exporter.switch.reply import ReplyError, accepted
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node

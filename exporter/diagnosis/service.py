@@ -179,7 +179,7 @@ class DiagnosisService:
         probes = self._config().probes
         told = [
             record
-            for record in self._probes.tally.last_runs()
+            for record in self._probes.stats.last_runs()
             if record.node == node.name
             and record.probe in probes
             and (probes[record.probe].interval is not None or time.time() - record.started_at < CALL_COUNTS)

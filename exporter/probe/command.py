@@ -2,7 +2,7 @@
 
 The call is placed by this process over a connection of its own, under the same guard as the daemon's calls;
 with a `state_dir` both share one budget. It has an instance id of its own, so that neither takes the other's
-call for a leftover. Ctrl-C ends the call before the program.
+call for one that is left over. SIGINT (Ctrl-C) and SIGTERM end the call, then the program.
 
 Exit code: 0 the call got through (or was rejected as expected), 1 it failed, 2 it was refused, aborted or
 could not be placed.
@@ -14,7 +14,6 @@ import json
 import os
 import signal
 import sys
-import time
 from functools import partial
 from typing import Final
 
@@ -25,12 +24,10 @@ from exporter.clock import Clock
 from exporter.config import Config
 from exporter.executors import Executors
 from exporter.instance import instance_id
-from exporter.probe.collector import ProbeStats
-from exporter.probe.record import CallRecord, MediaRecord, ToneRecord, encode
-from exporter.probe.refusal import Refused
-from exporter.probe.request import Asked, resolve
-from exporter.probe.runner import Answer, Runner
-from exporter.probe.store import Store, StoreError
+from exporter.probe.admission import CallPlan, CallRequest, Refused, resolve
+from exporter.probe.record import Answer, CallRecord, MediaRecord, ToneRecord, encode
+from exporter.probe.runner import Runner
+from exporter.probe.store import StoreError
 from exporter.switch.cause import CAUSES
 from exporter.switch.provider import PROVIDERS
 from exporter.watch.node import Node
@@ -55,16 +52,21 @@ def run(options: argparse.Namespace) -> int:
     """
     flags = configuration.Flags(log_level=options.log_level or "error", log_format=options.log_format)
     config = configuration.load(options.config, os.environ, flags, providers=PROVIDERS, causes=CAUSES)
+    clock = Clock()
     logging.configure(
         config.log.level,
         config.log.format,
         [secret.reveal() for secret in config.secrets()],
-        Clock().monotonic,
+        clock.monotonic,
     )
-    asked = Asked(probe=options.name, destination=options.to, gateway=options.gateway, node=options.node)
-    screen = Screen(as_json=options.json)
+    request = CallRequest(
+        probe=options.name, destination=options.to, gateway=options.gateway, node=options.node
+    )
+    screen = Screen(clock, as_json=options.json)
     try:
-        return screen.over(asyncio.run(_probe(config, asked, screen)))
+        # What can be refused without a look at the switch is refused before connecting to it.
+        plan = resolve(request, config, lambda _node, _gateway: True)
+        return screen.over(asyncio.run(_probe(config, request, plan, screen, clock)))
     except Refused as refused:
         return screen.refused(refused)
     except StoreError as error:
@@ -75,71 +77,80 @@ def run(options: argparse.Namespace) -> int:
         return screen.refused(Refused("stopping", "Given up.", "The call was ended."))
 
 
-async def _probe(config: Config, asked: Asked, screen: "Screen") -> Answer:
-    # What can be refused without a look at the switch is refused before connecting to it.
-    plan = resolve(asked, config, lambda _node, _gateway: True)
-    this = asyncio.current_task()
-    if this is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+async def _probe(
+    config: Config, request: CallRequest, plan: CallPlan, screen: "Screen", clock: Clock
+) -> Answer:
+    _cancel_on_signal()
     instance = instance_id(None)
-    store = await Store.open(config.state_dir)
-    runner = Runner(instance, store, ProbeStats())
+    executors = Executors()
+    runner = await Runner.open(config.state_dir, instance, clock, executors.disk)
     node = Node(
         next(node for node in config.nodes if node.name == plan.settings.node),
         instance,
-        look_up=partial(names.look_up, Executors().names),
+        look_up=partial(names.look_up, executors.names),
     )
     try:
         node.start()
-        await _connected(node)
+        await _connected(node, clock)
         runner.configure(config, {node.name: node})
         await runner.recall()
         screen.calling(plan.settings.destination, plan.settings.gateway, node.name)
-        return await runner.probe(asked, screen.progress)
+        return await runner.probe(request, screen.progress)
     finally:
         await runner.stop()
         await node.stop()
+        executors.shutdown()
 
 
-async def _connected(node: Node) -> None:
-    """Wait until the node is connected; the runner says why if it is not."""
+def _cancel_on_signal() -> None:
+    """Let SIGINT and SIGTERM cancel this task, also where the shell lets a background job ignore SIGINT."""
+    this = asyncio.current_task()
+    if this is not None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, this.cancel)
+
+
+async def _connected(node: Node, clock: Clock) -> None:
+    """Wait until the first attempt to connect has ended; the runner reports why it failed."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            while not node.connected and node.problem in ("", "none"):  # noqa: ASYNC110 - a node tells no time
-                await asyncio.sleep(0.02)
+            while not node.connected and node.problem in ("", "none"):
+                await clock.sleep(0.02)
     except TimeoutError:
         return
 
 
 class Screen:
-    """Where the command speaks: standard output, a line for each thing that happens.
+    """Standard output: a line for each thing that happens.
 
     Args:
-        as_json: say nothing before the call is over, and then one JSON object.
+        clock: the time.
+        as_json: print nothing before the call is over, and then one JSON object.
     """
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, clock: Clock, *, as_json: bool) -> None:
+        self._clock = clock
         self._json = as_json
-        self._began = time.monotonic()
-        self._told = "initiated"
+        self._began = clock.monotonic()
+        self._shown = "initiated"
 
     def calling(self, number: str, gateway: str, node: str) -> None:
         """The call is about to be placed."""
-        self._began = time.monotonic()
+        self._began = self._clock.monotonic()
         self._say(f"Calling {number} through {gateway} on {node}")
 
     def progress(self, record: CallRecord) -> None:
-        """The call got further. The times are ours; those of the result are FreeSWITCH's."""
-        if record.status == self._told or record.result is not None:
+        """The call got further. The times are this process's; those of the result are FreeSWITCH's."""
+        if record.status == self._shown or record.result is not None:
             return
-        self._told = record.status
+        self._shown = record.status
         words = {
             "dialing": "dialling ...",
             "ringing": "early media ..." if record.early_media else "ringing ...",
             "answered": "answered, talking ...",
         }
         if record.status in words:
-            self._say(f"{time.monotonic() - self._began:6.1f} s  {words[record.status]}")
+            self._say(f"{self._clock.monotonic() - self._began:6.1f} s  {words[record.status]}")
 
     def over(self, answer: Answer) -> int:
         """The result; gives the exit code."""
@@ -147,7 +158,7 @@ class Screen:
         if self._json:
             print(encode(record).decode())
         else:
-            for line in told(answer):
+            for line in result_lines(answer, self._clock.epoch()):
                 self._say(line)
         return _CODES.get(record.result or "", REFUSED)
 
@@ -164,26 +175,26 @@ class Screen:
             print(line, flush=True)
 
 
-def told(answer: Answer) -> list[str]:
-    """The result in lines for people."""
+def result_lines(answer: Answer, now: float) -> list[str]:
+    """The result in lines for people; `now` in epoch seconds."""
     record = answer.record
     lines = []
     if answer.cached:
-        age = time.time() - record.started_at
+        age = now - record.started_at
         lines.append(
             f"No new call: guard.min_interval serves the one of {age:.0f} s ago, {record.call_uuid}."
         )
     if record.phases:
         lines.append("  ".join(f"{phase} {seconds:.2f} s" for phase, seconds in record.phases.items()))
     if record.media is not None:
-        lines.append(_heard(record.media, record.tone))
+        lines.append(_figures(record.media, record.tone))
     lines.append(f"{(record.result or 'unknown').upper()}: {record.message}")
     if record.remedy:
         lines.append(f"  {record.remedy}")
     return lines
 
 
-def _heard(media: MediaRecord, tone: ToneRecord | None) -> str:
+def _figures(media: MediaRecord, tone: ToneRecord | None) -> str:
     parts = [f"{media.packets_received} packets"]
     if media.mos is not None:
         parts.append(f"MOS {media.mos:.1f}")

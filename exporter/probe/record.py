@@ -1,22 +1,19 @@
 """The record of a probe call: what `GET /api/calls/{uuid}` answers, what is kept, what last-run gauges show.
 
-Names are camelCase in JSON, as those of the other answers under /api. Times are epoch seconds, durations
-seconds, ratios 0 to 1. `message` and `sipPhrase` may quote the far end: made printable and cut, but somebody
-else's words.
+A record is made in steps: `begun` before the call is placed, `under_way` at each change, `observed` when it
+is over; `verdict.judged` then adds the result. Names are camelCase in JSON, as those of the other answers
+under /api. Times are epoch seconds, durations seconds, ratios 0 to 1. `message` and `sipPhrase` may quote the
+far end: made printable and cut, but text from outside.
 """
 
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from exporter.probe.facts import CallFacts
-from exporter.probe.life import Life, State
-from exporter.probe.media import ROUND_TRIP_STEP
-from exporter.probe.request import Plan
-from exporter.probe.verdict import Course, Verdict
-from exporter.switch.provider import ProviderCode
+from exporter.probe.admission import CallPlan
+from exporter.probe.observation import ROUND_TRIP_STEP, Observation, Phase, State
+from exporter.switch.followed_call import CallMedia, HungUpBy
 
-Status = Literal["initiated", "dialing", "ringing", "answered", "ended"]
 Result = Literal["success", "degraded", "failed", "aborted"]
 
 
@@ -25,7 +22,7 @@ class _Json(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class MediaRecord(_Json, frozen=True, kw_only=True, rename="camel"):
-    """What was heard; None where there is nothing to say."""
+    """The packets of an answered call; None where nothing is known."""
 
     packets_received: int
     packets_sent: int
@@ -57,12 +54,12 @@ class CallRecord(_Json, frozen=True, kw_only=True, rename="camel"):
     """One probe call, under way or over.
 
     Attributes:
-        probe: the probe's name; empty for a call of its own.
+        probe: the probe's name; empty for an ad-hoc call.
         own: it went to the probe's own destination.
         dialed: FreeSWITCH made a channel and sent an INVITE.
         result: None while it is under way.
         failed_phase: of a failed call.
-        hung_up_by: `us`, `far_end`, or None.
+        reasons: of a degraded call: each threshold missed.
         phases: seconds spent in each phase it was in, by FreeSWITCH's stamps.
     """
 
@@ -74,16 +71,16 @@ class CallRecord(_Json, frozen=True, kw_only=True, rename="camel"):
     application: str
     own: bool
     started_at: float
-    status: Status
+    status: State
     dialed: bool = False
     early_media: bool = False
     result: Result | None = None
-    failed_phase: str | None = None
+    failed_phase: Phase | None = None
     cause: str = ""
     sip_code: int | None = None
     sip_phrase: str = ""
     provider_code: ProviderRecord | None = None
-    hung_up_by: str | None = None
+    hung_up_by: HungUpBy | None = None
     message: str = ""
     remedy: str = ""
     reasons: tuple[str, ...] = ()
@@ -97,19 +94,23 @@ class CallRecord(_Json, frozen=True, kw_only=True, rename="camel"):
     tone: ToneRecord | None = None
 
 
-_STATUS: Final[dict[State, Status]] = {
-    State.PLACING: "initiated",
-    State.DIALING: "dialing",
-    State.RINGING: "ringing",
-    State.TALKING: "answered",
-    State.ENDED: "ended",
-    State.DROPPED: "ended",
-}
+class Answer(NamedTuple):
+    """What a request gets.
+
+    Attributes:
+        record: of the call; under way if the client's time passed, or if it did not want to wait.
+        cached: the call was over before it was asked for.
+    """
+
+    record: CallRecord
+    cached: bool = False
+
+
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(CallRecord)
 
 
-def begun(uuid: str, plan: Plan, started_at: float) -> CallRecord:
+def begun(uuid: str, plan: CallPlan, started_at: float) -> CallRecord:
     """The record of a call about to be placed."""
     settings = plan.settings
     return CallRecord(
@@ -125,46 +126,43 @@ def begun(uuid: str, plan: Plan, started_at: float) -> CallRecord:
     )
 
 
-def under_way(record: CallRecord, life: Life) -> CallRecord:
-    """The record as it stands while the call goes on."""
+def under_way(record: CallRecord, seen: Observation) -> CallRecord:
+    """The record of a call that goes on."""
     return msgspec.structs.replace(
-        record, status=_STATUS[life.state], dialed=life.created, early_media=life.early_media
+        record, status=seen.state, dialed=seen.created, early_media=seen.early_media
     )
 
 
-def ended(
-    record: CallRecord, course: Course, verdict: Verdict, ended_at: float, duration: float
+def observed(
+    record: CallRecord, plan: CallPlan, seen: Observation, ended_at: float, duration: float
 ) -> CallRecord:
-    """The record of a call that is over.
+    """The record of a call that is over, without a result.
 
     Args:
-        duration: seconds by our own clock, for a call of which FreeSWITCH gave no times.
+        record: of the call as it began.
+        plan: of the call.
+        seen: all that was observed.
+        ended_at: epoch seconds by the exporter's clock.
+        duration: seconds by the exporter's clock, for a call of which FreeSWITCH gave no times.
     """
-    facts = course.facts
-    phases = {str(phase): seconds for phase, seconds in facts.stamps.phases().items()}
+    end = seen.end
+    phases = {str(phase): seconds for phase, seconds in seen.phases().items()}
     return msgspec.structs.replace(
-        record,
+        under_way(record, seen),
         status="ended",
-        dialed=facts.created,
-        early_media=facts.early_media,
-        result=verdict.result,
-        failed_phase=verdict.phase,
-        cause=facts.cause,
-        sip_code=facts.sip_code,
-        sip_phrase=facts.sip_phrase,
-        provider_code=_provider(course.code),
-        hung_up_by=facts.hung_up_by,
-        message=verdict.message,
-        remedy=verdict.remedy,
-        reasons=verdict.reasons,
+        cause=seen.cause,
+        sip_code=end.sip_code,
+        sip_phrase=end.sip_phrase,
+        provider_code=_provider(plan, end.sip_phrase),
+        hung_up_by=end.hung_up_by,
         ended_at=ended_at,
         duration_seconds=round(sum(phases.values()) if phases else duration, 3),
-        talk_seconds=round(facts.talk, 3),
+        talk_seconds=round(end.talk, 3),
         phases=phases,
-        post_dial_delay_seconds=_rounded(facts.post_dial_delay),
-        answer_seconds=_rounded(facts.answer_delay),
-        media=_media(facts),
-        tone=_tone(facts),
+        post_dial_delay_seconds=_rounded(seen.post_dial_delay),
+        answer_seconds=_rounded(seen.answer_delay),
+        media=_media(end.media),
+        tone=_tone(seen),
     )
 
 
@@ -185,14 +183,14 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
 
 
-def _provider(code: ProviderCode | None) -> ProviderRecord | None:
+def _provider(plan: CallPlan, phrase: str) -> ProviderRecord | None:
+    code = plan.provider_code(phrase)
     if code is None:
         return None
     return ProviderRecord(code=code.code, class_=code.class_, meaning=code.meaning, remedy=code.remedy)
 
 
-def _media(facts: CallFacts) -> MediaRecord | None:
-    media = facts.media
+def _media(media: CallMedia | None) -> MediaRecord | None:
     if media is None:
         return None
     return MediaRecord(
@@ -205,12 +203,12 @@ def _media(facts: CallFacts) -> MediaRecord | None:
     )
 
 
-def _tone(facts: CallFacts) -> ToneRecord | None:
-    tone = facts.tone
+def _tone(seen: Observation) -> ToneRecord | None:
+    tone = seen.tone
     if tone is None:
         return None
     return ToneRecord(
         returned=tone.returned,
         before_ours=tone.before_ours,
-        round_trip_seconds=None if tone.round_trip is None else round(tone.round_trip, 3),
+        round_trip_seconds=_rounded(tone.round_trip),
     )

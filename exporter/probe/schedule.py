@@ -1,22 +1,22 @@
-"""When probes run by themselves: every `interval`, give or take a twentieth, so that none fall into step.
+"""When probes run by themselves: every `interval`, plus or minus 5 %, so that no two stay in step.
 
 A run that would begin while the last one still goes on, or still waits for its turn, is left out and counted
 as `overlap`: a switch in trouble gets no queue of calls. The first run after a start comes one interval after
-the last run of the life before, so that a crash loop does not multiply calls; where none is known, within ten
-seconds.
+the last run of the process before, so that a crash loop does not multiply calls; where none is known, within
+ten seconds.
 
 A reload keeps the due time of every probe whose interval stays the same.
 """
 
 import asyncio
 import random
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 import structlog
 
-from exporter.probe.refusal import Refused
+from exporter.clock import Clock
+from exporter.probe.admission import Refused
 
 JITTER: Final = 0.05
 FIRST_WITHIN: Final = 10.0
@@ -24,8 +24,15 @@ FIRST_WITHIN: Final = 10.0
 log = structlog.get_logger(__name__)
 
 
-class _Clockwork:
-    """One probe's."""
+class _Timetable:
+    """The runs of one probe.
+
+    Attributes:
+        interval: seconds between two runs.
+        due: the clock's `monotonic` at which the next run begins.
+        timer: starts it.
+        running: the last run begun.
+    """
 
     def __init__(self, interval: float) -> None:
         self.interval = interval
@@ -39,12 +46,13 @@ class _Clockwork:
 
 
 class Schedule:
-    """The clockwork of all probes.
+    """The timetables of all probes.
 
     Args:
         run: runs the probe of that name; may raise Refused.
         overlapped: called for each run that was left out.
-        last_start: epoch seconds at which the probe's last known run began.
+        last_start: epoch seconds at which the last known run of the probe of that name began.
+        clock: the time.
     """
 
     def __init__(
@@ -52,22 +60,24 @@ class Schedule:
         run: Callable[[str], Coroutine[Any, Any, None]],
         overlapped: Callable[[], None],
         last_start: Callable[[str], float | None],
+        clock: Clock,
     ) -> None:
         self._run = run
         self._overlapped = overlapped
         self._last_start = last_start
-        self._clockworks: dict[str, _Clockwork] = {}
+        self._clock = clock
+        self._timetables: dict[str, _Timetable] = {}
         self._random = random.Random()  # noqa: S311 - spreads load, keeps no secret
 
     def configure(self, intervals: Mapping[str, float]) -> None:
         """Put these probes, by name, on the schedule and no others. Runs under way go on."""
-        for name in list(self._clockworks):
-            if self._clockworks[name].interval != intervals.get(name):
-                self._clockworks.pop(name).stop()
+        for name in list(self._timetables):
+            if self._timetables[name].interval != intervals.get(name):
+                self._timetables.pop(name).stop()
         for name, interval in intervals.items():
-            if name not in self._clockworks:
-                self._clockworks[name] = clockwork = _Clockwork(interval)
-                self._arm(name, clockwork, self._first_wait(name, interval))
+            if name not in self._timetables:
+                self._timetables[name] = timetable = _Timetable(interval)
+                self._arm(name, timetable, self._first_wait(name, interval))
 
     def stop(self) -> None:
         """No run begins any more; runs under way are the runner's to end."""
@@ -75,28 +85,27 @@ class Schedule:
 
     def due_in(self, name: str) -> float | None:
         """Seconds until the probe's next run; None if it is not on the schedule."""
-        clockwork = self._clockworks.get(name)
-        return None if clockwork is None else clockwork.due - asyncio.get_running_loop().time()
+        timetable = self._timetables.get(name)
+        return None if timetable is None else timetable.due - self._clock.monotonic()
 
     def _first_wait(self, name: str, interval: float) -> float:
         soon = self._random.uniform(0, min(interval, FIRST_WITHIN))
         last = self._last_start(name)
-        since = time.time() - last if last is not None else interval
+        since = self._clock.epoch() - last if last is not None else interval
         # A clock that was set back must not silence a probe for longer than an interval.
         return max(soon, min(interval - since, interval))
 
-    def _arm(self, name: str, clockwork: _Clockwork, wait: float) -> None:
-        loop = asyncio.get_running_loop()
-        clockwork.due = loop.time() + wait
-        clockwork.timer = loop.call_at(clockwork.due, self._fire, name, clockwork)
+    def _arm(self, name: str, timetable: _Timetable, wait: float) -> None:
+        timetable.due = self._clock.monotonic() + wait
+        timetable.timer = asyncio.get_running_loop().call_later(wait, self._fire, name, timetable)
 
-    def _fire(self, name: str, clockwork: _Clockwork) -> None:
-        self._arm(name, clockwork, clockwork.interval * self._random.uniform(1 - JITTER, 1 + JITTER))
-        if clockwork.running is not None and not clockwork.running.done():
+    def _fire(self, name: str, timetable: _Timetable) -> None:
+        self._arm(name, timetable, timetable.interval * self._random.uniform(1 - JITTER, 1 + JITTER))
+        if timetable.running is not None and not timetable.running.done():
             self._overlapped()
             log.warning("scheduled probe left out: the last run still goes on", probe=name)
             return
-        clockwork.running = asyncio.create_task(self._guarded(name), name=f"scheduled probe {name}")
+        timetable.running = asyncio.create_task(self._guarded(name), name=f"scheduled probe {name}")
 
     async def _guarded(self, name: str) -> None:
         try:

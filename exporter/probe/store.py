@@ -1,12 +1,12 @@
-"""What was spent today and what came of it: one sqlite file in `state_dir`, or memory without one.
+"""The budget of the day and the history of calls: one sqlite file in `state_dir`, or memory without one.
 
 A call is entered before it is placed, with the most it can cost; when it is over, with what it did cost. So
-an exporter that is killed in the middle, and starts again and again, has spent what it may have spent: the
-next life reads it. Entering is one transaction with the check of the budget and of `min_interval`, so that
+an exporter that is killed during a call, and starts again and again, has spent what it may have spent: the
+next process reads it. Entering is one transaction with the check of the budget and of `min_interval`, so that
 several processes on one `state_dir` (the daemon, `freeswitch-exporter probe`) share one budget.
 
-sqlite waits for the disk, so it runs on a thread of its own; the event loop waits for the answer like any
-other request. What cannot be entered is not called.
+sqlite waits for the disk, so it runs in the disk executor. A disk that does not answer within DISK_SECONDS is
+a refusal: what cannot be entered is not called.
 
 A day is 00:00 to 24:00 UTC by this machine's clock.
 """
@@ -15,19 +15,25 @@ import asyncio
 import math
 import os
 import sqlite3
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple, Self, TypeVar
 
+import structlog
+
+from exporter.clock import Clock
 from exporter.config.model import GuardConfig
-from exporter.probe.refusal import Refused
+from exporter.executors import Executor, QueueFull
+from exporter.probe.admission import Refused
+from exporter.probe.record import CallRecord, decode, encode
 
 FILE_NAME: Final = "probes.sqlite"
 SCHEMA: Final = 1
 KEPT_ON_DISK: Final = 20_000
 KEPT_IN_MEMORY: Final = 1_000
+DISK_SECONDS: Final = 10.0
+CLOSE_SECONDS: Final = 2.0  # at a shutdown, which must not wait for a disk that hangs
 _BUSY_SECONDS: Final = 5.0
 _DAY: Final = 86_400
 
@@ -48,6 +54,7 @@ PRAGMA user_version = {SCHEMA};
 """
 
 _T = TypeVar("_T")
+log = structlog.get_logger(__name__)
 
 
 class StoreError(Exception):
@@ -59,7 +66,8 @@ class Spent(NamedTuple):
 
     Attributes:
         day: YYYY-MM-DD, UTC.
-        seconds: of talk; for calls under way and calls whose end nobody saw, the most they can cost.
+        calls: how many were entered.
+        seconds: of talk; for calls under way and calls whose end was not recorded, the most they can cost.
     """
 
     day: str
@@ -67,53 +75,61 @@ class Spent(NamedTuple):
     seconds: float
 
 
-def day_of(now: float) -> str:
-    """The UTC day of an epoch time."""
-    return time.strftime("%Y-%m-%d", time.gmtime(now))
+def day_of(epoch: float) -> str:
+    """The UTC day of an epoch time, as YYYY-MM-DD."""
+    return datetime.fromtimestamp(epoch, UTC).date().isoformat()
 
 
 class Store:
-    """The calls of this and earlier lives. Made by `open`."""
+    """The calls of this process and earlier ones. Made by `open`."""
 
-    def __init__(self, path: Path | None, clock: Callable[[], float]) -> None:
+    def __init__(self, path: Path | None, clock: Clock, disk: Executor) -> None:
         self._path = path
         self._clock = clock
+        self._disk = disk
         self._kept = KEPT_ON_DISK if path else KEPT_IN_MEMORY
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="probe-store")
         self._spent = Spent("", 0, 0.0)
         self._pruned = ""
         self._database: sqlite3.Connection | None = None
 
     @classmethod
-    async def open(cls, state_dir: Path | None, clock: Callable[[], float] = time.time) -> Self:
-        """Open or make the file; `clock` gives epoch seconds.
+    async def open(cls, state_dir: Path | None, clock: Clock, disk: Executor) -> Self:
+        """Open or make the file.
+
+        Args:
+            state_dir: the folder of the file; None keeps everything in memory.
+            clock: the time; its wall clock decides which day it is.
+            disk: has one thread, so that sqlite's calls keep their order.
 
         Raises:
-            StoreError: it cannot be written, or is something else.
+            StoreError: it cannot be read or written, or is something else.
         """
-        self = cls(state_dir / FILE_NAME if state_dir else None, clock)
+        self = cls(state_dir / FILE_NAME if state_dir else None, clock, disk)
         try:
-            loop = asyncio.get_running_loop()
-            self._database = await loop.run_in_executor(self._thread, self._open)
-        except (OSError, sqlite3.Error, StoreError) as error:
-            self._thread.shutdown(wait=False)
+            async with asyncio.timeout(DISK_SECONDS):
+                self._database = await disk.run(self._open)
+        except (OSError, sqlite3.Error, StoreError, QueueFull) as error:  # OSError: TimeoutError is one
+            why = str(error) or f"no answer within {DISK_SECONDS:g} s"
             raise StoreError(
-                f"{self._path} cannot be used: {error}; give the exporter's user write access to its folder, "
+                f"{self._path} cannot be used: {why}; give the exporter's user write access to its folder, "
                 "or move the file away (today's budget then starts anew)"
             ) from None
         return self
 
     async def close(self) -> None:
         """Close the file; every call entered before is in it. A second time it does nothing."""
-        database, self._database = self._database, None
+        database = self._database
         if database is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, database.close)
-            self._thread.shutdown()
+            try:
+                await self._run(sqlite3.Connection.close, CLOSE_SECONDS)
+            except Refused as refused:
+                log.warning("the record of probe calls was not closed", reason=refused.message)
+            self._database = None
 
     @property
     def spent(self) -> Spent:
         """What today has cost, as of the last entry of this process."""
-        today = day_of(self._clock())
+        today = day_of(self._clock.epoch())
         return self._spent if self._spent.day == today else Spent(today, 0, 0.0)
 
     async def enter(self, uuid: str, destination: str, seconds: float, guard: GuardConfig) -> None:
@@ -122,52 +138,58 @@ class Store:
         Raises:
             Refused: `rate` or `budget`; `state_dir` if it cannot be written down.
         """
-        await self._asked(lambda db: self._enter(db, uuid, destination, seconds, guard))
+        await self._run(lambda db: self._enter(db, uuid, destination, seconds, guard))
 
-    async def settle(self, uuid: str, seconds: float, record: bytes) -> None:
-        """Enter what a call has cost, and its record.
+    async def settle(self, record: CallRecord) -> None:
+        """Enter what a call that is over did cost, and keep its record.
 
         Raises:
-            Refused: `state_dir` if it cannot be written down; the call then counts with the most it can cost.
+            Refused: `state_dir`, it cannot be written down; the call then costs what was set aside for it.
         """
-        await self._asked(lambda db: self._settle(db, uuid, seconds, record))
+        await self._run(lambda db: self._settle(db, record))
 
-    async def find(self, uuid: str) -> bytes | None:
-        """The record of a call; None if there is none."""
-        rows = await self._asked(
-            lambda db: db.execute("SELECT record FROM calls WHERE uuid = ?", (uuid,)).fetchall()
-        )
-        return rows[0][0] if rows else None
+    async def find(self, uuid: str) -> CallRecord | None:
+        """The record of a call that is over.
 
-    async def recent(self, count: int) -> list[bytes]:
-        """The latest records, newest first."""
+        Raises:
+            Refused: `state_dir`, it cannot be read.
+        """
+        query = "SELECT record FROM calls WHERE uuid = ? AND record IS NOT NULL"
+        found = await self._run(lambda db: _records(db, query, uuid))
+        return found[0] if found else None
+
+    async def recent(self, count: int) -> list[CallRecord]:
+        """The latest records, newest first; those that another release wrote in another form are left out.
+
+        Raises:
+            Refused: `state_dir`, they cannot be read.
+        """
         query = "SELECT record FROM calls WHERE record IS NOT NULL ORDER BY started DESC LIMIT ?"
-        rows = await self._asked(lambda db: db.execute(query, (count,)).fetchall())
-        return [row[0] for row in rows]
+        return await self._run(lambda db: _records(db, query, count))
 
-    # -- on the thread
-    # ----------------------------------------------------------------------------------------
-
-    async def _asked(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def _run(self, work: Callable[[sqlite3.Connection], _T], seconds: float = DISK_SECONDS) -> _T:
         database = self._database
         try:
             if database is None:
                 raise sqlite3.ProgrammingError("closed")
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work, database)
-        except sqlite3.Error as error:
+            async with asyncio.timeout(seconds):
+                return await self._disk.run(work, database)
+        except (sqlite3.Error, QueueFull, TimeoutError) as error:
+            why = str(error) or f"the disk gave no answer within {seconds:g} s"
             raise Refused(
                 "state_dir",
-                f"The record of probe calls cannot be written or read ({error}), so none is placed.",
+                f"The record of probe calls cannot be written or read ({why}), so none is placed.",
                 f"Make room for {self._path or 'it'}, and let the exporter's user write there.",
             ) from None
+
+    # -- in the executor's thread -------------------------------------------------------------------
 
     def _open(self) -> sqlite3.Connection:
         if self._path is None:
             target = ":memory:"
         else:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            # Telephone numbers are nobody else's business.
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))  # it has telephone numbers
             target = str(self._path)
         database = sqlite3.connect(target, timeout=_BUSY_SECONDS, isolation_level=None)
         try:
@@ -183,7 +205,7 @@ class Store:
         except BaseException:
             database.close()
             raise
-        self._count(database, self._clock())
+        self._count(database, self._clock.epoch())
         return database
 
     def _enter(
@@ -191,7 +213,7 @@ class Store:
     ) -> None:
         db.execute("BEGIN IMMEDIATE")
         try:
-            now = self._clock()
+            now = self._clock.epoch()
             self._prune(db, now)
             _check_interval(db, destination, now, guard)
             self._check_budget(db, now, seconds, guard)
@@ -205,9 +227,10 @@ class Store:
                 db.execute("ROLLBACK")
         self._count(db, now)
 
-    def _settle(self, db: sqlite3.Connection, uuid: str, seconds: float, record: bytes) -> None:
-        db.execute("UPDATE calls SET spent = ?, record = ? WHERE uuid = ?", (seconds, record, uuid))
-        self._count(db, self._clock())
+    def _settle(self, db: sqlite3.Connection, record: CallRecord) -> None:
+        row = (record.talk_seconds, encode(record), record.call_uuid)
+        db.execute("UPDATE calls SET spent = ?, record = ? WHERE uuid = ?", row)
+        self._count(db, self._clock.epoch())
 
     def _count(self, db: sqlite3.Connection, now: float) -> Spent:
         day = day_of(now)
@@ -237,7 +260,7 @@ class Store:
             )
 
     def _prune(self, db: sqlite3.Connection, now: float) -> None:
-        """Once a day, forget what is beyond the newest; never a call of today, for it counts."""
+        """Once a day, delete all but the newest; never a call of today, for it counts."""
         today = day_of(now)
         if self._pruned == today:
             return
@@ -249,6 +272,11 @@ class Store:
         )
 
 
+def _records(db: sqlite3.Connection, query: str, value: object) -> list[CallRecord]:
+    found = (decode(text) for (text,) in db.execute(query, (value,)))
+    return [record for record in found if record is not None]
+
+
 def _check_interval(db: sqlite3.Connection, destination: str, now: float, guard: GuardConfig) -> None:
     query = "SELECT max(started) FROM calls WHERE destination = ? AND started <= ?"
     last = db.execute(query, (destination, now)).fetchone()[0]
@@ -258,7 +286,7 @@ def _check_interval(db: sqlite3.Connection, destination: str, now: float, guard:
 
 
 def too_soon(destination: str, wait: float) -> Refused:
-    """The refusal of a call that comes inside `min_interval`, with nothing to serve in its place."""
+    """The refusal of a call that comes inside `min_interval`, with no result to serve in its place."""
     return Refused(
         "rate",
         f"{destination} was called a moment ago, and there is no result of this probe to serve.",

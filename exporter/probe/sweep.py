@@ -1,31 +1,31 @@
-"""Ends probe calls that nobody follows: our own of an earlier life, and anybody's that outlived its own cap.
+"""Ends probe calls that nobody follows: the exporter's own of an earlier process, and any past its own cap.
 
-FreeSWITCH ends every probe call by itself; this ends those of a crash earlier, and those that FreeSWITCH
-forgot. It looks when a node is connected, again shortly after (an originate may have been accepted whose
-channel was not made yet), and once more when the longest of our calls must be over.
+FreeSWITCH ends every probe call by itself. This module ends those of a crashed exporter earlier, and those
+that FreeSWITCH forgot. It looks when a node is connected, again 5 s later (FreeSWITCH may have accepted an
+originate and not made its channel yet), and once more when the longest of the exporter's calls must be over.
 
 Only calls with a probe call's UUID are touched, one by one with `uuid_kill`, which acts on this switch alone.
 Never `hupall`: with its value missing it ends every call on the switch (tried.md 7).
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 import structlog
 
+from exporter.clock import Clock
 from exporter.esl import EslError
-from exporter.probe.call import KILL_CAUSE
-from exporter.probe.callid import read_call_id
-from exporter.probe.switchboard import Switchboard, connection_number
+from exporter.probe.call import KILL_CAUSE, connection_number
+from exporter.probe.originate import read_call_id
 from exporter.switch.channel import Channel, parse_channels
 from exporter.switch.leg import PROBE_PREFIX
 from exporter.switch.reply import ReplyError
+from exporter.watch.node import Node
 
 AGAIN_AFTER: Final = 5.0
 _LOOK: Final = 0.5
-_MARGIN: Final = 5.0  # FreeSWITCH's timers are late by a second at most, and `created_epoch` is a whole one
+_MARGIN: Final = 5.0  # FreeSWITCH's timers are at most 1 s late; `created_epoch` is in whole seconds
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +34,9 @@ def leftovers(channels: Iterable[Channel], instance: str, followed: Collection[s
     """UUIDs of the calls to end.
 
     Args:
-        instance: ours.
-        followed: UUIDs of calls that are not left over: somebody follows them here.
+        channels: the legs that are up.
+        instance: this exporter's id.
+        followed: UUIDs of the calls that this exporter follows; they are not left over.
         now: epoch seconds by FreeSWITCH's clock.
     """
     found = []
@@ -54,24 +55,30 @@ class Sweeper:
 
     Args:
         instance: this exporter's id.
-        followed: the UUIDs of calls under way here.
-        longest: seconds after which any call of ours must be over.
+        followed: the UUIDs of the calls that this exporter follows.
+        longest: seconds after which any call of this exporter must be over.
+        clock: the time.
     """
 
     def __init__(
-        self, instance: str, followed: Callable[[], Collection[str]], longest: Callable[[], float]
+        self,
+        instance: str,
+        followed: Callable[[], Collection[str]],
+        longest: Callable[[], float],
+        clock: Clock,
     ) -> None:
         self._instance = instance
         self._followed = followed
         self._longest = longest
-        self._boards: list[Switchboard] = []
-        self._due: dict[Switchboard, tuple[int, list[float]]] = {}
+        self._clock = clock
+        self._nodes: list[Node] = []
+        self._due: dict[Node, tuple[int, list[float]]] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def configure(self, boards: Iterable[Switchboard]) -> None:
+    def configure(self, nodes: Iterable[Node]) -> None:
         """Sweep these nodes and no others."""
-        self._boards = list(boards)
-        self._due = {board: due for board, due in self._due.items() if board in self._boards}
+        self._nodes = list(nodes)
+        self._due = {node: due for node, due in self._due.items() if node in self._nodes}
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -85,35 +92,35 @@ class Sweeper:
 
     async def _run(self) -> None:
         while True:
-            for board in self._boards:
-                if self._is_due(board, time.monotonic()):
-                    await self.sweep(board)
-            await asyncio.sleep(_LOOK)
+            for node in self._nodes:
+                if self._is_due(node, self._clock.monotonic()):
+                    await self.sweep(node)
+            await self._clock.sleep(_LOOK)
 
-    def _is_due(self, board: Switchboard, now: float) -> bool:
-        number = connection_number(board)
+    def _is_due(self, node: Node, now: float) -> bool:
+        number = connection_number(node)
         if number is None:
             return False
-        known, due = self._due.get(board, (None, []))
+        known, due = self._due.get(node, (None, []))
         if known != number:
             due = [now, now + AGAIN_AFTER, now + max(self._longest(), AGAIN_AFTER)]
-            self._due[board] = (number, due)
+            self._due[node] = (number, due)
         if not due or due[0] > now:
             return False
         due.pop(0)
         return True
 
-    async def sweep(self, board: Switchboard) -> int:
-        """End the leftovers of one node; how many were found."""
+    async def sweep(self, node: Node) -> int:
+        """End the calls of one node that are left over; how many were found."""
         try:
-            listed = parse_channels(await board.api(f"show channels like {PROBE_PREFIX} as json"))
-            now = time.time() + (board.ticks.clock_skew or 0.0)
+            listed = parse_channels(await node.api(f"show channels like {PROBE_PREFIX} as json"))
+            now = self._clock.epoch() + (node.ticks.clock_skew or 0.0)
             found = leftovers(listed.channels, self._instance, self._followed(), now)
             for uuid in found:
                 if uuid not in self._followed():
-                    await board.api(f"uuid_kill {uuid} {KILL_CAUSE}")
-                    log.warning("ended a probe call that was left over", node=board.name, call_uuid=uuid)
+                    await node.api(f"uuid_kill {uuid} {KILL_CAUSE}")
+                    log.warning("ended a probe call that was left over", node=node.name, call_uuid=uuid)
         except (EslError, ReplyError) as error:
-            log.warning("could not look for probe calls left over", node=board.name, reason=str(error))
+            log.warning("could not look for probe calls left over", node=node.name, reason=str(error))
             return 0
         return len(found)

@@ -1,12 +1,12 @@
-"""What a finished call came to: one table from facts to result, phase and words. First match wins.
+"""The result of a finished call: one table from plan and observation to result, phase, message and remedy.
 
-Results: `success`; `degraded` (got through, but missed a threshold); `failed`; `aborted` (says nothing about
-the trunk: we, an operator or a lost connection ended it). The phase is the one in which the call was when it
-failed:
+The first rule that holds decides. Results: `success`; `degraded` (got through, but missed a threshold);
+`failed`; `aborted` (says nothing about the trunk: the exporter, an operator or a lost connection ended the
+call). The phase is the one in which the call was when it failed:
 
     originate   no sign of the far end yet: refused by FreeSWITCH, rejected, or silence after the INVITE
     ringing     it rang, or played early media, and was not answered
-    answer      answered when a rejection was expected, or our side could not begin
+    answer      answered when a rejection was expected, or FreeSWITCH's own side could not begin
     media       answered, and the audio did not come, or not back
     hangup      it ended too early, or only because FreeSWITCH's own cap ended it
 
@@ -14,391 +14,389 @@ Answered but silent is a failure: FreeSWITCH calls it MOS 4.5.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
-from exporter.config.model import Expect, ProbeConfig
-from exporter.probe.facts import CallFacts, Phase
-from exporter.probe.limits import Limits
-from exporter.probe.media import Media
+import msgspec
+
+from exporter.config.model import Expect
+from exporter.probe.admission import CallPlan
+from exporter.probe.observation import Observation, Phase
+from exporter.probe.record import CallRecord, Result
 from exporter.switch.cause import explain
-from exporter.switch.provider import ProviderCode
+from exporter.switch.followed_call import CallMedia
 from exporter.switch.sip import SIP_CODES
 
-Result = Literal["success", "degraded", "failed", "aborted"]
-Interruption = Literal["cancelled", "shutdown", "lost", "denied", "overdue", "unreported"]
-
-# Under that share of the packets that the talk time asks for, our own switch sent too little (tried.md 3).
+# Below that share of the packets that the talk time asks for, FreeSWITCH sent too little (tried.md 3).
 ENOUGH_SENT: Final = 0.8
-# Under that share of what we sent, the far end returned too little, whatever the sequence numbers say.
+# Below that share of what was sent, the far end returned too little, whatever the sequence numbers say.
 ENOUGH_RETURNED: Final = 0.8
 # Packets that piled up during early media may be counted although the answered call is silent.
 SILENT_BELOW: Final = 0.1
 _TIMING: Final = 0.5
 _SHORTEST_TONE: Final = 4.5
 _NO_AUDIO: Final = (
-    "Audio does not reach us: check NAT, the advertised address (ext-rtp-ip), and UDP through the firewall."
+    "Audio does not arrive: check NAT, the advertised address (ext-rtp-ip), and UDP through the firewall."
 )
-_ENDS_OF_OURS: Final = frozenset({"NORMAL_CLEARING", "ALLOTTED_TIMEOUT", "MEDIA_TIMEOUT"})
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """One call with all that is needed to judge it.
-
-    Attributes:
-        interruption: what came between, if anything did.
-        code: the provider's own code in the SIP phrase.
-    """
-
-    facts: CallFacts
-    settings: ProbeConfig
-    limits: Limits
-    interruption: Interruption | None = None
-    code: ProviderCode | None = None
-
-    @property
-    def expects_rejection(self) -> bool:
-        return self.settings.expect.result == "rejected"
-
-    @property
-    def killed(self) -> bool:
-        return self.facts.cause == "MANAGER_REQUEST"
-
-    @property
-    def unfinished(self) -> bool:
-        """It did not end by itself, as far as is known."""
-        return self.killed or not self.facts.cause
-
-    @property
-    def media(self) -> Media:
-        return self.facts.media or Media(0, 0, 0, 0, 0, None, None)
-
-    @property
-    def short(self) -> bool:
-        planned = _SHORTEST_TONE if self.settings.application == "tone" else self.limits.talk
-        return self.facts.talk < planned - _TIMING
-
-    @property
-    def starved(self) -> bool:
-        """Our own switch sent too little."""
-        return self.media.sent < ENOUGH_SENT * self.media.expected
-
-    @property
-    def silent(self) -> bool:
-        return self.media.received <= SILENT_BELOW * self.media.expected and not self.media.comfort_noise
-
-    @property
-    def returned_little(self) -> bool:
-        return self.media.received + self.media.lost < ENOUGH_RETURNED * self.media.sent
-
-    @property
-    def rang(self) -> float:
-        """Seconds it rang without being answered."""
-        return self.facts.stamps.phases().get("ringing", 0.0)
-
-    @property
-    def rejection(self) -> str:
-        """Who said no, in the far end's own words: `486 Busy Here` or a cause."""
-        facts = self.facts
-        if facts.sip_code is None:
-            return facts.cause or "no reason given"
-        phrase = facts.sip_phrase or SIP_CODES.get(facts.sip_code, "")
-        return f"SIP {facts.sip_code} {phrase}".strip()
-
-
-class Verdict(NamedTuple):
-    """The judgement.
-
-    Attributes:
-        phase: where it failed; None unless the result is `failed`.
-        message: one sentence for people; may quote the far end's SIP phrase.
-        remedy: what to do; empty if there is nothing to do.
-        reasons: for `degraded`: each threshold missed.
-    """
-
-    result: Result
-    phase: Phase | None
-    message: str
-    remedy: str
-    reasons: tuple[str, ...] = ()
+_OWN_ENDS: Final = frozenset({"NORMAL_CLEARING", "ALLOTTED_TIMEOUT", "MEDIA_TIMEOUT"})
+_NO_MEDIA: Final = CallMedia(0, 0, 0, 0, 0, None, None)
 
 
 class _Rule(NamedTuple):
-    when: Callable[[Course], bool]
+    """One row.
+
+    Attributes:
+        when: the rule holds.
+        phase: of a failure; None: the phase in which the call was last.
+        message: one sentence for people; may quote the far end's SIP phrase.
+        remedy: what to do; empty if there is nothing to do.
+    """
+
+    when: Callable[[CallPlan, Observation], bool]
     result: Result
-    phase: Phase | None  # None: of a failure, the phase in which the call was last
-    message: Callable[[Course], str]
-    remedy: Callable[[Course], str] | str
+    phase: Phase | None
+    message: Callable[[CallPlan, Observation], str] | str
+    remedy: Callable[[CallPlan, Observation], str] | str
 
 
-def _as_expected(expect: Expect, facts: CallFacts) -> bool:
-    """With neither cause nor status given, any refusal by the far end will do."""
-    if expect.cause is not None and facts.cause != expect.cause:
+# -- conditions -------------------------------------------------------------------------------------
+
+
+def _media(seen: Observation) -> CallMedia:
+    return seen.end.media or _NO_MEDIA
+
+
+def _killed(seen: Observation) -> bool:
+    return seen.cause == "MANAGER_REQUEST"
+
+
+def _unfinished(seen: Observation) -> bool:
+    """It did not end by itself, as far as is known."""
+    return _killed(seen) or not seen.cause
+
+
+def _short(plan: CallPlan, seen: Observation) -> bool:
+    planned = _SHORTEST_TONE if seen.sends_tone else plan.limits.talk
+    return seen.end.talk < planned - _TIMING
+
+
+def _sent_little(seen: Observation) -> bool:
+    media = _media(seen)
+    return media.sent < ENOUGH_SENT * media.expected
+
+
+def _silent(seen: Observation) -> bool:
+    media = _media(seen)
+    return media.received <= SILENT_BELOW * media.expected and not media.comfort_noise
+
+
+def _returned_little(seen: Observation) -> bool:
+    media = _media(seen)
+    return media.received + media.lost < ENOUGH_RETURNED * media.sent
+
+
+def _as_expected(expect: Expect, seen: Observation) -> bool:
+    """With neither cause nor status given, any rejection by the far end is as expected."""
+    if expect.cause is not None and seen.cause != expect.cause:
         return False
-    if expect.sip is not None and facts.sip_code != expect.sip:
+    if expect.sip is not None and seen.end.sip_code != expect.sip:
         return False
-    return facts.sip_code is not None or expect.cause is not None
+    return seen.end.sip_code is not None or expect.cause is not None
 
 
-def _expected(expect: Expect) -> str:
+# -- words ------------------------------------------------------------------------------------------
+
+
+def _expected(plan: CallPlan) -> str:
+    expect = plan.settings.expect
     wanted = [*([expect.cause] if expect.cause else []), *([f"SIP {expect.sip}"] if expect.sip else [])]
     return f"a rejection with {' and '.join(wanted)}" if wanted else "a rejection by the far end"
 
 
-def _remedy(course: Course) -> str:
-    return course.code.remedy if course.code else explain(course.facts.cause).remedy
+def _rejection(seen: Observation) -> str:
+    """The rejection in the far end's own words: `SIP 486 Busy Here`, or a cause."""
+    code = seen.end.sip_code
+    if code is None:
+        return seen.cause or "no reason given"
+    return f"SIP {code} {seen.end.sip_phrase or SIP_CODES.get(code, '')}".strip()
 
 
-def _heard(course: Course) -> str:
-    media = course.media
+def _meaning(seen: Observation) -> str:
+    return explain(seen.cause).meaning
+
+
+def _provider_meaning(plan: CallPlan, seen: Observation) -> str:
+    """What the provider's own code means; empty without one."""
+    code = plan.provider_code(seen.end.sip_phrase)
+    return code.meaning if code is not None else ""
+
+
+def _remedy(plan: CallPlan, seen: Observation) -> str:
+    code = plan.provider_code(seen.end.sip_phrase)
+    return code.remedy if code is not None else explain(seen.cause).remedy
+
+
+def _packets(seen: Observation) -> str:
+    media = _media(seen)
     mos = f", MOS {media.mos:.1f}" if media.mos is not None else ""
     return f"{media.received} packets received, {media.sent} sent{mos}"
 
 
+# -- the table --------------------------------------------------------------------------------------
+
 _ABORTED: Final = (
     _Rule(
-        lambda c: c.interruption == "denied",
+        lambda _, seen: seen.interruption == "denied",
         "aborted",
         None,
-        lambda _: "FreeSWITCH does not let our event-socket user place calls.",
+        "FreeSWITCH does not let the exporter's event-socket user place calls.",
         "Add originate and uuid_kill to the user's esl-allowed-api.",
     ),
     _Rule(
-        lambda c: c.interruption == "lost",
+        lambda _, seen: seen.interruption == "lost",
         "aborted",
         None,
-        lambda _: "The connection to FreeSWITCH was lost during the call.",
-        lambda c: f"FreeSWITCH ends the call by itself, {c.limits.total} s after its start at the latest.",
+        "The connection to FreeSWITCH was lost during the call.",
+        lambda plan, _: (
+            f"FreeSWITCH ends the call by itself, {plan.limits.total} s after its start at the latest."
+        ),
     ),
     _Rule(
-        lambda c: c.interruption == "unreported",
+        lambda _, seen: seen.interruption == "unreported",
         "aborted",
         None,
-        lambda _: "FreeSWITCH did not report the end of the call: its events were lost.",
+        "FreeSWITCH did not report the end of the call: its events were lost.",
         "Look at freeswitch_events_dropped_total and at FreeSWITCH's log for this UUID.",
     ),
     _Rule(
-        lambda c: c.interruption == "cancelled" and c.unfinished,
+        lambda _, seen: seen.interruption == "cancelled" and _unfinished(seen),
         "aborted",
         None,
-        lambda _: "Nobody waited for the call any more, so it was ended.",
-        "Give the asker more time: a scrape_timeout above ring_timeout and talk_time.",
+        "Nobody waited for the call any more, so it was ended.",
+        "Wait longer for the result: a scrape_timeout above ring_timeout and talk_time.",
     ),
     _Rule(
-        lambda c: c.interruption == "shutdown" and c.unfinished,
+        lambda _, seen: seen.interruption == "shutdown" and _unfinished(seen),
         "aborted",
         None,
-        lambda _: "The exporter was stopped during the call and ended it.",
+        "The exporter was stopped during the call and ended it.",
         "",
     ),
     _Rule(
-        lambda c: c.killed and c.interruption != "overdue",
+        lambda _, seen: _killed(seen) and seen.interruption != "overdue",
         "aborted",
         None,
-        lambda _: "Somebody else ended the call on the switch (MANAGER_REQUEST).",
+        "Somebody else ended the call on the switch (MANAGER_REQUEST).",
         "Look for a uuid_kill or hupall in FreeSWITCH's log.",
     ),
     _Rule(
-        lambda c: c.facts.cause == "SYSTEM_SHUTDOWN",
+        lambda _, seen: seen.cause == "SYSTEM_SHUTDOWN",
         "aborted",
         None,
-        lambda _: "FreeSWITCH was shut down during the call.",
+        "FreeSWITCH was shut down during the call.",
         "",
     ),
     _Rule(
-        lambda c: c.killed,
+        lambda _, seen: _killed(seen),
         "failed",
         "hangup",
-        lambda c: f"FreeSWITCH did not end the call {c.limits.total} s after its start; we did.",
+        lambda plan, _: (
+            f"FreeSWITCH did not end the call {plan.limits.total} s after its start; the exporter did."
+        ),
         "FreeSWITCH's scheduler is late: look for 'Task was executed late' in its log.",
     ),
 )
 _REJECTION: Final = (
     _Rule(
-        lambda c: c.expects_rejection and c.facts.answered,
+        lambda plan, seen: plan.expects_rejection and seen.answered,
         "failed",
         "answer",
-        lambda c: f"The call was answered, although {_expected(c.settings.expect)} was expected.",
+        lambda plan, _: f"The call was answered, although {_expected(plan)} was expected.",
         "Find out who answers that number now.",
     ),
     _Rule(
-        lambda c: c.expects_rejection and _as_expected(c.settings.expect, c.facts),
+        lambda plan, seen: plan.expects_rejection and _as_expected(plan.settings.expect, seen),
         "success",
         None,
-        lambda c: f"Rejected as expected: {c.rejection} ({c.facts.cause}).",
+        lambda _, seen: f"Rejected as expected: {_rejection(seen)} ({seen.cause}).",
         "",
     ),
     _Rule(
-        lambda c: c.expects_rejection,
+        lambda plan, _: plan.expects_rejection,
         "failed",
         None,
-        lambda c: f"Expected {_expected(c.settings.expect)}, got {c.rejection} ({c.facts.cause}).",
+        lambda plan, seen: f"Expected {_expected(plan)}, got {_rejection(seen)} ({seen.cause}).",
         _remedy,
     ),
 )
 _UNANSWERED: Final = (
     _Rule(
-        lambda c: not c.facts.answered and not c.facts.created,
+        lambda _, seen: not seen.answered and not seen.created,
         "failed",
         "originate",
-        lambda c: f"FreeSWITCH itself refused the call: {c.facts.cause}. {explain(c.facts.cause).meaning}",
-        lambda c: explain(c.facts.cause).remedy,
+        lambda _, seen: f"FreeSWITCH itself refused the call: {seen.cause}. {_meaning(seen)}",
+        lambda _, seen: explain(seen.cause).remedy,
     ),
     _Rule(
-        lambda c: not c.facts.answered and c.code is not None,
+        lambda plan, seen: not seen.answered and _provider_meaning(plan, seen) != "",
         "failed",
         None,
-        lambda c: f"{c.rejection}: {c.code.meaning if c.code else ''}.",
+        lambda plan, seen: f"{_rejection(seen)}: {_provider_meaning(plan, seen)}.",
         _remedy,
     ),
     _Rule(
-        lambda c: not c.facts.answered and c.facts.sip_code is not None,
+        lambda _, seen: not seen.answered and seen.end.sip_code is not None,
         "failed",
         None,
-        lambda c: f"{c.rejection} ({c.facts.cause}). {explain(c.facts.cause).meaning}",
+        lambda _, seen: f"{_rejection(seen)} ({seen.cause}). {_meaning(seen)}",
         _remedy,
     ),
     _Rule(
-        lambda c: c.facts.cause == "NO_ANSWER" and c.facts.phase == "originate",
+        lambda _, seen: seen.cause == "NO_ANSWER" and seen.phase == "originate",
         "failed",
         "originate",
-        lambda c: f"The far end gave no sign for {c.limits.ring} s: nothing in answer to the INVITE.",
+        lambda plan, _: (
+            f"The far end gave no sign for {plan.limits.ring} s: nothing in answer to the INVITE."
+        ),
         "Check that SIP reaches the provider's address: firewall, NAT, transport, the proxy of the gateway.",
     ),
     _Rule(
-        lambda c: c.facts.cause == "NO_ANSWER",
+        lambda _, seen: seen.cause == "NO_ANSWER",
         "failed",
         None,
-        lambda c: f"It rang for {c.rang:.1f} s and nobody answered.",
+        lambda _, seen: f"It rang for {seen.phases().get('ringing', 0.0):.1f} s and nobody answered.",
         "Check the far end of the test number, or raise ring_timeout.",
     ),
     _Rule(
-        lambda c: not c.facts.answered,
+        lambda _, seen: not seen.answered,
         "failed",
         None,
-        lambda c: f"{c.facts.cause or 'No cause given'}. {explain(c.facts.cause).meaning}",
+        lambda _, seen: f"{seen.cause or 'No cause given'}. {_meaning(seen)}",
         _remedy,
     ),
 )
 _ANSWERED: Final = (
     _Rule(
-        lambda c: c.facts.cause == "MEDIA_TIMEOUT",
+        lambda _, seen: seen.cause == "MEDIA_TIMEOUT",
         "failed",
         "media",
-        lambda c: f"FreeSWITCH gave up after {c.facts.talk:.1f} s without a packet (MEDIA_TIMEOUT).",
+        lambda _, seen: f"FreeSWITCH gave up after {seen.end.talk:.1f} s without a packet (MEDIA_TIMEOUT).",
         _NO_AUDIO,
     ),
     _Rule(
-        lambda c: c.facts.cause == "ALLOTTED_TIMEOUT",
+        lambda _, seen: seen.cause == "ALLOTTED_TIMEOUT",
         "failed",
         "hangup",
-        lambda c: f"The call did not end by itself; FreeSWITCH's cap ended it after {c.facts.talk:.1f} s.",
+        lambda _, seen: (
+            f"The call did not end by itself; FreeSWITCH's cap ended it after {seen.end.talk:.1f} s."
+        ),
         "Look in FreeSWITCH's log for this UUID: an application on the call did not return.",
     ),
     _Rule(
-        lambda c: c.short and c.facts.hung_up_by == "far_end",
+        lambda plan, seen: _short(plan, seen) and seen.end.hung_up_by == "far_end",
         "failed",
         "hangup",
-        lambda c: f"The far end hung up {c.facts.talk:.1f} s after its answer, {_heard(c)}.",
-        "Call the number by hand: a far end that echoes stays on the line until we hang up.",
+        lambda _, seen: f"The far end hung up {seen.end.talk:.1f} s after its answer, {_packets(seen)}.",
+        "Call the number by hand: a far end that echoes stays on the line until the caller hangs up.",
     ),
     _Rule(
-        lambda c: c.facts.cause not in _ENDS_OF_OURS,
+        lambda _, seen: seen.cause not in _OWN_ENDS,
         "failed",
         "answer",
-        lambda c: f"Answered, but our side broke off: {c.facts.cause}. {explain(c.facts.cause).meaning}",
+        lambda _, seen: f"Answered, but FreeSWITCH's own side failed: {seen.cause}. {_meaning(seen)}",
         "Look in FreeSWITCH's log for this UUID; mod_dptools and mod_tone_stream must be loaded.",
     ),
     _Rule(
-        lambda c: c.short,
+        _short,
         "failed",
         "hangup",
-        lambda c: f"The call ended {c.facts.talk:.1f} s after the answer, too early, and not by the far end.",
+        lambda _, seen: (
+            f"The call ended {seen.end.talk:.1f} s after the answer, too early, and not by the far end."
+        ),
         "Look in FreeSWITCH's log for this UUID.",
     ),
     _Rule(
-        lambda c: c.facts.media is None,
+        lambda _, seen: seen.end.media is None,
         "failed",
         "media",
-        lambda _: "Answered, but FreeSWITCH has no media figures: the audio did not run through it.",
+        "Answered, but FreeSWITCH has no media figures: the audio did not run through it.",
         "Switch off bypass or proxy media for the profile of this gateway.",
     ),
     _Rule(
-        lambda c: c.silent and c.starved,
+        lambda _, seen: _silent(seen) and _sent_little(seen),
         "failed",
         "media",
-        lambda c: f"Our own switch sent {c.media.sent} of {c.media.expected} packets; nothing to echo.",
+        lambda _, seen: (
+            f"FreeSWITCH itself sent {_media(seen).sent} of {_media(seen).expected} packets; nothing to echo."
+        ),
         "Look at FreeSWITCH's CPU and timers, not at the trunk.",
     ),
     _Rule(
-        lambda c: c.silent,
+        lambda _, seen: _silent(seen),
         "failed",
         "media",
-        lambda c: f"Answered, but silent: {_heard(c)}.",
+        lambda _, seen: f"Answered, but silent: {_packets(seen)}.",
         _NO_AUDIO,
     ),
     _Rule(
-        lambda c: c.facts.tone is not None and c.facts.tone.before_ours,
+        lambda _, seen: seen.tone is not None and seen.tone.before_ours,
         "failed",
         "media",
-        lambda _: "The far end plays the test tone itself, so that its return would prove nothing.",
+        "The far end plays the test tone itself, so that its return would prove nothing.",
         "Call a number that echoes, or one of your own that is looped back.",
     ),
     _Rule(
-        lambda c: c.facts.tone is not None and not c.facts.tone.returned,
+        lambda _, seen: seen.tone is not None and not seen.tone.returned,
         "failed",
         "media",
-        lambda c: f"The tone did not come back, {_heard(c)}.",
-        "Check that the number echoes; if it does, our audio does not reach it: NAT or a firewall outwards.",
+        lambda _, seen: f"The tone did not come back, {_packets(seen)}.",
+        "Check that the number echoes. If it does, audio does not reach it: NAT or a firewall outwards.",
     ),
 )
 _RULES: Final = (*_ABORTED, *_REJECTION, *_UNANSWERED, *_ANSWERED)
 
 
-def judge(course: Course) -> Verdict:
-    """The verdict on a call."""
+def judged(record: CallRecord, plan: CallPlan, seen: Observation) -> CallRecord:
+    """The record of a call that is over, with its result, phase, message, remedy and reasons."""
     for rule in _RULES:
-        if rule.when(course):
-            phase = rule.phase or (course.facts.phase if rule.result == "failed" else None)
-            remedy = rule.remedy if isinstance(rule.remedy, str) else rule.remedy(course)
-            return Verdict(rule.result, phase, rule.message(course), remedy)
-    reasons = missed(course)
+        if rule.when(plan, seen):
+            return msgspec.structs.replace(
+                record,
+                result=rule.result,
+                failed_phase=rule.phase or (seen.phase if rule.result == "failed" else None),
+                message=rule.message if isinstance(rule.message, str) else rule.message(plan, seen),
+                remedy=rule.remedy if isinstance(rule.remedy, str) else rule.remedy(plan, seen),
+            )
+    reasons = _missed(plan, seen)
     if reasons:
-        message = f"Got through, but: {'; '.join(reasons)}."
-        return Verdict("degraded", None, message, "Compare with the gateway's other calls.", reasons)
-    return Verdict("success", None, f"Answered and heard: {_heard(course)}.", "")
+        return msgspec.structs.replace(
+            record,
+            result="degraded",
+            message=f"Got through, but: {'; '.join(reasons)}.",
+            remedy="Compare with the gateway's other calls.",
+            reasons=reasons,
+        )
+    return msgspec.structs.replace(record, result="success", message=f"Answered and heard: {_packets(seen)}.")
 
 
-class _Threshold(NamedTuple):
-    words: str
-    value: float | None
-    limit: float | None
-    too_high: bool
-    form: str
-
-
-def missed(course: Course) -> tuple[str, ...]:
+def _missed(plan: CallPlan, seen: Observation) -> tuple[str, ...]:
     """What keeps an answered call from being a success, one phrase each."""
-    facts, media, wanted = course.facts, course.media, course.settings.thresholds
-    round_trip = facts.tone.round_trip if facts.tone else None
+    media, wanted = _media(seen), plan.settings.thresholds
+    round_trip = seen.tone.round_trip if seen.tone else None
     thresholds = (
-        _Threshold("post-dial delay", facts.post_dial_delay, wanted.post_dial_delay, True, "{:.2f} s"),
-        _Threshold("time to answer", facts.answer_delay, wanted.answer, True, "{:.2f} s"),
-        _Threshold("MOS", media.mos, wanted.mos, False, "{:.2f}"),
-        _Threshold("packet loss", media.loss, wanted.packet_loss, True, "{:.1%}"),
-        _Threshold("jitter", media.jitter, wanted.jitter, True, "{:.3f} s"),
-        _Threshold("round trip", round_trip, wanted.round_trip, True, "{:.2f} s"),
+        ("post-dial delay", seen.post_dial_delay, "above", wanted.post_dial_delay, "{:.2f} s"),
+        ("time to answer", seen.answer_delay, "above", wanted.answer, "{:.2f} s"),
+        ("MOS", media.mos, "below", wanted.mos, "{:.2f}"),
+        ("packet loss", media.loss, "above", wanted.packet_loss, "{:.1%}"),
+        ("jitter", media.jitter, "above", wanted.jitter, "{:.3f} s"),
+        ("round trip", round_trip, "above", wanted.round_trip, "{:.2f} s"),
     )
     reasons = [
-        f"{t.words} {t.form.format(t.value)}, {'above' if t.too_high else 'below'} {t.form.format(t.limit)}"
-        for t in thresholds
-        if t.value is not None
-        and t.limit is not None
-        and (t.value > t.limit if t.too_high else t.value < t.limit)
+        f"{name} {form.format(value)}, {side} {form.format(limit)}"
+        for name, value, side, limit, form in thresholds
+        if value is not None and limit is not None and (value > limit if side == "above" else value < limit)
     ]
-    if course.starved:
-        reasons.append(f"our own switch sent only {media.sent} of {media.expected} packets")
-    elif course.returned_little:
+    if _sent_little(seen):
+        reasons.append(f"FreeSWITCH itself sent only {media.sent} of {media.expected} packets")
+    elif _returned_little(seen):
         reasons.append(f"only {media.received} of {media.sent} packets came back, without gaps between them")
     return tuple(reasons)

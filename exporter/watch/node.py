@@ -42,6 +42,14 @@ from exporter.metrics import families
 from exporter.metrics.exposition import Histogram
 from exporter.switch import leg as legs
 from exporter.switch.channel import parse_channels, parse_exists, parse_variable
+from exporter.switch.followed_call import (
+    MARK_SUBCLASS,
+    JobReply,
+    LegEvent,
+    ProbeMark,
+    read_job_reply,
+    read_leg_event,
+)
 from exporter.switch.gateway import parse_gateway_text, parse_gateways_xml
 from exporter.switch.provider import provider
 from exporter.switch.reply import CommandDenied, GatewayNotFound, ReplyError
@@ -67,7 +75,6 @@ MAX_BACKLOG: Final = 1 << 20  # bytes unread at two looks TICK_INTERVAL apart: w
 MAX_LEARNED: Final = 2000
 HEARTBEATS_MISSED: Final = 2.5
 HEARTBEAT_INTERVAL: Final = 20.0
-PROBE_MARK: Final = "exporter::probe"
 
 SUBSCRIPTIONS: Final = (
     "HEARTBEAT",
@@ -84,7 +91,7 @@ SUBSCRIPTIONS: Final = (
     "CUSTOM sofia::gateway_delete",
     "CUSTOM sofia::profile_start",
     f"CUSTOM {TICK}",
-    f"CUSTOM {PROBE_MARK}",
+    f"CUSTOM {MARK_SUBCLASS}",
 )
 EVENT_NAMES: Final = tuple(name.removeprefix("CUSTOM ") for name in SUBSCRIPTIONS)
 COMMAND_NAMES: Final = (
@@ -160,8 +167,8 @@ class Node:
         self._lag = Lag()
         self._event_connection: Connection | None = None
         self._command_connection: Connection | None = None
-        self._leg_followers: dict[str, Callable[[Event], None]] = {}
-        self._job_followers: dict[str, Callable[[Event], None]] = {}
+        self._leg_followers: dict[str, Callable[[LegEvent | ProbeMark], None]] = {}
+        self._job_followers: dict[str, Callable[[JobReply], None]] = {}
         self._marked = asyncio.Event()
         self._tick_returned = asyncio.Event()
         self._heartbeat_at = 0.0
@@ -219,16 +226,16 @@ class Node:
         connection = self._commands_or_raise()
         await self._timed(command, connection.bgapi(command, job_uuid, deadline))
 
-    def follow_leg(self, uuid: str, callback: Callable[[Event], None]) -> None:
-        """Call back for every event of one leg, and for probe marks fired on it."""
+    def follow_leg(self, uuid: str, callback: Callable[[LegEvent | ProbeMark], None]) -> None:
+        """Call `callback` for every event of one leg, and for every mark fired on it."""
         self._leg_followers[uuid] = callback
 
     def unfollow_leg(self, uuid: str) -> None:
         """End of `follow_leg`."""
         self._leg_followers.pop(uuid, None)
 
-    def follow_job(self, job_uuid: str, callback: Callable[[Event], None]) -> None:
-        """Call back for the BACKGROUND_JOB of one job."""
+    def follow_job(self, job_uuid: str, callback: Callable[[JobReply], None]) -> None:
+        """Call `callback` for the BACKGROUND_JOB of one job."""
         self._job_followers[job_uuid] = callback
 
     def unfollow_job(self, job_uuid: str) -> None:
@@ -603,10 +610,11 @@ class Node:
             handler = self._handlers.get(name)
             if handler is not None:
                 handler(event)
-            if self._leg_followers and (name.startswith("CHANNEL_") or name == PROBE_MARK):
+            if self._leg_followers and (name.startswith("CHANNEL_") or name == MARK_SUBCLASS):
                 follower = self._leg_followers.get(legs.leg_uuid(event))
-                if follower is not None:
-                    follower(event)
+                told = read_leg_event(event) if follower is not None else None
+                if follower is not None and told is not None:
+                    follower(told)
         except Exception:
             self.dropped["handler_error"] += 1
             log.exception("an event could not be handled", node=self.name, event_name=name)
@@ -644,7 +652,7 @@ class Node:
     def _on_job(self, event: Event) -> None:
         follower = self._job_followers.get(event.get(b"Job-UUID") or "")
         if follower is not None:
-            follower(event)
+            follower(read_job_reply(event))
 
     # -- what the calls and the gateways ask of each other -------------------------------------------------
 

@@ -26,8 +26,8 @@ from exporter.diagnosis.gateway_checks import finding_of, severity
 from exporter.diagnosis.report import Diagnosis, worst
 from exporter.diagnosis.snapshot import GatewaySeen, Snapshot
 from exporter.diagnosis.switch_checks import clock, duration
+from exporter.probe.admission import Refused
 from exporter.probe.record import CallRecord
-from exporter.probe.refusal import Refused
 from exporter.web.answers import Refusal
 from exporter.web.context import APP_CONTEXT
 

@@ -1,13 +1,12 @@
 """Calls over HTTP: `GET /probe` as Prometheus asks blackbox_exporter, and the calls of `/api/calls`.
 
-What may be called, what a request gets and what is counted is decided in exporter/probe; here a request is
-read strictly, and the answer put into HTTP. A query is decoded once, and a `+` in it stays a `+`: telephone
-numbers begin with one, and `target=+1555...` is what people type.
+exporter/probe decides what may be called, what a request gets and what is counted. This module reads the
+request strictly, and writes the answer as HTTP. A query is decoded once, and a `+` in it stays a `+`:
+telephone numbers begin with one, and `target=+1555...` is what people type.
 """
 
 import json
 import math
-import time
 from typing import Final
 from urllib.parse import unquote
 
@@ -15,12 +14,10 @@ import msgspec
 from aiohttp import hdrs, web
 
 from exporter.config import Config
+from exporter.probe.admission import CallRequest, Refused
+from exporter.probe.collector import answer_page
 from exporter.probe.probes import Probes
-from exporter.probe.record import CallRecord, encode
-from exporter.probe.refusal import Refused
-from exporter.probe.request import Asked
-from exporter.probe.runner import Answer
-from exporter.probe.samples import samples
+from exporter.probe.record import Answer, CallRecord, encode
 from exporter.web.answers import Refusal, read_object, shown
 from exporter.web.context import APP_CONTEXT
 from exporter.web.scrape import negotiate
@@ -29,7 +26,7 @@ PROBES: Final = web.AppKey("probes", Probes)
 SCRAPE_TIMEOUT: Final = "X-Prometheus-Scrape-Timeout-Seconds"
 TIMEOUT_OFFSET: Final = 0.5  # for the answer's way back, as blackbox_exporter has it
 DEFAULT_TIMEOUT: Final = 120.0
-_FIELDS: Final = {"destinationNumber": "destination", "gateway": "gateway", "node": "node", "probe": "probe"}
+_FIELDS: Final = ("destinationNumber", "gateway", "node", "probe")
 _MAX_TEXT: Final = 200
 
 
@@ -38,20 +35,24 @@ async def probe(request: web.Request) -> web.Response:
     query = _query(request)
     config = request.app[APP_CONTEXT].config
     timeout = _timeout(request)
-    asked = Asked(probe=_module(query, config), destination=query.get("target") or None, timeout=timeout)
+    probes = request.app[PROBES]
+    asked = CallRequest(
+        probe=_module(query, config), destination=query.get("target") or None, timeout=timeout
+    )
     lines: list[str] = []
-    began = time.monotonic()
+    began = probes.clock.monotonic()
 
     def note(record: CallRecord) -> None:
-        lines.append(f"{time.monotonic() - began:8.3f} {record.status}")
+        lines.append(f"{probes.clock.monotonic() - began:8.3f} {record.status}")
 
     try:
-        answer = await request.app[PROBES].runner.probe(asked, note)
+        answer = await probes.runner.probe(asked, note)
     except Refused as refused:
         raise refusal(refused) from None
     openmetrics, content_type = negotiate(request.headers.get(hdrs.ACCEPT, ""))
     debug = query.get("debug") == "true"
-    page = samples(answer, timeout, time.monotonic() - began, openmetrics=openmetrics and not debug)
+    waited = probes.clock.monotonic() - began
+    page = answer_page(answer, timeout, waited, openmetrics=openmetrics and not debug)
     if debug:
         return web.Response(text=_debug(lines, answer, page.decode(), config, asked.probe))
     return web.Response(body=page, headers={hdrs.CONTENT_TYPE: content_type})
@@ -59,7 +60,7 @@ async def probe(request: web.Request) -> web.Response:
 
 async def place_call(request: web.Request) -> web.Response:
     """POST /api/calls/test-echo: place a call and answer once FreeSWITCH has taken it."""
-    asked = _asked(await read_object(request))
+    asked = _call_request(await read_object(request))
     try:
         answer = await request.app[PROBES].runner.place(asked)
     except Refused as refused:
@@ -81,7 +82,7 @@ async def place_call(request: web.Request) -> web.Response:
 
 
 async def call_record(request: web.Request) -> web.Response:
-    """GET /api/calls/{uuid}: what is known of a call."""
+    """GET /api/calls/{uuid}: the record of a call."""
     try:
         record = await request.app[PROBES].runner.find(request.match_info["uuid"])
     except Refused as refused:
@@ -133,7 +134,7 @@ def _timeout(request: web.Request) -> float:
     return max(seconds - TIMEOUT_OFFSET, 0.0)
 
 
-def _asked(body: dict[str, object]) -> Asked:
+def _call_request(body: dict[str, object]) -> CallRequest:
     fields: dict[str, str] = {}
     for name, value in body.items():
         if name not in _FIELDS:
@@ -142,11 +143,16 @@ def _asked(body: dict[str, object]) -> Asked:
         if not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT:
             hint = f"Send it as text of up to {_MAX_TEXT} characters, or leave it out."
             raise Refusal(400, "bad_request", f"{name} is not a text.", hint)
-        fields[_FIELDS[name]] = value
-    if "destination" not in fields:
+        fields[name] = value
+    if "destinationNumber" not in fields:
         hint = 'Send one such as {"destinationNumber":"+15550000001"}.'
         raise Refusal(400, "bad_request", "destinationNumber is missing.", hint)
-    return Asked(**fields)  # type: ignore[arg-type]  # the names are those of _FIELDS
+    return CallRequest(
+        probe=fields.get("probe"),
+        destination=fields["destinationNumber"],
+        node=fields.get("node"),
+        gateway=fields.get("gateway"),
+    )
 
 
 def _debug(lines: list[str], answer: Answer, page: str, config: Config, name: str | None) -> str:

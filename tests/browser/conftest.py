@@ -65,9 +65,9 @@ async def served(nodes: Sequence[NodeConfig], config: Config | None = None) -> A
     """The daemon watching these nodes, in this loop; its address."""
     listening = Listen(host="127.0.0.1", port=0)
     whole = msgspec.structs.replace(config or Config(), nodes=tuple(nodes), listen=(listening,))
-    probes = await Probes.open(None, INSTANCE)
-    executors = Executors()
-    daemon = Runtime(whole, lambda: whole, INSTANCE, probes, Clock(), executors)
+    clock, executors = Clock(), Executors()
+    probes = await Probes.open(None, INSTANCE, clock, executors.disk)
+    daemon = Runtime(whole, lambda: whole, INSTANCE, probes, clock, executors)
     running = asyncio.ensure_future(daemon.run())
     try:
         async with asyncio.timeout(10):

@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
+from exporter.clock import Clock
 from exporter.config import Config, GatewayConfig, NodeConfig, ProbeConfig
 from exporter.diagnosis import recent, service
 from exporter.diagnosis.recent import Recent
 from exporter.diagnosis.service import DiagnosisService
+from exporter.executors import Executors
 from exporter.probe.probes import Probes
 from exporter.probe.record import CallRecord
 from exporter.simulator import FarEnd, SimulatedSwitch, refuses
@@ -30,7 +32,9 @@ async def watching(
         )
         node = Node(node_config, "ab12", look_up=no_look_up)
         whole = msgspec.structs.replace(config or Config(), nodes=(node_config,))
-        walking = DiagnosisService(lambda: [node], lambda: whole, await Probes.open(None, "ab12"))
+        walking = DiagnosisService(
+            lambda: [node], lambda: whole, await Probes.open(None, "ab12", Clock(), Executors().disk)
+        )
         running = asyncio.ensure_future(walking.run())
         node.start()
         try:
@@ -144,10 +148,10 @@ async def test_the_last_run_of_a_probe_counts_while_it_says_something_about_now(
 ) -> None:
     config = Config(probes={"echo": probe})
     async with watching(config) as (_, node, _):
-        probes = await Probes.open(None, "ab12")
+        probes = await Probes.open(None, "ab12", Clock(), Executors().disk)
         whole = msgspec.structs.replace(config, nodes=(node.config,))
-        probes.tally.configure(whole)
-        probes.tally.recall(ran(result, time.time() - age))
+        probes.stats.configure(whole)
+        probes.stats.recall(ran(result, time.time() - age))
         walking = DiagnosisService(lambda: [node], lambda: whole, probes)
         findings = (await walking.diagnoses())[0].findings
         assert next(finding.status for finding in findings if finding.check == "call") == status

@@ -12,11 +12,12 @@ import pytest
 import yaml
 
 from exporter import names
+from exporter.clock import Clock
 from exporter.config.model import Config, Expect, GatewayConfig, GuardConfig, NodeConfig, ProbeConfig
 from exporter.executors import Executors
+from exporter.probe.admission import CallRequest
 from exporter.probe.probes import Probes
 from exporter.probe.record import CallRecord
-from exporter.probe.request import Asked
 from exporter.watch.node import Node
 from tests.live.lab import Lab
 from tests.probe.daemons import daemon
@@ -81,7 +82,9 @@ class Live:
         guard = GuardConfig(allow=("+155500000*",), min_interval=0.0, max_concurrent=len(rows))
         config = Config(nodes=self._nodes, probes=probes, guard=guard)
         self.probes.configure(config, {"lab": self.node})
-        answers = await asyncio.gather(*(self.probes.runner.probe(Asked(probe=name)) for name in probes))
+        answers = await asyncio.gather(
+            *(self.probes.runner.probe(CallRequest(probe=name)) for name in probes)
+        )
         return {name: answer.record for name, answer in zip(probes, answers, strict=True)}
 
 
@@ -95,8 +98,9 @@ def probe(number: str, **changes: Any) -> ProbeConfig:
 async def live(lab: Lab) -> AsyncIterator[Live]:
     gateways = {"telnyx": GatewayConfig(provider="telnyx")}
     nodes = (NodeConfig(name="lab", host=lab.host, port=lab.port, gateways=gateways),)
-    node = Node(nodes[0], "beef", look_up=partial(names.look_up, Executors().names))
-    probes = await Probes.open(None, "beef")
+    executors = Executors()
+    node = Node(nodes[0], "beef", look_up=partial(names.look_up, executors.names))
+    probes = await Probes.open(None, "beef", Clock(), executors.disk)
     node.start()
     try:
         await until(lambda: node.connected)

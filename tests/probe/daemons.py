@@ -56,7 +56,7 @@ class Daemon:
             return response.status, await response.text()
 
     async def kill(self) -> None:
-        """Kill -9, and wait until it is gone."""
+        """Send SIGKILL, and wait until the process has ended."""
         self.process.kill()
         await self.process.wait()
 

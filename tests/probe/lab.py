@@ -1,20 +1,23 @@
-"""A simulated switch in fast time, a real node that watches it, and the probes' room on top."""
+"""A simulated switch in fast time, a real node that watches it, and the probes of one exporter."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from exporter.clock import Clock
 from exporter.config.model import Config, GuardConfig, NodeConfig, ProbeConfig
+from exporter.executors import Executors
 from exporter.metrics.exposition import Page, render
 from exporter.metrics.families import FAMILIES
+from exporter.probe.admission import CallRequest, Refused
 from exporter.probe.probes import Probes
-from exporter.probe.request import Asked
-from exporter.probe.runner import Answer, Runner
+from exporter.probe.record import Answer, CallRecord
+from exporter.probe.runner import Runner
 from exporter.simulator import SimulatedSwitch, User
 from exporter.watch.node import Node
 from tests.probe.settings import settings
@@ -49,7 +52,7 @@ class Lab:
     async def call(self, number: str, **changes: Any) -> Answer:
         """Call a number of the lab (its last two digits) as the probe `lab-echo` would."""
         self.configure(settings(destination=f"+155500000{number}", **changes))
-        return await self.runner.probe(Asked(probe="lab-echo"))
+        return await self.runner.probe(ONE)
 
     def configure(self, *probes: ProbeConfig, **guard: Any) -> None:
         """Put these probes and this guard in force."""
@@ -59,7 +62,7 @@ class Lab:
         self.probes.configure(self.config, {"fs1": self.node})
 
     async def metrics(self) -> dict[str, float]:
-        """The probe samples as they stand on the page, by name and labels."""
+        """The probe samples on the page, by name and labels."""
         page = Page(FAMILIES.values(), openmetrics=False)
         pieces = await render(page, self.probes.sources(["fs1"]), Clock())
         lines = b"".join(pieces).decode().splitlines()
@@ -83,27 +86,60 @@ def config_of(switch: SimulatedSwitch, *probes: ProbeConfig, **guard: Any) -> Co
 
 @asynccontextmanager
 async def opened(
-    *probes: ProbeConfig,
+    *configured: ProbeConfig,
     speed: float = 25.0,
     state_dir: Path | None = None,
     instance: str = "beef",
     user: User | None = None,
     **guard: Any,
 ) -> AsyncIterator[Lab]:
-    """A lab whose calls run `speed` times as fast as ours."""
+    """A lab whose calls run `speed` times as fast as real ones."""
     async with AsyncExitStack() as stack:
         switch = await stack.enter_async_context(SimulatedSwitch(tick=0.02, speed=speed))
         if user is not None:
             switch.users["probe"] = user
         await switch.gateway_reaches("telnyx", "REGED")
-        config = config_of(switch, *probes, **guard)
+        config = config_of(switch, *configured, **guard)
         node = Node(
             replace(config.nodes[0], user="probe@lab" if user else None), instance, look_up=no_look_up
         )
         node.start()
         stack.push_async_callback(node.stop)
-        room = await Probes.open(state_dir, instance)
-        stack.push_async_callback(room.stop)
+        executors = Executors()
+        stack.callback(executors.shutdown)
+        probes = await Probes.open(state_dir, instance, Clock(), executors.disk)
+        stack.push_async_callback(probes.stop)
         await until(lambda: node.connected)
-        await room.start(config, {"fs1": node})
-        yield Lab(switch, node, room, config)
+        await probes.start(config, {"fs1": node})
+        yield Lab(switch, node, probes, config)
+
+
+# -- for the tests of several files -----------------------------------------------------------------
+
+ONE = CallRequest(probe="lab-echo")
+
+
+async def refusal(work: Awaitable[object]) -> Refused:
+    """The refusal that `work` must raise."""
+    with pytest.raises(Refused) as caught:
+        await work
+    return caught.value
+
+
+def probe_legs(switch: SimulatedSwitch) -> list[str]:
+    """UUIDs of the probe calls that are up."""
+    return [uuid for uuid in switch.legs if uuid.startswith("70726f62")]
+
+
+async def ringing(lab: Lab) -> asyncio.Task[Answer]:
+    """A call to a number that rings for ever, while it rings."""
+    lab.configure(settings(destination="+15550000003", ring_timeout=60.0))
+    task = asyncio.create_task(lab.runner.probe(ONE))
+    await until(lambda: "ringing" in {run.record.status for run in lab.runner._runs.values()})
+    return task
+
+
+async def the_record(lab: Lab) -> CallRecord:
+    """The last call's record, once it is over."""
+    await until(lambda: not lab.runner.under_way())
+    return next(iter(lab.runner._last.values()))

@@ -21,10 +21,14 @@ PROBES = {
 }
 
 
-async def start(*arguments: str) -> asyncio.subprocess.Process:
+async def start(*arguments: str, ignore_sigint: bool = False) -> asyncio.subprocess.Process:
     pipe = asyncio.subprocess.PIPE
+    disposition = signal.SIG_IGN if ignore_sigint else signal.SIG_DFL
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "exporter", "probe", *arguments), stdout=pipe, stderr=pipe
+        *(sys.executable, "-m", "exporter", "probe", *arguments),
+        stdout=pipe,
+        stderr=pipe,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, disposition),
     )
 
 
@@ -110,14 +114,20 @@ async def test_inside_min_interval_the_last_result_is_shown(tmp_path: Path) -> N
         assert sum("originate" in line for line in switch.commands_seen) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_giving_up_ends_the_call(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "in_background"),
+    [(signal.SIGINT, False), (signal.SIGINT, True), (signal.SIGTERM, False)],
+    ids=["SIGINT", "SIGINT, a background job of a shell", "SIGTERM"],
+)
+async def test_giving_up_ends_the_call(tmp_path: Path, number: signal.Signals, in_background: bool) -> None:
+    """Only the signal can end the call, which talks for minutes. Shells let background jobs ignore SIGINT."""
+    talks = {"echo": PROBES["echo"] | {"talk_time": "300s"}}
     async with SimulatedSwitch(tick=0.02, speed=1.0) as switch:
-        config = str(write_config(tmp_path, switch.port, PROBES))
-        process = await start("echo", "--config", config)
-        await until(lambda: any(leg.times["answered"] for leg in switch.legs.values()))
+        config = str(write_config(tmp_path, switch.port, talks))
+        process = await start("echo", "--config", config, ignore_sigint=in_background)
+        await until(lambda: any(leg.times["answered"] for leg in switch.legs.values()), 60)
         process.send_signal(number)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             _, err = await process.communicate()
         assert process.returncode == 2
         assert b"Given up." in err

@@ -1,6 +1,6 @@
-"""docs/probes.md, done as it says: its config, its curl lines and its command, and the output it shows.
+"""docs/probes.md: its config, its curl lines and its command give the output that it shows.
 
-A `…` in what is shown stands for anything, in a command for the UUID of the call before.
+A `…` in an output matches anything; in a command it is the UUID of the call before.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from exporter.metrics.families import PROBE_PHASES, PROBE_RESULTS, REFUSALS
-from exporter.probe.refusal import STATUSES
+from exporter.probe.admission import REASONS
 from exporter.simulator import SimulatedSwitch
 from tests.probe.daemons import Daemon, daemon
 from tests.support.tools import ROOT
@@ -75,9 +75,9 @@ async def _shell(command: str, config: Path | None = None) -> str:
         return (await process.communicate())[0].decode()
 
 
-def test_the_page_tells_of_every_phase_result_and_refusal() -> None:
+def test_the_page_lists_every_phase_result_and_refusal() -> None:
     for word in (*PROBE_PHASES, *PROBE_RESULTS, *REFUSALS):
         assert f"`{word}`" in TEXT, word
-    for reason in set(REFUSALS) & set(STATUSES):
+    for reason in set(REFUSALS) & set(REASONS):
         row = next(line for line in TEXT.splitlines() if line.startswith(f"| `{reason}`"))
-        assert row.endswith(f"{STATUSES[reason]} |")
+        assert row.endswith(f"{REASONS[reason].status} |")

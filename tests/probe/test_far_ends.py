@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from exporter.config.model import Expect, GatewayConfig, NodeConfig, Thresholds
+from exporter.probe.admission import CallRequest
 from exporter.probe.record import CallRecord
-from exporter.probe.request import Asked
 from tests.probe.lab import Lab
 
 NORMAL = "NORMAL_CLEARING"
@@ -137,7 +137,7 @@ async def test_a_providers_code_is_explained(lab: Lab) -> None:
     lab.configure()
     config = replace(lab.config, nodes=(node,))
     lab.probes.configure(config, {"fs1": lab.node})
-    record = (await lab.runner.probe(Asked(destination="+15550000021", gateway="telnyx"))).record
+    record = (await lab.runner.probe(CallRequest(destination="+15550000021", gateway="telnyx"))).record
     assert record.provider_code is not None
     assert (record.provider_code.code, record.provider_code.class_) == ("D1", "capacity")
     assert record.remedy == record.provider_code.remedy

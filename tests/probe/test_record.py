@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from exporter.probe.record import decode, encode
-from tests.probe.test_collector import RECORD
+from tests.probe.settings import RECORD
 
 
 def test_a_record_is_read_as_it_was_written() -> None:

@@ -1,10 +1,10 @@
-"""Leftovers of earlier lives: found by their UUID, ended one by one, and nothing else is touched."""
+"""Calls that an earlier process left: found by their UUID, ended one by one; nothing else is touched."""
 
 import asyncio
 
 import pytest
 
-from exporter.probe.callid import new_call_id
+from exporter.probe.originate import new_call_id
 from exporter.probe.sweep import leftovers
 from exporter.simulator import FarEnd, Path, SimulatedSwitch
 from exporter.switch.channel import Channel

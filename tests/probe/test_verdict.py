@@ -6,40 +6,66 @@ from typing import Any
 import pytest
 
 from exporter.config.model import Expect, Thresholds
-from exporter.probe.facts import CallFacts, Stamps
-from exporter.probe.limits import limits
-from exporter.probe.media import Media, Tone
-from exporter.probe.verdict import Course, Verdict, judge
-from exporter.switch.provider import provider
+from exporter.probe.admission import CallPlan
+from exporter.probe.observation import Interruption, Observation
+from exporter.probe.originate import limits
+from exporter.probe.record import CallRecord, begun, observed
+from exporter.probe.verdict import judged
+from exporter.switch.followed_call import CallEnd, CallMedia, JobReply, ProbeMark
 from tests.probe.settings import settings
-from tests.probe.test_life import replay
+from tests.probe.test_observation import replay
 
-GOOD = Media(248, 250, 251, 0, 0, 0.02, 4.5)
-HEALTHY = CallFacts(
+GOOD = CallMedia(248, 250, 251, 0, 0, 0.02, 4.5)
+HEALTHY = Observation(
+    state="ended",
     created=True,
-    stamps=Stamps(created=100.0, rang=100.02, answered=101.02, started=101.04, hung_up=106.04, over=106.06),
-    cause="NORMAL_CLEARING",
-    sip_code=200,
-    hung_up_by="us",
-    media=GOOD,
+    reply=JobReply("", 101.04),
+    end=CallEnd(
+        created=100.0,
+        rang=100.02,
+        answered=101.02,
+        hung_up=106.04,
+        closed=106.06,
+        cause="NORMAL_CLEARING",
+        sip_code=200,
+        hung_up_by="us",
+        media=GOOD,
+    ),
 )
-TONE = replace(HEALTHY, tone=Tone(returned=True, before_ours=False, round_trip=0.1))
+TONE = replace(
+    HEALTHY,
+    sends_tone=True,
+    end=replace(HEALTHY.end, tone_own=True),
+    marks=(ProbeMark("a", 1.0), ProbeMark("b", 1.16)),
+)
 
 
-def verdict(facts: CallFacts, interruption: Any = None, phrase: str = "", **changes: Any) -> Verdict:
+def ended(seen: Observation, **changes: Any) -> Observation:
+    """The observation of a call that ended with these changes."""
+    return replace(seen, end=replace(seen.end, **changes))
+
+
+def verdict(seen: Observation, provider: str | None = None, **changes: Any) -> CallRecord:
+    """The record of a call of the probe with these changes."""
     probe = settings(**changes)
-    code = provider("telnyx").find(phrase) if phrase else None
-    return judge(Course(facts, probe, limits(probe, probe.ring_timeout), interruption, code))
+    plan = CallPlan(probe, own=True, limits=limits(probe, probe.ring_timeout), provider=provider)
+    record = begun("70726f62-beef-4010-8abc-0123456789ab", plan, 1.0)
+    return judged(observed(record, plan, seen, 2.0, 1.0), plan, seen)
 
 
-def short(seconds: float, **changes: Any) -> CallFacts:
-    return replace(HEALTHY, stamps=replace(HEALTHY.stamps, hung_up=101.02 + seconds), **changes)
+def short(seconds: float, **changes: Any) -> Observation:
+    """A call that ended that long after its answer."""
+    return ended(HEALTHY, hung_up=101.02 + seconds, **changes)
+
+
+def with_media(*figures: Any) -> Observation:
+    return ended(HEALTHY, media=CallMedia(*figures))
 
 
 def test_a_healthy_call_is_a_success() -> None:
-    assert verdict(HEALTHY) == Verdict(
-        "success", None, "Answered and heard: 248 packets received, 250 sent, MOS 4.5.", ""
-    )
+    made = verdict(HEALTHY)
+    assert (made.result, made.failed_phase, made.remedy, made.reasons) == ("success", None, "", ())
+    assert made.message == "Answered and heard: 248 packets received, 250 sent, MOS 4.5."
     assert verdict(TONE, application="tone").result == "success"
 
 
@@ -58,81 +84,74 @@ def test_a_healthy_call_is_a_success() -> None:
     ],
 )
 def test_recorded_failures(capture: str, phase: str, words: str) -> None:
-    life, _ = replay(f"ev-plain-call-{capture}")
-    made = verdict(life.facts(), talk_time=4.0)
-    assert (made.result, made.phase) == ("failed", phase)
+    made = verdict(replay(f"ev-plain-call-{capture}")[0], talk_time=4.0)
+    assert (made.result, made.failed_phase) == ("failed", phase)
     assert words in made.message
     assert made.remedy
 
 
 def test_a_recorded_call_that_carried_sound() -> None:
-    life, _ = replay("ev-plain-call-echo-with-audio")
-    assert verdict(life.facts(), talk_time=4.0).result == "success"
+    assert verdict(replay("ev-plain-call-echo-with-audio")[0], talk_time=4.0).result == "success"
 
 
 def test_a_providers_code_is_explained() -> None:
-    life, _ = replay("ev-plain-call-403-D1-channel-limit")
-    made = verdict(life.facts(), phrase=life.facts().sip_phrase)
-    assert (made.result, made.phase) == ("failed", "originate")
+    made = verdict(replay("ev-plain-call-403-D1-channel-limit")[0], "telnyx")
+    assert (made.result, made.failed_phase) == ("failed", "originate")
     assert made.message.startswith("SIP 403 User channel limit exceeded D1: ")
     assert made.remedy == "fewer calls at once, or raise the account limit"
 
 
-UNANSWERED = CallFacts(created=True, stamps=Stamps(created=1.0, hung_up=6.0, over=6.0), cause="NO_ANSWER")
+UNANSWERED = Observation(
+    state="ended", created=True, end=CallEnd(created=1.0, hung_up=6.0, closed=6.0, cause="NO_ANSWER")
+)
+REFUSED = Observation(state="ended", reply=JobReply("DESTINATION_OUT_OF_ORDER"))
 
 
 @pytest.mark.parametrize(
-    ("facts", "phase", "words"),
+    ("seen", "phase", "words"),
     [
         (UNANSWERED, "originate", "nothing in answer to the INVITE"),
-        (replace(UNANSWERED, stamps=replace(UNANSWERED.stamps, rang=2.0)), "ringing", "rang for 4.0 s"),
-        (replace(UNANSWERED, cause="RECOVERY_ON_TIMER_EXPIRE"), "originate", "RECOVERY_ON_TIMER_EXPIRE"),
-        (replace(UNANSWERED, cause=""), "originate", "No cause given"),
+        (ended(UNANSWERED, rang=2.0), "ringing", "rang for 4.0 s"),
+        (ended(UNANSWERED, cause="RECOVERY_ON_TIMER_EXPIRE"), "originate", "RECOVERY_ON_TIMER_EXPIRE"),
+        (ended(UNANSWERED, cause=""), "originate", "No cause given"),
+        (REFUSED, "originate", "FreeSWITCH itself refused the call: DESTINATION_OUT_OF_ORDER"),
+        (with_media(0, 250, 251, 0, 0, None, None), "media", "silent"),
+        (with_media(1, 250, 251, 0, 0, None, 4.5), "media", "silent"),
         (
-            CallFacts(created=False, stamps=Stamps(), cause="DESTINATION_OUT_OF_ORDER"),
-            "originate",
-            "FreeSWITCH itself",
-        ),
-        (replace(HEALTHY, media=Media(0, 250, 251, 0, 0, None, None)), "media", "silent"),
-        (replace(HEALTHY, media=Media(1, 250, 251, 0, 0, None, 4.5)), "media", "silent"),
-        (
-            replace(HEALTHY, media=Media(0, 20, 251, 0, 0, None, None)),
+            with_media(0, 20, 251, 0, 0, None, None),
             "media",
-            "Our own switch sent 20 of 251",
+            "FreeSWITCH itself sent 20 of 251",
         ),
-        (replace(HEALTHY, media=None), "media", "no media figures"),
-        (replace(HEALTHY, cause="MEDIA_TIMEOUT"), "media", "without a packet"),
+        (ended(HEALTHY, media=None), "media", "no media figures"),
+        (ended(HEALTHY, cause="MEDIA_TIMEOUT"), "media", "without a packet"),
         (short(2.0, hung_up_by="far_end"), "hangup", "hung up 2.0 s after its answer"),
         (short(2.0), "hangup", "too early"),
-        (short(0.0, cause="DESTINATION_OUT_OF_ORDER"), "answer", "our side broke off"),
+        (short(0.0, cause="DESTINATION_OUT_OF_ORDER"), "answer", "FreeSWITCH's own side failed"),
         (short(7.0, cause="ALLOTTED_TIMEOUT"), "hangup", "cap ended it after 7.0 s"),
     ],
 )
-def test_failures(facts: CallFacts, phase: str, words: str) -> None:
-    made = verdict(facts)
-    assert (made.result, made.phase) == ("failed", phase)
+def test_failures(seen: Observation, phase: str, words: str) -> None:
+    made = verdict(seen)
+    assert (made.result, made.failed_phase) == ("failed", phase)
     assert words in made.message
 
 
 @pytest.mark.parametrize(
-    ("tone", "words"),
-    [
-        (Tone(returned=False, before_ours=True, round_trip=None), "plays the test tone itself"),
-        (Tone(returned=False, before_ours=False, round_trip=None), "did not come back"),
-    ],
+    ("before", "own", "words"),
+    [(80, True, "plays the test tone itself"), (None, False, "did not come back")],
 )
-def test_a_tone_must_be_ours_and_return(tone: Tone, words: str) -> None:
-    made = verdict(replace(HEALTHY, tone=tone), application="tone")
-    assert (made.result, made.phase) == ("failed", "media")
+def test_a_tone_must_be_the_probes_own_and_return(before: int | None, own: bool, words: str) -> None:
+    made = verdict(ended(TONE, tone_before=before, tone_own=own), application="tone")
+    assert (made.result, made.failed_phase) == ("failed", "media")
     assert words in made.message
 
 
-def test_a_far_end_that_hangs_up_when_we_would_have_is_no_failure() -> None:
-    assert verdict(replace(HEALTHY, hung_up_by="far_end")).result == "success"
+def test_a_far_end_that_hangs_up_when_freeswitch_would_have_is_no_failure() -> None:
+    assert verdict(ended(HEALTHY, hung_up_by="far_end")).result == "success"
 
 
 def test_comfort_noise_is_no_silence() -> None:
-    made = verdict(replace(HEALTHY, media=Media(0, 250, 251, 12, 0, None, None)))
+    made = verdict(with_media(0, 250, 251, 12, 0, None, None))
     assert made.result == "degraded"
 
 
@@ -148,8 +167,8 @@ def test_comfort_noise_is_no_silence() -> None:
     ],
 )
 def test_each_threshold(threshold: str, limit: float, reason: str) -> None:
-    facts = replace(TONE, media=GOOD._replace(lost=25, received=250))
-    made = verdict(facts, thresholds=Thresholds(**{threshold: limit}))
+    seen = ended(TONE, media=GOOD._replace(lost=25, received=250))
+    made = verdict(seen, thresholds=Thresholds(**{threshold: limit}))
     assert made.result == "degraded"
     assert made.reasons == (reason,)
     assert reason in made.message
@@ -161,19 +180,19 @@ def test_within_every_threshold_it_is_a_success() -> None:
 
 
 def test_too_few_packets_are_told_apart_by_who_sent_too_few() -> None:
-    ours = verdict(replace(HEALTHY, media=Media(150, 150, 251, 0, 0, 0.02, 4.5)))
-    assert ours.reasons == ("our own switch sent only 150 of 251 packets",)
-    theirs = verdict(replace(HEALTHY, media=Media(150, 250, 251, 0, 0, 0.02, 4.5)))
+    ours = verdict(with_media(150, 150, 251, 0, 0, 0.02, 4.5))
+    assert ours.reasons == ("FreeSWITCH itself sent only 150 of 251 packets",)
+    theirs = verdict(with_media(150, 250, 251, 0, 0, 0.02, 4.5))
     assert theirs.reasons == ("only 150 of 250 packets came back, without gaps between them",)
-    lost = verdict(replace(HEALTHY, media=Media(150, 250, 251, 0, 100, 0.02, 2.0)))
+    lost = verdict(with_media(150, 250, 251, 0, 100, 0.02, 2.0))
     assert lost.result == "success"  # loss has its own threshold
 
 
-BUSY = replay("ev-plain-call-busy")[0].facts()
+BUSY = replay("ev-plain-call-busy")[0]
 
 
 @pytest.mark.parametrize(
-    ("expect", "facts", "result", "phase"),
+    ("expect", "seen", "result", "phase"),
     [
         (Expect(result="rejected", cause="USER_BUSY"), BUSY, "success", None),
         (Expect(result="rejected", sip=486), BUSY, "success", None),
@@ -188,33 +207,33 @@ BUSY = replay("ev-plain-call-busy")[0].facts()
     ],
 )
 def test_a_rejection_may_be_what_is_expected(
-    expect: Expect, facts: CallFacts, result: str, phase: str | None
+    expect: Expect, seen: Observation, result: str, phase: str | None
 ) -> None:
-    made = verdict(facts, expect=expect)
-    assert (made.result, made.phase) == (result, phase)
+    made = verdict(seen, expect=expect)
+    assert (made.result, made.failed_phase) == (result, phase)
 
 
 KILLED = short(2.0, cause="MANAGER_REQUEST")
 
 
 @pytest.mark.parametrize(
-    ("interruption", "facts", "result", "words"),
+    ("interruption", "seen", "result", "words"),
     [
-        ("denied", CallFacts(created=False, stamps=Stamps()), "aborted", "place calls"),
-        ("lost", CallFacts(created=True, stamps=Stamps()), "aborted", "connection to FreeSWITCH was lost"),
-        ("unreported", CallFacts(created=True, stamps=Stamps()), "aborted", "did not report"),
+        ("denied", Observation(), "aborted", "place calls"),
+        ("lost", Observation(state="dialing", created=True), "aborted", "connection to FreeSWITCH was lost"),
+        ("unreported", Observation(state="dialing", created=True), "aborted", "did not report"),
         ("cancelled", KILLED, "aborted", "Nobody waited"),
         ("shutdown", KILLED, "aborted", "exporter was stopped"),
         (None, KILLED, "aborted", "Somebody else"),
-        (None, replace(HEALTHY, cause="SYSTEM_SHUTDOWN"), "aborted", "shut down"),
+        (None, ended(HEALTHY, cause="SYSTEM_SHUTDOWN"), "aborted", "shut down"),
         ("overdue", KILLED, "failed", "did not end the call"),
-        ("cancelled", HEALTHY, "success", "Answered"),  # it had ended before our kill came
+        ("cancelled", HEALTHY, "success", "Answered"),  # it had ended before the kill came
         ("shutdown", BUSY, "failed", "486"),
     ],
 )
-def test_what_came_between_says_nothing_about_the_trunk(
-    interruption: str | None, facts: CallFacts, result: str, words: str
+def test_an_interruption_says_nothing_about_the_trunk(
+    interruption: Interruption | None, seen: Observation, result: str, words: str
 ) -> None:
-    made = verdict(facts, interruption)
+    made = verdict(replace(seen, interruption=interruption))
     assert made.result == result
     assert words in made.message

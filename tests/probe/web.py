@@ -27,7 +27,7 @@ class Reply:
 
     @property
     def error(self) -> str:
-        """The word of a refusal."""
+        """The reason of a refusal."""
         return str(self.body["error"])
 
     @property
@@ -47,7 +47,7 @@ class WebLab:
         self._client = client
 
     async def get(self, path: str, **headers: str) -> Reply:
-        """GET a path whose query is sent as it stands."""
+        """GET a path whose query is sent unchanged."""
         return await self._ask("GET", path, headers, None)
 
     async def post(self, body: object, path: str = "/api/calls/test-echo", **headers: str) -> Reply:

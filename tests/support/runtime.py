@@ -121,9 +121,9 @@ async def running(files: Files, *, scheme: str = "http") -> AsyncIterator[Runnin
     """Start a daemon with these files; it serves, and its first attempts at the nodes go on."""
     files.write()
     config = files.load()
-    executors = Executors()
-    probes = await Probes.open(config.state_dir, "ab12")
-    daemon = Runtime(config, files.load, "ab12", probes, Clock(), executors)
+    clock, executors = Clock(), Executors()
+    probes = await Probes.open(config.state_dir, "ab12", clock, executors.disk)
+    daemon = Runtime(config, files.load, "ab12", probes, clock, executors)
     async with aiohttp.ClientSession() as client:
         started = Running(daemon, files, client)
         with patch.object(runtime, "configure_log", started.logged.append):

@@ -32,10 +32,12 @@ class _LeapingSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
+        if timeout is not None and timeout <= 0:
+            return ready  # callbacks wait for their turn, whatever threads do
         while not ready and self.busy():
             ready = super().select(_LOOK)
-        if ready or timeout is None or timeout <= 0:
-            return ready if timeout is not None or ready else super().select(None)
+        if ready or timeout is None:
+            return ready or super().select(None)
         self.now += timeout
         return []
 

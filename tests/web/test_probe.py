@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from tests.probe.lab import until
 from tests.probe.settings import ECHO, settings
-from tests.probe.test_dialstring import HOSTILE, WHOLE
+from tests.probe.test_originate import HOSTILE, WHOLE
 from tests.probe.web import Reply, WebLab, served
 
 TARGET = "%2B15550000001"

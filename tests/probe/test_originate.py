@@ -1,16 +1,105 @@
-"""The originate line: exactly what a switch accepted, and nothing foreign in it."""
+"""What FreeSWITCH is told of a call: UUIDs, limits, and exactly the originate line that a switch accepted."""
 
 import re
+import uuid
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config.model import ProbeConfig
-from exporter.probe.callid import new_call_id
-from exporter.probe.dialstring import UnsafeDialString, originate
-from exporter.probe.limits import limits
+from exporter.probe.originate import (
+    MAX_CAP,
+    TONE_SECONDS,
+    CallId,
+    Limits,
+    UnsafeDialString,
+    limits,
+    new_call_id,
+    originate,
+    read_call_id,
+    talk_seconds,
+)
+from exporter.switch.leg import is_probe
 from tests.probe.settings import settings
+
+# -- UUIDs ------------------------------------------------------------------------------------------
+
+INSTANCES = st.text("0123456789abcdef", min_size=4, max_size=4)
+
+
+@given(instance=INSTANCES, cap=st.integers(1, MAX_CAP))
+def test_it_is_a_legal_uuid_with_the_instance_and_the_cap(instance: str, cap: int) -> None:
+    made = new_call_id(instance, cap)
+    assert read_call_id(made) == CallId(instance, cap)
+    assert is_probe(made)
+    parsed = uuid.UUID(made)
+    assert (str(parsed), parsed.version, parsed.variant) == (made, 4, uuid.RFC_4122)
+
+
+def test_no_two_uuids_are_the_same() -> None:
+    assert len({new_call_id("0000", 1) for _ in range(1000)}) == 1000
+
+
+@pytest.mark.parametrize("instance", ["", "12345", "ABCD", "12g4", "1234\n"])
+def test_an_instance_is_four_hex_digits(instance: str) -> None:
+    with pytest.raises(ValueError, match="instance"):
+        new_call_id(instance, 10)
+
+
+@pytest.mark.parametrize("cap", [0, -1, MAX_CAP + 1])
+def test_the_cap_is_bounded(cap: int) -> None:
+    with pytest.raises(ValueError, match="cap"):
+        new_call_id("0000", cap)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "",
+        "8a3641a0-c707-42e7-9fb2-21ad4ef527ab",
+        "70726f62",
+        "70726f62-1234-5010-8abc-0123456789ab",  # version 5
+        "70726f62-1234-4010-8abc-0123456789ab\n",
+        "70726F62-1234-4010-8ABC-0123456789AB",
+        "x70726f62-1234-4010-8abc-0123456789ab",
+    ],
+)
+def test_other_uuids_are_no_probe_calls(other: str) -> None:
+    assert read_call_id(other) is None
+
+
+# -- limits -----------------------------------------------------------------------------------------
+
+
+def test_as_tried_on_a_switch() -> None:
+    # tried.md: M ring, N talk, N + 2 after answer, M + N + 5 in all; a ring limit needed in full gets a
+    # second more.
+    assert limits(settings(talk_time=5.0), 4.0) == Limits(ring=5, talk=5.0, answered=7, total=15)
+    assert limits(settings(application="tone"), 4.0) == Limits(5, TONE_SECONDS, answered=16, total=24)
+
+
+@given(ring=st.floats(0.5, 300), talk=st.floats(0.5, 3000))
+def test_nothing_cuts_a_healthy_call_short(ring: float, talk: float) -> None:
+    probe = settings(talk_time=talk)
+    made = limits(probe, ring)
+    assert made.ring - 1 >= ring - 1  # it may end up to a second early, never before the whole second
+    assert ring < made.ring <= ring + 1
+    assert made.answered - 1 >= talk
+    assert made.total - 1 >= made.ring + 0.5 + talk
+    assert talk_seconds(probe) == talk
+
+
+@pytest.mark.parametrize(
+    ("ring", "talk"),
+    [(0.0, 5.0), (-1.0, 5.0), (3601.0, 5.0), (5.0, 0.0), (2000.0, 2200.0), (5.0, float("inf"))],
+)
+def test_absurd_times_are_refused(ring: float, talk: float) -> None:
+    with pytest.raises(ValueError, match="talk time"):
+        limits(settings(talk_time=talk), ring)
+
+
+# -- originate lines --------------------------------------------------------------------------------
 
 UUID = "70726f62-beef-400f-8abc-0123456789ab"  # cap 15 s
 
@@ -92,7 +181,7 @@ def test_no_other_part_carries_more_than_it_may(part: str, changes: dict[str, ob
         line(settings(**changes))
 
 
-def test_the_uuid_is_ours_and_says_the_cap() -> None:
+def test_the_uuid_must_be_a_probe_calls_with_that_cap() -> None:
     probe = settings()
     for foreign in ("8a3641a0-c707-42e7-9fb2-21ad4ef527ab", UUID.replace("400f", "4fff")):
         with pytest.raises(UnsafeDialString, match="UUID"):

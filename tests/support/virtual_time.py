@@ -32,7 +32,7 @@ class _LeapingSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
-        while not ready and self.busy():
+        while not ready and timeout != 0 and self.busy():
             ready = super().select(_LOOK)
         if ready or timeout is None or timeout <= 0:
             return ready if timeout is not None or ready else super().select(None)

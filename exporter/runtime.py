@@ -19,6 +19,7 @@ import structlog
 
 from exporter import __version__
 from exporter import log as logging
+from exporter.clock import Clock
 from exporter.config import (
     Config,
     ConfigError,
@@ -30,6 +31,7 @@ from exporter.config import (
 )
 from exporter.diagnosis.report import Diagnosis
 from exporter.diagnosis.service import DiagnosisService
+from exporter.executors import Executors
 from exporter.instance import instance_id
 from exporter.metrics.exposition import Source
 from exporter.metrics.process import ProcessMetrics
@@ -65,9 +67,11 @@ class Daemon:
         self._config = config
         self._read_config = read_config
         self._instance = instance
-        self._memory = RegistrationMemory(config.state_dir)
+        self._clock = Clock()
+        self._disk = Executors().disk
+        self._memory = RegistrationMemory(config.state_dir, clock=self._clock, disk=self._disk)
         self._notifier = Notifier()
-        self._guard = LoopWatchdog(self._sever, self._notifier.alive)
+        self._guard = LoopWatchdog(self._sever, self._notifier.alive, clock=self._clock)
         self._own = ProcessMetrics(lambda: self._guard.lag, time.time())
         self._nodes = [self._make_node(node) for node in config.nodes]
         self._probes = probes
@@ -97,7 +101,7 @@ class Daemon:
 
     def sources(self) -> Iterable[Source]:
         """All that has samples."""
-        yield from [NodeCollector(node) for node in self._nodes]
+        yield from [NodeCollector(node, self._clock) for node in self._nodes]
         yield from self._probes.sources([node.name for node in self._nodes])
         yield self._own
 
@@ -158,6 +162,7 @@ class Daemon:
         beside = [asyncio.ensure_future(work) for work in (self._guard.run(), self._rounds.run())]
         try:
             await self._server.start()
+            await self._memory.load()
             for node in self._nodes:
                 node.start()
             await self._probes.start(self._config, self._boards())
@@ -175,6 +180,7 @@ class Daemon:
             self._notifier.stopping()
             await self._probes.stop()
             await asyncio.gather(*(node.stop() for node in self._nodes))
+            await self._memory.close()
             await self._server.stop()
             for task in beside:
                 task.cancel()
@@ -200,7 +206,7 @@ class Daemon:
         return None
 
     def _make_node(self, config: NodeConfig) -> Node:
-        return Node(config, self._instance, self._memory)
+        return Node(config, self._instance, self._memory, clock=self._clock)
 
     def _sever(self) -> None:
         for node in self._nodes:

@@ -19,6 +19,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from exporter.clock import Clock
 from exporter.notify import Notifier
 from exporter.watch.loop_watchdog import LoopWatchdog
 
@@ -123,7 +124,7 @@ def test_many_pulses_make_one_datagram_per_half_limit(manager: Manager, address:
 
 async def test_a_stuck_loop_is_silent(manager: Manager, address: str) -> None:
     notifier = Notifier({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "100000"})
-    guard = asyncio.create_task(LoopWatchdog(lambda: None, notifier.alive).run())
+    guard = asyncio.create_task(LoopWatchdog(lambda: None, notifier.alive, clock=Clock()).run())
     state, _ = await asyncio.to_thread(manager.next)
     assert state == "WATCHDOG=1"
     manager.waiting()

@@ -19,6 +19,7 @@ from typing import Final
 
 from exporter import config as configuration
 from exporter import log as logging
+from exporter.clock import Clock
 from exporter.config import Config
 from exporter.instance import instance_id
 from exporter.probe.collector import ProbeStats
@@ -73,7 +74,8 @@ async def _probe(config: Config, asked: Asked, screen: "Screen") -> Answer:
     instance = instance_id(None)
     store = await Store.open(config.state_dir)
     runner = Runner(instance, store, ProbeStats())
-    node = Node(next(node for node in config.nodes if node.name == plan.settings.node), instance)
+    watched = next(node for node in config.nodes if node.name == plan.settings.node)
+    node = Node(watched, instance, clock=Clock())
     try:
         node.start()
         await _connected(node)

@@ -39,7 +39,7 @@ STATES: Final = (
 )
 """FreeSWITCH's registration states, in its own order (sofia_state_names)."""
 
-# Everything that is not configuration but was measured: a value of ours that changes by itself.
+# Fields that are measured, not configured: their values change by themselves.
 _MEASURED: Final = frozenset(
     {"ping", "pingcount", "pingtime", "pinging", "state", "status", "uptime-usec", "retry"}
     | {"calls-in", "calls-out", "failed-calls-in", "failed-calls-out"}
@@ -128,6 +128,30 @@ class GatewayList:
     gateways: list[GatewayStatus]
     malformed: int
     problems: tuple[str, ...]
+
+
+def is_gateway_name(name: str) -> bool:
+    """FreeSWITCH would take a gateway of that name (sofia.c skips others)."""
+    return _GATEWAY_NAME.fullmatch(name) is not None
+
+
+def is_profile_name(name: str) -> bool:
+    """A profile's name as the lists show it."""
+    return _PROFILE_NAME.fullmatch(name) is not None
+
+
+def is_state(word: str) -> bool:
+    """A word that may be a state: one of STATES, or of a newer FreeSWITCH."""
+    return _WORD.fullmatch(word) is not None
+
+
+def is_failed_ping(code: int) -> bool:
+    """The outcome of an OPTIONS by its SIP status (sofia.c, sofia_handle_sip_r_options).
+
+    FreeSWITCH takes every status outside 200 to 599 for a failure, and of those within it 408 (which also
+    stands for silence) and 503 (also for a refused port).
+    """
+    return not 200 <= code < 600 or code in (408, 503)
 
 
 def parse_gateway_text(text: str) -> GatewayStatus:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
+from exporter.clock import Clock
 from exporter.config import Config, GatewayConfig, NodeConfig, ProbeConfig
 from exporter.diagnosis import recent, service
 from exporter.diagnosis.recent import Recent
@@ -27,7 +28,7 @@ async def watching(
         node_config = NodeConfig(
             name="fs1", port=switch.port, gateways={"telnyx": GatewayConfig(provider="telnyx")}
         )
-        node = Node(node_config, "ab12")
+        node = Node(node_config, "ab12", clock=Clock())
         whole = msgspec.structs.replace(config or Config(), nodes=(node_config,))
         walking = DiagnosisService(lambda: [node], lambda: whole, await Probes.open(None, "ab12"))
         running = asyncio.ensure_future(walking.run())

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 import yaml
 
+from exporter.clock import Clock
 from exporter.config.model import Config, Expect, GatewayConfig, GuardConfig, NodeConfig, ProbeConfig
 from exporter.probe.probes import Probes
 from exporter.probe.record import CallRecord
@@ -92,7 +93,7 @@ def probe(number: str, **changes: Any) -> ProbeConfig:
 async def live(lab: Lab) -> AsyncIterator[Live]:
     gateways = {"telnyx": GatewayConfig(provider="telnyx")}
     nodes = (NodeConfig(name="lab", host=lab.host, port=lab.port, gateways=gateways),)
-    node = Node(nodes[0], "beef")
+    node = Node(nodes[0], "beef", clock=Clock())
     probes = await Probes.open(None, "beef")
     node.start()
     try:

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from exporter.clock import Clock
 from exporter.config.model import Config, GuardConfig, NodeConfig, ProbeConfig
 from exporter.metrics.exposition import Page, render
 from exporter.metrics.families import FAMILIES
@@ -95,7 +96,7 @@ async def opened(
             switch.users["probe"] = user
         await switch.gateway_reaches("telnyx", "REGED")
         config = config_of(switch, *probes, **guard)
-        node = Node(replace(config.nodes[0], user="probe@lab" if user else None), instance)
+        node = Node(replace(config.nodes[0], user="probe@lab" if user else None), instance, clock=Clock())
         node.start()
         stack.push_async_callback(node.stop)
         room = await Probes.open(state_dir, instance)

@@ -1,4 +1,4 @@
-"""One gateway: state, time, counters and verdict, door by door."""
+"""One gateway: state, time, counters and verdict, by everything that can change it."""
 
 import math
 
@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.switch.gateway_event import GatewayEvent
 from exporter.watch.gateway import GatewayWatch
+from exporter.watch.problem_log import GATEWAY_LEVELS, ProblemLog
 from exporter.watch.verdict import GATEWAY_STATES
 from tests.watch.builders import status
 
@@ -18,7 +20,7 @@ class Story:
 
     def __init__(self, **options: bool) -> None:
         self.now = 100.0
-        self.gateway = GatewayWatch("telnyx", "", self.now, **options)
+        self.gateway = GatewayWatch("telnyx", "", self.now, ProblemLog(GATEWAY_LEVELS), **options)
 
     @property
     def epoch(self) -> float:
@@ -33,7 +35,7 @@ class Story:
         return self
 
     def event(self, state: str, *, up: bool, code: int = 0, phrase: str = "") -> "Story":
-        self.gateway.on_event(state, up, code, phrase, self.now, self.epoch)
+        self.gateway.on_event(GatewayEvent("telnyx", state, up, code, phrase), self.now, self.epoch)
         return self
 
     def tick(self) -> "Story":
@@ -60,7 +62,7 @@ def test_a_first_poll_tells_the_state_and_is_no_change() -> None:
     assert gateway.registration_expected
 
 
-def test_a_refresh_within_a_second_is_counted_and_blamed_on_nobody() -> None:
+def test_a_refresh_within_a_second_is_counted_and_no_problem() -> None:
     story = Story().poll().after(10)
     story.event("REGISTER", up=True, code=200, phrase="OK").after(0.02).event("REGED", up=True)
     gateway = story.after(1).tick().gateway
@@ -266,9 +268,9 @@ def test_seconds_sum_to_wall_time_whatever_happens(
     steps: list[tuple[float, str, str, bool, int]],
 ) -> None:
     story = Story(expected=True)
-    for seconds, door, state, up, code in steps:
+    for seconds, what, state, up, code in steps:
         story.after(seconds)
-        match door:
+        match what:
             case "event":
                 story.event(state, up=up, code=code)
             case "poll":

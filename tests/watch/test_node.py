@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from exporter.clock import Clock
 from exporter.config import GatewayConfig
+from exporter.executors import Executor
 from exporter.simulator import FarEnd, Leg, SimulatedSwitch, User
-from exporter.watch import node as node_module
-from exporter.watch import tick
+from exporter.switch.events import TICK
+from exporter.watch import event_flow, lifecycle, poller
 from exporter.watch.registration_memory import RegistrationMemory
 from tests.watch.watching import watching
 
@@ -19,10 +21,11 @@ GAUGES = ("freeswitch_gateway_state", "freeswitch_calls_active", "freeswitch_cur
 @pytest.fixture(autouse=True)
 def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same life, at a pace for tests: what is seconds in service is tenths here."""
-    monkeypatch.setattr(node_module, "TICK_INTERVAL", 0.1)
-    monkeypatch.setattr(node_module, "TICK_OVERDUE", 0.6)
-    monkeypatch.setattr(node_module, "FIRST_RETRY", 0.1)
-    monkeypatch.setattr(node_module, "LAST_RETRY", 0.3)
+    monkeypatch.setattr(poller, "TICK_INTERVAL", 0.1)
+    monkeypatch.setattr(poller, "TICK_OVERDUE", 0.6)
+    monkeypatch.setattr(event_flow, "TICK_OVERDUE", 0.6)
+    monkeypatch.setattr(lifecycle, "FIRST_RETRY", 0.1)
+    monkeypatch.setattr(lifecycle, "LAST_RETRY", 0.3)
 
 
 async def call(switch: SimulatedSwitch, number: str) -> None:
@@ -138,24 +141,14 @@ async def test_a_switch_that_dies_and_restarts_with_new_counters() -> None:
         ("shut_down", "shutdown"),
     ],
 )
-async def test_each_fault_has_its_own_word_and_ends(
-    fault: str, problem: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_each_fault_has_its_own_word_and_ends(fault: str, problem: str) -> None:
     async with SimulatedSwitch(tick=0.05) as switch:
         await registered(switch)
         async with watching(switch) as watch:
-            seen: set[str] = set()
-            note = watch.node._note
-
-            def noted(error: Exception) -> None:
-                note(error)  # type: ignore[arg-type]
-                seen.add(watch.node.problem)
-
-            monkeypatch.setattr(watch.node, "_note", noted)
             result = getattr(switch, fault)()
             if asyncio.iscoroutine(result):
                 await result
-            await watch.until(lambda _: problem in seen, seconds=20)
+            await watch.until(lambda node: problem in node.attempts, seconds=20)
             samples = await watch.samples()
             if not watch.node.connected:
                 assert not set(GAUGES) & set(samples)
@@ -216,7 +209,7 @@ async def test_a_user_who_may_little_costs_only_what_is_denied() -> None:
         await registered(switch)
         async with watching(switch, user="watch@lab.local", password="secret") as watch:
             assert "CHANNEL_ANSWER" in watch.node.denied
-            assert f"CUSTOM {tick.SUBCLASS}" in watch.node.denied
+            assert f"CUSTOM {TICK.name}" in watch.node.denied
             assert "api show" in watch.node.denied
             assert await watch.word("freeswitch_gateway_state", "state", gateway="telnyx") == "REGED"
             assert await watch.value("freeswitch_current_channels") is None
@@ -344,7 +337,7 @@ async def test_events_that_were_lost_are_noticed() -> None:
     async with SimulatedSwitch(tick=0.05, heartbeat=0.2, speed=10) as switch:
         await registered(switch)
         async with watching(switch) as watch:
-            await watch.until(lambda node: node.events["HEARTBEAT"] >= 3)
+            await watch.until(lambda node: node.dispatcher.counts["HEARTBEAT"] >= 3)
             switch.lose_events({"CHANNEL_CREATE", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY"})
             for _ in range(3):
                 await call(switch, "+15550000002")
@@ -379,19 +372,28 @@ async def test_series_of_a_gateway_take_the_profile_when_it_is_known() -> None:
 
 
 async def test_the_connection_lets_go_when_events_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(node_module, "MAX_BACKLOG", -1)
+    monkeypatch.setattr(poller, "MAX_BACKLOG", -1)
     async with SimulatedSwitch(tick=0.05) as switch, watching(switch) as watch:
         await watch.until(lambda node: node.dropped["behind"] >= 1)
         assert "anew" in watch.node.reason or watch.node.connected
 
 
-async def test_a_registration_answer_is_remembered_over_our_restart(tmp_path: Path) -> None:
+async def test_a_registration_answer_is_remembered_over_a_restart(tmp_path: Path) -> None:
+    disk = Executor("disk")
+
+    async def loaded() -> RegistrationMemory:
+        memory = RegistrationMemory(tmp_path, clock=Clock(), disk=disk)
+        await memory.load()
+        return memory
+
     async with SimulatedSwitch(tick=0.05) as switch:
         switch.provider("telnyx").rejects(403, "Forbidden")
-        async with watching(switch, memory=RegistrationMemory(tmp_path)) as watch:
+        memory = await loaded()
+        async with watching(switch, memory=memory) as watch:
             await watch.until_gateway("auth_rejected")
+        await memory.close()
         await switch.gateway_reaches("telnyx", "FAIL_WAIT")
-        async with watching(switch, memory=RegistrationMemory(tmp_path)) as watch:
+        async with watching(switch, memory=await loaded()) as watch:
             assert watch.node.gateways.named("telnyx")[0].problem == "auth_rejected"
         async with watching(switch) as watch:
             assert watch.node.gateways.named("telnyx")[0].problem in ("register_failed", "auth_rejected")

@@ -1,4 +1,4 @@
-"""Growth that nothing explains counts once it has settled; transit never does."""
+"""Growth that nothing explains counts once two readings agree; what is under way never does."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +12,7 @@ def read(unexplained: UnexplainedCount, *readings: tuple[int, int]) -> int:
     return unexplained.total
 
 
-def test_what_was_there_before_us_is_not_counted() -> None:
+def test_what_was_there_before_is_not_counted() -> None:
     assert read(UnexplainedCount(), (1000, 0), (1000, 0), (1001, 1)) == 0
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
+from exporter.clock import Clock
 from exporter.config import GatewayConfig, NodeConfig, Secret
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, render
@@ -34,7 +35,7 @@ class Watch:
     async def page(self) -> str:
         """A fresh page, as OpenMetrics."""
         page = Page(families.FAMILIES.values(), openmetrics=True)
-        return b"".join(await render(page, [NodeCollector(self.node)])).decode()
+        return b"".join(await render(page, [NodeCollector(self.node, Clock())])).decode()
 
     async def samples(self) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
         """Every sample of a fresh page by name and labels (`node` left out)."""
@@ -115,7 +116,7 @@ async def watching(
         poll_interval=poll_interval,
         gateways=GATEWAYS if gateways is None else gateways,
     )
-    node = Node(config, "abcd", memory)
+    node = Node(config, "abcd", memory, clock=Clock())
     watch = Watch(node)
     node.start()
     try:

@@ -1,5 +1,6 @@
 """The page as a program reads it: complete without a script, harmless whatever stands in it, usable with many
-gateways. How it looks and behaves in a browser: tests/browser."""
+gateways. How it looks and behaves in a browser: tests/browser.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from exporter.diagnosis.report import Diagnosis, diagnose
 from exporter.diagnosis.snapshot import GatewaySeen, Snapshot, SwitchSeen
 from exporter.probe.record import CallRecord, MediaRecord, ToneRecord
 from exporter.probe.refusal import Refused
-from exporter.switch.status import Profile
+from exporter.switch.profile import Profile
 from exporter.web.page import PER_PAGE, make_view
 from tests.web.fakes import FakeContext, FakeNode, serving
 

@@ -9,7 +9,7 @@ noted in `denied`.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -21,6 +21,9 @@ from exporter.metrics.exposition import Histogram
 from exporter.switch.reply import CommandDenied, ReplyError
 from exporter.watch.commands import Command, command_name
 from exporter.watch.subscriptions import subscribe
+
+CONNECT_TIMEOUT: Final = 5.0  # seconds until the TCP connection stands
+GREETING_TIMEOUT: Final = 5.0  # seconds from there to FreeSWITCH's greeting
 
 log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -67,6 +70,8 @@ class Connections:
             password=config.password.reveal(),
             user=config.user,
             on_event=on_event,
+            connect_timeout=CONNECT_TIMEOUT,
+            greeting_timeout=GREETING_TIMEOUT,
         )
 
     async def subscribe(self) -> None:

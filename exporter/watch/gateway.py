@@ -12,6 +12,7 @@ only after CROSSING seconds without an event.
 All times are monotonic seconds given by the caller; epochs have `epoch` in their names.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,6 +58,7 @@ class GatewayWatch:
         name, profile: as FreeSWITCH has them; profile is empty until it is known.
         now: monotonic seconds.
         problems: logs each change of the verdict.
+        on_answer: called when `answer` has changed.
         expected: the configuration lists it.
         register: registration is expected (True), is not (False), or follows from what is seen (None).
 
@@ -81,6 +83,7 @@ class GatewayWatch:
         profile: str,
         now: float,
         problems: ProblemLog,
+        on_answer: Callable[["GatewayWatch"], None],
         *,
         expected: bool = False,
         register: bool | None = None,
@@ -111,6 +114,7 @@ class GatewayWatch:
         self.unanswered_legs = 0
         self.absent_since: float | None = None
         self._problems = problems
+        self._on_answer = on_answer
         self._counters: tuple[int, int, int] | None = None
         self._counted_to = now
         self._entered = now
@@ -129,7 +133,7 @@ class GatewayWatch:
         self._contradiction = None
         self.listed = True
         self.absent_since = None
-        self._latch(event, epoch)
+        self._read_answer(event, epoch)
         flipped = event.state == "FAILED" and self.answer is not None and self.answer.code == PING_FLIP
         if event.code and (flipped or event.state == "NOREG"):  # the OPTIONS in flight has ended
             self._ping_since = None
@@ -253,11 +257,11 @@ class GatewayWatch:
         if state not in _NOT_REGISTERING:
             self.seen_registering = True
         if state in _REGISTERED:
-            self.answer = None
+            self._latch(None)
         if state == self.state:
             return
         if state == "FAIL_WAIT" and self.state == "REGED" and self.answer is None:
-            self.answer = Answer(PING_FLIP, "", epoch)  # only a failed OPTIONS leads there without FAILED
+            self._latch(Answer(PING_FLIP, "", epoch))  # only a failed OPTIONS leads there without FAILED
         self.state = state
         self._entered = now
         self.changes[state] += counted
@@ -274,16 +278,21 @@ class GatewayWatch:
         if before == state:
             self.last_change_epoch = changed
 
-    def _latch(self, event: GatewayEvent, epoch: float) -> None:
+    def _latch(self, answer: Answer | None) -> None:
+        if answer != self.answer:
+            self.answer = answer
+            self._on_answer(self)
+
+    def _read_answer(self, event: GatewayEvent, epoch: float) -> None:
         code = event.code
         if event.state == "FAILED" and code:
             # A failed OPTIONS takes the Status down at once, a rejected REGISTER a second later.
             if self.up and not event.ping_up and is_failed_ping(code):
-                self.answer = Answer(PING_FLIP, event.phrase, epoch)
+                self._latch(Answer(PING_FLIP, event.phrase, epoch))
                 return
-            self.answer = Answer(code, event.phrase, epoch)
+            self._latch(Answer(code, event.phrase, epoch))
         elif event.state == "TIMEOUT":
-            self.answer = Answer(TIMED_OUT, "", epoch)
+            self._latch(Answer(TIMED_OUT, "", epoch))
         if event.state in ("FAILED", "REGISTER") and code >= 200:
             self.responses[code] = self.responses.get(code, 0) + 1
 
@@ -348,4 +357,5 @@ class GatewayWatch:
         """The answer to REGISTER behind the problem, for the log."""
         if self.answer is None or self.problem not in _SHOWN_BY_ANSWER:
             return ""
-        return f"{self.answer.code} {self.answer.phrase}" if self.answer.code >= 100 else self.answer.phrase
+        code = f"{self.answer.code} " if self.answer.code >= 100 else ""
+        return f"{code}{self.answer.phrase}".strip()

@@ -102,9 +102,7 @@ class GatewayTable:
         """A gateway changed its state."""
         known = self.named(event.name)
         if len(known) == 1:
-            with_answer = known[0].answer
             known[0].on_event(event, self._clock.monotonic(), self._clock.epoch())
-            self._note_answer(known[0], with_answer)
         self._mark(event.name)
 
     def on_added(self, event: GatewayAdded) -> None:
@@ -267,13 +265,7 @@ class GatewayTable:
 
     def _take(self, gateway: GatewayWatch, status: GatewayStatus, asked: float, skew: float) -> None:
         now = self._polled[status.name] = self._clock.monotonic()
-        with_answer = gateway.answer
         gateway.on_poll(status, asked, now, self._clock.epoch(), skew)
-        self._note_answer(gateway, with_answer)
-
-    def _note_answer(self, gateway: GatewayWatch, before: object) -> None:
-        if gateway.answer != before:
-            self._on_answer(gateway)
 
     def _is_down(self, profile: str) -> bool:
         return bool(profile) and self._running_profiles is not None and profile not in self._running_profiles
@@ -288,6 +280,7 @@ class GatewayTable:
             profile,
             self._clock.monotonic(),
             ProblemLog(GATEWAY_LEVELS, node=self._node, gateway=name),
+            self._on_answer,
             expected=config is not None,
             register=config.register if config is not None else None,
         )

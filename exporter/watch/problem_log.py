@@ -83,6 +83,7 @@ class ProblemLog:
             more: further keys of the line; None and "" are left out.
         """
         before, since = self.problem, self._since
+        more = {key: value for key, value in more.items() if value not in (None, "")}
         if problem == before:
             return
         self.problem, self._since = problem, now
@@ -91,5 +92,5 @@ class ProblemLog:
             keys |= {"previous": before, "lasted": round(now - since, 1)}
         elif problem == "none" and not more:
             return
-        keys |= {key: value for key, value in more.items() if value not in (None, "")}
+        keys |= more
         log.log(_NUMBERS[self._levels[problem]], line, limit=(line, *self._subject.values()), **keys)

@@ -237,6 +237,34 @@ def test_probe_legs_are_in_no_figure_but_freeswitchs_own() -> None:
     assert tracked.calls.creates == 1
 
 
+def test_a_create_after_the_hangup_starts_no_leg_that_never_ends() -> None:
+    tracked = Tracked().take(leg("CHANNEL_CREATE"), hangup(), leg("CHANNEL_CREATE"))
+    assert (tracked.calls.live, tracked.out.started, tracked.out.active) == (0, 1, 0)
+    tracked.take(leg("CHANNEL_ANSWER"), leg("CHANNEL_PROGRESS"), hangup())
+    assert (tracked.calls.live, tracked.out.started, tracked.out.learned) == (0, 1, 0)
+    assert tracked.agrees()
+
+
+def test_an_event_without_a_uuid_is_no_leg() -> None:
+    tracked = Tracked().take(leg("CHANNEL_CREATE", ""), leg("CHANNEL_ANSWER", ""))
+    assert tracked.calls.live == 0
+
+
+@given(st.lists(st.tuples(st.sampled_from([*HANDLERS]), st.sampled_from("abc")), max_size=40))
+def test_a_leg_that_has_ended_stays_ended_in_any_order(steps: list[tuple[str, str]]) -> None:
+    tracked = Tracked()
+    ended = set()
+    for name, uuid in steps:
+        tracked.take(leg(name, uuid))
+        if name == "CHANNEL_HANGUP_COMPLETE":
+            ended.add(uuid)
+        assert not ended & tracked.calls.uuids()
+        assert tracked.agrees()
+    for uuid in "abc":
+        tracked.take(leg("CHANNEL_HANGUP_COMPLETE", uuid))
+    assert tracked.calls.live == 0
+
+
 def test_calls_that_were_up_before_are_learned() -> None:
     tracked = Tracked()
     tracked.calls.learn(LegStart("u1", "outbound", "telnyx", ""), answered=True)

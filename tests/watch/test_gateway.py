@@ -20,7 +20,10 @@ class Story:
 
     def __init__(self, **options: bool) -> None:
         self.now = 100.0
-        self.gateway = GatewayWatch("telnyx", "", self.now, ProblemLog(GATEWAY_LEVELS), **options)
+        self.answers: list[GatewayWatch] = []
+        self.gateway = GatewayWatch(
+            "telnyx", "", self.now, ProblemLog(GATEWAY_LEVELS), self.answers.append, **options
+        )
 
     @property
     def epoch(self) -> float:
@@ -96,6 +99,21 @@ def test_a_failed_ping_looks_like_an_answer_to_register_and_is_not_counted_as_on
     story.after(1).event("FAIL_WAIT", up=False)
     assert story.gateway.problem == "ping_failed"
     assert story.gateway.responses == {}
+
+
+@pytest.mark.parametrize("code", [408, 503, 600, 603, 604, 606, 900])
+def test_every_code_that_freeswitch_takes_for_a_failed_ping_is_one(code: int) -> None:
+    story = Story().poll(ping_interval=10, ping_seconds=0.02).after(1)
+    story.event("FAILED", up=False, code=code).after(1).event("FAIL_WAIT", up=False)
+    assert story.gateway.problem == "ping_failed"
+    assert story.gateway.responses == {}
+
+
+def test_a_register_that_is_declined_is_rejected() -> None:
+    story = Story().poll(ping_interval=10, ping_seconds=0.02).after(1)
+    story.event("FAILED", up=True, code=603, phrase="Decline").after(1).event("FAIL_WAIT", up=False)
+    assert story.gateway.problem == "rejected"
+    assert story.gateway.responses == {603: 1}
 
 
 def test_a_failed_ping_without_its_event_is_known_by_the_way_it_took() -> None:

@@ -76,7 +76,7 @@ class DoctorRun:
         hasty = msgspec.structs.replace(node_config, poll_interval=_POLL_INTERVAL)
         clock = Clock()
         self._memory = RegistrationMemory(config.state_dir, clock=clock, disk=Executors().disk, writes=False)
-        self.node = Node(hasty, instance, self._memory, clock=clock)
+        self.node = Node(hasty, instance, self._memory, clock=clock, quiet=True)
         self.connected: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         self._config = config
         self._seconds = seconds

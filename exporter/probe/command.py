@@ -75,7 +75,7 @@ async def _probe(config: Config, asked: Asked, screen: "Screen") -> Answer:
     store = await Store.open(config.state_dir)
     runner = Runner(instance, store, ProbeStats())
     watched = next(node for node in config.nodes if node.name == plan.settings.node)
-    node = Node(watched, instance, clock=Clock())
+    node = Node(watched, instance, clock=Clock(), quiet=True)
     try:
         node.start()
         await _connected(node)

@@ -41,6 +41,7 @@ class GatewayTable:
         on_new: called with each gateway when it becomes known.
         on_gone: called with the name of a gateway to forget; False keeps it.
         on_answer: called with a gateway whose last failed answer to REGISTER is another.
+        quiet: log no changes of problems.
 
     Attributes:
         poll_wanted: set when a gateway is marked, or the list is wanted.
@@ -57,6 +58,7 @@ class GatewayTable:
         on_new: Callable[[GatewayWatch], None],
         on_gone: Callable[[str], bool],
         on_answer: Callable[[GatewayWatch], None],
+        quiet: bool = False,
     ) -> None:
         self.poll_wanted = asyncio.Event()
         self.over_limit = 0
@@ -67,6 +69,7 @@ class GatewayTable:
         self._on_new = on_new
         self._on_gone = on_gone
         self._on_answer = on_answer
+        self._quiet = quiet
         self._known: dict[tuple[str, str], GatewayWatch] = {}
         self._by_name: dict[str, list[GatewayWatch]] = {}
         self._marked: dict[str, float] = {}  # name to when it was marked
@@ -279,7 +282,7 @@ class GatewayTable:
             name,
             profile,
             self._clock.monotonic(),
-            ProblemLog(GATEWAY_LEVELS, node=self._node, gateway=name),
+            ProblemLog(GATEWAY_LEVELS, quiet=self._quiet, node=self._node, gateway=name),
             self._on_answer,
             expected=config is not None,
             register=config.register if config is not None else None,

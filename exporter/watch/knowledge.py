@@ -32,7 +32,9 @@ class Knowledge:
     Args:
         config: its gateways and their providers.
         instance: four hex digits that tell this exporter from others.
+        clock: the time.
         memory: failed registrations of earlier runs.
+        quiet: log no changes of problems.
 
     Attributes:
         core_uuid: identifies FreeSWITCH's present run; empty before the first sync.
@@ -41,7 +43,15 @@ class Knowledge:
         last_poll_epoch: when the gateways were last listed; 0.0 before.
     """
 
-    def __init__(self, config: NodeConfig, instance: str, clock: Clock, memory: RegistrationMemory) -> None:
+    def __init__(
+        self,
+        config: NodeConfig,
+        instance: str,
+        clock: Clock,
+        memory: RegistrationMemory,
+        *,
+        quiet: bool = False,
+    ) -> None:
         self.core_uuid = ""
         self.switch = SwitchFacts()
         self.ticks = Ticks(instance)
@@ -60,6 +70,7 @@ class Knowledge:
             on_new=self._on_new_gateway,
             on_gone=self.calls.stop_tracking,
             on_answer=self._on_answer,
+            quiet=quiet,
         )
         self.calls.start_tracking("", None)
 

@@ -73,6 +73,8 @@ class Lifecycle:
 
     Args:
         node: its name, for the log.
+        clock: the time.
+        quiet: log no changes of the problem.
 
     Attributes:
         state: where it is.
@@ -83,14 +85,14 @@ class Lifecycle:
         attempts: how many attempts and connections ended how, `connected` among them.
     """
 
-    def __init__(self, node: str, clock: Clock) -> None:
+    def __init__(self, node: str, clock: Clock, *, quiet: bool = False) -> None:
         self.state = State.UNTRIED
         self.problem = ""
         self.reason = "not tried yet"
         self.since_epoch = clock.epoch()
         self.attempts: dict[str, int] = {}
         self._clock = clock
-        self._log = ProblemLog(NODE_LEVELS, node=node)
+        self._log = ProblemLog(NODE_LEVELS, quiet=quiet, node=node)
         self._failures = 0
         self._connected_at: float | None = None
         self._lost_at: float | None = None

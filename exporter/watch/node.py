@@ -41,6 +41,7 @@ class Node:
         memory: failed registrations of earlier runs, loaded before `start`; None keeps them no longer than
             the node.
         clock: the time.
+        quiet: log no changes of its problem or its gateways', for a caller that shows them itself.
 
     Attributes:
         name: of the config, the label `node`.
@@ -51,12 +52,19 @@ class Node:
     """
 
     def __init__(
-        self, config: NodeConfig, instance: str, memory: RegistrationMemory | None = None, *, clock: Clock
+        self,
+        config: NodeConfig,
+        instance: str,
+        memory: RegistrationMemory | None = None,
+        *,
+        clock: Clock,
+        quiet: bool = False,
     ) -> None:
         self.config = config
         self.name = config.name
-        self.known = Knowledge(config, instance, clock, memory or RegistrationMemory(None, clock=clock))
-        self.life = Lifecycle(config.name, clock)
+        memory = memory or RegistrationMemory(None, clock=clock)
+        self.known = Knowledge(config, instance, clock, memory, quiet=quiet)
+        self.life = Lifecycle(config.name, clock, quiet=quiet)
         self.connections = Connections(config, clock)
         self.dispatcher = Dispatcher(config.name, clock, self.known.dropped)
         wire(self.dispatcher, self.known)

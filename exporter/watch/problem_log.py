@@ -59,14 +59,16 @@ class ProblemLog:
 
     Args:
         levels: by problem.
+        quiet: log nothing, for a caller that shows the problem itself (doctor, probe command).
         subject: keys that name the node or gateway in each line.
 
     Attributes:
         problem: the last one; None before the first.
     """
 
-    def __init__(self, levels: Mapping[str, Level], **subject: str) -> None:
+    def __init__(self, levels: Mapping[str, Level], *, quiet: bool = False, **subject: str) -> None:
         self._levels = levels
+        self._quiet = quiet
         self._subject = subject
         self.problem: str | None = None
         self._since = 0.0
@@ -84,7 +86,7 @@ class ProblemLog:
         """
         before, since = self.problem, self._since
         more = {key: value for key, value in more.items() if value not in (None, "")}
-        if problem == before:
+        if problem == before or self._quiet:
             return
         self.problem, self._since = problem, now
         keys: dict[str, object] = {**self._subject, "problem": problem}

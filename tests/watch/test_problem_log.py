@@ -56,6 +56,13 @@ def test_a_change_says_from_what_to_what_why_and_how_long_the_last_lasted() -> N
     ]
 
 
+def test_who_shows_the_problem_itself_has_no_line_of_it() -> None:
+    problems = ProblemLog(NODE_LEVELS, quiet=True, node="fs1")
+    with capture_logs() as lines:
+        problems.note("not connected", "auth_rejected", 1.0, reason="-ERR invalid")
+    assert lines == []
+
+
 def test_a_first_problem_is_logged_and_a_first_none_is_not() -> None:
     with capture_logs() as lines:
         ProblemLog(GATEWAY_LEVELS).note("changed", "none", 1.0)

@@ -1,17 +1,16 @@
-"""A gateway as mod_sofia describes it, from either of the two forms that tell everything.
+"""A gateway as mod_sofia describes it, from either of the two forms that have all its fields.
 
 `sofia xmlstatus gateway` (all gateways) and `sofia xmlstatus gateway NAME` answer in something like XML,
 `sofia status gateway NAME` in lines of `Key<tab>value`. Both are reduced to one table of text fields under
 the XML names, and one function types that table.
 
-The XML is not given to an XML parser: FreeSWITCH escapes three of the values and writes the others raw, so
-one `&` in a user name would cost every gateway. Nor is it needed. FreeSWITCH writes one field a line, and
-that is what is read: between a line `<gateway>` and a line `</gateway>` each line has to be
-`<tag>value</tag>`, each tag once. A value may hold any character but a newline, and a newline in a value
-always shows, as a line of another form or a tag seen twice; it spoils its own gateway only. What it could
-still do is close its block and open one in another gateway's name: hence a gateway listed twice counts
-only if all that its configuration gives it is the same both times. (FreeSWITCH itself lists one twice
-between `killgw` and the next scan; the newer stands first, and is taken.)
+No XML parser is used: FreeSWITCH escapes three of the values and writes the others raw, so one `&` in a user
+name would cost every gateway. FreeSWITCH writes one field a line, and that is what is read: between a line
+`<gateway>` and a line `</gateway>` each line has to be `<tag>value</tag>`, each tag once. A value may hold
+any character but a newline. A newline in a value always shows, as a line of another form or a tag seen twice,
+and costs its own gateway only, unless it closes its block and opens one in another gateway's name: hence a
+gateway listed twice counts only if all its configured fields are the same both times. (FreeSWITCH itself
+lists one twice between `killgw` and the next scan; the newer stands first, and is taken.)
 
 Source: mod_sofia.c, cmd_status and xml_gateway_status (1.11).
 """
@@ -121,7 +120,7 @@ class GatewayList:
 
     Attributes:
         gateways: in FreeSWITCH's order; no two of one profile and name.
-        malformed: entries that could not be read or not be believed.
+        malformed: entries that could not be read or contradict each other.
         problems: the first few reasons for that, one line each, fit for a log.
     """
 

@@ -21,7 +21,7 @@ class CallStats:
     """Counters and histograms; started + learned = hang-ups + lost + active at any time.
 
     Args:
-        provider: whose codes stand in the phrases of rejections; None for nobody's.
+        provider: whose codes the reason phrases of rejections end with; None if unknown.
 
     Attributes:
         hangups: by cause (a label value) and whether the leg was answered.

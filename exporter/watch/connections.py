@@ -37,7 +37,7 @@ class Connections:
     """The connections of one node; none before `open` and after `abort`.
 
     Args:
-        config: where to connect, and as whom.
+        config: address and account.
 
     Attributes:
         denied: subscriptions, and commands as `api NAME`, that the account may not have.

@@ -1,4 +1,4 @@
-"""All gateways of one node: which there are, whom an event concerns, and what is to be polled.
+"""All gateways of one node: which there are, which one an event concerns, and what is to be polled.
 
 Identity is (name, profile). A gateway known without its profile (from the configuration) takes the one it is
 listed with; one that moves to another profile stays itself. A name may stand in two profiles, while

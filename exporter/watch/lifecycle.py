@@ -1,4 +1,4 @@
-"""The life of a node's connection: its states, what leads from one to the next, and when to try again.
+"""The states of a node's connection, what leads from one to the next, and when to try again.
 
 The states and their transitions are the table TRANSITIONS. An attempt goes from CONNECTING through SYNCING to
 CONNECTED, and whatever ends it is an EslError, whose `problem` is the word of

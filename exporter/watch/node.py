@@ -46,7 +46,7 @@ class Node:
     Attributes:
         name: of the config, the label `node`.
         known: all that is known of FreeSWITCH.
-        life: state and outcomes of the connection.
+        lifecycle: state and outcomes of the connection.
         connections: what commands run on.
         dispatcher: where events go.
     """
@@ -64,7 +64,7 @@ class Node:
         self.name = config.name
         memory = memory or RegistrationMemory(None, clock=clock)
         self.known = Knowledge(config, instance, clock, memory, quiet=quiet)
-        self.life = Lifecycle(config.name, clock, quiet=quiet)
+        self.lifecycle = Lifecycle(config.name, clock, quiet=quiet)
         self.connections = Connections(config, clock)
         self.dispatcher = Dispatcher(config.name, clock, self.known.dropped)
         wire(self.dispatcher, self.known)
@@ -77,32 +77,32 @@ class Node:
     @property
     def connected(self) -> bool:
         """Subscribed, answering, events flowing."""
-        return self.life.connected
+        return self.lifecycle.connected
 
     @property
     def tried(self) -> bool:
         """The first attempt to connect has ended, one way or the other."""
-        return self.life.tried
+        return self.lifecycle.tried
 
     @property
     def problem(self) -> str:
         """The word of `freeswitch_connection_problem`; empty before the first attempt ended."""
-        return self.life.problem
+        return self.lifecycle.problem
 
     @property
     def reason(self) -> str:
         """One sentence on the problem, safe to show."""
-        return self.life.reason
+        return self.lifecycle.reason
 
     @property
     def since_epoch(self) -> float:
         """When the problem began, or the connection was made."""
-        return self.life.since_epoch
+        return self.lifecycle.since_epoch
 
     @property
     def attempts(self) -> dict[str, int]:
         """How many attempts and connections ended how; `connected` grows with every new connection."""
-        return self.life.attempts
+        return self.lifecycle.attempts
 
     @property
     def denied(self) -> set[str]:
@@ -205,7 +205,7 @@ class Node:
     async def _run(self) -> None:
         try:
             while True:
-                self.life.began()
+                self.lifecycle.began()
                 try:
                     await self._watch()
                 except EslError as error:
@@ -213,17 +213,17 @@ class Node:
                 except Exception as error:
                     log.exception("watching failed", node=self.name)
                     reason = ProtocolError(f"internal error: {type(error).__name__}")
-                pause = self.life.ended(reason)
+                pause = self.lifecycle.ended(reason)
                 self._forget(reason)
                 await self._clock.sleep(pause)
         finally:
-            self.life.stopped()
+            self.lifecycle.stopped()
             self._forget(Disconnected("the exporter stops"))
 
     async def _watch(self) -> None:
         """One connection, from the first SYN to its end. Always raises."""
         await self.connections.open(self.dispatcher.on_event)
-        self.life.opened()
+        self.lifecycle.opened()
         await self.connections.while_open(self._enter())
         poller = self._poller
         await self.connections.while_open(poller.poll(), poller.watch_events(), poller.count())
@@ -233,7 +233,7 @@ class Node:
         await self._poller.sync()
         known = self.known
         known.gateways.poll_wanted.set()
-        self.life.synced(
+        self.lifecycle.synced(
             version=known.switch.version, gateways=len(known.gateways), denied=sorted(self.denied)
         )
 

@@ -210,7 +210,7 @@ def test_freeswitchs_own_cancel_is_no_answer_of_the_far_end() -> None:
     assert list(out.hangups) == [("NO_ANSWER", False)]
 
 
-def test_causes_codes_and_gateways_nobody_knows_are_other() -> None:
+def test_unknown_causes_codes_and_gateways_are_other() -> None:
     ended = leg(
         "CHANNEL_HANGUP_COMPLETE",
         Hangup_Cause="evil{label}",

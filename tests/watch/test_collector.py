@@ -37,9 +37,9 @@ class Shown:
         self.node = Node(config, "abcd", clock=self.clock)
 
     def connect(self) -> None:
-        self.node.life.began()
-        self.node.life.opened()
-        self.node.life.synced()
+        self.node.lifecycle.began()
+        self.node.lifecycle.opened()
+        self.node.lifecycle.synced()
         self.node.switch.on_status(parse_status(reply("api-json-status.txt")))
         self.node.gateways.on_list(GatewayList([status()], 0, ()), self.clock.now, 0.0)
 
@@ -72,7 +72,7 @@ async def test_gauges_are_there_while_connected_and_counters_always() -> None:
     assert connected["freeswitch_up"] == {(("node", "fs1"),): 1}
     assert connected["freeswitch_max_sessions"] == {(("node", "fs1"),): 1000}
     shown.clock.now += 60
-    shown.node.life.ended(Disconnected("gone"))
+    shown.node.lifecycle.ended(Disconnected("gone"))
     shown.node.known.forget()
     lost = await shown.page()
     assert lost["freeswitch_up"] == {(("node", "fs1"),): 0}

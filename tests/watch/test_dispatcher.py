@@ -36,7 +36,7 @@ def test_each_kind_reaches_its_handler_as_a_value() -> None:
     assert tick == TickEvent("abcd-1", 3, 0.0)
 
 
-def test_an_event_that_cannot_be_used_reaches_nobody() -> None:
+def test_an_event_that_cannot_be_used_reaches_no_handler() -> None:
     side = Side()
     side.dispatcher.on(kinds.GATEWAY_STATE, side.seen.append)
     side.dispatcher.on_event(custom(kinds.GATEWAY_STATE.name, {"Gateway": "a b", "State": "REGED"}))

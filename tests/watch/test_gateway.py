@@ -57,7 +57,7 @@ def test_before_anything_is_known_nothing_is_claimed() -> None:
     assert gateway.watched_seconds == 0
 
 
-def test_a_first_poll_tells_the_state_and_is_no_change() -> None:
+def test_a_first_poll_gives_the_state_and_is_no_change() -> None:
     gateway = Story().after(1).poll().gateway
     assert (gateway.state, gateway.problem, gateway.up, gateway.usable) == ("REGED", "none", True, True)
     assert gateway.profile == "external"
@@ -75,7 +75,7 @@ def test_a_refresh_within_a_second_is_counted_and_no_problem() -> None:
     assert gateway.usable_seconds == gateway.watched_seconds == pytest.approx(11.02)
 
 
-def test_rejected_credentials_are_told_through_the_wait_and_every_retry() -> None:
+def test_rejected_credentials_are_reported_through_the_wait_and_every_retry() -> None:
     story = Story().poll().after(1)
     story.event("FAILED", up=True, code=403, phrase="Forbidden")
     story.after(1).event("FAIL_WAIT", up=False)
@@ -148,7 +148,7 @@ def test_an_expected_gateway_is_missing_after_three_seconds_and_not_before() -> 
     assert story.after(1).poll().gateway.problem == "none"
 
 
-def test_a_gateway_nobody_listed_is_unknown_when_it_is_gone() -> None:
+def test_a_gateway_that_is_not_expected_is_unknown_when_it_is_gone() -> None:
     story = Story().poll().after(1)
     story.gateway.on_absent(story.now, False)
     story.after(4).tick()
@@ -255,7 +255,7 @@ def test_a_ping_due_long_ago_was_sent_when_last_seen_idle() -> None:
     assert story.gateway.ping_pending(story.now) == pytest.approx(1.0)
 
 
-def test_states_nobody_knows_are_unknown() -> None:
+def test_states_that_are_not_known_are_unknown() -> None:
     story = Story().poll().after(1).event("BANANA", up=True)
     assert story.gateway.state == "UNKNOWN"
     assert set(story.gateway.seconds) == set(GATEWAY_STATES)

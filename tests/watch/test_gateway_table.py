@@ -155,7 +155,7 @@ def test_a_deletion_counts_for_the_profile_it_names() -> None:
     assert table.wanted()[0]
 
 
-def test_a_list_with_unreadable_entries_makes_nobody_missing() -> None:
+def test_a_list_with_unreadable_entries_makes_no_gateway_missing() -> None:
     table = Table(telnyx=GatewayConfig(), other=GatewayConfig()).listed(ONE, status(name="other"))
     table.after(10).listed(ONE, malformed=1).after(4)
     (other,) = table.table.named("other")

@@ -263,7 +263,7 @@ async def test_a_gateway_that_flaps_faster_than_any_scrape_loses_nothing() -> No
             assert await watch.value(answers, gateway="telnyx", code="403") == 3
 
 
-async def test_rejected_silent_and_unmonitored_gateways_are_told_apart() -> None:
+async def test_rejected_silent_and_unmonitored_gateways_are_distinguished() -> None:
     async with SimulatedSwitch(tick=0.02) as switch:
         await registered(switch)
         async with watching(switch) as watch:
@@ -300,7 +300,7 @@ async def test_gateways_that_cannot_be_read_are_unknown_not_missing() -> None:
             assert await watch.value("freeswitch_up") == 1
 
 
-async def test_one_switchs_trouble_is_not_anothers() -> None:
+async def test_a_fault_of_one_switch_leaves_the_other_node_alone() -> None:
     async with SimulatedSwitch(tick=0.05) as well, SimulatedSwitch(tick=0.05) as ill:
         await registered(well)
         async with watching(well) as watch_well, watching(ill) as watch_ill:
@@ -410,7 +410,7 @@ async def test_a_registration_answer_is_remembered_over_a_restart(tmp_path: Path
             assert watch.node.gateways.named("telnyx")[0].problem in ("register_failed", "auth_rejected")
 
 
-async def test_a_port_that_nobody_has_is_tried_again_within_a_second() -> None:
+async def test_a_port_without_a_listener_is_tried_again_within_a_second() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         switch = SimulatedSwitch()

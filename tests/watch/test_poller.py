@@ -119,7 +119,7 @@ def test_an_account_that_may_run_nothing_is_denied(side: Side) -> None:
     run(side, scenario())
 
 
-def test_a_denied_command_costs_what_it_tells_and_no_more(side: Side) -> None:
+def test_a_denied_command_costs_its_families_and_no_more(side: Side) -> None:
     side.switch.denied_commands = ("show", "json")
 
     async def scenario() -> None:

@@ -19,22 +19,24 @@ async def resolve_nothing(_host: str, _port: int) -> list[Any]:
 
 def ours(port: int, count: int) -> float:
     """The exporter's own connection and node."""
+    from exporter.clock import Clock
     from exporter.config import NodeConfig
     from exporter.esl import Connection, Disconnected
     from exporter.watch.node import Node
 
     async def run() -> float:
-        node = Node(NodeConfig(name="bench"), "0000", look_up=resolve_nothing)
+        node = Node(NodeConfig(name="bench"), "0000", clock=Clock(), look_up=resolve_nothing)
+        events = node.dispatcher
         connection = await Connection.open(
             "127.0.0.1",
             port,
             password="ClueCon",  # noqa: S106
             look_up=resolve_nothing,
-            on_event=node.on_event,
+            on_event=events.on_event,
         )
         began = time.process_time()
         await connection.subscribe("ALL")
-        while sum(node.events.values()) < count:  # noqa: ASYNC110 - nothing is to be added to the event path
+        while sum(events.counts.values()) < count:  # noqa: ASYNC110 - nothing is to be added to the event path
             await asyncio.sleep(0.01)
         spent = time.process_time() - began
         connection.abort(Disconnected("done"))

@@ -84,9 +84,9 @@ class Runtime:
         self._state_dir = config.state_dir
         self._read_config = read_config
         self._instance = instance
-        self._memory = RegistrationMemory(config.state_dir)
+        self._memory = RegistrationMemory(config.state_dir, clock=clock, disk=executors.disk)
         self._notifier = Notifier(clock)
-        self._watchdog = LoopWatchdog(self._sever, self._notifier.alive)
+        self._watchdog = LoopWatchdog(self._sever, self._notifier.alive, clock=clock)
         self._process = ProcessMetrics(lambda: self._watchdog.lag, clock.epoch())
         self._nodes: list[Node] = []
         self._probes = probes
@@ -122,7 +122,7 @@ class Runtime:
 
     def sources(self) -> Iterable[Source]:
         """All collectors of samples."""
-        yield from [NodeCollector(node) for node in self._nodes]
+        yield from [NodeCollector(node, self.clock) for node in self._nodes]
         yield from self._probes.sources([node.name for node in self._nodes])
         yield self._process
 
@@ -255,6 +255,7 @@ class Runtime:
         http = plan.action("http")
         if http == "start":
             await self._server.start()
+            await self._memory.load()
         certificates = await self._server.load_tls(config) if http == "keep" else None
         made = {name: self._make_node(config, name) for name in plan.names("node", "start", "restart")}
         leaving = [node for node in self._nodes if node.name in plan.names("node", "stop", "restart")]
@@ -266,6 +267,7 @@ class Runtime:
             await _logging_failure("probes", self._probes.stop())
         await asyncio.gather(*(_logging_failure(f"node {node.name}", node.stop()) for node in leaving))
         if http == "stop":
+            await _logging_failure("registration memory", self._memory.close())
             await self._server.stop()
 
     def _put_in_force(
@@ -298,7 +300,7 @@ class Runtime:
     def _make_node(self, config: Config, name: str) -> Node:
         [node] = [node for node in config.nodes if node.name == name]
         look_up = partial(names.look_up, self.executors.names)
-        return Node(node, self._instance, self._memory, look_up=look_up)
+        return Node(node, self._instance, self._memory, clock=self.clock, look_up=look_up)
 
     def _sever(self) -> None:
         """Give FreeSWITCH's connections up; the watchdog calls it from its thread while the loop is stuck."""

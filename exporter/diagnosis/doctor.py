@@ -19,6 +19,7 @@ from typing import Final
 
 import msgspec
 
+from exporter.clock import Clock
 from exporter.config import Config, NodeConfig
 from exporter.diagnosis.backend import ask_backend
 from exporter.diagnosis.gateway_checks import names_of
@@ -28,6 +29,7 @@ from exporter.diagnosis.portrait import snapshot_of
 from exporter.diagnosis.recent import Recent
 from exporter.diagnosis.snapshot import BackendSeen, GatewaySeen, NameSeen, Snapshot
 from exporter.esl import EslError, LookUp
+from exporter.executors import Executors
 from exporter.probe.admission import Refused
 from exporter.probe.record import CallRecord
 from exporter.switch.reply import ReplyError, accepted
@@ -73,7 +75,9 @@ class DoctorRun:
         on_stage: Callable[[str], None] = lambda _: None,
     ) -> None:
         hasty = msgspec.structs.replace(node_config, poll_interval=_POLL_INTERVAL)
-        self.node = Node(hasty, instance, RegistrationMemory(config.state_dir, writes=False), look_up=look_up)
+        clock = Clock()
+        self._memory = RegistrationMemory(config.state_dir, clock=clock, disk=Executors().disk, writes=False)
+        self.node = Node(hasty, instance, self._memory, clock=clock, look_up=look_up, quiet=True)
         self.connected: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         self._config = config
         self._seconds = seconds
@@ -92,6 +96,7 @@ class DoctorRun:
         deadline = time.monotonic() + self._seconds
         self._on_stage("connecting")
         backend = asyncio.ensure_future(self._ask_backend())
+        await self._memory.load()
         self.node.start()
         await self._until(lambda: self.node.tried, deadline)
         self.connected.set_result(snapshot_of(self.node))

@@ -42,7 +42,7 @@ def _switch(node: Node) -> SwitchSeen:
         version=facts.version,
         hostname=facts.hostname,
         ready=facts.ready,
-        figures=dict(facts.figures),
+        figures=facts.figures,
         paused=tuple(sorted(direction for direction, paused in facts.paused.items() if paused)),
         profiles=None if _unread(node) else tuple(facts.profiles.values()),
         stopped=frozenset(facts.stopped),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.diagnosis.snapshot import CallsSeen, RecentCalls
-from exporter.watch.calls import CallStats
+from exporter.watch.call_stats import CallStats
 from exporter.watch.node import Node
 
 EVERY: Final = 300.0  # seconds

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from exporter.probe.record import CallRecord
-from exporter.switch.status import Profile
+from exporter.switch.profile import Profile
+from exporter.switch.status import SwitchFigures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,7 @@ class SwitchSeen:
     """FreeSWITCH itself, while connected.
 
     Attributes:
-        figures: metric family to value (switch.status.STATUS_FIELDS).
+        figures: the numbers of `status` and HEARTBEAT.
         paused: the directions in which new calls are refused.
         profiles: the SIP profiles that run; None if they cannot be read.
         stopped: names of profiles that ran and do not any more.
@@ -28,7 +29,7 @@ class SwitchSeen:
     version: str = ""
     hostname: str = ""
     ready: bool = True
-    figures: Mapping[str, float] = field(default_factory=dict)
+    figures: SwitchFigures = field(default_factory=SwitchFigures)
     paused: tuple[str, ...] = ()
     profiles: tuple[Profile, ...] | None = None
     stopped: frozenset[str] = frozenset()

@@ -205,8 +205,8 @@ def _will(switch: SwitchSeen) -> Iterator[_Trouble]:
 
 
 def _room(switch: SwitchSeen) -> Iterator[_Trouble]:
-    figure = switch.figures.get
-    sessions, most = figure("freeswitch_current_sessions"), figure("freeswitch_max_sessions")
+    figures = switch.figures
+    sessions, most = figures.session_count, figures.max_sessions
     if sessions is not None and most is not None:
         so_many = f"{sessions:g} of {most:g}"
         if sessions >= most:
@@ -214,8 +214,8 @@ def _room(switch: SwitchSeen) -> Iterator[_Trouble]:
         elif sessions >= ROOM_WORTH_A_WORD * most:
             yield _Trouble("warn", "session_room", f"sessions are near their limit: {so_many}")
     # FreeSWITCH lets one leg less per second pass than its limit says.
-    rate, fastest = figure("freeswitch_current_sps"), figure("freeswitch_max_sps")
-    peak = figure("freeswitch_current_sps_peak_last_5min")
+    rate, fastest = figures.sessions_per_second_last, figures.max_sessions_per_second
+    peak = figures.sessions_per_second_peak_5min
     if rate is not None and fastest is not None and rate >= fastest - 1:
         yield _Trouble(
             "fail",
@@ -231,8 +231,8 @@ def _room(switch: SwitchSeen) -> Iterator[_Trouble]:
 
 
 def _time(switch: SwitchSeen) -> Iterator[_Trouble]:
-    figure = switch.figures.get
-    idle, least = figure("freeswitch_current_idle_cpu"), figure("freeswitch_min_idle_cpu")
+    figures = switch.figures
+    idle, least = figures.idle_cpu, figures.min_idle_cpu
     if idle is not None and least and idle < least:
         wanted = f"{idle:.0f} % idle CPU, where it wants {least:.0f} %"
         yield _Trouble("fail", "idle_cpu", f"FreeSWITCH refuses calls for want of CPU: {wanted}")
@@ -249,15 +249,15 @@ def _ways(paused: tuple[str, ...]) -> str:
 
 
 def _figures(switch: SwitchSeen) -> str:
-    figure = switch.figures.get
+    figures = switch.figures
     parts = [f"version {shown(switch.version, 60)}" if switch.version else ""]
-    if (uptime := figure("freeswitch_uptime_seconds")) is not None:
+    if (uptime := figures.uptime_seconds) is not None:
         parts.append(f"up {duration(uptime)}")
-    if (sessions := figure("freeswitch_current_sessions")) is not None:
-        parts.append(f"{sessions:g} of {figure('freeswitch_max_sessions', 0):g} sessions")
-    if (rate := figure("freeswitch_current_sps")) is not None:
-        parts.append(f"{rate:g} of {figure('freeswitch_max_sps', 0):g} legs per second")
-    if (idle := figure("freeswitch_current_idle_cpu")) is not None:
+    if (sessions := figures.session_count) is not None:
+        parts.append(f"{sessions:g} of {figures.max_sessions or 0:g} sessions")
+    if (rate := figures.sessions_per_second_last) is not None:
+        parts.append(f"{rate:g} of {figures.max_sessions_per_second or 0:g} legs per second")
+    if (idle := figures.idle_cpu) is not None:
         parts.append(f"{idle:.0f} % idle CPU")
     if switch.clock_skew is not None:
         parts.append(f"clock {switch.clock_skew:+.2f} s")

@@ -87,7 +87,9 @@ async def _probe(
     node = Node(
         next(node for node in config.nodes if node.name == plan.settings.node),
         instance,
+        clock=clock,
         look_up=partial(names.look_up, executors.names),
+        quiet=True,
     )
     try:
         node.start()

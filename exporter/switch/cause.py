@@ -1,10 +1,10 @@
 """Hang-up causes: FreeSWITCH's names, their numbers, and what they mean to an operator (causes.tsv).
 
-Numbers 1 to 127 are those of ITU-T Q.850; the others are FreeSWITCH's own. Beware of `hangup_cause_q850` in
-events: it is 16, "normal", for every cause above 127, a gateway that is down included. And a far end may
-replace the cause that FreeSWITCH would derive from the SIP status by a number of its own (`Reason: Q.850`).
+Numbers 1 to 127 are those of ITU-T Q.850; the others are FreeSWITCH's own. Traps: `hangup_cause_q850` of
+events is 16, "normal", for every cause above 127, a gateway that is down included. A far end may replace the
+cause that FreeSWITCH derives from the SIP status by a number of its own (`Reason: Q.850`).
 
-`UNKNOWN` is no cause of FreeSWITCH's table: it says so for a number that it has no name for.
+`UNKNOWN` is not in FreeSWITCH's table: FreeSWITCH writes it for a number without a name.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _BY_NAME: Final = {
     name: Cause(name, int(number), tuple(int(code) for code in sip.split(",") if code), meaning, remedy)
     for name, number, sip, meaning, remedy in read_table("causes.tsv", columns=5)
 }
-_OTHER: Final = Cause("other", 0, (), "A cause this program does not know.", "Look at FreeSWITCH's log.")
+_OTHER: Final = Cause("other", 0, (), "A cause that the exporter does not know.", "Look at FreeSWITCH's log.")
 
 CAUSES: Final[Mapping[str, int]] = MappingProxyType({c.name: c.number for c in _BY_NAME.values()})
 """Every name FreeSWITCH gives the end of a call, and its number."""

@@ -1,4 +1,4 @@
-"""Calls that are up, as commands list them: for learning calls at connect and for sweeping up probe calls.
+"""Calls that are up, as commands list them: to learn calls at connect, and to end leftover probe calls.
 
 `show channels as json` and `show channels like TEXT as json` answer from FreeSWITCH's core database, which
 follows the switch by up to two seconds: a row may outlive its call (ask `uuid_exists`). The rows have no
@@ -8,8 +8,8 @@ Traps: an empty table has no `rows` key. Every value is a string. The column `ho
 name (FreeSWITCH-Switchname of events), not the host's name. In `like` the text is searched in names and
 numbers too, and with a shared database in other switches' calls: look at uuid and hostname again.
 
-A UUID may be any text its maker chose. One that could not stand in a command as one word is left out here
-and counted, so that what comes out of `parse_channels` can be put into a command.
+A UUID may be any text that the originate chose. One that is not a single word is left out and counted, so
+that every UUID of `parse_channels` can be put into a command.
 
 Source: mod_commands.c (show_function, uuid_getvar_function, uuid_exists_function).
 """

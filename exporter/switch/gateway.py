@@ -1,17 +1,16 @@
-"""A gateway as mod_sofia describes it, from either of the two forms that tell everything.
+"""A gateway as mod_sofia describes it, from either of the two forms that have all its fields.
 
 `sofia xmlstatus gateway` (all gateways) and `sofia xmlstatus gateway NAME` answer in something like XML,
 `sofia status gateway NAME` in lines of `Key<tab>value`. Both are reduced to one table of text fields under
 the XML names, and one function types that table.
 
-The XML is not given to an XML parser: FreeSWITCH escapes three of the values and writes the others raw, so
-one `&` in a user name would cost every gateway. Nor is it needed. FreeSWITCH writes one field a line, and
-that is what is read: between a line `<gateway>` and a line `</gateway>` each line has to be
-`<tag>value</tag>`, each tag once. A value may hold any character but a newline, and a newline in a value
-always shows, as a line of another form or a tag seen twice; it spoils its own gateway only. What it could
-still do is close its block and open one in another gateway's name: hence a gateway listed twice counts
-only if all that its configuration gives it is the same both times. (FreeSWITCH itself lists one twice
-between `killgw` and the next scan; the newer stands first, and is taken.)
+No XML parser is used: FreeSWITCH escapes three of the values and writes the others raw, so one `&` in a user
+name would cost every gateway. FreeSWITCH writes one field a line, and that is what is read: between a line
+`<gateway>` and a line `</gateway>` each line has to be `<tag>value</tag>`, each tag once. A value may hold
+any character but a newline. A newline in a value always shows, as a line of another form or a tag seen twice,
+and costs its own gateway only, unless it closes its block and opens one in another gateway's name: hence a
+gateway listed twice counts only if all its configured fields are the same both times. (FreeSWITCH itself
+lists one twice between `killgw` and the next scan; the newer stands first, and is taken.)
 
 Source: mod_sofia.c, cmd_status and xml_gateway_status (1.11).
 """
@@ -39,7 +38,7 @@ STATES: Final = (
 )
 """FreeSWITCH's registration states, in its own order (sofia_state_names)."""
 
-# Everything that is not configuration but was measured: a value of ours that changes by itself.
+# Fields that are measured, not configured: their values change by themselves.
 _MEASURED: Final = frozenset(
     {"ping", "pingcount", "pingtime", "pinging", "state", "status", "uptime-usec", "retry"}
     | {"calls-in", "calls-out", "failed-calls-in", "failed-calls-out"}
@@ -121,13 +120,37 @@ class GatewayList:
 
     Attributes:
         gateways: in FreeSWITCH's order; no two of one profile and name.
-        malformed: entries that could not be read or not be believed.
+        malformed: entries that could not be read or contradict each other.
         problems: the first few reasons for that, one line each, fit for a log.
     """
 
     gateways: list[GatewayStatus]
     malformed: int
     problems: tuple[str, ...]
+
+
+def is_gateway_name(name: str) -> bool:
+    """FreeSWITCH would take a gateway of that name (sofia.c skips others)."""
+    return _GATEWAY_NAME.fullmatch(name) is not None
+
+
+def is_profile_name(name: str) -> bool:
+    """A profile's name as the lists show it."""
+    return _PROFILE_NAME.fullmatch(name) is not None
+
+
+def is_state(word: str) -> bool:
+    """A word that may be a state: one of STATES, or of a newer FreeSWITCH."""
+    return _WORD.fullmatch(word) is not None
+
+
+def is_failed_ping(code: int) -> bool:
+    """The outcome of an OPTIONS by its SIP status (sofia.c, sofia_handle_sip_r_options).
+
+    FreeSWITCH takes every status outside 200 to 599 for a failure, and of those within it 408 (which also
+    stands for silence) and 503 (also for a refused port).
+    """
+    return not 200 <= code < 600 or code in (408, 503)
 
 
 def parse_gateway_text(text: str) -> GatewayStatus:

@@ -1,15 +1,17 @@
-"""One leg of a call, as the events of its channel tell it.
+"""One leg of a call, as the events of its channel describe it.
 
-Every function takes an event and reads only the headers it needs, the costly ones only where they count:
-a HANGUP_COMPLETE has 140 to 230 headers, and thousands may come in a second.
+A HANGUP_COMPLETE has 140 to 230 headers, and thousands may come in a second. So a `ChannelEvent` reads each
+header when it is asked for, and no header that its user does not need.
 
 Facts (facts.md 4, tried.md 3 and 4):
 - Times are `Caller-Channel-*-Time`, microseconds by FreeSWITCH's clock, 0 where it did not happen.
 - The gateway of an outbound leg is `variable_sip_gateway_name`, already in CHANNEL_CREATE; an inbound leg has
   `variable_sip_gateway` only if the far end called the contact that FreeSWITCH registered.
-- `variable_sip_term_status` is set only when the far end ended the call; our own CANCEL leaves none.
+- `variable_sip_term_status` is set only when the far end ended the call; FreeSWITCH's own CANCEL leaves none.
 - `in_mos` reads 4.50 and the loss 0.00 when no packet came at all, so quality counts only with packets.
 - `in_jitter_loss_rate` is computed every 5 s and means nothing in shorter calls.
+- CHANNEL_DESTROY repeats all headers of CHANNEL_HANGUP_COMPLETE. A dial that FreeSWITCH refused before any
+  INVITE (gateway down or unknown) has a DESTROY with `Channel-State: CS_NONE` and no other event.
 """
 
 import math
@@ -20,7 +22,8 @@ from exporter.esl import Event
 PROBE_PREFIX: Final = "70726f62-"  # "prob": the UUIDs of any exporter's synthetic calls begin so
 MIN_LOSS_SECONDS: Final = 10.0
 MIN_SILENT_SECONDS: Final = 5.0
-MIN_SENT_PACKETS: Final = 100  # two seconds at 20 ms: we did send, so the far end had something to answer
+MIN_SENT_PACKETS: Final = 100  # two seconds at 20 ms: FreeSWITCH sent, so the far end had something to answer
+MAX_UUID: Final = 256  # characters; FreeSWITCH takes no longer `origination_uuid` (facts.md 6.2)
 _RTP_FIRST: Final = b"variable_rtp_audio_in_raw_bytes"
 
 
@@ -39,14 +42,16 @@ class LegEnd(NamedTuple):
     Attributes:
         cause: FreeSWITCH's cause name as received.
         talk_seconds: answer to hang-up; None if it was never answered.
+        gateway: of an outbound leg that was never answered; else empty.
         sip_code: final SIP status from the far end of an unanswered leg, as received; empty if there is none.
         phrase: the reason phrase that came with it.
-        media: what was heard; None if it was never answered or RTP never started.
+        media: the RTP figures; None if it was never answered or RTP never started.
     """
 
     uuid: str
     cause: str
     talk_seconds: float | None
+    gateway: str
     sip_code: str
     phrase: str
     media: "Media | None"
@@ -59,7 +64,7 @@ class Media(NamedTuple):
         mos: 1 to 4.5; None without packets.
         jitter_seconds: worst running deviation of arrival; None without packets.
         loss_ratio: 0 to 1; None without packets or in calls of 10 s and less.
-        silent: the leg should have heard audio and received no packet (tried.md, 4).
+        silent: the leg should have received audio and received no packet (tried.md, 4).
     """
 
     packets_in: int
@@ -70,75 +75,100 @@ class Media(NamedTuple):
     silent: bool
 
 
+class ChannelEvent:
+    """A CHANNEL_* event; each method reads what it returns from the event.
+
+    Attributes:
+        uuid: the leg's; empty if the event has none that FreeSWITCH would have accepted.
+    """
+
+    __slots__ = ("_event", "uuid")
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+        self.uuid = leg_uuid(event)
+
+    @property
+    def stamp(self) -> float:
+        """When FreeSWITCH made the event, epoch seconds by its own clock; 0.0 if it does not say."""
+        return self._event.timestamp
+
+    @property
+    def never_began(self) -> bool:
+        """The CHANNEL_DESTROY of a dial that FreeSWITCH refused before any INVITE."""
+        return self._event.get(b"Channel-State") == "CS_NONE"
+
+    def start(self) -> LegStart:
+        """The leg; in a CHANNEL_CREATE and every later event with variables."""
+        event = self._event
+        direction = "inbound" if event.get(b"Call-Direction") == "inbound" else "outbound"
+        if direction == "outbound":
+            return LegStart(self.uuid, direction, event.get(b"variable_sip_gateway_name") or "", "")
+        gateway = event.get(b"variable_sip_gateway") or ""
+        remote_ip = "" if gateway else event.get(b"variable_sip_received_ip") or ""
+        return LegStart(self.uuid, direction, gateway, remote_ip)
+
+    def post_dial_delay(self) -> float | None:
+        """Seconds from start to the first ringing or early media, in any event after it."""
+        return self._seconds_from_start(
+            b"Caller-Channel-Progress-Time", b"Caller-Channel-Progress-Media-Time"
+        )
+
+    def answer_delay(self) -> float | None:
+        """Seconds from start to answer."""
+        return self._seconds_from_start(b"Caller-Channel-Answered-Time")
+
+    def end(self) -> LegEnd:
+        """How the leg ended; in CHANNEL_HANGUP_COMPLETE and CHANNEL_DESTROY."""
+        event = self._event
+        cause = event.get(b"Hangup-Cause") or ""
+        answered = event.get_int(b"Caller-Channel-Answered-Time")
+        if not answered:
+            outbound = event.get(b"Call-Direction") == "outbound"
+            gateway = (event.get(b"variable_sip_gateway_name") or "") if outbound else ""
+            code = event.get(b"variable_sip_term_status") or ""
+            phrase = (event.get(b"variable_sip_invite_failure_phrase") or "") if code else ""
+            return LegEnd(self.uuid, cause, None, gateway, code, phrase, None)
+        ended = event.get_int(b"Caller-Channel-Hangup-Time") or answered
+        talk = max(ended - answered, 0) / 1e6
+        return LegEnd(self.uuid, cause, talk, "", "", "", self._media(talk))
+
+    def _seconds_from_start(self, *stamps: bytes) -> float | None:
+        """Seconds from the leg's creation to the earliest of the named stamps that happened."""
+        created = self._event.get_int(b"Caller-Channel-Created-Time")
+        happened = [at for stamp in stamps if (at := self._event.get_int(stamp))]
+        if not created or not happened:
+            return None
+        return max(min(happened) - created, 0) / 1e6
+
+    def _media(self, talk: float) -> Media | None:
+        rtp = self._event.after(_RTP_FIRST)
+        if rtp is None:
+            return None
+        packets_in = rtp.get_int(b"variable_rtp_audio_in_packet_count") or 0
+        packets_out = rtp.get_int(b"variable_rtp_audio_out_packet_count") or 0
+        if packets_in > 0:
+            mos = rtp.get_float(b"variable_rtp_audio_in_mos")
+            variance = rtp.get_float(b"variable_rtp_audio_in_jitter_max_variance")
+            jitter = math.sqrt(variance) / 1000 if variance is not None and variance >= 0 else None
+            loss = (
+                rtp.get_float(b"variable_rtp_audio_in_jitter_loss_rate") if talk > MIN_LOSS_SECONDS else None
+            )
+            return Media(packets_in, packets_out, mos, jitter, loss, silent=False)
+        silent = (
+            talk >= MIN_SILENT_SECONDS
+            and packets_out >= MIN_SENT_PACKETS
+            and self._event.get(b"variable_remote_audio_media_flow") in (None, "sendrecv")
+        )
+        return Media(packets_in, packets_out, None, None, None, silent)
+
+
 def leg_uuid(event: Event) -> str:
-    """The leg's UUID; the empty string if the event has none."""
-    return event.get(b"Unique-ID") or ""
+    """The UUID of the leg an event is about; empty if it has none of at most MAX_UUID characters."""
+    uuid = event.get(b"Unique-ID") or ""
+    return uuid if len(uuid) <= MAX_UUID else ""
 
 
 def is_probe(uuid: str) -> bool:
     """True for the legs of synthetic calls, which are kept out of the call families."""
     return uuid.startswith(PROBE_PREFIX)
-
-
-def leg_start(event: Event) -> LegStart:
-    """The leg that a CHANNEL_CREATE (or any later event with variables) belongs to."""
-    direction = "inbound" if event.get(b"Call-Direction") == "inbound" else "outbound"
-    if direction == "outbound":
-        return LegStart(leg_uuid(event), direction, event.get(b"variable_sip_gateway_name") or "", "")
-    gateway = event.get(b"variable_sip_gateway") or ""
-    remote_ip = "" if gateway else event.get(b"variable_sip_received_ip") or ""
-    return LegStart(leg_uuid(event), direction, gateway, remote_ip)
-
-
-def seconds_from_start(event: Event, *stamps: bytes) -> float | None:
-    """Seconds from the leg's creation to the earliest of the named `Caller-Channel-*-Time` that happened."""
-    created = event.get_int(b"Caller-Channel-Created-Time")
-    happened = [at for stamp in stamps if (at := event.get_int(stamp))]
-    if not created or not happened:
-        return None
-    return max(min(happened) - created, 0) / 1e6
-
-
-def post_dial_delay(event: Event) -> float | None:
-    """Seconds from start to the first ringing or early media, in any event after it."""
-    return seconds_from_start(event, b"Caller-Channel-Progress-Time", b"Caller-Channel-Progress-Media-Time")
-
-
-def answer_delay(event: Event) -> float | None:
-    """Seconds from start to answer."""
-    return seconds_from_start(event, b"Caller-Channel-Answered-Time")
-
-
-def leg_end(event: Event) -> LegEnd:
-    """How the leg ended, from its CHANNEL_HANGUP_COMPLETE (CHANNEL_DESTROY repeats all of it)."""
-    uuid = leg_uuid(event)
-    cause = event.get(b"Hangup-Cause") or ""
-    answered = event.get_int(b"Caller-Channel-Answered-Time")
-    if not answered:
-        code = event.get(b"variable_sip_term_status") or ""
-        phrase = (event.get(b"variable_sip_invite_failure_phrase") or "") if code else ""
-        return LegEnd(uuid, cause, None, code, phrase, None)
-    ended = event.get_int(b"Caller-Channel-Hangup-Time") or answered
-    talk = max(ended - answered, 0) / 1e6
-    return LegEnd(uuid, cause, talk, "", "", _media(event, talk))
-
-
-def _media(event: Event, talk: float) -> Media | None:
-    rtp = event.after(_RTP_FIRST)
-    if rtp is None:
-        return None
-    packets_in = rtp.get_int(b"variable_rtp_audio_in_packet_count") or 0
-    packets_out = rtp.get_int(b"variable_rtp_audio_out_packet_count") or 0
-    if packets_in > 0:
-        variance = rtp.get_float(b"variable_rtp_audio_in_jitter_max_variance")
-        jitter = math.sqrt(variance) / 1000 if variance is not None and variance >= 0 else None
-        loss = rtp.get_float(b"variable_rtp_audio_in_jitter_loss_rate") if talk > MIN_LOSS_SECONDS else None
-        return Media(
-            packets_in, packets_out, rtp.get_float(b"variable_rtp_audio_in_mos"), jitter, loss, silent=False
-        )
-    silent = (
-        talk >= MIN_SILENT_SECONDS
-        and packets_out >= MIN_SENT_PACKETS
-        and event.get(b"variable_remote_audio_media_flow") in (None, "sendrecv")
-    )
-    return Media(packets_in, packets_out, None, None, None, silent)

@@ -1,4 +1,4 @@
-"""Codes that a provider of its own accord adds to SIP: what they mean, and what to do.
+"""Codes that providers add to SIP: what they mean, and what to do.
 
 Such a code is the last word of the reason phrase ("User channel limit exceeded D1"); FreeSWITCH hands the
 phrase over as `variable_sip_invite_failure_phrase`, which `Event.get` has already decoded. A phrase is free
@@ -44,8 +44,8 @@ OTHER: Final = ProviderCode(
     "other",
     0,
     "other",
-    "a code of the provider's that this program does not know",
-    "look it up at the provider's",
+    "a code of the provider that the exporter does not know",
+    "look it up in the provider's documentation",
 )
 
 

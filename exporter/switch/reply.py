@@ -1,4 +1,4 @@
-"""Replies that mean no: FreeSWITCH's ways to refuse an `api` command, as one table.
+"""Refusals: the forms in which FreeSWITCH refuses an `api` command, as one table.
 
 There is no common form. Core commands say `-ERR ...` or `-USAGE: ...`, mod_sofia says `Invalid Gateway!`
 with neither, and a command that wrote nothing is answered `-ERR no reply` by mod_event_socket itself.
@@ -48,7 +48,7 @@ class NoDatabase(ReplyError):
     """FreeSWITCH keeps no table of calls: its core database is switched off or broken."""
 
 
-# First match wins. The words say what to do; the reply itself is put before them.
+# First match wins. The text says what to do; the reply itself is put before it.
 _REFUSALS: Final[tuple[tuple[re.Pattern[str], type[ReplyError], str], ...]] = tuple(
     (re.compile(pattern), error, advice)
     for pattern, error, advice in (

@@ -1,7 +1,7 @@
-"""SIP status codes: those registered with IANA, and one that FreeSWITCH's own SIP stack makes up.
+"""SIP status codes: those registered with IANA, and one that FreeSWITCH's own SIP stack adds.
 
 The far end may send any number from 100 to 699. Only the codes of this list become label values, so that
-nobody outside can add series.
+no far end can add series.
 
 Sources: IANA, "Session Initiation Protocol (SIP) Parameters", Response Codes; 904: nua_client.c of
 sofia-sip, which reports it when a registrar asks again for what was just answered (a wrong password).

@@ -1,38 +1,18 @@
-"""The switch as a whole: heartbeat, status, profiles, counts, uptime, pause.
-
-Which source feeds which family, settled here because several could. Names shared with other exporters keep
-the meaning those gave them (florentchauveau's from `status`, znerol's `freeswitch_info{version}` from JSON
-status). `STATUS_FIELDS` is this table's first part as data.
-
-====================================  =========================================================
-freeswitch_uptime_seconds,            JSON `status` at each sync and poll, HEARTBEAT between:
-freeswitch_sessions_total,            both print the same variables of the core, so taking the
-freeswitch_current_*,                 later of the two is exact. The limit of sessions per second
-freeswitch_max_*,                     and the minimum idle CPU are in `status` only; they stay as
-freeswitch_min_idle_cpu               they are when a heartbeat comes
-freeswitch_info{version,hostname}     version: `status` only (the heartbeat writes the same version
-                                      in another form, so mixing them would make two series);
-                                      hostname: FreeSWITCH-Hostname of any event
-freeswitch_paused{direction}          `fsctl pause_check inbound`, `... outbound`: parse_pause
-freeswitch_sofia_profile_up, _info    `sofia status`: parse_profiles (lists running ones only)
-freeswitch_current_calls              `show calls count as json`: parse_count. Rows of the calls
-                                      table, a bridged pair is one. Quadratic in SQL: at most every 60 s
-freeswitch_current_channels           `show channels count as json`: parse_count; SQL, likewise
-freeswitch_registrations              `show registrations count as json`: parse_count; SQL, likewise
-====================================  =========================================================
+"""The switch itself: heartbeat, status, counts, pause.
 
 Traps: the heartbeat's `Session-Per-Sec` is what is left of this second's budget, not a rate; JSON status
-calls the configured minimum of idle CPU `used` and the idle CPU of now `allowed`; "sessions" are legs.
-What a source does not say, or says in an unreadable way, is None and is not exported: nothing is invented.
+calls the configured minimum of idle CPU `used` and the idle CPU of now `allowed`; "sessions" are legs. The
+heartbeat writes the version in another form than `status`. `show ... count` asks FreeSWITCH's database:
+`show calls count` grows quadratically with the calls (facts.md 8).
+
+What a source does not say, or says in an unreadable way, is None: nothing is invented.
 
 Sources: switch_core.c (send_heartbeat), mod_commands.c (status_function, json_status_function,
-show_function), mod_sofia.c (cmd_status).
+show_function).
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, fields, replace
 from typing import Final, Self
 
 import msgspec
@@ -40,24 +20,6 @@ import msgspec
 from exporter.esl.errors import printable
 from exporter.esl.event import Event
 from exporter.switch.reply import ReplyError, accepted, decoded, flag
-
-STATUS_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "freeswitch_uptime_seconds": "uptime_seconds",
-        "freeswitch_sessions_total": "sessions_since_startup",
-        "freeswitch_current_sessions": "session_count",
-        "freeswitch_current_sessions_peak": "session_peak",
-        "freeswitch_current_sessions_peak_last_5min": "session_peak_5min",
-        "freeswitch_current_sps": "sessions_per_second_last",
-        "freeswitch_current_sps_peak": "sessions_per_second_peak",
-        "freeswitch_current_sps_peak_last_5min": "sessions_per_second_peak_5min",
-        "freeswitch_max_sessions": "max_sessions",
-        "freeswitch_max_sps": "max_sessions_per_second",
-        "freeswitch_current_idle_cpu": "idle_cpu",
-        "freeswitch_min_idle_cpu": "min_idle_cpu",
-    }
-)
-"""Family to the attribute of `SwitchStatus` that feeds it; a `Heartbeat` has the same attributes less two."""
 
 _LARGEST: Final = 2**63  # more than any of FreeSWITCH's counters can hold
 
@@ -118,9 +80,10 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class SwitchStatus:
-    """The reply of `status`; attributes as in `Heartbeat`, and:
+    """The reply of `status`.
 
     Attributes:
+        session_count and all others of that name: as in `Heartbeat`.
         ready: False while FreeSWITCH starts or shuts down.
         max_sessions_per_second: the limit; a leg beyond it is refused.
         min_idle_cpu: per cent; with less idle CPU than this, new legs are refused. 0: no such limit.
@@ -140,6 +103,33 @@ class SwitchStatus:
     max_sessions_per_second: int
     idle_cpu: float | None
     min_idle_cpu: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchFigures:
+    """The numbers of the switch as last heard, by `status` or by a HEARTBEAT; None: not known.
+
+    Attributes as in `Heartbeat` and `SwitchStatus`. Both read the same variables of FreeSWITCH's core, so the
+    later of the two is right; what only `status` tells stays as it is when a heartbeat comes.
+    """
+
+    uptime_seconds: float | None = None
+    session_count: int | None = None
+    session_peak: int | None = None
+    session_peak_5min: int | None = None
+    sessions_since_startup: int | None = None
+    sessions_per_second_last: int | None = None
+    sessions_per_second_peak: int | None = None
+    sessions_per_second_peak_5min: int | None = None
+    max_sessions: int | None = None
+    max_sessions_per_second: int | None = None
+    idle_cpu: float | None = None
+    min_idle_cpu: float | None = None
+
+    def updated(self, source: Heartbeat | SwitchStatus) -> Self:
+        """The figures with all that `source` tells."""
+        told = {field.name: getattr(source, field.name, None) for field in fields(self)}
+        return replace(self, **{name: value for name, value in told.items() if value is not None})
 
 
 class _Uptime(msgspec.Struct):
@@ -260,81 +250,6 @@ def parse_status(text: str) -> SwitchStatus:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """One running profile of mod_sofia.
-
-    Attributes:
-        url: its SIP address; that of its TLS side when it has no other.
-        state: FreeSWITCH's word, `RUNNING`.
-        running: the same as a fact. A profile that is not running is not listed at all.
-        in_use: legs and others that hold the profile now.
-        gateways: names of its gateways. aliases: other names of the profile.
-    """
-
-    name: str
-    url: str
-    state: str
-    running: bool
-    in_use: int
-    gateways: tuple[str, ...]
-    aliases: tuple[str, ...]
-
-
-_PROFILE_STATE: Final = re.compile(r"(\w{1,32}) \((\d{1,18})\)( \(TLS\))?", re.ASCII)
-_PROFILE_TOTAL: Final = re.compile(r"(\d{1,18}) profiles? \d+ alias(es)?", re.ASCII)
-
-
-def parse_profiles(text: str) -> list[Profile]:
-    """Reads the reply of `sofia status`.
-
-    Rows are `name<tab>type<tab>data<tab>state`, padded with blanks. A profile with TLS has a second row
-    with the TLS address and the same name. Gateways follow their profile as `profile::gateway`.
-
-    The last line says how many profiles there are. A reply in which that does not come out is refused, for
-    the table has no escapes: a newline in a gateway's configuration could write a row of its own.
-
-    Raises:
-        ReplyError: a refusal, or something else.
-    """
-    lines = accepted(text).split("\n")
-    total = _PROFILE_TOTAL.fullmatch(lines[-1].strip())
-    if not total:
-        raise ReplyError(f"not a list of profiles: {printable(text)}")
-    profiles: dict[str, tuple[str, re.Match[str]]] = {}
-    gateways: dict[str, list[str]] = {}
-    aliases: dict[str, list[str]] = {}
-    for line in lines:
-        name, *cells = (cell.strip(" ") for cell in line.split("\t"))
-        if len(cells) != 3:
-            continue  # heading, rulers, total
-        kind, data, said = cells
-        if kind == "alias":
-            aliases.setdefault(data, []).append(name)
-        elif kind == "gateway":
-            profile, _, gateway = name.rpartition("::")
-            gateways.setdefault(profile, []).append(gateway)
-        elif kind == "profile":
-            state = _PROFILE_STATE.fullmatch(said)
-            if not state:
-                raise ReplyError(f"unknown state of a profile: {printable(line)}")
-            profiles.setdefault(name, (data, state))
-    if len(profiles) != int(total[1]):
-        raise ReplyError(f"{len(profiles)} profiles listed, but the list says {printable(total[0])}")
-    return [
-        Profile(
-            name=printable(name),
-            url=printable(url),
-            state=state[1],
-            running=state[1] == "RUNNING",
-            in_use=int(state[2]),
-            gateways=tuple(map(printable, gateways.get(name, ()))),
-            aliases=tuple(map(printable, aliases.get(name, ()))),
-        )
-        for name, (url, state) in profiles.items()
-    ]
-
-
 _TOTAL: Final = re.compile(r"(\d{1,18}) total\.", re.ASCII)
 
 
@@ -353,21 +268,6 @@ def parse_count(text: str) -> int:
     elif total := _TOTAL.fullmatch(body):
         return int(total[1])
     raise ReplyError(f"not a count: {printable(body)}")
-
-
-_WHOLE: Final = re.compile(r"\d{1,18}", re.ASCII)
-
-
-def parse_uptime(text: str) -> int:
-    """Reads the reply of `uptime s`: seconds. (`us` and `ms` are cut to 32 bits by FreeSWITCH.)
-
-    Raises:
-        ReplyError: a refusal, or something else.
-    """
-    body = accepted(text)
-    if not _WHOLE.fullmatch(body):
-        raise ReplyError(f"not an uptime: {printable(body)}")
-    return int(body)
 
 
 def parse_pause(text: str) -> bool:

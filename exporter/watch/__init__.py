@@ -1,6 +1,11 @@
-"""One FreeSWITCH under watch: connect, sync, follow, lost, again; and what is known of it as metrics.
+"""One FreeSWITCH under watch: connect, sync, follow its events, poll, lose it, connect again.
 
-What may live here: the life cycle of a node (`node`), its gateways with their time accounting (`gateway`)
-and verdict (`verdict`), the calls of live calls (`calls`), the families (`metrics`) and how a page of
-them is written (`exposition`). It stands on `switch` and `esl`, and knows nothing of probes or the web.
+- `node` owns the connections and wires the parts; `lifecycle` is the table of its states.
+- `connections` runs commands on FreeSWITCH, `commands` lists them, `poller` decides what is asked when.
+- `dispatcher` hands each event to its handler; `subscriptions` says which events are wanted.
+- `knowledge` holds what is known: gateways (`gateway`, `gateway_table`, `verdict`), calls (`calls`,
+  `call_stats`), the switch (`switch`), ticks (`tick`), lag (`lag`).
+- `collector` writes all of it as samples, and nothing else here knows a metric family.
+
+It imports `switch`, `esl`, `config` and `metrics`, and knows nothing of probes or the web.
 """

@@ -1,34 +1,76 @@
-"""A node's samples: what is known of it, written under the families of metrics.py.
+"""A node's samples: what is known of it, written under the families of metrics/families.py.
 
+Tables say which field feeds which family; every family of this package is written here and nowhere else.
 A unit writes what must agree: one for the switch and the connection, one per gateway with its calls. State
 that only time moves is brought up to now at the unit's beginning. Gauges of the switch, of gateways and of
-calls are written only while the node is connected, since nobody knows them then; counters always.
+calls are written only while the node is connected, since they are unknown otherwise; counters always.
 """
 
 import re
-import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from exporter.clock import Clock
 from exporter.metrics import families
-from exporter.metrics.exposition import Page, Unit, labels
+from exporter.metrics.exposition import Family, Page, Unit, labels
 from exporter.switch.provider import Provider
 from exporter.switch.sip import known_code
-from exporter.watch.calls import CallStats
+from exporter.watch.call_stats import CallStats
+from exporter.watch.calls import DIRECTIONS
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
 
 SYNCED_WITHIN: Final = 1.0  # seconds of clock skew
-_DIRECTIONS: Final = ("inbound", "outbound")
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e]{0,200}")
+
+FIGURES: Final[tuple[tuple[Family, str], ...]] = (
+    (families.UPTIME, "uptime_seconds"),
+    (families.SESSIONS, "sessions_since_startup"),
+    (families.CURRENT_SESSIONS, "session_count"),
+    (families.SESSIONS_PEAK, "session_peak"),
+    (families.SESSIONS_PEAK_5MIN, "session_peak_5min"),
+    (families.CURRENT_SPS, "sessions_per_second_last"),
+    (families.SPS_PEAK, "sessions_per_second_peak"),
+    (families.SPS_PEAK_5MIN, "sessions_per_second_peak_5min"),
+    (families.MAX_SESSIONS, "max_sessions"),
+    (families.MAX_SPS, "max_sessions_per_second"),
+    (families.IDLE_CPU, "idle_cpu"),
+    (families.MIN_IDLE_CPU, "min_idle_cpu"),
+)
+"""Family to the field of `SwitchFigures` that feeds it."""
+
+COUNTS: Final[tuple[tuple[Family, str], ...]] = (
+    (families.CURRENT_CALLS, "calls"),
+    (families.CURRENT_CHANNELS, "channels"),
+    (families.REGISTRATIONS, "registrations"),
+)
+"""Family to the field of `SwitchFacts` that feeds it."""
+
+CALL_COUNTERS: Final[tuple[tuple[Family, str], ...]] = (
+    (families.CALLS_STARTED, "started"),
+    (families.CALLS_ANSWERED, "answered"),
+    (families.CALLS_LEARNED, "learned"),
+    (families.CALLS_LOST, "lost"),
+    (families.CALLS_WITHOUT_MEDIA, "without_media"),
+)
+CALL_HISTOGRAMS: Final[tuple[tuple[Family, str], ...]] = (
+    (families.CALL_POST_DIAL_DELAY, "post_dial_delay"),
+    (families.CALL_ANSWER, "answer"),
+    (families.CALL_DURATION, "duration"),
+    (families.CALL_MOS, "mos"),
+    (families.CALL_JITTER, "jitter"),
+    (families.CALL_PACKET_LOSS, "packet_loss"),
+)
+"""Family to the field of `CallStats` that feeds it."""
 
 
 class NodeCollector:
     """The samples of one node."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, clock: Clock) -> None:
         self._node = node
+        self._clock = clock
 
     @property
     def node(self) -> str:
@@ -49,7 +91,7 @@ class NodeCollector:
     # -- the switch -------------------------------------------------------------------------------------
 
     def _write_switch(self, page: Page) -> None:
-        node = self._node
+        node, known = self._node, self._node.known
         own = labels(node=node.name)
         if node.problem:
             page.add(families.UP, own, node.connected)
@@ -58,24 +100,24 @@ class NodeCollector:
             page.add(
                 families.CONNECTION_ATTEMPTS, f'{own},outcome="{outcome}"', node.attempts.get(outcome, 0)
             )
-        for event, count in node.events.items():
+        for event, count in node.dispatcher.counts.items():
             page.add(families.EVENTS, f'{own},event="{event}"', count)
         dropped = {
-            **node.dropped,
-            "call_limit": node.calls.over_limit,
-            "gateway_limit": node.gateways.over_limit,
+            **known.dropped,
+            "call_limit": known.calls.over_limit,
+            "gateway_limit": known.gateways.over_limit,
         }
         for reason, count in dropped.items():
             page.add(families.EVENTS_DROPPED, f'{own},reason="{reason}"', count)
-        page.histogram(families.EVENT_LAG, own, node.event_lag)
-        for command, histogram in node.commands.items():
+        page.histogram(families.EVENT_LAG, own, node.dispatcher.lag)
+        for command, histogram in node.connections.durations.items():
             page.histogram(families.COMMAND_DURATION, f'{own},command="{command}"', histogram)
-        if node.last_event_epoch:
-            page.add(families.LAST_EVENT, own, node.last_event_epoch)
-        if node.last_poll_epoch:
-            page.add(families.LAST_POLL, own, node.last_poll_epoch)
-        page.add(families.CALLS_REFUSED_LOCALLY, own, node.calls.refused_locally)
-        page.add(families.CALLS_UNACCOUNTED, own, node.unaccounted.total)
+        if node.dispatcher.last_event_epoch:
+            page.add(families.LAST_EVENT, own, node.dispatcher.last_event_epoch)
+        if known.last_poll_epoch:
+            page.add(families.LAST_POLL, own, known.last_poll_epoch)
+        page.add(families.CALLS_REFUSED_LOCALLY, own, known.calls.refused_locally)
+        page.add(families.CALLS_UNACCOUNTED, own, known.unaccounted.total)
         if node.connected:
             self._write_switch_gauges(page, own)
 
@@ -90,15 +132,11 @@ class NodeCollector:
         if facts.version:
             version, hostname = _shown(facts.version), _shown(facts.hostname)
             page.add(families.INFO, labels(node=node.name, version=version, hostname=hostname), 1)
-        for name, value in facts.figures.items():
-            page.add(families.FAMILIES[name], own, value)
-        for family, count in (
-            (families.CURRENT_CALLS, facts.calls),
-            (families.CURRENT_CHANNELS, facts.channels),
-            (families.REGISTRATIONS, facts.registrations),
-        ):
-            if count is not None:
-                page.add(family, own, count)
+        for source, table in ((facts.figures, FIGURES), (facts, COUNTS)):
+            for family, field in table:
+                value = getattr(source, field)
+                if value is not None:
+                    page.add(family, own, value)
         for direction, paused in facts.paused.items():
             page.add(families.PAUSED, f'{own},direction="{direction}"', paused)
         for name, profile in facts.profiles.items():
@@ -115,8 +153,8 @@ class NodeCollector:
 
     def _gateway_unit(self, gateway: GatewayWatch, *, with_calls: bool) -> Unit:
         def write(page: Page) -> None:
-            now = time.monotonic()
-            gateway.advance(now, time.time())
+            now = self._clock.monotonic()
+            gateway.advance(now, self._clock.epoch())
             own = labels(node=self._node.name, gateway=gateway.name, profile=gateway.profile)
             self._write_gateway_counters(page, own, gateway)
             if self._node.connected:
@@ -146,7 +184,7 @@ class NodeCollector:
             answers[known] = answers.get(known, 0) + count
         for known, count in answers.items():
             page.add(families.GATEWAY_REGISTRATION_RESPONSES, f'{own},code="{known}"', count)
-        for direction in _DIRECTIONS:
+        for direction in DIRECTIONS:
             page.add(families.GATEWAY_CALLS, f'{own},direction="{direction}"', gateway.calls[direction])
         page.add(families.GATEWAY_FAILED_CALLS, f'{own},direction="outbound"', gateway.failed_calls)
         page.add(families.GATEWAY_REFUSED_CALLS, own, gateway.refused.total)
@@ -172,18 +210,15 @@ class NodeCollector:
         return lambda page: self._write_calls(page, gateway)
 
     def _write_calls(self, page: Page, gateway: str) -> None:
-        for direction in _DIRECTIONS:
+        for direction in DIRECTIONS:
             stats = self._node.calls.stats.get((gateway, direction))
             if stats is not None:
                 own = labels(node=self._node.name, gateway=gateway, direction=direction)
                 self._write_stats(page, own, stats)
 
     def _write_stats(self, page: Page, own: str, stats: CallStats) -> None:
-        page.add(families.CALLS_STARTED, own, stats.started)
-        page.add(families.CALLS_ANSWERED, own, stats.answered)
-        page.add(families.CALLS_LEARNED, own, stats.learned)
-        page.add(families.CALLS_LOST, own, stats.lost)
-        page.add(families.CALLS_WITHOUT_MEDIA, own, stats.without_media)
+        for family, field in CALL_COUNTERS:
+            page.add(family, own, getattr(stats, field))
         if self._node.connected:
             page.add(families.CALLS_ACTIVE, own, stats.active)
         for (cause, answered), (count, exemplar) in stats.hangups.items():
@@ -193,14 +228,8 @@ class NodeCollector:
             page.add(families.CALL_SIP_RESPONSES, f'{own},code="{code}"', count)
         if stats.provider is not None:
             self._write_rejections(page, own, stats.provider, stats.rejections)
-        for family, histogram in (
-            (families.CALL_POST_DIAL_DELAY, stats.post_dial_delay),
-            (families.CALL_ANSWER, stats.answer),
-            (families.CALL_DURATION, stats.duration),
-            (families.CALL_MOS, stats.mos),
-            (families.CALL_JITTER, stats.jitter),
-            (families.CALL_PACKET_LOSS, stats.packet_loss),
-        ):
+        for family, field in CALL_HISTOGRAMS:
+            histogram = getattr(stats, field)
             if histogram.total:
                 page.histogram(family, own, histogram)
 
@@ -218,5 +247,5 @@ class NodeCollector:
 
 
 def _shown(text: str) -> str:
-    """A switch's own text as a label: printable ASCII, bounded; anything else is left out."""
+    """A text of FreeSWITCH's as a label: printable ASCII, bounded; anything else is left out."""
     return text if _PRINTABLE.fullmatch(text) else ""

@@ -1,21 +1,24 @@
-"""One gateway under watch: its state as of now, the time it spent in each, and what FreeSWITCH counted.
+"""One gateway under watch: its present state, the time it spent in each state, and what FreeSWITCH counted.
 
-Strategy: events move the state at once, polls bring what no event tells and correct the rest. Everything
-that can change a gateway comes in through one of six doors (`on_event`, `on_poll`, `on_absent`, `on_lost`,
-`on_restart`, `advance`), and each of them first books the time since the last one. So the seconds per state
-sum to the time watched, however fast the states change, and a scrape need only call `advance`.
+Strategy: events move the state at once, polls bring what no event reports and correct the rest. Six methods
+can change a gateway (`on_event`, `on_poll`, `on_absent`, `on_lost`, `on_restart`, `advance`), and each first
+adds the time since the last call to the present state. So the seconds per state sum to the time watched,
+however fast the states change, and a scrape need only call `advance`.
 
-A poll and an event may cross on the way, as they travel on two connections. Two rules keep history straight:
-a poll that was asked before an event arrived does not move the state back, and a poll that contradicts the
-state is believed only after CROSSING seconds without an event.
+A poll and an event may cross, as they travel on two connections. Two rules keep the order: a poll that was
+asked before an event arrived does not move the state back, and a poll that contradicts the state is believed
+only after CROSSING seconds without an event.
 
-All times are seconds of one monotonic clock, given by the caller; epochs are told apart by their names.
+All times are monotonic seconds given by the caller; epochs have `epoch` in their names.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.switch.gateway import GatewayStatus
+from exporter.switch.gateway import GatewayStatus, is_failed_ping
+from exporter.switch.gateway_event import GatewayEvent
+from exporter.watch.problem_log import ProblemLog
 from exporter.watch.unexplained import UnexplainedCount
 from exporter.watch.verdict import (
     ABSENT_GRACE,
@@ -29,8 +32,8 @@ from exporter.watch.verdict import (
 
 CROSSING: Final = 0.1
 _REGISTERED: Final = ("REGISTER", "REGED")
+_SHOWN_BY_ANSWER: Final = ("auth_rejected", "rejected", "unreachable", "ping_failed")
 _NOT_REGISTERING: Final = ("NOREG", "MISSING", "UNKNOWN")
-_PING_FAILURES: Final = (408, 503)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Answer:
 
     Attributes:
         code: SIP status, or PING_FLIP or TIMED_OUT (verdict.py).
-        phrase: the reason phrase, as received.
+        phrase: the reason phrase, printable and cut.
         at: epoch seconds.
     """
 
@@ -54,12 +57,36 @@ class GatewayWatch:
     Args:
         name, profile: as FreeSWITCH has them; profile is empty until it is known.
         now: monotonic seconds.
-        expected: it stands in the configuration.
+        problems: logs each change of the verdict.
+        on_answer: called when `answer` has changed.
+        expected: the configuration lists it.
         register: registration is expected (True), is not (False), or follows from what is seen (None).
+
+    Attributes:
+        listed: FreeSWITCH listed it the last time. readable: FreeSWITCH could be asked; False while its
+            node is lost.
+        status: of the last poll.
+        state, up, problem, usable: as of now.
+        answer: the last failed answer to REGISTER, until a registration succeeds.
+        seconds, changes: time in each state, and entries into it.
+        watched_seconds, usable_seconds: their ratio is the availability.
+        responses: answers to REGISTER by SIP status.
+        calls, failed_calls: FreeSWITCH's counters, counted from 0.
+        unanswered_legs: outbound legs that ended unanswered, by their events.
+        refused: dials that FreeSWITCH counted as failed and no leg explains.
+        absent_since: when it was first not listed; None while it is.
     """
 
     def __init__(
-        self, name: str, profile: str, now: float, *, expected: bool = False, register: bool | None = None
+        self,
+        name: str,
+        profile: str,
+        now: float,
+        problems: ProblemLog,
+        on_answer: Callable[["GatewayWatch"], None],
+        *,
+        expected: bool = False,
+        register: bool | None = None,
     ) -> None:
         self.name = name
         self.profile = profile
@@ -68,7 +95,7 @@ class GatewayWatch:
         self.seen_registering = False
         self.listed = False
         self.profile_down = False
-        self.readable = False  # FreeSWITCH could be asked; False while its node is lost
+        self.readable = False
         self.status: GatewayStatus | None = None
         self.state = "UNKNOWN"
         self.up = False
@@ -84,10 +111,12 @@ class GatewayWatch:
         self.calls = {"inbound": 0, "outbound": 0}
         self.failed_calls = 0
         self.refused = UnexplainedCount()
-        self.unanswered_legs = 0  # outbound legs that ended unanswered, as their events told
+        self.unanswered_legs = 0
         self.absent_since: float | None = None
+        self._problems = problems
+        self._on_answer = on_answer
         self._counters: tuple[int, int, int] | None = None
-        self._booked = now
+        self._counted_to = now
         self._entered = now
         self._event_at = -CROSSING
         self._contradiction: tuple[str, float] | None = None
@@ -95,22 +124,22 @@ class GatewayWatch:
         self._ping_since: float | None = None
         self._not_pinging = now
 
-    # -- the doors ------------------------------------------------------------------------------------
+    # -- what changes it ------------------------------------------------------------------------------
 
-    def on_event(self, state: str, up: bool, code: int, phrase: str, now: float, epoch: float) -> None:
-        """A `sofia::gateway_state` event: State, Ping-Status, Status (0 if absent) and Phrase."""
+    def on_event(self, event: GatewayEvent, now: float, epoch: float) -> None:
+        """A `sofia::gateway_state` event."""
         self.advance(now)
         self._event_at = now
         self._contradiction = None
         self.listed = True
         self.absent_since = None
-        self._latch(state, up, code, phrase, epoch)
-        flipped = state == "FAILED" and self.answer is not None and self.answer.code == PING_FLIP
-        if code and (flipped or state == "NOREG"):  # the OPTIONS in flight has ended
+        self._read_answer(event, epoch)
+        flipped = event.state == "FAILED" and self.answer is not None and self.answer.code == PING_FLIP
+        if event.code and (flipped or event.state == "NOREG"):  # the OPTIONS in flight has ended
             self._ping_since = None
             self._not_pinging = now
-        self.up = up
-        self._enter(state, now, epoch)
+        self.up = event.ping_up
+        self._enter(event.state, now, epoch)
         self._judge(now)
 
     def on_poll(
@@ -119,8 +148,11 @@ class GatewayWatch:
         """A poll's reply.
 
         Args:
+            status: what it says of this gateway.
             asked: when the poll was sent (monotonic).
-            clock_skew: FreeSWITCH's clock less ours, seconds.
+            now: when the reply came (monotonic).
+            epoch: the same moment in epoch seconds.
+            clock_skew: FreeSWITCH's clock less the exporter's, seconds.
         """
         self.advance(now)
         first = self.status is None or not self.readable
@@ -132,7 +164,7 @@ class GatewayWatch:
         self._count(status)
         self.status = status
         self._time_ping(status, now, epoch + clock_skew)
-        if self._event_at <= asked:  # nothing newer than this reply has been told by an event
+        if self._event_at <= asked:  # no event is newer than this reply
             self.up = status.status == "UP"
             state = status.state if status.state in GATEWAY_STATES else "UNKNOWN"
             if state == self.state:
@@ -147,7 +179,7 @@ class GatewayWatch:
         self._judge(now)
 
     def on_absent(self, now: float, profile_down: bool) -> None:
-        """FreeSWITCH does not list it (or said that it deleted it)."""
+        """FreeSWITCH does not list it, or reports that it deleted it."""
         self.advance(now)
         self.readable = True
         self.profile_down = profile_down
@@ -175,14 +207,19 @@ class GatewayWatch:
         self.usable = False
 
     def on_restart(self) -> None:
-        """FreeSWITCH began a new life: its counters count from 0."""
+        """FreeSWITCH was restarted: its counters count from 0."""
         self._counters = (0, 0, 0)
 
     def advance(self, now: float, epoch: float | None = None) -> None:
-        """Book the time since the last call, and let pass what only time decides."""
-        passed = now - self._booked
+        """Add the time since the last call, and decide what only time decides.
+
+        Args:
+            now: monotonic seconds.
+            epoch: None only adds the time.
+        """
+        passed = now - self._counted_to
         if passed > 0:
-            self._booked = now
+            self._counted_to = now
             self.seconds[self.state] += passed
             if self.readable:
                 self.watched_seconds += passed
@@ -192,7 +229,7 @@ class GatewayWatch:
             self._settle(now, epoch)
             self._judge(now)
 
-    # -- what is asked of it --------------------------------------------------------------------------
+    # -- what it can be asked -------------------------------------------------------------------------
 
     @property
     def registration_expected(self) -> bool:
@@ -220,11 +257,11 @@ class GatewayWatch:
         if state not in _NOT_REGISTERING:
             self.seen_registering = True
         if state in _REGISTERED:
-            self.answer = None
+            self._latch(None)
         if state == self.state:
             return
         if state == "FAIL_WAIT" and self.state == "REGED" and self.answer is None:
-            self.answer = Answer(PING_FLIP, "", epoch)  # only a failed OPTIONS leads there without FAILED
+            self._latch(Answer(PING_FLIP, "", epoch))  # only a failed OPTIONS leads there without FAILED
         self.state = state
         self._entered = now
         self.changes[state] += counted
@@ -241,15 +278,22 @@ class GatewayWatch:
         if before == state:
             self.last_change_epoch = changed
 
-    def _latch(self, state: str, up: bool, code: int, phrase: str, epoch: float) -> None:
-        if state == "FAILED" and code:
-            if self.up and not up and code in _PING_FAILURES:
-                self.answer = Answer(PING_FLIP, phrase, epoch)
+    def _latch(self, answer: Answer | None) -> None:
+        if answer != self.answer:
+            self.answer = answer
+            self._on_answer(self)
+
+    def _read_answer(self, event: GatewayEvent, epoch: float) -> None:
+        code = event.code
+        if event.state == "FAILED" and code:
+            # A failed OPTIONS takes the Status down at once, a rejected REGISTER a second later.
+            if self.up and not event.ping_up and is_failed_ping(code):
+                self._latch(Answer(PING_FLIP, event.phrase, epoch))
                 return
-            self.answer = Answer(code, phrase, epoch)
-        elif state == "TIMEOUT":
-            self.answer = Answer(TIMED_OUT, "", epoch)
-        if state in ("FAILED", "REGISTER") and code >= 200:
+            self._latch(Answer(code, event.phrase, epoch))
+        elif event.state == "TIMEOUT":
+            self._latch(Answer(TIMED_OUT, "", epoch))
+        if event.state in ("FAILED", "REGISTER") and code >= 200:
             self.responses[code] = self.responses.get(code, 0) + 1
 
     def _count(self, status: GatewayStatus) -> None:
@@ -271,13 +315,13 @@ class GatewayWatch:
             self._ping_since = None
             self._not_pinging = now
         elif self._ping_since is None:
-            # `ping` is when it was due, which was seen seconds before it was sent: the later one counts.
+            # `ping` is when it was due, seen up to 9 s before it was sent: the later of the two counts.
             due = now - max(switch_epoch - status.ping_next, 0.0) if status.ping_next else now
             sent = max(due, self._not_pinging)
             self._ping_since = max(sent, self._entered) if self.state == "REGED" else sent
 
     def _settle(self, now: float, epoch: float) -> None:
-        """Let stand what was only provisional: a poll nobody contradicted, an absence that lasts."""
+        """Accept what was provisional: a poll that no event contradicted, an absence that lasts."""
         if self._contradiction is not None and now - self._contradiction[1] > CROSSING:
             self._enter(self._contradiction[0], now, epoch)
         if self.absent_since is not None and now - self.absent_since > ABSENT_GRACE:
@@ -306,3 +350,12 @@ class GatewayWatch:
             )
         )
         self.usable = usable(self.problem, self.up)
+        if self.readable and self.problem != self._problems.problem:
+            self._problems.note("gateway problem changed", self.problem, now, reason=self._reason())
+
+    def _reason(self) -> str:
+        """The answer to REGISTER behind the problem, for the log."""
+        if self.answer is None or self.problem not in _SHOWN_BY_ANSWER:
+            return ""
+        code = f"{self.answer.code} " if self.answer.code >= 100 else ""
+        return f"{code}{self.answer.phrase}".strip()

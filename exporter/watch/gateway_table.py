@@ -1,56 +1,84 @@
-"""All gateways of one node: who they are, whom an event concerns, and who wants a poll.
+"""All gateways of one node: which there are, which one an event concerns, and what is to be polled.
 
-Identity is (name, profile). FreeSWITCH's events carry the name alone, and a name may stand in two profiles;
-then an event moves neither, and a poll of the whole list tells. A gateway known without its profile (from the
-configuration, from an event) takes the one it is listed with; one that moves to another profile stays itself.
+Identity is (name, profile). A gateway known without its profile (from the configuration) takes the one it is
+listed with; one that moves to another profile stays itself. A name may stand in two profiles, while
+FreeSWITCH's events carry the name alone and `sofia xmlstatus gateway NAME` answers for one of the two
+(facts.md 2.1). So:
 
-Marks: an event, an OPTIONS in flight or due, asks for a poll of that gateway. They are taken at most once a
-second for each, so that a storm of events costs FreeSWITCH no more than a calm.
+- only the list of all gateways decides which gateways there are, and that one is gone; new ones are learned
+  from it;
+- an event moves a gateway only if no other has its name;
+- a poll of one gateway changes the one it names, by name and profile.
+
+Polls are asked for by marks: an event, an OPTIONS in flight or due marks its gateway, whatever only the list
+can decide wants the list. A gateway is polled at most once a second, so that many events cost FreeSWITCH no
+more than few.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
+from exporter.clock import Clock
 from exporter.config import GatewayConfig
-from exporter.esl import Event
 from exporter.switch.gateway import GatewayList, GatewayStatus
+from exporter.switch.gateway_event import GatewayAdded, GatewayDeleted, GatewayEvent, ProfileStarted
 from exporter.watch.gateway import GatewayWatch
+from exporter.watch.problem_log import GATEWAY_LEVELS, ProblemLog
 
 MAX_GATEWAYS: Final = 1000
 FORGET_AFTER: Final = 3600.0  # seconds after which a gateway that is gone and not expected is forgotten
 POLL_SPACING: Final = 1.0
-_ANSWER_TIME: Final = 0.5  # an OPTIONS is given so long before a poll asks for its answer
+_ANSWER_TIME: Final = 0.5  # seconds that an OPTIONS is given before a poll asks for its answer
 
 
 class GatewayTable:
     """The gateways of a node.
 
     Args:
-        expected: those of the configuration, by name.
-        now: monotonic seconds.
+        node: its name, for the log.
+        expected: the gateways of the configuration, by name.
         on_new: called with each gateway when it becomes known.
         on_gone: called with the name of a gateway to forget; False keeps it.
+        on_answer: called with a gateway whose last failed answer to REGISTER is another.
+        quiet: log no changes of problems.
+
+    Attributes:
+        poll_wanted: set when a gateway is marked, or the list is wanted.
+        over_limit: gateways not taken because there were MAX_GATEWAYS.
+        malformed: entries of the last list that could not be read.
     """
 
     def __init__(
         self,
+        node: str,
         expected: Mapping[str, GatewayConfig],
-        now: float,
+        clock: Clock,
+        *,
         on_new: Callable[[GatewayWatch], None],
         on_gone: Callable[[str], bool],
+        on_answer: Callable[[GatewayWatch], None],
+        quiet: bool = False,
     ) -> None:
-        self._known: dict[tuple[str, str], GatewayWatch] = {}
-        self._by_name: dict[str, list[GatewayWatch]] = {}
-        self._marked: set[str] = set()
-        self._polled: dict[str, float] = {}
-        self._expected = expected
-        self._on_new = on_new
-        self._on_gone = on_gone
-        self._running_profiles: frozenset[str] | None = None
+        self.poll_wanted = asyncio.Event()
         self.over_limit = 0
         self.malformed = 0
+        self._node = node
+        self._expected = expected
+        self._clock = clock
+        self._on_new = on_new
+        self._on_gone = on_gone
+        self._on_answer = on_answer
+        self._quiet = quiet
+        self._known: dict[tuple[str, str], GatewayWatch] = {}
+        self._by_name: dict[str, list[GatewayWatch]] = {}
+        self._marked: dict[str, float] = {}  # name to when it was marked
+        self._polled: dict[str, float] = {}
+        self._list_wanted = False
+        self._list_polled = float("-inf")
+        self._running_profiles: frozenset[str] | None = None
         for name, config in expected.items():
-            self._add(name, config.profile, now)
+            self._add(name, config.profile)
 
     def __iter__(self) -> Iterator[GatewayWatch]:
         return iter(list(self._known.values()))
@@ -71,62 +99,73 @@ class GatewayTable:
         }
         return found.pop() if len(found) == 1 else ""
 
-    # -- what FreeSWITCH tells ------------------------------------------------------------------------
+    # -- events -------------------------------------------------------------------------------------------
 
-    def on_state(self, event: Event, now: float, epoch: float) -> None:
-        """A `sofia::gateway_state` event."""
-        name = event.get(b"Gateway") or ""
-        known = self.named(name) or self._discover(name, now)
+    def on_event(self, event: GatewayEvent) -> None:
+        """A gateway changed its state."""
+        known = self.named(event.name)
         if len(known) == 1:
-            known[0].on_event(
-                event.get(b"State") or "UNKNOWN",
-                event.get(b"Ping-Status") == "UP",
-                event.get_int(b"Status") or 0,
-                event.get(b"Phrase") or "",
-                now,
-                epoch,
-            )
-        self.mark(name)
+            known[0].on_event(event, self._clock.monotonic(), self._clock.epoch())
+        self._mark(event.name)
 
-    def on_add(self, event: Event, now: float) -> None:
-        """A `sofia::gateway_add` event."""
-        name = event.get(b"Gateway") or ""
-        if not self.named(name):
-            self._discover(name, now)
-        self.mark(name)
+    def on_added(self, event: GatewayAdded) -> None:
+        """FreeSWITCH made a gateway."""
+        self._mark(event.name)
 
-    def on_delete(self, event: Event, now: float) -> None:
-        """A `sofia::gateway_delete` event."""
-        name = event.get(b"Gateway") or ""
-        profile = event.get(b"profile-name") or ""
-        for gateway in self.named(name):
-            if gateway.profile in ("", profile):
-                gateway.on_absent(now, profile_down=False)
-        self.mark(name)
+    def on_deleted(self, event: GatewayDeleted) -> None:
+        """FreeSWITCH removed a gateway."""
+        for gateway in self.named(event.name):
+            if gateway.profile in ("", event.profile):
+                gateway.on_absent(self._clock.monotonic(), profile_down=False)
+        self.want_list()
 
-    def on_list(self, reply: GatewayList, asked: float, now: float, epoch: float, skew: float) -> None:
-        """The list of all gateways: those in it are polled, those not in it are absent."""
+    def on_profile_started(self, _event: ProfileStarted) -> None:
+        """A profile starts; those of its gateways that do not register send no event."""
+        self.want_list()
+
+    # -- polls --------------------------------------------------------------------------------------------
+
+    def on_list(self, reply: GatewayList, asked: float, skew: float) -> None:
+        """The list of all gateways: those in it are polled, those not in it are absent.
+
+        Args:
+            reply: the list.
+            asked: when it was asked for (monotonic seconds).
+            skew: FreeSWITCH's clock less the exporter's, seconds.
+        """
         self.malformed = reply.malformed
+        self._list_polled = self._clock.monotonic()
         for status in reply.gateways:
-            self._take(status, reply.gateways, asked, now, epoch, skew)
+            gateway = self._listed(status, reply.gateways)
+            if gateway is not None:
+                self._take(gateway, status, asked, skew)
         listed = {(status.name, status.profile) for status in reply.gateways}
+        now = self._clock.monotonic()
         for key, gateway in list(self._known.items()):
             if key in listed:
                 continue
             if reply.malformed:
-                self.mark(gateway.name)  # it may be one of those that could not be read: ask for it alone
+                self._mark(gateway.name)  # it may be one of those that could not be read: ask for it alone
             else:
-                self._absent(key, gateway, now)
-        self._marked -= {status.name for status in reply.gateways if not status.pinging}
+                gateway.on_absent(now, self._is_down(key[1]))
+        for status in reply.gateways:
+            if not status.pinging and self._marked.get(status.name, asked) < asked:
+                del self._marked[status.name]
 
-    def on_one(self, status: GatewayStatus, asked: float, now: float, epoch: float, skew: float) -> None:
-        """The reply to a poll of one gateway."""
-        self._take(status, [status], asked, now, epoch, skew)
+    def on_one(self, status: GatewayStatus, asked: float, skew: float) -> None:
+        """The reply to a poll of one gateway; arguments as in `on_list`."""
+        gateway = self._known.get((status.name, status.profile))
+        known = self.named(status.name)
+        if gateway is None and len(known) == 1 and not known[0].profile:
+            gateway = self._renamed(known[0], status.profile)
+        if gateway is not None:
+            self._take(gateway, status, asked, skew)
+        else:
+            self.want_list()  # another profile has a gateway of that name, too
 
-    def on_not_found(self, name: str, now: float) -> None:
-        """FreeSWITCH knows no gateway of that name."""
-        for gateway in self.named(name):
-            self._absent((name, gateway.profile), gateway, now)
+    def on_not_found(self) -> None:
+        """FreeSWITCH does not find one gateway by its name; another may have that name."""
+        self.want_list()
 
     def on_profiles(self, running: Iterable[str]) -> None:
         """The SIP profiles that run."""
@@ -134,93 +173,107 @@ class GatewayTable:
         for gateway in self._known.values():
             gateway.profile_down = self._is_down(gateway.profile)
 
-    def on_lost(self, now: float) -> None:
+    def on_lost(self) -> None:
         """The node is lost, or its gateways cannot be read."""
+        now = self._clock.monotonic()
         for gateway in self._known.values():
             gateway.on_lost(now)
         self._running_profiles = None
         self._marked.clear()
+        self._list_wanted = False
 
     def on_restart(self) -> None:
-        """FreeSWITCH began a new life."""
+        """FreeSWITCH was restarted."""
         for gateway in self._known.values():
             gateway.on_restart()
 
-    # -- marks ----------------------------------------------------------------------------------------
+    # -- what is to be polled -----------------------------------------------------------------------------
 
-    def mark(self, name: str) -> None:
-        """Ask for a poll of a gateway."""
-        if name in self._by_name:
-            self._marked.add(name)
+    def want_list(self) -> None:
+        """Ask for a poll of the list."""
+        self._list_wanted = True
+        self.poll_wanted.set()
 
     def mark_pings(self, switch_epoch: float) -> None:
-        """Mark the gateways with an OPTIONS in flight, and those whose next one is due and unseen."""
+        """Mark the gateways with an OPTIONS in flight, and those whose next one is due and unseen.
+
+        Args:
+            switch_epoch: now, by FreeSWITCH's clock.
+        """
+        now = self._clock.monotonic()
         for gateway in self._known.values():
             status = gateway.status
             if status is None or not gateway.listed or status.ping_interval == 0:
                 continue
             if gateway.pinging or (status.ping_next and switch_epoch > status.ping_next + _ANSWER_TIME):
-                self._marked.add(gateway.name)
+                self._marked.setdefault(gateway.name, now)
 
-    def take_marks(self, now: float) -> list[str]:
-        """The marked gateways that have not been polled within the last second; their marks are gone."""
-        ready = [name for name in self._marked if now - self._polled.get(name, -1e9) >= POLL_SPACING]
-        self._marked.difference_update(ready)
+    def take_wanted(self) -> tuple[bool, list[str]]:
+        """What is to be polled now: whether the list is, and which single gateways.
+
+        What was polled within the last second has to wait. A name that two profiles have is polled by the
+        list.
+        """
+        now = self._clock.monotonic()
+        ready = [name for name in self._marked if now - self._polled.get(name, float("-inf")) >= POLL_SPACING]
         for name in ready:
+            del self._marked[name]
             self._polled[name] = now
-        return ready
+        if any(len(self.named(name)) > 1 for name in ready):
+            self._list_wanted = True
+        the_list = self._list_wanted and now - self._list_polled >= POLL_SPACING
+        if the_list:
+            self._list_wanted = False
+            self._list_polled = now
+        return the_list, ready
 
-    @property
-    def marked(self) -> bool:
-        """Somebody waits for a poll."""
-        return bool(self._marked)
-
-    def advance(self, now: float, epoch: float) -> None:
+    def advance(self) -> None:
         """Let time pass for all of them, and forget the unexpected that have been gone for an hour."""
+        now, epoch = self._clock.monotonic(), self._clock.epoch()
         for key, gateway in list(self._known.items()):
             gateway.advance(now, epoch)
             gone = gateway.absent_since is not None and now - gateway.absent_since > FORGET_AFTER
-            if gone and not gateway.expected and self._on_gone(gateway.name):
-                self._remove(key)
+            if gone and not gateway.expected:
+                # Calls are counted by name: those of another profile's gateway go on.
+                shared = len(self._by_name[gateway.name]) > 1
+                if shared or self._on_gone(gateway.name):
+                    self._remove(key)
 
-    # -- inside ---------------------------------------------------------------------------------------
+    # -- inside -------------------------------------------------------------------------------------------
 
-    def _take(
-        self,
-        status: GatewayStatus,
-        listed: Iterable[GatewayStatus],
-        asked: float,
-        now: float,
-        epoch: float,
-        skew: float,
-    ) -> None:
-        key = (status.name, status.profile)
-        gateway = self._known.get(key)
-        if gateway is None:
-            taken = {other.profile for other in listed if other.name == status.name}
-            for other in self.named(status.name):
-                if other.profile not in taken:  # known without its profile, or moved to another
-                    del self._known[status.name, other.profile]
-                    gateway = self._known[key] = other
-                    break
-            else:
-                gateway = self._add(status.name, status.profile, now)
-        if gateway is None:
-            return
-        self._polled[status.name] = now
-        gateway.on_poll(status, asked, now, epoch, skew)
+    def _mark(self, name: str) -> None:
+        """Ask for a poll of a gateway; of the list, if it is unknown."""
+        if name in self._by_name:
+            self._marked[name] = self._clock.monotonic()
+            self.poll_wanted.set()
+        else:
+            self.want_list()
 
-    def _absent(self, key: tuple[str, str], gateway: GatewayWatch, now: float) -> None:
-        gateway.on_absent(now, self._is_down(key[1]))
+    def _listed(self, status: GatewayStatus, listed: Iterable[GatewayStatus]) -> GatewayWatch | None:
+        """The gateway of an entry of the list; None if there are too many."""
+        gateway = self._known.get((status.name, status.profile))
+        if gateway is not None:
+            return gateway
+        taken = {other.profile for other in listed if other.name == status.name}
+        for other in self.named(status.name):
+            if other.profile not in taken:  # known without its profile, or moved to another
+                return self._renamed(other, status.profile)
+        return self._add(status.name, status.profile)
+
+    def _renamed(self, gateway: GatewayWatch, profile: str) -> GatewayWatch:
+        del self._known[gateway.name, gateway.profile]
+        self._known[gateway.name, profile] = gateway
+        gateway.profile = profile
+        return gateway
+
+    def _take(self, gateway: GatewayWatch, status: GatewayStatus, asked: float, skew: float) -> None:
+        now = self._polled[status.name] = self._clock.monotonic()
+        gateway.on_poll(status, asked, now, self._clock.epoch(), skew)
 
     def _is_down(self, profile: str) -> bool:
         return bool(profile) and self._running_profiles is not None and profile not in self._running_profiles
 
-    def _discover(self, name: str, now: float) -> list[GatewayWatch]:
-        gateway = self._add(name, "", now) if name else None
-        return [gateway] if gateway is not None else []
-
-    def _add(self, name: str, profile: str, now: float) -> GatewayWatch | None:
+    def _add(self, name: str, profile: str) -> GatewayWatch | None:
         if len(self._known) >= MAX_GATEWAYS:
             self.over_limit += 1
             return None
@@ -228,7 +281,9 @@ class GatewayTable:
         gateway = GatewayWatch(
             name,
             profile,
-            now,
+            self._clock.monotonic(),
+            ProblemLog(GATEWAY_LEVELS, quiet=self._quiet, node=self._node, gateway=name),
+            self._on_answer,
             expected=config is not None,
             register=config.register if config is not None else None,
         )
@@ -245,6 +300,7 @@ class GatewayTable:
         else:
             del self._by_name[gateway.name]
             self._polled.pop(gateway.name, None)
+            self._marked.pop(gateway.name, None)
 
 
 def proxy_host(proxy: str) -> str:

@@ -1,9 +1,9 @@
-"""How far behind its best the stream of events is.
+"""How late events arrive.
 
-An event's stamp is FreeSWITCH's clock, its arrival is ours, so their difference is lag plus clock error. The
-error stays the same for minutes while lag comes and goes: the smallest difference of the last ten minutes is
-taken for error, and what goes beyond it for lag. The minimum is kept for two windows of five minutes, which
-costs nothing per event and forgets a step of either clock within ten.
+An event's stamp is by FreeSWITCH's clock, its arrival by the exporter's, so their difference is lag plus
+clock error. The error stays the same for minutes while lag comes and goes: the smallest difference of the
+last ten minutes counts as error, the rest as lag. The minimum is kept for two windows of five minutes, which
+costs one comparison per event and forgets a step of either clock within ten minutes.
 """
 
 from typing import Final

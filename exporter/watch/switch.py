@@ -1,28 +1,36 @@
-"""What is known of the switch as a whole: the latest of its status, its heartbeat, and its counts.
+"""What is known of the switch itself: its status, its heartbeat, its profiles, its counts.
 
-Everything here is gone when the node is lost: a fresh SwitchFacts takes its place. None means that
-FreeSWITCH has not said, and is not exported.
+All of it is forgotten when the node is lost. None means that FreeSWITCH has not said, and is not exported.
 """
 
 from collections.abc import Iterable
 
-from exporter.switch.status import STATUS_FIELDS, Heartbeat, Profile, SwitchStatus
+from exporter.switch.profile import Profile
+from exporter.switch.status import Heartbeat, SwitchFigures, SwitchStatus
 
 
 class SwitchFacts:
     """The switch, as last heard.
 
     Attributes:
-        figures: metric family to value, for the families of STATUS_FIELDS.
+        version: of `status` only, since a HEARTBEAT writes the same version in another form.
+        hostname: empty until it is known.
+        ready: False while FreeSWITCH starts or shuts down.
+        figures: the numbers of `status` and HEARTBEAT.
         paused: direction to whether FreeSWITCH refuses new calls in it.
-        profiles: profile name to the profile; one that stopped stays, not running.
+        profiles: profile name to the profile; one that stopped stays, and its name is in `stopped`.
+        calls, channels, registrations: counts of FreeSWITCH's database.
     """
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """The node is lost: nothing is known."""
         self.version = ""
         self.hostname = ""
         self.ready = True
-        self.figures: dict[str, float] = {}
+        self.figures = SwitchFigures()
         self.paused: dict[str, bool] = {}
         self.profiles: dict[str, Profile] = {}
         self.stopped: set[str] = set()
@@ -34,11 +42,11 @@ class SwitchFacts:
         """The reply of `status`."""
         self.version = status.version
         self.ready = status.ready
-        self._take(status)
+        self.figures = self.figures.updated(status)
 
     def on_heartbeat(self, heartbeat: Heartbeat) -> None:
-        """A HEARTBEAT: the same variables of FreeSWITCH's core, less two that only `status` has."""
-        self._take(heartbeat)
+        """A HEARTBEAT."""
+        self.figures = self.figures.updated(heartbeat)
 
     def on_profiles(self, profiles: Iterable[Profile]) -> None:
         """The reply of `sofia status`, which lists running profiles only."""
@@ -47,9 +55,3 @@ class SwitchFacts:
             name for name in (*self.profiles, *listed) if name not in listed or not listed[name].running
         }
         self.profiles.update(listed)
-
-    def _take(self, source: SwitchStatus | Heartbeat) -> None:
-        for family, attribute in STATUS_FIELDS.items():
-            value = getattr(source, attribute, None)
-            if value is not None:
-                self.figures[family] = value

@@ -1,75 +1,88 @@
-"""Our own numbered event, sent on one connection and seen on the other.
+"""The exporter's own numbered event, sent on one connection and received on the other.
 
-It is the only thing that proves that FreeSWITCH delivers events at all: event sequence numbers have gaps by
-nature, and a quiet switch sends nothing for 20 seconds. Its way back is timed, and its stamp tells how far
-FreeSWITCH's clock is from ours. Ticks of other exporters, and of our own earlier connections, are told apart
-by a token.
+It is the only proof that FreeSWITCH delivers events at all: event sequence numbers have gaps by nature, and a
+quiet switch sends nothing for 20 seconds. The time it takes is measured, and its stamp gives the difference
+between FreeSWITCH's clock and the exporter's. A token tells these ticks from those of other exporters and of
+this one's earlier connections.
 
-A tick counts as missing only once the command that sent it was answered: a switch that answers no command is
-hung, which is another finding.
+A tick counts as missing only once the command that sent it was answered: a switch that answers no command
+hangs, which is another problem.
 """
 
+import asyncio
+import secrets
+from dataclasses import dataclass
 from typing import Final
 
-from exporter.esl import Event
+from exporter.switch.tick import TickEvent, tick_headers
 
-SUBCLASS: Final = "exporter::tick"
-INTERVAL: Final = 2.0
-OVERDUE: Final = 5.0
-_KEPT: Final = 16
+_KEPT: Final = 16  # ticks that are out; older ones are forgotten
+
+
+@dataclass(slots=True)
+class _Out:
+    """A tick that has not returned: when it was sent (both clocks), and when that command was answered."""
+
+    sent: float
+    sent_epoch: float
+    accepted: float | None = None
 
 
 class Ticks:
-    """Sent and returned ticks.
+    """Sent and returned ticks of the present connection.
+
+    Args:
+        instance: four hex digits that tell this exporter from others.
 
     Attributes:
         round_trip: seconds of the last tick that returned; None before the first.
-        clock_skew: FreeSWITCH's clock less ours, seconds; None before the first.
+        clock_skew: FreeSWITCH's clock less the exporter's, seconds; None before the first.
+        returned: how many have returned. came_back: set once one has.
     """
 
-    def __init__(self, token: str) -> None:
-        self._token = token
+    def __init__(self, instance: str) -> None:
+        self._instance = instance
+        self.came_back = asyncio.Event()
+        self.restart()
+
+    def restart(self) -> None:
+        """A new connection: forget all ticks, and take a new token."""
+        self._token = f"{self._instance}-{secrets.token_hex(4)}"
         self._number = 0
-        self._sent: dict[int, tuple[float, float]] = {}
-        self._accepted: dict[int, float] = {}
+        self._out: dict[int, _Out] = {}
         self.round_trip: float | None = None
         self.clock_skew: float | None = None
         self.returned = 0
+        self.came_back.clear()
 
     def send(self, now: float, epoch: float) -> tuple[int, dict[str, str]]:
         """The number of the next tick, and its headers for `sendevent CUSTOM`."""
         self._number += 1
-        self._sent[self._number] = (now, epoch)
-        if len(self._sent) > _KEPT:
-            self._sent.pop(next(iter(self._sent)))
-        return self._number, {
-            "Event-Subclass": SUBCLASS,
-            "Exporter-Instance": self._token,
-            "Exporter-Tick": str(self._number),
-        }
+        self._out[self._number] = _Out(now, epoch)
+        if len(self._out) > _KEPT:
+            del self._out[next(iter(self._out))]
+        return self._number, tick_headers(self._token, self._number)
 
     def accepted(self, number: int, now: float) -> None:
         """The command that sent it was answered."""
-        if number in self._sent:
-            self._accepted[number] = now
+        tick = self._out.get(number)
+        if tick is not None:
+            tick.accepted = now
 
-    def on_event(self, event: Event, now: float) -> None:
-        """A tick, ours or another's, came back."""
-        if event.get(b"Exporter-Instance") != self._token:
+    def on_event(self, event: TickEvent, now: float) -> None:
+        """A tick, of this connection or another's, came back."""
+        tick = self._out.get(event.number) if event.token == self._token else None
+        if tick is None:
             return
-        number = event.get_int(b"Exporter-Tick") or 0
-        sent = self._sent.pop(number, None)
-        if sent is None:
-            return
+        # Earlier ones were lost or overtaken: this one proves that events flow.
+        self._out = {number: out for number, out in self._out.items() if number > event.number}
+        self.round_trip = now - tick.sent
+        if event.stamp:
+            self.clock_skew = event.stamp - tick.sent_epoch
         self.returned += 1
-        # An earlier tick that is still out was lost or overtaken: this one proves that events flow.
-        for earlier in [n for n in self._sent if n < number]:
-            del self._sent[earlier]
-        self._accepted = {n: at for n, at in self._accepted.items() if n > number}
-        self.round_trip = now - sent[0]
-        if event.timestamp:
-            self.clock_skew = event.timestamp - sent[1]
+        self.came_back.set()
 
     def overdue(self, now: float) -> float:
-        """Seconds the oldest tick that FreeSWITCH accepted has been out; 0.0 if none is."""
-        return now - min(self._accepted.values()) if self._accepted else 0.0
+        """Seconds since FreeSWITCH accepted the oldest tick that is out; 0.0 if none is."""
+        accepted = [tick.accepted for tick in self._out.values() if tick.accepted is not None]
+        return now - min(accepted) if accepted else 0.0

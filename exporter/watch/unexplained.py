@@ -1,9 +1,9 @@
-"""The growth of one number that another does not explain, counted only once it has settled.
+"""The growth of one counter that another does not explain, counted once two readings agree on it.
 
-FreeSWITCH's own counters and our count of its events describe the same things but reach us on different
-ways, a moment apart. So the difference of the two wobbles by what is under way. A unexplained is what two
-readings in a row agree on; anything less is taken for transit. The first readings only find the level from
-which growth counts; after them the level never falls, so that transit cannot be counted twice.
+FreeSWITCH's own counters and the exporter's count of events describe the same things, but arrive by different
+ways, a moment apart. So their difference varies by what is under way. Only what two readings in a row agree
+on is counted. The first readings find the level from which growth counts; after them the level never falls,
+so that nothing under way is counted twice.
 """
 
 from typing import Final
@@ -12,7 +12,11 @@ _LEVELLING: Final = 3  # settled readings that may still lower the level
 
 
 class UnexplainedCount:
-    """Counts by how much `theirs` outgrows `ours`, over readings taken seconds apart."""
+    """Counts by how much one counter outgrows another, over readings taken seconds apart.
+
+    Attributes:
+        total: the unexplained growth since the start.
+    """
 
     __slots__ = ("_last", "_level", "_settled", "total")
 
@@ -22,9 +26,14 @@ class UnexplainedCount:
         self._level = 0
         self._settled = 0
 
-    def read(self, theirs: int, ours: int) -> None:
-        """Take a reading of both counters at one moment."""
-        difference = theirs - ours
+    def read(self, counted: int, explained: int) -> None:
+        """Take a reading of both counters at one moment.
+
+        Args:
+            counted: FreeSWITCH's counter.
+            explained: how many of these the exporter has seen.
+        """
+        difference = counted - explained
         if self._last is not None:
             settled = min(difference, self._last)
             if self._settled == 0 or (settled < self._level and self._settled < _LEVELLING):
@@ -37,6 +46,6 @@ class UnexplainedCount:
         self._last = difference
 
     def restart(self) -> None:
-        """One of the counters begins anew: the next readings find the level again. The total stays."""
+        """One of the counters starts again: the next readings find the level. The total stays."""
         self._last = None
         self._settled = 0

@@ -1,8 +1,8 @@
-"""The verdict on a gateway: one word for what to mend first, by one table.
+"""The verdict on a gateway: the one problem to solve first, by one table.
 
-The table held on a running FreeSWITCH (its reasons: docs/runbook.md). It is read from the top, the first row
-that applies decides. A row sees only `Facts`, so that a test can put every combination to it, and alerts,
-page and doctor all speak of the same word.
+The table was tried on a running FreeSWITCH (its reasons: docs/runbook.md). It is read from the top, and the
+first row that applies decides. A row sees only `Facts`, so that a test can try every combination. Alerts,
+page and doctor all use the problem found here.
 
 Why it needs more than the last poll: FreeSWITCH shows the same state for a wrong password and for a dead
 provider while it waits to retry, so the answer to the last REGISTER is latched until a registration
@@ -16,7 +16,7 @@ from typing import Final
 from exporter.switch.gateway import STATES
 
 ABSENT_GRACE: Final = 3.0  # seconds; a profile restart makes its gateways vanish for about 1.5
-PING_GRACE: Final = 3.0  # seconds an OPTIONS may be in flight before it is worth a word
+PING_GRACE: Final = 3.0  # seconds an OPTIONS may be in flight before it counts as overdue
 TRYING_GRACE: Final = 5.0  # seconds a REGISTER may be unanswered
 
 GATEWAY_STATES: Final = (*STATES, "MISSING", "UNKNOWN")
@@ -99,7 +99,7 @@ TABLE: Final[tuple[_Row, ...]] = (
 
 
 def verdict(facts: Facts) -> str:
-    """The problem of a gateway, a word of GATEWAY_PROBLEMS."""
+    """The problem of a gateway, one of GATEWAY_PROBLEMS."""
     for applies, problem in TABLE:
         if applies(facts):
             return problem
@@ -107,5 +107,5 @@ def verdict(facts: Facts) -> str:
 
 
 def usable(problem: str, up: bool) -> bool:
-    """Would a call get through, as far as anybody knows."""
+    """Whether a call would get through, as far as is known."""
     return up and problem not in UNUSABLE

@@ -344,15 +344,15 @@ def _facts(snapshot: Snapshot) -> list[tuple[str, str]]:
     if switch is None:
         state = snapshot.problem.replace("_", " ") if snapshot.problem else "connecting"
         return [("connection", f"{state} for {duration(max(0.0, snapshot.taken_at - snapshot.since))}")]
-    figure = switch.figures.get
+    figures = switch.figures
     facts = [("version", shown(switch.version, 60).partition(" ")[0])]
-    if (uptime := figure("freeswitch_uptime_seconds")) is not None:
+    if (uptime := figures.uptime_seconds) is not None:
         facts.append(("up", duration(uptime)))
-    if (sessions := figure("freeswitch_current_sessions")) is not None:
-        facts.append(("sessions", f"{sessions:g} of {figure('freeswitch_max_sessions', 0):g}"))
-    if (rate := figure("freeswitch_current_sps")) is not None:
-        facts.append(("legs per second", f"{rate:g} of {figure('freeswitch_max_sps', 0):g}"))
-    if (idle := figure("freeswitch_current_idle_cpu")) is not None:
+    if (sessions := figures.session_count) is not None:
+        facts.append(("sessions", f"{sessions:g} of {figures.max_sessions or 0:g}"))
+    if (rate := figures.sessions_per_second_last) is not None:
+        facts.append(("legs per second", f"{rate:g} of {figures.max_sessions_per_second or 0:g}"))
+    if (idle := figures.idle_cpu) is not None:
         facts.append(("idle CPU", f"{idle:.0f} %"))
     if switch.round_trip is not None:
         facts.append(("event round trip", f"{switch.round_trip * 1000:.0f} ms"))

@@ -6,8 +6,9 @@ import pytest
 
 from exporter.diagnosis.call_checks import BENIGN
 from exporter.metrics.families import DROP_REASONS, PROBE_PHASES, PROBLEMS
+from exporter.switch.events import EVENT_NAMES
 from exporter.switch.provider import PROVIDERS, provider
-from exporter.watch.node import COMMAND_NAMES, EVENT_NAMES
+from exporter.watch.commands import COMMAND_NAMES
 from exporter.watch.verdict import GATEWAY_PROBLEMS
 from tests.alerts.rule_files import ALERTS, RECORDED, matchers
 from tests.support.tools import ROOT

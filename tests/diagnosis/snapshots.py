@@ -14,18 +14,19 @@ from exporter.diagnosis.snapshot import (
     Snapshot,
     SwitchSeen,
 )
-from exporter.switch.status import Profile
+from exporter.switch.profile import Profile
+from exporter.switch.status import SwitchFigures
 
-FIGURES = {
-    "freeswitch_uptime_seconds": 90061.0,
-    "freeswitch_current_sessions": 2.0,
-    "freeswitch_max_sessions": 1000.0,
-    "freeswitch_current_sps": 1.0,
-    "freeswitch_current_sps_peak_last_5min": 3.0,
-    "freeswitch_max_sps": 30.0,
-    "freeswitch_current_idle_cpu": 93.0,
-    "freeswitch_min_idle_cpu": 0.0,
-}
+FIGURES = SwitchFigures(
+    uptime_seconds=90061.0,
+    session_count=2,
+    max_sessions=1000,
+    sessions_per_second_last=1,
+    sessions_per_second_peak_5min=3,
+    max_sessions_per_second=30,
+    idle_cpu=93.0,
+    min_idle_cpu=0.0,
+)
 
 
 def profile(name: str = "external", url: str = "sip:mod_sofia@192.0.2.1:5080") -> Profile:
@@ -54,7 +55,7 @@ def switch(**changes: Any) -> SwitchSeen:
         round_trip=0.012,
     )
     figures = changes.pop("figures", {})
-    return replace(seen, figures={**FIGURES, **figures}, **changes)
+    return replace(seen, figures=replace(FIGURES, **figures), **changes)
 
 
 def calls(**changes: Any) -> RecentCalls:

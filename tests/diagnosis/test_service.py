@@ -30,7 +30,7 @@ async def watching(
         node_config = NodeConfig(
             name="fs1", port=switch.port, gateways={"telnyx": GatewayConfig(provider="telnyx")}
         )
-        node = Node(node_config, "ab12", look_up=no_look_up)
+        node = Node(node_config, "ab12", clock=Clock(), look_up=no_look_up)
         whole = msgspec.structs.replace(config or Config(), nodes=(node_config,))
         walking = DiagnosisService(
             lambda: [node], lambda: whole, await Probes.open(None, "ab12", Clock(), Executors().disk)

@@ -69,8 +69,8 @@ def tally(*keys: tuple[str, ...]) -> dict[tuple[str, ...], float]:
 
 async def heartbeats(watch: Watch, count: int) -> None:
     """Wait for `count` more heartbeats."""
-    wanted = watch.node.events["HEARTBEAT"] + count
-    await watch.until(lambda node: node.events["HEARTBEAT"] >= wanted, HEARTBEATS)
+    wanted = watch.node.dispatcher.counts["HEARTBEAT"] + count
+    await watch.until(lambda node: node.dispatcher.counts["HEARTBEAT"] >= wanted, HEARTBEATS)
 
 
 async def test_every_far_end_is_counted_as_freeswitch_counts_it(lab: Lab) -> None:

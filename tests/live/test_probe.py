@@ -99,7 +99,7 @@ async def live(lab: Lab) -> AsyncIterator[Live]:
     gateways = {"telnyx": GatewayConfig(provider="telnyx")}
     nodes = (NodeConfig(name="lab", host=lab.host, port=lab.port, gateways=gateways),)
     executors = Executors()
-    node = Node(nodes[0], "beef", look_up=partial(names.look_up, executors.names))
+    node = Node(nodes[0], "beef", clock=Clock(), look_up=partial(names.look_up, executors.names))
     probes = await Probes.open(None, "beef", Clock(), executors.disk)
     node.start()
     try:

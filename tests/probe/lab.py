@@ -100,9 +100,8 @@ async def opened(
             switch.users["probe"] = user
         await switch.gateway_reaches("telnyx", "REGED")
         config = config_of(switch, *configured, **guard)
-        node = Node(
-            replace(config.nodes[0], user="probe@lab" if user else None), instance, look_up=no_look_up
-        )
+        watched = replace(config.nodes[0], user="probe@lab" if user else None)
+        node = Node(watched, instance, clock=Clock(), look_up=no_look_up)
         node.start()
         stack.push_async_callback(node.stop)
         executors = Executors()

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from exporter.clock import Clock
 from exporter.probe.originate import new_call_id
 from exporter.probe.sweep import leftovers
 from exporter.simulator import FarEnd, Path, SimulatedSwitch
@@ -111,9 +112,8 @@ async def test_a_node_that_takes_anothers_place_is_swept_too() -> None:
     async with opened(settings(), speed=1.0) as lab:
         await until(lambda: any("show channels like" in line for line in lab.switch.commands_seen))
         left = dial_on(lab.switch, new_call_id("beef", 600))
-        other = Node(
-            lab.node.config, "beef", look_up=no_look_up
-        )  # a reload with a changed config makes such a one
+        # A reload with a changed config makes such a one.
+        other = Node(lab.node.config, "beef", clock=Clock(), look_up=no_look_up)
         other.start()
         try:
             await until(lambda: other.connected)

@@ -30,7 +30,7 @@ def test_every_cause_is_explained() -> None:
             assert re.fullmatch(r"[A-Z`][^<>&\n]{4,250}\.", sentence), sentence
 
 
-def test_our_own_refusal_is_not_blamed_on_the_trunk() -> None:
+def test_a_refusal_by_freeswitch_is_not_blamed_on_the_trunk() -> None:
     cause = explain("DESTINATION_OUT_OF_ORDER")
     assert "FreeSWITCH itself" in cause.meaning
     assert "pause_check" in cause.remedy

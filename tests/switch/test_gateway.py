@@ -6,7 +6,13 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 
-from exporter.switch.gateway import STATES, GatewayStatus, parse_gateway_text, parse_gateways_xml
+from exporter.switch.gateway import (
+    STATES,
+    GatewayStatus,
+    is_failed_ping,
+    parse_gateway_text,
+    parse_gateways_xml,
+)
 from exporter.switch.reply import CommandNotFound, EmptyReply, GatewayNotFound, ReplyError
 from tests.switch.replies import anything, damaged, read_or_refused, recorded, reply
 
@@ -380,3 +386,8 @@ def test_any_list_is_read_or_refused(text: str) -> None:
         for gateway in found.gateways:
             check_bounds(gateway)
         assert all(len(problem) < 1000 and "\n" not in problem for problem in found.problems)
+
+
+def test_every_status_outside_200_to_599_is_a_failed_ping_and_two_within() -> None:
+    failed = {code for code in range(1, 1000) if is_failed_ping(code)}
+    assert failed == {*range(1, 200), 408, 503, *range(600, 1000)}

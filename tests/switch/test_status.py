@@ -1,4 +1,6 @@
-"""Heartbeat, status, profiles and counts as recorded, and as nobody should send them."""
+"""Heartbeat, status and counts as recorded, and as nobody should send them."""
+
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -7,19 +9,15 @@ from exporter.esl.event import Event
 from exporter.esl.protocol import Protocol
 from exporter.switch.reply import CommandDenied, NoDatabase, ReplyError
 from exporter.switch.status import (
-    STATUS_FIELDS,
     Heartbeat,
-    Profile,
+    SwitchFigures,
     SwitchStatus,
     parse_count,
     parse_pause,
-    parse_profiles,
     parse_status,
-    parse_uptime,
 )
 from tests.switch.replies import CAPTURES, anything, damaged, read_or_refused, recorded, reply
 
-PROFILES = [*recorded("gw*sofia-status.txt"), *recorded("gw*statusall.txt"), "api-sofia-status.txt"]
 STATUS = ["api-json-status.txt", "api-status.txt", "api-status-1call.txt", "api-show-status-json.txt"]
 COUNTS = recorded("api-show-*-count*.txt")
 
@@ -124,13 +122,22 @@ def test_each_number_has_its_place(text: str) -> None:
     )
 
 
-def test_every_family_has_its_attribute() -> None:
-    status = SwitchStatus.__slots__
-    assert set(STATUS_FIELDS.values()) == set(status) - {"ready", "version"}
-    assert set(STATUS_FIELDS.values()) - set(Heartbeat.__slots__) == {
-        "max_sessions_per_second",
-        "min_idle_cpu",
-    }
+FIGURES = [field.name for field in fields(SwitchFigures)]
+
+
+def test_figures_are_what_status_and_heartbeat_have() -> None:
+    assert set(FIGURES) == set(SwitchStatus.__slots__) - {"ready", "version"}
+    assert set(FIGURES) - set(Heartbeat.__slots__) == {"max_sessions_per_second", "min_idle_cpu"}
+
+
+def test_the_later_source_counts_and_what_it_does_not_say_stays() -> None:
+    status = parse_status(DISTINCT_JSON)
+    figures = SwitchFigures().updated(status)
+    assert all(getattr(figures, name) == getattr(status, name) for name in FIGURES)
+    beat = Heartbeat.from_event(heartbeat("ev-plain-heartbeat.txt"))
+    later = figures.updated(replace(beat, session_peak=None))
+    assert (later.uptime_seconds, later.sessions_since_startup) == (720.029, 43)
+    assert (later.session_peak, later.max_sessions_per_second) == (13, 17)
 
 
 @pytest.mark.parametrize(
@@ -168,75 +175,6 @@ def test_idle_cpu_out_of_range_is_not_said() -> None:
     assert parse_status(DISTINCT_JSON.replace("21.5", "1e300")).idle_cpu is None
 
 
-@pytest.mark.parametrize("name", PROFILES)
-def test_recorded_profiles(name: str) -> None:
-    external, internal = parse_profiles(reply(name))
-    passing = tuple(gateway for gateway in ("temp", "black") if f"::{gateway}\t" in reply(name))
-    assert external == Profile(
-        name="external",
-        url="sip:mod_sofia@127.0.0.1:5080",
-        state="RUNNING",
-        running=True,
-        in_use=0,
-        gateways=(*passing, "telnyx", "noreg", "backup"),
-        aliases=(),
-    )
-    assert (internal.name, internal.gateways) == ("internal", ())
-
-
-LINE = "=" * 97
-TLS = f"""
-                     Name\t   Type\t                                      Data\tState
-{LINE}
-                    inner\t  alias\t                                  internal\tALIASED
-                 internal\tprofile\t              sip:mod_sofia@192.0.2.1:5060\tRUNNING (3)
-                 internal\tprofile\t             sips:mod_sofia@192.0.2.1:5061\tRUNNING (3) (TLS)
-       internal::carrier.1\tgateway\t                     sip:user@carrier.example\tFAIL_WAIT (retry: NEVER)
-                   secure\tprofile\t             sips:mod_sofia@192.0.2.1:5081\tRUNNING (0) (TLS)
-{LINE}
-2 profiles 1 alias
-"""
-
-
-def test_a_profile_with_tls_is_one_profile() -> None:
-    internal, secure = parse_profiles(TLS)
-    assert internal == Profile(
-        name="internal",
-        url="sip:mod_sofia@192.0.2.1:5060",
-        state="RUNNING",
-        running=True,
-        in_use=3,
-        gateways=("carrier.1",),
-        aliases=("inner",),
-    )
-    assert (secure.url, secure.in_use, secure.running) == ("sips:mod_sofia@192.0.2.1:5081", 0, True)
-
-
-def test_no_profile_runs() -> None:
-    assert parse_profiles(f"Name\tType\tData\tState\n{LINE}\n{LINE}\n0 profiles 0 aliases\n") == []
-
-
-def test_a_profile_that_is_down() -> None:
-    internal, _ = parse_profiles(TLS.replace("RUNNING", "DOWN"))
-    assert (internal.state, internal.running) == ("DOWN", False)
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("sip:user@carrier.example", "sip:x\n  ghost\tprofile\tsip:ghost\tRUNNING (0)\n"),
-        ("2 profiles", "3 profiles"),
-        ("2 profiles 1 alias", ""),
-        ("RUNNING (0)", "RUNNING"),
-        ("RUNNING (0)", "RUNNING (" + "1" * 19 + ")"),
-    ],
-)
-def test_profiles_that_do_not_add_up_are_refused(old: str, new: str) -> None:
-    assert old in TLS
-    with pytest.raises(ReplyError):
-        parse_profiles(TLS.replace(old, new))
-
-
 @pytest.mark.parametrize("name", COUNTS)
 def test_recorded_counts(name: str) -> None:
     assert parse_count(reply(name)) == (1 if "1call" in name else 0)
@@ -268,31 +206,20 @@ def test_other_counts_are_refused(text: str) -> None:
         parse_count(text)
 
 
-def test_uptime_and_pause() -> None:
-    assert parse_uptime(reply("api-uptime.txt")) == 13
+def test_pause() -> None:
     assert parse_pause(reply("api-fsctl-pause_check-outbound.txt")) is False
     assert parse_pause("true") is True
-    for text in ("", "-1", "1 day", "1" * 19, "-USAGE: [us|ms|s]"):
-        with pytest.raises(ReplyError):
-            parse_uptime(text)
 
 
-@given(anything | damaged([*STATUS, *PROFILES, *COUNTS]))
+@given(anything | damaged([*STATUS, *COUNTS]))
 def test_any_text_is_read_or_refused(text: str) -> None:
     status = read_or_refused(parse_status, text)
     if status:
         assert len(status.version) <= 210
         assert 0 <= status.uptime_seconds < float("inf")
-        assert all(
-            0 <= getattr(status, field) < 2**63 for field in STATUS_FIELDS.values() if "idle" not in field
-        )
-    for profile in read_or_refused(parse_profiles, text) or ():
-        assert all(
-            len(word) <= 210 for word in (profile.name, profile.url, *profile.gateways, *profile.aliases)
-        )
+        assert all(0 <= getattr(status, name) < 2**63 for name in FIGURES if "idle" not in name)
     count = read_or_refused(parse_count, text)
     assert count is None or 0 <= count < 2**63
-    read_or_refused(parse_uptime, text)
     read_or_refused(parse_pause, text)
 
 

@@ -1,10 +1,12 @@
-"""Events and statuses as the tests of this room need them, short to write."""
+"""Events, statuses and clocks as the tests of this package need them, short to write."""
 
 from dataclasses import replace
 
+from exporter.clock import Clock
 from exporter.esl import Event
 from exporter.switch.gateway import GatewayStatus
 
+EPOCH = 1_795_000_000.0
 REGED = GatewayStatus(
     name="telnyx",
     profile="external",
@@ -40,3 +42,20 @@ def event(name: str, **headers: object) -> Event:
         header = key if key.startswith("variable_") else key.replace("_", "-")
         lines.append(f"{header}: {value}")
     return Event(("\n".join(lines) + "\n\n").encode())
+
+
+class HandClock(Clock):
+    """A clock that the test moves.
+
+    Attributes:
+        now: monotonic seconds; the epoch is EPOCH later.
+    """
+
+    def __init__(self, now: float = 100.0) -> None:
+        self.now = now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def epoch(self) -> float:
+        return EPOCH + self.now

@@ -1,4 +1,4 @@
-"""One gateway: state, time, counters and verdict, door by door."""
+"""One gateway: state, time, counters and verdict, by everything that can change it."""
 
 import math
 
@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.switch.gateway_event import GatewayEvent
 from exporter.watch.gateway import GatewayWatch
+from exporter.watch.problem_log import GATEWAY_LEVELS, ProblemLog
 from exporter.watch.verdict import GATEWAY_STATES
 from tests.watch.builders import status
 
@@ -18,7 +20,10 @@ class Story:
 
     def __init__(self, **options: bool) -> None:
         self.now = 100.0
-        self.gateway = GatewayWatch("telnyx", "", self.now, **options)
+        self.answers: list[GatewayWatch] = []
+        self.gateway = GatewayWatch(
+            "telnyx", "", self.now, ProblemLog(GATEWAY_LEVELS), self.answers.append, **options
+        )
 
     @property
     def epoch(self) -> float:
@@ -33,7 +38,7 @@ class Story:
         return self
 
     def event(self, state: str, *, up: bool, code: int = 0, phrase: str = "") -> "Story":
-        self.gateway.on_event(state, up, code, phrase, self.now, self.epoch)
+        self.gateway.on_event(GatewayEvent("telnyx", state, up, code, phrase), self.now, self.epoch)
         return self
 
     def tick(self) -> "Story":
@@ -52,7 +57,7 @@ def test_before_anything_is_known_nothing_is_claimed() -> None:
     assert gateway.watched_seconds == 0
 
 
-def test_a_first_poll_tells_the_state_and_is_no_change() -> None:
+def test_a_first_poll_gives_the_state_and_is_no_change() -> None:
     gateway = Story().after(1).poll().gateway
     assert (gateway.state, gateway.problem, gateway.up, gateway.usable) == ("REGED", "none", True, True)
     assert gateway.profile == "external"
@@ -60,7 +65,7 @@ def test_a_first_poll_tells_the_state_and_is_no_change() -> None:
     assert gateway.registration_expected
 
 
-def test_a_refresh_within_a_second_is_counted_and_blamed_on_nobody() -> None:
+def test_a_refresh_within_a_second_is_counted_and_no_problem() -> None:
     story = Story().poll().after(10)
     story.event("REGISTER", up=True, code=200, phrase="OK").after(0.02).event("REGED", up=True)
     gateway = story.after(1).tick().gateway
@@ -70,7 +75,7 @@ def test_a_refresh_within_a_second_is_counted_and_blamed_on_nobody() -> None:
     assert gateway.usable_seconds == gateway.watched_seconds == pytest.approx(11.02)
 
 
-def test_rejected_credentials_are_told_through_the_wait_and_every_retry() -> None:
+def test_rejected_credentials_are_reported_through_the_wait_and_every_retry() -> None:
     story = Story().poll().after(1)
     story.event("FAILED", up=True, code=403, phrase="Forbidden")
     story.after(1).event("FAIL_WAIT", up=False)
@@ -94,6 +99,21 @@ def test_a_failed_ping_looks_like_an_answer_to_register_and_is_not_counted_as_on
     story.after(1).event("FAIL_WAIT", up=False)
     assert story.gateway.problem == "ping_failed"
     assert story.gateway.responses == {}
+
+
+@pytest.mark.parametrize("code", [408, 503, 600, 603, 604, 606, 900])
+def test_every_code_that_freeswitch_takes_for_a_failed_ping_is_one(code: int) -> None:
+    story = Story().poll(ping_interval=10, ping_seconds=0.02).after(1)
+    story.event("FAILED", up=False, code=code).after(1).event("FAIL_WAIT", up=False)
+    assert story.gateway.problem == "ping_failed"
+    assert story.gateway.responses == {}
+
+
+def test_a_register_that_is_declined_is_rejected() -> None:
+    story = Story().poll(ping_interval=10, ping_seconds=0.02).after(1)
+    story.event("FAILED", up=True, code=603, phrase="Decline").after(1).event("FAIL_WAIT", up=False)
+    assert story.gateway.problem == "rejected"
+    assert story.gateway.responses == {603: 1}
 
 
 def test_a_failed_ping_without_its_event_is_known_by_the_way_it_took() -> None:
@@ -128,7 +148,7 @@ def test_an_expected_gateway_is_missing_after_three_seconds_and_not_before() -> 
     assert story.after(1).poll().gateway.problem == "none"
 
 
-def test_a_gateway_nobody_listed_is_unknown_when_it_is_gone() -> None:
+def test_a_gateway_that_is_not_expected_is_unknown_when_it_is_gone() -> None:
     story = Story().poll().after(1)
     story.gateway.on_absent(story.now, False)
     story.after(4).tick()
@@ -235,7 +255,7 @@ def test_a_ping_due_long_ago_was_sent_when_last_seen_idle() -> None:
     assert story.gateway.ping_pending(story.now) == pytest.approx(1.0)
 
 
-def test_states_nobody_knows_are_unknown() -> None:
+def test_states_that_are_not_known_are_unknown() -> None:
     story = Story().poll().after(1).event("BANANA", up=True)
     assert story.gateway.state == "UNKNOWN"
     assert set(story.gateway.seconds) == set(GATEWAY_STATES)
@@ -266,9 +286,9 @@ def test_seconds_sum_to_wall_time_whatever_happens(
     steps: list[tuple[float, str, str, bool, int]],
 ) -> None:
     story = Story(expected=True)
-    for seconds, door, state, up, code in steps:
+    for seconds, what, state, up, code in steps:
         story.after(seconds)
-        match door:
+        match what:
             case "event":
                 story.event(state, up=up, code=code)
             case "poll":

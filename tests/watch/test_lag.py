@@ -1,4 +1,4 @@
-"""Lag is measured against our own best, so that a wrong clock is none."""
+"""Lag is measured against the best of the last minutes, so that a wrong clock is none."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The guard of the loop: a stuck loop lets go of FreeSWITCH, a beating one is left alone."""
+"""The watchdog of the loop: a stuck loop closes its connections, a running one keeps them."""
 
 import asyncio
 import contextlib
@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from exporter.clock import Clock
 from exporter.esl import Connection, Disconnected, FellBehind
 from exporter.simulator import SimulatedSwitch
 from exporter.watch.loop_watchdog import LoopWatchdog
@@ -13,8 +14,8 @@ from tests.support.no_look_up import no_look_up
 
 
 @asynccontextmanager
-async def guarding(guard: LoopWatchdog) -> AsyncIterator[None]:
-    task = asyncio.create_task(guard.run())
+async def running(watchdog: LoopWatchdog) -> AsyncIterator[None]:
+    task = asyncio.create_task(watchdog.run())
     try:
         yield
     finally:
@@ -23,22 +24,22 @@ async def guarding(guard: LoopWatchdog) -> AsyncIterator[None]:
             await task
 
 
-async def test_a_stuck_loop_lets_go_from_outside_and_finds_its_connection_ended() -> None:
+async def test_a_stuck_loop_has_its_connection_closed_from_outside() -> None:
     async with SimulatedSwitch() as switch:
         connection = await Connection.open("127.0.0.1", switch.port, password="ClueCon", look_up=no_look_up)
-        let_go_at: list[float] = []
+        severed_at: list[float] = []
 
-        def let_go() -> None:
-            let_go_at.append(time.monotonic())
+        def sever() -> None:
+            severed_at.append(time.monotonic())
             connection.sever()
 
-        async with guarding(LoopWatchdog(let_go, lambda: None, stuck=0.5)):
+        async with running(LoopWatchdog(sever, lambda: None, clock=Clock(), stuck=0.5)):
             await asyncio.sleep(0.3)
-            assert not let_go_at
+            assert not severed_at
             stuck_at = time.monotonic()
             time.sleep(1.5)  # noqa: ASYNC251 - the loop is to be stuck
-            assert len(let_go_at) == 1
-            assert let_go_at[0] < stuck_at + 1.4, "while it was stuck, not afterwards"
+            assert len(severed_at) == 1
+            assert severed_at[0] < stuck_at + 1.4, "while it was stuck, not afterwards"
             reason = await asyncio.wait_for(connection.closed, 5)
             assert isinstance(reason, FellBehind)
         connection.abort(Disconnected("done"))
@@ -46,10 +47,10 @@ async def test_a_stuck_loop_lets_go_from_outside_and_finds_its_connection_ended(
 
 async def test_a_pulse_is_passed_on_and_its_lateness_measured() -> None:
     beaten = asyncio.Event()
-    guard = LoopWatchdog(lambda: None, beaten.set)
-    async with guarding(guard):
-        assert guard.lag == 0.0
+    watchdog = LoopWatchdog(lambda: None, beaten.set, clock=Clock())
+    async with running(watchdog):
+        assert watchdog.lag == 0.0
         await asyncio.sleep(0.1)
         time.sleep(0.6)  # noqa: ASYNC251 - the loop is to be late
         await asyncio.wait_for(beaten.wait(), 5)
-        assert guard.lag >= 0.3
+        assert watchdog.lag >= 0.3

@@ -1,4 +1,4 @@
-"""Growth that nothing explains counts once it has settled; transit never does."""
+"""Growth that nothing explains counts once two readings agree; what is under way never does."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,12 +7,12 @@ from exporter.watch.unexplained import UnexplainedCount
 
 
 def read(unexplained: UnexplainedCount, *readings: tuple[int, int]) -> int:
-    for theirs, ours in readings:
-        unexplained.read(theirs, ours)
+    for counted, explained in readings:
+        unexplained.read(counted, explained)
     return unexplained.total
 
 
-def test_what_was_there_before_us_is_not_counted() -> None:
+def test_what_was_there_before_is_not_counted() -> None:
     assert read(UnexplainedCount(), (1000, 0), (1000, 0), (1001, 1)) == 0
 
 
@@ -44,8 +44,8 @@ def test_after_a_restart_the_level_is_found_anew_and_the_total_stays() -> None:
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=60))
 def test_numbers_that_agree_but_for_transit_are_bounded_by_it(steps: list[tuple[int, int]]) -> None:
     unexplained = UnexplainedCount()
-    theirs = 0
+    counted = 0
     for growth, late in steps:
-        theirs += growth
-        unexplained.read(theirs, max(theirs - late, 0))
+        counted += growth
+        unexplained.read(counted, max(counted - late, 0))
     assert unexplained.total <= 3

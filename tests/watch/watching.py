@@ -38,7 +38,7 @@ class Watch:
     async def page(self) -> str:
         """A fresh page, as OpenMetrics."""
         page = Page(families.FAMILIES.values(), openmetrics=True)
-        return b"".join(await render(page, [NodeCollector(self.node)], Clock())).decode()
+        return b"".join(await render(page, [NodeCollector(self.node, Clock())], Clock())).decode()
 
     async def samples(self) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
         """Every sample of a fresh page by name and labels (`node` left out)."""
@@ -119,7 +119,7 @@ async def watching(
         poll_interval=poll_interval,
         gateways=GATEWAYS if gateways is None else gateways,
     )
-    node = Node(config, "abcd", memory, look_up=partial(names.look_up, Executors().names))
+    node = Node(config, "abcd", memory, clock=Clock(), look_up=partial(names.look_up, Executors().names))
     watch = Watch(node)
     node.start()
     try:

@@ -14,7 +14,7 @@ from exporter.diagnosis.report import Diagnosis, diagnose
 from exporter.diagnosis.snapshot import GatewaySeen, Snapshot, SwitchSeen
 from exporter.probe.admission import Refused
 from exporter.probe.record import CallRecord, MediaRecord, ToneRecord
-from exporter.switch.status import Profile
+from exporter.switch.profile import Profile
 from exporter.web.page import PER_PAGE, make_view
 from tests.web.fakes import FakeContext, FakeNode, serving
 

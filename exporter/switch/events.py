@@ -1,0 +1,83 @@
+"""The events that the exporter reads: their names, and the typed value that each becomes.
+
+An event is known by its `Event-Name`, a CUSTOM event by its `Event-Subclass`. An `EventKind` joins that name
+to the function that reads the event, so that a handler is given a value and never sees a header:
+
+    dispatcher.on(events.HEARTBEAT, on_heartbeat)  # def on_heartbeat(heartbeat: Heartbeat) -> None
+
+A reader returns None for an event that FreeSWITCH would not write (a gateway name with blanks, for example);
+such an event has no handler.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from exporter.esl import Event
+from exporter.switch.followed_call import MARK_SUBCLASS
+from exporter.switch.gateway_event import GatewayAdded, GatewayDeleted, GatewayEvent, ProfileStarted
+from exporter.switch.leg import ChannelEvent
+from exporter.switch.status import Heartbeat
+from exporter.switch.tick import TICK_SUBCLASS, TickEvent
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class EventKind(Generic[_T]):
+    """One kind of event.
+
+    Attributes:
+        name: `Event-Name`, or `Event-Subclass` of a CUSTOM event.
+        read: the event as a value; None for one that cannot be used. Raises nothing.
+    """
+
+    name: str
+    read: Callable[[Event], _T | None]
+
+
+HEARTBEAT: Final = EventKind("HEARTBEAT", Heartbeat.from_event)
+CHANNEL_CREATE: Final = EventKind("CHANNEL_CREATE", ChannelEvent)
+CHANNEL_PROGRESS: Final = EventKind("CHANNEL_PROGRESS", ChannelEvent)
+CHANNEL_PROGRESS_MEDIA: Final = EventKind("CHANNEL_PROGRESS_MEDIA", ChannelEvent)
+CHANNEL_ANSWER: Final = EventKind("CHANNEL_ANSWER", ChannelEvent)
+CHANNEL_HANGUP_COMPLETE: Final = EventKind("CHANNEL_HANGUP_COMPLETE", ChannelEvent)
+CHANNEL_DESTROY: Final = EventKind("CHANNEL_DESTROY", ChannelEvent)
+GATEWAY_STATE: Final = EventKind("sofia::gateway_state", GatewayEvent.from_event)
+GATEWAY_ADD: Final = EventKind("sofia::gateway_add", GatewayAdded.from_event)
+GATEWAY_DELETE: Final = EventKind("sofia::gateway_delete", GatewayDeleted.from_event)
+PROFILE_START: Final = EventKind("sofia::profile_start", ProfileStarted.from_event)
+TICK: Final = EventKind(TICK_SUBCLASS, TickEvent.from_event)
+
+BACKGROUND_JOB: Final = "BACKGROUND_JOB"
+SHUTDOWN: Final = "SHUTDOWN"
+
+EVENT_NAMES: Final = (
+    HEARTBEAT.name,
+    CHANNEL_CREATE.name,
+    CHANNEL_PROGRESS.name,
+    CHANNEL_PROGRESS_MEDIA.name,
+    CHANNEL_ANSWER.name,
+    CHANNEL_HANGUP_COMPLETE.name,
+    CHANNEL_DESTROY.name,
+    BACKGROUND_JOB,
+    SHUTDOWN,
+    GATEWAY_STATE.name,
+    GATEWAY_ADD.name,
+    GATEWAY_DELETE.name,
+    PROFILE_START.name,
+    TICK.name,
+    MARK_SUBCLASS,
+)
+"""All of them, in the order in which they are subscribed to; names with `::` are subclasses of CUSTOM."""
+
+
+def event_name(event: Event) -> str:
+    """`Event-Name`, or `Event-Subclass` of a CUSTOM event; empty if the event has none."""
+    name = event.name
+    return event.subclass if name == "CUSTOM" else name
+
+
+def job_uuid(event: Event) -> str:
+    """The job whose end a BACKGROUND_JOB reports; empty if it does not say."""
+    return event.get(b"Job-UUID") or ""

@@ -1,0 +1,136 @@
+"""All that is known of one FreeSWITCH: written by the dispatcher and the poller, read by everybody else.
+
+What needs two of the parts is here: a leg's gateway label, dials that ended unanswered, sessions that no
+event explains, and the registration answers that outlive the process. Counters stay when the node is lost,
+all other values are forgotten.
+"""
+
+import structlog
+
+from exporter.clock import Clock
+from exporter.config import NodeConfig
+from exporter.metrics.families import DROP_REASONS
+from exporter.switch.leg import LegStart
+from exporter.switch.provider import provider
+from exporter.switch.status import Heartbeat
+from exporter.switch.tick import TickEvent
+from exporter.watch.calls import CallTable
+from exporter.watch.event_flow import EventFlow
+from exporter.watch.gateway import GatewayWatch
+from exporter.watch.gateway_table import GatewayTable
+from exporter.watch.registration_memory import RegistrationMemory
+from exporter.watch.switch import SwitchFacts
+from exporter.watch.tick import Ticks
+from exporter.watch.unexplained import UnexplainedCount
+
+log = structlog.get_logger(__name__)
+
+
+class Knowledge:
+    """One FreeSWITCH, as far as it is known.
+
+    Args:
+        config: its gateways and their providers.
+        instance: four hex digits that tell this exporter from others.
+        clock: the time.
+        memory: failed registrations of earlier runs.
+        quiet: log no changes of problems.
+
+    Attributes:
+        core_uuid: identifies FreeSWITCH's present run; empty before the first sync.
+        unaccounted: sessions that FreeSWITCH counted and no event showed.
+        dropped: what was given up, by the reasons of `freeswitch_events_dropped_total`.
+        last_poll_epoch: when the gateways were last listed; 0.0 before.
+    """
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        instance: str,
+        clock: Clock,
+        memory: RegistrationMemory,
+        *,
+        quiet: bool = False,
+    ) -> None:
+        self.core_uuid = ""
+        self.switch = SwitchFacts()
+        self.ticks = Ticks(instance)
+        self.flow = EventFlow(self.ticks)
+        self.calls = CallTable(self._attribute, self._on_unanswered)
+        self.unaccounted = UnexplainedCount()
+        self.dropped: dict[str, int] = dict.fromkeys(DROP_REASONS, 0)
+        self.last_poll_epoch = 0.0
+        self._config = config
+        self._clock = clock
+        self._memory = memory
+        self.gateways = GatewayTable(
+            config.name,
+            config.gateways,
+            clock,
+            on_new=self._on_new_gateway,
+            on_gone=self.calls.stop_tracking,
+            on_answer=self._on_answer,
+            quiet=quiet,
+        )
+        self.calls.start_tracking("", None)
+
+    @property
+    def skew(self) -> float:
+        """FreeSWITCH's clock less the exporter's, seconds; 0.0 while unknown."""
+        return self.ticks.clock_skew or 0.0
+
+    def recall(self) -> None:
+        """Take the registration answers of earlier runs, once the memory has been loaded."""
+        for gateway in self.gateways:
+            gateway.answer = self._memory.recall(self._config.name, gateway.name)
+
+    def on_connection(self, core_uuid: str | None) -> None:
+        """The first answer on a new connection: which run of FreeSWITCH it is (None: denied)."""
+        self.flow.restart(self._clock.monotonic())
+        self.unaccounted.restart()
+        if core_uuid and core_uuid != self.core_uuid:
+            if self.core_uuid:
+                log.warning("FreeSWITCH was restarted", node=self._config.name)
+                self.gateways.on_restart()
+            self.core_uuid = core_uuid
+
+    def forget(self) -> None:
+        """The node is lost: nothing is known of its present state."""
+        self.gateways.on_lost()
+        self.calls.lose()
+        self.switch.forget()
+        self.ticks.restart()
+
+    # -- events -------------------------------------------------------------------------------------------
+
+    def on_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """A HEARTBEAT."""
+        self.flow.on_heartbeat(self._clock.monotonic())
+        self.switch.on_heartbeat(heartbeat)
+        if heartbeat.sessions_since_startup is not None:
+            seen = self.calls.creates + self.calls.refused_locally
+            self.unaccounted.read(heartbeat.sessions_since_startup, seen)
+
+    def on_tick(self, tick: TickEvent) -> None:
+        """A tick came back."""
+        self.ticks.on_event(tick, self._clock.monotonic())
+
+    # -- what the parts need of each other ----------------------------------------------------------------
+
+    def _attribute(self, start: LegStart) -> str:
+        name = start.gateway or (self.gateways.at_address(start.remote_ip) if start.remote_ip else "")
+        return name if not name or self.gateways.named(name) else "other"
+
+    def _on_unanswered(self, name: str) -> None:
+        for gateway in self.gateways.named(name):
+            gateway.unanswered_legs += 1
+
+    def _on_new_gateway(self, gateway: GatewayWatch) -> None:
+        name = gateway.name
+        gateway.answer = self._memory.recall(self._config.name, name)
+        config = self._config.gateways.get(name)
+        known = config.provider if config is not None else None
+        self.calls.start_tracking(name, provider(known) if known else None)
+
+    def _on_answer(self, gateway: GatewayWatch) -> None:
+        self._memory.keep(self._config.name, gateway.name, gateway.answer)

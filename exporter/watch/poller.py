@@ -1,0 +1,245 @@
+"""What is asked of FreeSWITCH, and when: the sync of a new connection, polls, ticks and counts.
+
+====================  =====================================================================================
+at each sync          core UUID, a tick, status, pauses, profiles, gateways, calls that are up, counts; then
+                      the tick must come back
+every poll_interval   status, pauses, profiles, all gateways
+when marked           one gateway, or all where more than MAX_SINGLE_POLLS are marked; marks come from events
+                      and from OPTIONS in flight (gateway_table.py)
+every TICK_INTERVAL   a tick; then: is the exporter behind, do events flow (event_flow.py)
+every COUNTS_INTERVAL counts of FreeSWITCH's database, and legs whose end was lost
+====================  =====================================================================================
+
+No answer within a command's deadline ends the connection, and with it all of this (commands.py).
+"""
+
+import asyncio
+import contextlib
+from typing import Final
+
+import structlog
+
+from exporter.clock import Clock
+from exporter.config import NodeConfig
+from exporter.esl import EventsStalled, FellBehind, PermissionDenied
+from exporter.switch.leg import LegStart, is_probe
+from exporter.switch.reply import GatewayNotFound, ReplyError
+from exporter.watch import commands
+from exporter.watch.connections import Connections
+from exporter.watch.event_flow import TICK_OVERDUE
+from exporter.watch.knowledge import Knowledge
+from exporter.watch.subscriptions import TICK_SUBSCRIPTION
+
+TICK_INTERVAL: Final = 2.0  # seconds
+COUNTS_INTERVAL: Final = 60.0
+LOOK: Final = 1.0  # seconds between looks at what is due, without a mark
+MAX_SINGLE_POLLS: Final = 3
+MAX_BACKLOG: Final = 1 << 20  # bytes unread at two looks TICK_INTERVAL apart: the exporter is too slow
+MAX_LEARNED: Final = 2000  # legs
+_NOT_ANSWERED: Final = ("DOWN", "DIALING", "RINGING", "EARLY")
+
+log = structlog.get_logger(__name__)
+
+
+class Poller:
+    """Asks one FreeSWITCH and writes down what it answers.
+
+    Args:
+        config: the node's.
+        known: what is known of it.
+        connections: open while a method runs.
+    """
+
+    def __init__(self, config: NodeConfig, clock: Clock, known: Knowledge, connections: Connections) -> None:
+        self._node = config.name
+        self._interval = config.poll_interval
+        self._clock = clock
+        self._known = known
+        self._connections = connections
+        self._ask = connections.ask
+
+    # -- a new connection ---------------------------------------------------------------------------------
+
+    async def sync(self) -> None:
+        """Learn all there is to know, and see a tick come back.
+
+        Raises:
+            PermissionDenied: the account may run none of the commands.
+            EventsStalled: the tick did not come back.
+            EslError: the connection ended.
+        """
+        known, denied = self._known, self._connections.denied
+        core_uuid = await self._ask(commands.CORE_UUID)
+        known.on_connection(core_uuid)
+        await self._tick()
+        await self._poll_switch()
+        if not await self._poll_gateways() and {"api sofia", "api json"} <= denied:
+            raise PermissionDenied("this user may run none of the commands; see esl-allowed-api")
+        await self._learn_calls()
+        await self._poll_counts()
+        if TICK_SUBSCRIPTION not in denied:
+            try:
+                async with asyncio.timeout(TICK_OVERDUE):
+                    await known.ticks.came_back.wait()
+            except TimeoutError:
+                raise EventsStalled(
+                    f"commands are answered, but the exporter's own event did not come back within "
+                    f"{TICK_OVERDUE:g} s"
+                ) from None
+
+    # -- while connected: each runs until cancelled or until the connection is of no use ---------------------
+
+    async def poll(self) -> None:
+        """Poll the switch and its gateways.
+
+        Raises:
+            EslError: the connection ended.
+        """
+        gateways = self._known.gateways
+        due = self._clock.monotonic() + self._interval
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK):
+                    await gateways.poll_wanted.wait()
+            gateways.poll_wanted.clear()
+            gateways.advance()
+            gateways.mark_pings(self._clock.epoch() + self._known.skew)
+            the_list, names = gateways.take_wanted()
+            if self._clock.monotonic() >= due:
+                due = self._clock.monotonic() + self._interval
+                await self._poll_switch()
+                await self._poll_gateways()
+            elif the_list or len(names) > MAX_SINGLE_POLLS:
+                await self._poll_gateways()
+            else:
+                for name in names:
+                    await self._poll_gateway(name)
+
+    async def watch_events(self) -> None:
+        """Send ticks, and end the connection when events do not flow or pile up.
+
+        Raises:
+            FellBehind: events come faster than the exporter reads them.
+            EventsStalled: events do not come.
+            EslError: the connection ended.
+        """
+        behind = 0
+        while True:
+            await self._clock.sleep(TICK_INTERVAL)
+            await self._tick()
+            behind = behind + 1 if self._connections.backlog() > MAX_BACKLOG else 0
+            if behind > 1:
+                self._known.dropped["behind"] += 1
+                raise FellBehind(
+                    "events come faster than this exporter reads them; it disconnects and starts anew"
+                )
+            stalled = self._known.flow.stalled(self._clock.monotonic(), self._connections.denied)
+            if stalled is not None:
+                raise EventsStalled(stalled)
+
+    async def count(self) -> None:
+        """Ask for the counts of FreeSWITCH's database.
+
+        Raises:
+            EslError: the connection ended.
+        """
+        while True:
+            await self._clock.sleep(COUNTS_INTERVAL)
+            await self._poll_counts()
+
+    # -- one question each --------------------------------------------------------------------------------
+
+    async def _tick(self) -> None:
+        ticks = self._known.ticks
+        number, headers = ticks.send(self._clock.monotonic(), self._clock.epoch())
+        if await self._connections.send_event(headers, commands.MEMORY):
+            ticks.accepted(number, self._clock.monotonic())
+
+    async def _poll_switch(self) -> None:
+        switch = self._known.switch
+        status = await self._ask(commands.STATUS)
+        if status is not None:
+            switch.on_status(status)
+        for direction in ("inbound", "outbound"):
+            paused = await self._ask(commands.PAUSED.of(direction=direction))
+            if paused is not None:
+                switch.paused[direction] = paused
+        if not switch.hostname:
+            switch.hostname = await self._ask(commands.HOSTNAME) or ""
+
+    async def _poll_gateways(self) -> bool:
+        """Ask for all profiles and all gateways; False if the gateways cannot be read."""
+        known = self._known
+        profiles = await self._ask(commands.PROFILES)
+        if profiles is not None:
+            known.switch.on_profiles(profiles)
+            known.gateways.on_profiles(profile.name for profile in profiles if profile.running)
+        asked = self._clock.monotonic()
+        reply = await self._ask(commands.GATEWAYS)
+        if reply is None:
+            known.gateways.on_lost()
+            return False
+        for problem in reply.problems:
+            self._log_unread(reason=problem)
+        known.gateways.on_list(reply, asked, known.skew)
+        known.last_poll_epoch = self._clock.epoch()
+        return True
+
+    async def _poll_gateway(self, name: str) -> None:
+        """Ask for one gateway, in the text form where the list could not be read."""
+        gateways, connections = self._known.gateways, self._connections
+        asked = self._clock.monotonic()
+        try:
+            if gateways.malformed:
+                one = commands.GATEWAY_TEXT.of(name=name)
+                found = [one.parse(await connections.api(one.text, one.deadline))]
+            else:
+                some = commands.GATEWAY.of(name=name)
+                found = some.parse(await connections.api(some.text, some.deadline)).gateways
+        except GatewayNotFound:
+            gateways.on_not_found()
+            return
+        except (ReplyError, PermissionDenied) as error:
+            self._log_unread(gateway=name, reason=str(error))
+            return
+        for status in found:
+            gateways.on_one(status, asked, self._known.skew)
+
+    def _log_unread(self, **keys: str) -> None:
+        line = "a gateway could not be read"
+        log.warning(line, limit=(line, self._node), node=self._node, **keys)
+
+    async def _poll_counts(self) -> None:
+        switch, calls = self._known.switch, self._known.calls
+        before = calls.uuids()
+        switch.channels = await self._ask(commands.CHANNELS_COUNT)
+        switch.calls = await self._ask(commands.CALLS_COUNT)
+        switch.registrations = await self._ask(commands.REGISTRATIONS_COUNT)
+        if switch.channels is not None and len(before) > switch.channels:
+            await self._drop_lost(before)
+
+    async def _drop_lost(self, before: set[str]) -> None:
+        """More legs are tracked than FreeSWITCH has channels: the ends of some were lost. Ask for those."""
+        reply = await self._ask(commands.CHANNELS)
+        if reply is None or reply.malformed:
+            return
+        listed = {channel.uuid for channel in reply.channels}
+        for uuid in list(before - listed)[:MAX_LEARNED]:
+            if uuid in self._known.calls and await self._ask(commands.LEG_EXISTS.of(uuid=uuid)) is False:
+                self._known.calls.lose([uuid])
+
+    async def _learn_calls(self) -> None:
+        """Enter the calls that were up before. The list outlives hang-ups and has no gateway: ask."""
+        calls = self._known.calls
+        reply = await self._ask(commands.CHANNELS)
+        for channel in reply.channels[:MAX_LEARNED] if reply is not None else []:
+            if is_probe(channel.uuid) or channel.uuid in calls:
+                continue
+            if not await self._ask(commands.LEG_EXISTS.of(uuid=channel.uuid)):
+                continue
+            variable = "sip_gateway" if channel.direction == "inbound" else "sip_gateway_name"
+            gateway = await self._ask(commands.LEG_VARIABLE.of(uuid=channel.uuid, variable=variable))
+            calls.learn(
+                LegStart(channel.uuid, channel.direction, gateway or "", ""),
+                answered=channel.callstate not in _NOT_ANSWERED,
+            )

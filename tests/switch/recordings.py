@@ -1,0 +1,19 @@
+"""The recorded events, and CUSTOM events made of any headers."""
+
+import json
+from collections.abc import Mapping
+
+from exporter.esl import Event, Protocol
+from tests.switch.replies import CAPTURES
+
+
+def events(capture: str) -> list[Event]:
+    """The events of tests/captures/CAPTURE.txt, in order."""
+    frames = Protocol().receive((CAPTURES / f"{capture}.txt").read_bytes())
+    return [Event(frame.body) for frame in frames if "event" in frame.content_type]
+
+
+def custom(subclass: str, headers: Mapping[str, str]) -> Event:
+    """A CUSTOM event in JSON, as FreeSWITCH writes it."""
+    whole = {"Event-Name": "CUSTOM", "Event-Subclass": subclass, **headers}
+    return Event(json.dumps(whole, separators=(",", ":")).encode())

@@ -1,0 +1,64 @@
+"""Every kind of event has a name and a reader, and recorded events find theirs."""
+
+import json
+
+from exporter.esl import Event
+from exporter.switch import events as kinds
+from exporter.switch.events import EVENT_NAMES, EventKind, event_name, job_uuid
+from exporter.switch.followed_call import MARK_SUBCLASS
+from exporter.switch.leg import MAX_UUID, ChannelEvent
+from exporter.switch.tick import TickEvent, tick_headers
+from tests.switch.recordings import custom, events
+
+KINDS = {kind.name: kind for kind in vars(kinds).values() if isinstance(kind, EventKind)}
+
+
+def test_every_kind_is_among_the_names() -> None:
+    assert set(KINDS) < set(EVENT_NAMES)
+    assert set(EVENT_NAMES) - set(KINDS) == {kinds.BACKGROUND_JOB, kinds.SHUTDOWN, MARK_SUBCLASS}
+    assert len(set(EVENT_NAMES)) == len(EVENT_NAMES)
+
+
+def test_recorded_events_are_read_by_their_kind() -> None:
+    read = {
+        name: KINDS[name].read(event)
+        for capture in ("ev-plain-profile-restart", "ev-plain-call-success", "ev-plain-heartbeat")
+        for event in events(capture)
+        if (name := event_name(event)) in KINDS
+    }
+    assert set(read) >= {
+        "HEARTBEAT",
+        "CHANNEL_CREATE",
+        "CHANNEL_ANSWER",
+        "CHANNEL_HANGUP_COMPLETE",
+        "sofia::gateway_add",
+        "sofia::gateway_delete",
+        "sofia::profile_start",
+    }
+    assert None not in read.values()
+
+
+def test_a_tick_reads_as_it_was_sent() -> None:
+    headers = tick_headers("abcd-1", 7)
+    event = custom(headers.pop("Event-Subclass"), {**headers, "Event-Date-Timestamp": "1500000"})
+    assert event_name(event) == kinds.TICK.name
+    assert kinds.TICK.read(event) == TickEvent("abcd-1", 7, 1.5)
+
+
+def test_a_tick_without_a_number_or_token_is_none() -> None:
+    token = {"Exporter-Instance": "abcd-1"}
+    for headers in ({}, token, {**token, "Exporter-Tick": "x"}, {"Exporter-Tick": "7"}):
+        assert kinds.TICK.read(custom(kinds.TICK.name, headers)) is None
+
+
+def test_a_job_is_known_by_its_uuid() -> None:
+    assert job_uuid(Event(b'{"Event-Name":"BACKGROUND_JOB","Job-UUID":"j-1"}')) == "j-1"
+    assert job_uuid(Event(b'{"Event-Name":"BACKGROUND_JOB"}')) == ""
+
+
+def test_a_leg_uuid_is_of_a_length_that_freeswitch_takes() -> None:
+    def uuid(text: str) -> str:
+        return ChannelEvent(Event(json.dumps({"Unique-ID": text}, separators=(",", ":")).encode())).uuid
+
+    assert uuid("x" * MAX_UUID) == "x" * MAX_UUID
+    assert uuid("x" * (MAX_UUID + 1)) == ""

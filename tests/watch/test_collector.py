@@ -1,0 +1,92 @@
+"""Which field feeds which family, and what is on the page of a node that is connected or is not."""
+
+from dataclasses import fields
+
+from exporter.config import GatewayConfig, NodeConfig
+from exporter.esl import Disconnected
+from exporter.metrics import families
+from exporter.metrics.exposition import Page, render
+from exporter.switch.gateway import GatewayList
+from exporter.switch.status import SwitchFigures, parse_status
+from exporter.watch.call_stats import CallStats
+from exporter.watch.collector import CALL_COUNTERS, CALL_HISTOGRAMS, COUNTS, FIGURES, NodeCollector
+from exporter.watch.node import Node
+from exporter.watch.switch import SwitchFacts
+from tests.support.no_look_up import no_look_up
+from tests.support.openmetrics import families as read_families
+from tests.watch.builders import HandClock, status
+
+
+def test_every_figure_of_the_switch_feeds_one_family() -> None:
+    assert sorted(field for _, field in FIGURES) == sorted(field.name for field in fields(SwitchFigures))
+
+
+def test_no_family_is_fed_twice_and_every_field_exists() -> None:
+    tables = (*FIGURES, *COUNTS, *CALL_COUNTERS, *CALL_HISTOGRAMS)
+    assert len({family for family, _ in tables}) == len(tables)
+    assert all(hasattr(SwitchFacts(), field) for _, field in COUNTS)
+    assert {field for _, field in (*CALL_COUNTERS, *CALL_HISTOGRAMS)} <= set(CallStats.__slots__)
+
+
+class Shown:
+    """A node that is fed by hand, and its page."""
+
+    def __init__(self) -> None:
+        self.clock = HandClock()
+        config = NodeConfig(name="fs1", gateways={"telnyx": GatewayConfig(max_calls=10)})
+        self.node = Node(config, "abcd", clock=self.clock, look_up=no_look_up)
+
+    def connect(self) -> None:
+        self.node.lifecycle.began()
+        self.node.lifecycle.opened()
+        self.node.lifecycle.synced()
+        self.node.switch.on_status(parse_status(reply("api-json-status.txt")))
+        self.node.gateways.on_list(GatewayList([status()], 0, ()), self.clock.now, 0.0)
+
+    async def page(self) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+        page = Page(families.FAMILIES.values(), openmetrics=True)
+        text = b"".join(await render(page, [NodeCollector(self.node, self.clock)], self.clock)).decode()
+        return {
+            sample.name: {
+                tuple(sorted(other.labels.items())): other.value
+                for other in family.samples
+                if other.name == sample.name
+            }
+            for family in read_families(text)
+            for sample in family.samples
+        }
+
+
+async def test_before_the_first_outcome_there_is_neither_up_nor_a_problem() -> None:
+    page = await Shown().page()
+    assert "freeswitch_up" not in page
+    assert "freeswitch_connection_problem" not in page
+    assert page["freeswitch_connection_attempts_total"]
+    assert page["freeswitch_gateway_calls_limit"]
+
+
+async def test_gauges_are_there_while_connected_and_counters_always() -> None:
+    shown = Shown()
+    shown.connect()
+    connected = await shown.page()
+    assert connected["freeswitch_up"] == {(("node", "fs1"),): 1}
+    assert connected["freeswitch_max_sessions"] == {(("node", "fs1"),): 1000}
+    shown.clock.now += 60
+    shown.node.lifecycle.ended(Disconnected("gone"))
+    shown.node.known.forget()
+    lost = await shown.page()
+    assert lost["freeswitch_up"] == {(("node", "fs1"),): 0}
+    gone = set(connected) - set(lost)
+    assert {"freeswitch_max_sessions", "freeswitch_gateway_state", "freeswitch_calls_active"} <= gone
+    # FreeSWITCH's own number, passed through: unknown like its gauges.
+    assert {name for name in gone if name.endswith("_total")} == {"freeswitch_sessions_total"}
+
+
+async def test_a_scrape_brings_the_time_up_to_now() -> None:
+    shown = Shown()
+    shown.connect()
+    for passed in (0, 60):
+        shown.clock.now += passed
+        seconds = (await shown.page())["freeswitch_gateway_seconds_total"]
+        series = next(value for labels, value in seconds.items() if ("state", "REGED") in labels)
+        assert series == passed

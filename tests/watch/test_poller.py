@@ -1,0 +1,313 @@
+"""What is asked of FreeSWITCH and when, against a script and in virtual time: minutes take no time."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from exporter.config import GatewayConfig, NodeConfig
+from exporter.esl import EventsStalled, FellBehind, PermissionDenied
+from exporter.switch.gateway_event import GatewayEvent
+from exporter.switch.leg import LegStart
+from exporter.watch import poller as poller_module
+from exporter.watch.event_flow import TICK_OVERDUE
+from exporter.watch.knowledge import Knowledge
+from exporter.watch.poller import COUNTS_INTERVAL, TICK_INTERVAL, Poller
+from exporter.watch.registration_memory import RegistrationMemory
+from exporter.watch.subscriptions import TICK_SUBSCRIPTION
+from tests.support.virtual_time import VirtualClock, virtual_time
+from tests.watch.scripted import CORE_UUID, LIST, Scripted
+
+UUID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+CHANNELS = (
+    '{"row_count":3,"rows":['
+    f'{{"uuid":"{UUID}","direction":"outbound","callstate":"ACTIVE"}},'
+    '{"uuid":"gone","direction":"inbound","callstate":"ACTIVE"},'
+    '{"uuid":"70726f62-0000-4000-8000-000000000000","direction":"outbound"}]}'
+)
+
+
+class Side:
+    """A poller, what it asks, and what it has learned."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        config = NodeConfig(name="fs1", poll_interval=10.0, gateways={"telnyx": GatewayConfig()})
+        self.clock = clock
+        self.known = Knowledge(config, "abcd", clock, RegistrationMemory(None, clock=clock))
+        self.switch = Scripted(clock, self.known.on_tick)
+        self.poller = Poller(config, clock, self.known, self.switch)
+
+    def times(self, command: str) -> list[float]:
+        """When a command was sent, seconds since the first one."""
+        return [round(at - self.switch.asked[0].at, 3) for at, said in self.switch.asked if said == command]
+
+    @asynccontextmanager
+    async def doing(self, work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+        task = asyncio.create_task(work())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+@pytest.fixture
+def side() -> Iterator[Side]:
+    with virtual_time() as clock:
+        yield Side(clock)
+
+
+def run(side: Side, scenario: Coroutine[Any, Any, None]) -> None:
+    side.clock.run(scenario)
+
+
+# -- sync ---------------------------------------------------------------------------------------------------
+
+
+def test_a_sync_asks_everything_once_and_knows_it(side: Side) -> None:
+    async def scenario() -> None:
+        await side.poller.sync()
+
+    run(side, scenario())
+    assert side.switch.commands()[:2] == ["global_getvar core_uuid", "sendevent CUSTOM"]
+    assert len(set(side.switch.commands())) == len(side.switch.commands())
+    known = side.known
+    assert known.core_uuid == CORE_UUID
+    assert known.switch.hostname == "lab"
+    assert known.switch.figures.max_sessions == 1000
+    assert known.switch.paused == {"inbound": False, "outbound": True}
+    assert set(known.switch.profiles) == {"external", "internal"}
+    assert known.switch.registrations == 3
+    assert [gateway.problem for gateway in known.gateways.named("telnyx")] == ["none"]
+    assert known.last_poll_epoch == side.clock.epoch()
+    assert known.ticks.round_trip == 0
+
+
+def test_a_tick_that_does_not_come_back_ends_the_sync(side: Side) -> None:
+    side.switch.tick = None
+
+    async def scenario() -> None:
+        began = side.clock.monotonic()
+        with pytest.raises(EventsStalled):
+            await side.poller.sync()
+        assert side.clock.monotonic() - began == pytest.approx(TICK_OVERDUE)
+
+    run(side, scenario())
+
+
+def test_an_account_that_may_not_have_the_tick_does_not_wait_for_it(side: Side) -> None:
+    side.switch.tick = None
+    side.switch.denied.add(TICK_SUBSCRIPTION)
+
+    async def scenario() -> None:
+        await side.poller.sync()
+
+    run(side, scenario())
+
+
+def test_an_account_that_may_run_nothing_is_denied(side: Side) -> None:
+    side.switch.denied_commands = ("sofia", "json", "global_getvar", "fsctl", "hostname", "show")
+
+    async def scenario() -> None:
+        with pytest.raises(PermissionDenied):
+            await side.poller.sync()
+
+    run(side, scenario())
+
+
+def test_a_denied_command_costs_its_families_and_no_more(side: Side) -> None:
+    side.switch.denied_commands = ("show", "json")
+
+    async def scenario() -> None:
+        await side.poller.sync()
+
+    run(side, scenario())
+    assert side.switch.denied == {"api show", "api json"}
+    assert side.known.switch.channels is None
+    assert side.known.switch.figures.max_sessions is None
+    assert [gateway.problem for gateway in side.known.gateways.named("telnyx")] == ["none"]
+
+
+def test_gateways_that_cannot_be_read_are_unknown(side: Side) -> None:
+    async def scenario() -> None:
+        await side.poller.sync()
+        side.switch.answers["sofia xmlstatus gateway"] = "-ERR sofia Command not found!\n"
+        async with side.doing(side.poller.poll):
+            await side.clock.sleep(12)
+
+    run(side, scenario())
+    assert [gateway.problem for gateway in side.known.gateways.named("telnyx")] == ["unknown"]
+    assert side.known.last_poll_epoch < side.clock.epoch() - 10
+
+
+def test_calls_that_were_up_before_are_learned_if_they_still_are(side: Side) -> None:
+    side.switch.answers |= {
+        "show channels as json": CHANNELS,
+        "uuid_exists": "false",
+        f"uuid_exists {UUID}": "true",
+        f"uuid_getvar {UUID} sip_gateway_name": "telnyx",
+    }
+
+    async def scenario() -> None:
+        await side.poller.sync()
+
+    run(side, scenario())
+    assert side.known.calls.uuids() == {UUID}
+    assert side.known.calls.stats["telnyx", "outbound"].learned == 1
+    assert not side.switch.commands("uuid_exists 70726f62")
+
+
+# -- polls --------------------------------------------------------------------------------------------------
+
+
+def test_everything_is_polled_at_its_interval_and_nothing_else(side: Side) -> None:
+    async def scenario() -> None:
+        await side.poller.sync()
+        side.switch.asked.clear()
+        async with side.doing(side.poller.poll):
+            await side.clock.sleep(65)
+
+    side.switch.answers["sofia xmlstatus gateway"] = LIST.replace("<pingfreq>10", "<pingfreq>0")
+    run(side, scenario())
+    assert side.times("sofia xmlstatus gateway") == [0, 10, 20, 30, 40, 50]
+    assert side.times('json {"command":"status","data":""}') == [0, 10, 20, 30, 40, 50]
+    assert {command.partition(" ")[0] for command in side.switch.commands()} == {"json", "fsctl", "sofia"}
+    assert side.switch.commands("sofia xmlstatus gateway ") == []
+
+
+def test_an_event_has_its_gateway_polled_and_a_storm_of_them_once_a_second(side: Side) -> None:
+    side.switch.answers["sofia xmlstatus gateway"] = LIST.replace("<pingfreq>10", "<pingfreq>0")
+    side.switch.answers["sofia xmlstatus gateway telnyx"] = one_of(LIST, "telnyx")
+
+    async def scenario() -> None:
+        await side.poller.sync()
+        await side.clock.sleep(2)
+        side.switch.asked.clear()
+        async with side.doing(side.poller.poll):
+            await side.clock.sleep(0.1)
+            for _ in range(800):
+                side.known.gateways.on_event(GatewayEvent("telnyx", "FAILED", True, 403, "Forbidden"))
+                await side.clock.sleep(0.01)
+
+    run(side, scenario())
+    assert 8 <= len(side.switch.commands("sofia xmlstatus gateway telnyx")) <= 9
+    assert side.switch.asked[0].command == "sofia xmlstatus gateway telnyx"
+
+
+def test_many_marked_gateways_are_polled_by_the_list(side: Side) -> None:
+    names = [f"g{number}" for number in range(4)]
+    some = "".join(one_of(LIST, "telnyx").replace("telnyx", name, 1) for name in names)
+    side.switch.answers["sofia xmlstatus gateway"] = f"<gateways>\n{some}</gateways>\n"
+
+    async def scenario() -> None:
+        await side.poller.sync()
+        await side.clock.sleep(2)
+        side.switch.asked.clear()
+        async with side.doing(side.poller.poll):
+            for name in names:
+                side.known.gateways.on_event(GatewayEvent(name, "FAILED", True, 403, ""))
+            await side.clock.sleep(0.5)
+
+    run(side, scenario())
+    assert side.switch.commands("sofia xmlstatus") == ["sofia xmlstatus gateway"]
+
+
+def test_a_gateway_that_is_not_found_by_name_is_looked_for_in_the_list(side: Side) -> None:
+    side.switch.answers["sofia xmlstatus gateway"] = LIST.replace("<pingfreq>10", "<pingfreq>0")
+    side.switch.answers["sofia xmlstatus gateway telnyx"] = "Invalid Gateway!\n"
+
+    async def scenario() -> None:
+        await side.poller.sync()
+        await side.clock.sleep(2)
+        side.switch.asked.clear()
+        async with side.doing(side.poller.poll):
+            side.known.gateways.on_event(GatewayEvent("telnyx", "REGED", True, 0, ""))
+            await side.clock.sleep(4)
+
+    run(side, scenario())
+    assert side.switch.commands("sofia xmlstatus") == [
+        "sofia xmlstatus gateway telnyx",
+        "sofia xmlstatus gateway",
+    ]
+    assert [gateway.problem for gateway in side.known.gateways.named("telnyx")] == ["none"]
+
+
+# -- ticks and counts ---------------------------------------------------------------------------------------
+
+
+def test_ticks_are_sent_and_lost_ones_are_a_stall(side: Side) -> None:
+    async def scenario() -> None:
+        await side.poller.sync()
+        side.switch.asked.clear()
+        async with side.doing(side.poller.watch_events):
+            await side.clock.sleep(61)
+        assert side.times("sendevent CUSTOM") == [TICK_INTERVAL * number for number in range(30)]
+        side.switch.tick = None
+        began = side.clock.monotonic()
+        with pytest.raises(EventsStalled):
+            await side.poller.watch_events()
+        assert TICK_OVERDUE < side.clock.monotonic() - began <= TICK_OVERDUE + 2 * TICK_INTERVAL
+
+    run(side, scenario())
+
+
+def test_an_account_without_the_tick_stays_connected_for_an_hour(side: Side) -> None:
+    side.switch.denied.add(TICK_SUBSCRIPTION)
+    side.switch.tick = None
+
+    async def scenario() -> None:
+        await side.poller.sync()
+        async with side.doing(side.poller.watch_events):
+            await side.clock.sleep(19.5)
+            for _ in range(180):
+                side.known.flow.on_heartbeat(side.clock.monotonic())
+                await side.clock.sleep(20)
+        assert len(side.known.ticks._out) <= 16
+        with pytest.raises(EventsStalled):
+            await side.poller.watch_events()
+
+    run(side, scenario())
+
+
+def test_events_that_pile_up_end_the_connection_at_the_second_look(side: Side) -> None:
+    async def scenario() -> None:
+        await side.poller.sync()
+        began = side.clock.monotonic()
+        side.switch.unread = poller_module.MAX_BACKLOG + 1
+        with pytest.raises(FellBehind):
+            await side.poller.watch_events()
+        assert side.clock.monotonic() - began == pytest.approx(2 * TICK_INTERVAL)
+        assert side.known.dropped["behind"] == 1
+
+    run(side, scenario())
+
+
+def test_legs_that_freeswitch_has_no_more_are_lost_at_the_next_count(side: Side) -> None:
+    for uuid in ("u1", "u2"):
+        side.known.calls.learn(LegStart(uuid, "outbound", "telnyx", ""), answered=True)
+    side.switch.answers |= {
+        "show channels count": "\n1 total.\n",
+        "show channels as json": '{"row_count":1,"rows":[{"uuid":"u2"}]}',
+        "uuid_exists u1": "false",
+    }
+
+    async def scenario() -> None:
+        async with side.doing(side.poller.count):
+            await side.clock.sleep(COUNTS_INTERVAL - 1)
+            assert side.switch.asked == []
+            await side.clock.sleep(2)
+
+    run(side, scenario())
+    assert side.known.calls.uuids() == {"u2"}
+    assert side.known.calls.stats["telnyx", "outbound"].lost == 1
+    assert side.switch.commands("uuid_exists") == ["uuid_exists u1"]
+
+
+def one_of(text: str, name: str) -> str:
+    """The lines of one gateway in a list of all."""
+    begin = text.rindex("<gateway>", 0, text.index(f"<name>{name}</name>"))
+    return text[begin : text.index("</gateway>", begin)] + "</gateway>\n"

@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "executors": set(),
     "instance": set(),
     "log": set(),
-    "notify": set(),
+    "notify": {"clock"},
     "names": {"executors"},
     "metrics": SHARED,
     "config": SHARED,

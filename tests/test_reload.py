@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from unittest.mock import patch
 
 import pytest
 import trustme
@@ -17,6 +18,7 @@ import trustme
 from exporter.reload_plan import TABLE
 from exporter.simulator import FarEnd, SimulatedSwitch
 from exporter.simulator.ending import far_end_hangs_up
+from exporter.watch import connections as node_connections
 from exporter.watch.node import Node
 from tests.support.runtime import USER, USER_HASH, Files, Running, running, until
 
@@ -290,18 +292,20 @@ async def connecting(folder: Path) -> AsyncIterator[tuple[Lab, Check]]:
         await done.wait()
         writer.close()
 
-    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
-        async with opened(folder, server.sockets[0].getsockname()[1]) as lab:
-            node = lab.node("fs3")
-            await until(lambda: connections == 1)
+    # The node waits longer than the test takes, on any machine.
+    with patch.object(node_connections, "GREETING_TIMEOUT", 600.0):
+        async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+            async with opened(folder, server.sockets[0].getsockname()[1]) as lab:
+                node = lab.node("fs3")
+                await until(lambda: connections == 1)
 
-            async def check() -> None:
-                assert lab.node("fs3") is node
-                assert connections == 1
-                assert not node.tried
+                async def check() -> None:
+                    assert lab.node("fs3") is node
+                    assert connections == 1
+                    assert not node.tried
 
-            yield lab, check
-        done.set()
+                yield lab, check
+            done.set()
 
 
 STATES: Final[dict[str, State]] = {

@@ -14,6 +14,7 @@ from exporter.watch.node import Node
 from exporter.watch.switch import SwitchFacts
 from tests.support.no_look_up import no_look_up
 from tests.support.openmetrics import families as read_families
+from tests.switch.replies import reply
 from tests.watch.builders import HandClock, status
 
 

@@ -2,8 +2,8 @@
 
     python -m scripts.metrics_reference > docs/metrics.md
 
-Families come in the order of /metrics; a section begins with the family named in SECTIONS. Labels whose values
-are a fixed set are listed with them. A test compares the committed file with what this prints.
+Families come in the order of /metrics; a section begins with the family named in SECTIONS. Labels whose
+values are a fixed set are listed with them. A test compares the committed file with what this prints.
 """
 
 from collections.abc import Iterable, Iterator
@@ -53,8 +53,8 @@ Made by `scripts/metrics_reference.py` from the declarations in `exporter/metric
 `exporter/probe/collector.py`: change those.
 
 Units are seconds, bytes and ratios from 0 to 1; the two `*_idle_cpu` are percent. Where a label is a state
-(`state`, `problem`), every value has its series, and exactly one of them is 1. While a switch is lost, the series
-that describe it are absent; counters, and what is known without the switch, stay.
+(`state`, `problem`), every value has its series, and exactly one of them is 1. While a switch is lost, the
+series that describe it are absent; counters, and what is known without the switch, stay.
 
 `node` is the FreeSWITCH, by its name in the configuration. `gateway` on calls is one that FreeSWITCH listed,
 empty for a leg that used none, else `other`. `cause` is FreeSWITCH's name of a cause, `code` a SIP status of

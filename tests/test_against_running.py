@@ -131,7 +131,7 @@ async def test_an_exporter_that_cannot_be_asked(tmp_path: Path, capsys: pytest.C
     assert await check(write(tmp_path, 0)) == 2
     assert "name the exporter's address with --url" in capsys.readouterr().err
     assert await check(write(tmp_path, 0), "--url", "no address") == 2
-    assert "--url is no web address; write one such as" in capsys.readouterr().err
+    assert "--url is not a web address; write one such as" in capsys.readouterr().err
 
 
 async def test_an_exporter_that_does_not_answer(

@@ -1,9 +1,10 @@
 """The commands of docs/install.md, run as far as possible on this machine.
 
-Blocks of `console` are run unchanged and must print what is shown (`…` stands for anything). Blocks of `sh`
-name the tools that they need. Of those for systemd, all commands but systemctl are run, below another root.
+Blocks of `console` are run unchanged and must print what is shown (`…` stands for anything); `console running`
+needs an exporter whose config file has changed since it started. Blocks of `sh` name the tools that they need. Of those for systemd, all commands but systemctl are run, below another root.
 """
 
+import asyncio
 import os
 import re
 import shlex
@@ -11,6 +12,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -18,6 +20,7 @@ import yaml
 from exporter.config import ConfigError
 from tests.deploy.dockerfile import value
 from tests.support.configs import load_config
+from tests.support.daemon import daemon
 from tests.support.tools import ROOT, program
 
 TEXT = (ROOT / "docs/install.md").read_text(encoding="utf-8")
@@ -41,20 +44,44 @@ def test_every_command_is_run_or_names_what_it_needs() -> None:
     assert {need for language, need, _ in BLOCKS if language == "sh"} == NEEDS
 
 
+def run_and_compare(block: str, *more: str) -> None:
+    """Run the one command of a block with further arguments; it must succeed and print what is shown."""
+    [(command, shown)] = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+    command = command.replace("freeswitch-exporter", f"{shlex.quote(sys.executable)} -m exporter")
+    done = subprocess.run(
+        f"{command} {shlex.join(more)}",
+        shell=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    )
+    pattern = re.escape(shown.strip()).replace("…", ".*?")
+    assert re.fullmatch(pattern, done.stdout.strip(), re.DOTALL), done.stdout
+
+
 def test_what_is_shown_is_printed() -> None:
-    examples = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(blocks("console")), re.MULTILINE)
-    assert len(examples) == 1
-    for command, shown in examples:
-        done = subprocess.run(
-            command.replace("freeswitch-exporter", f"{shlex.quote(sys.executable)} -m exporter"),
-            shell=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=True,
-        )
-        pattern = re.escape(shown.strip()).replace("…", ".*?")
-        assert re.fullmatch(pattern, done.stdout.strip(), re.DOTALL), done.stdout
+    [block] = blocks("console")
+    run_and_compare(block)
+
+
+async def test_the_plan_of_a_reload_is_printed_as_shown(tmp_path: Path) -> None:
+    [block] = blocks("console", "running")
+    path, token = tmp_path / "config.yml", tmp_path / "token"
+    token.write_text("t0ken\n")
+    nodes = [{"name": "fs1", "port": 1, "password": "one"}, {"name": "fs2", "port": 1}]
+    before: dict[str, Any] = {"listen": ["127.0.0.1:0"], "nodes": nodes}
+    path.write_text(yaml.safe_dump(before))
+    async with daemon(path) as running:
+        nodes[0]["password"] = "two"
+        probe = {"node": "fs1", "gateway": "telnyx", "destination": "+15550000001"}
+        after = before | {
+            "probes": {"echo": probe},
+            "guard": {"allow": ["+15550000001"]},
+            "token_file": "token",
+        }
+        path.write_text(yaml.safe_dump(after))
+        await asyncio.to_thread(run_and_compare, block, str(path), "--url", running.base)
 
 
 def test_the_service_is_installed_whole_and_its_password_is_roots(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from typing import Final
 from exporter.metrics import families
 from exporter.metrics.exposition import Family, number
 from exporter.probe import samples
+from exporter.switch.events import EVENT_NAMES
 from exporter.switch.provider import PROVIDERS, provider
-from exporter.watch.node import COMMAND_NAMES, EVENT_NAMES
+from exporter.watch.commands import COMMAND_NAMES
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
 
 SECTIONS: Final = (

@@ -2,6 +2,7 @@
 
 The events are the call events in tests/captures, recorded from a running FreeSWITCH, repeated, in the
 encoding that the client requests. JSON is made from the plain recordings, because most recordings are plain.
+Each repetition is of new calls: their UUIDs differ.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ NAMES = (
     "CHANNEL_ANSWER",
     "CHANNEL_HANGUP_COMPLETE",
 )
+MARK = b"feedf00d"  # stands for the number of the repetition
 
 
 def recorded() -> list[bytes]:
@@ -32,6 +34,15 @@ def recorded() -> list[bytes]:
         for frame in Protocol().receive(file.read_bytes())
         if frame.content_type == "text/event-plain" and Event(frame.body).name in NAMES
     ]
+
+
+def renumbered(bodies: list[bytes]) -> list[bytes]:
+    """The bodies with MARK as the first eight digits of every leg's UUID, in all places."""
+    legs = {uuid for body in bodies if (uuid := Event(body).get(b"Unique-ID"))}
+    for leg in legs:
+        old, new = leg.encode(), MARK + leg.encode()[len(MARK) :]
+        bodies = [body.replace(old, new) for body in bodies]
+    return bodies
 
 
 def as_json(plain: bytes) -> bytes:
@@ -57,7 +68,7 @@ class Stream:
     """
 
     def __init__(self, count: int) -> None:
-        bodies = recorded()
+        bodies = renumbered(recorded())
         self._rounds = max(count // len(bodies), 1)
         self.count = self._rounds * len(bodies)
         self._wire = {
@@ -85,5 +96,6 @@ class Stream:
                     continue
                 client.sendall(b"Content-Type: command/reply\nReply-Text: +OK accepted\n\n")
                 if match := re.match(rb"events? (plain|json) ", line):
-                    for _ in range(self._rounds):
-                        client.sendall(self._wire[match[1].decode()])
+                    wire = self._wire[match[1].decode()]
+                    for number in range(self._rounds):
+                        client.sendall(wire.replace(MARK, b"%08x" % number))

@@ -1,10 +1,12 @@
 """All probes of one exporter: opened once, configured at start and at each reload, stopped once.
 
-probes = await Probes.open(state_dir, instance, clock, disk)  # StoreError: state_dir cannot be used
-await probes.start(config, nodes)                             # nodes: Node by name
-probes.configure(config, nodes)                               # after a reload
-probes.sources(nodes)                                         # samples, for /metrics
-await probes.stop()                                           # before the nodes: it hangs up on them
+The daemon uses it in this order:
+
+    probes = await Probes.open(state_dir, instance, clock, disk)  # StoreError: state_dir cannot be used
+    await probes.start(config, nodes)                             # nodes: Node by name
+    probes.configure(config, nodes)                               # after a reload
+    probes.sources(nodes)                                         # samples, for /metrics
+    await probes.stop()                                           # before the nodes: it hangs up on them
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -72,12 +72,6 @@ EVENT_NAMES: Final = (
 """All of them, in the order in which they are subscribed to; names with `::` are subclasses of CUSTOM."""
 
 
-def event_name(event: Event) -> str:
-    """`Event-Name`, or `Event-Subclass` of a CUSTOM event; empty if the event has none."""
-    name = event.name
-    return event.subclass if name == "CUSTOM" else name
-
-
 def job_uuid(event: Event) -> str:
     """The job whose end a BACKGROUND_JOB reports; empty if it does not say."""
     return event.get(b"Job-UUID") or ""

@@ -86,7 +86,8 @@ class ChannelEvent:
 
     def __init__(self, event: Event) -> None:
         self._event = event
-        self.uuid = leg_uuid(event)
+        uuid = event.get(b"Unique-ID")
+        self.uuid = uuid if uuid is not None and len(uuid) <= MAX_UUID else ""
 
     @property
     def stamp(self) -> float:
@@ -165,8 +166,7 @@ class ChannelEvent:
 
 def leg_uuid(event: Event) -> str:
     """The UUID of the leg an event is about; empty if it has none of at most MAX_UUID characters."""
-    uuid = event.get(b"Unique-ID") or ""
-    return uuid if len(uuid) <= MAX_UUID else ""
+    return ChannelEvent(event).uuid
 
 
 def is_probe(uuid: str) -> bool:

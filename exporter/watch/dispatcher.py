@@ -14,7 +14,7 @@ from exporter.esl import Event
 from exporter.metrics import families
 from exporter.metrics.exposition import Histogram
 from exporter.switch import events as kinds
-from exporter.switch.events import EVENT_NAMES, EventKind, event_name, job_uuid
+from exporter.switch.events import EVENT_NAMES, EventKind, job_uuid
 from exporter.switch.followed_call import (
     MARK_SUBCLASS,
     JobReply,
@@ -82,7 +82,9 @@ class Dispatcher:
         """Handle one event."""
         arrival = self._epoch()
         self.last_event_epoch = arrival
-        name = event_name(event)
+        name = event.name
+        if name == "CUSTOM":
+            name = event.subclass
         if name in self.counts:
             self.counts[name] += 1
         else:

@@ -19,6 +19,7 @@ import structlog
 
 from exporter import __version__
 from exporter import log as logging
+from exporter.clock import Clock
 from exporter.config import (
     Config,
     ConfigError,
@@ -28,8 +29,9 @@ from exporter.config import (
     ProbeConfig,
     Thresholds,
 )
-from exporter.diagnosis.report import Diagnosis
+from exporter.diagnosis.conclusion import Diagnosis
 from exporter.diagnosis.service import DiagnosisService
+from exporter.executors import Executors
 from exporter.instance import instance_id
 from exporter.metrics.exposition import Source
 from exporter.metrics.process import ProcessMetrics
@@ -71,7 +73,9 @@ class Daemon:
         self._own = ProcessMetrics(lambda: self._guard.lag, time.time())
         self._nodes = [self._make_node(node) for node in config.nodes]
         self._probes = probes
-        self._rounds = DiagnosisService(lambda: self._nodes, lambda: self._config, probes)
+        self._rounds = DiagnosisService(
+            lambda: self._nodes, lambda: self._config, probes, clock=Clock(), names=Executors().names
+        )
         app = make_app(self)
         app[PROBES] = probes
         self._server = Server(self, app)

@@ -40,6 +40,7 @@ ROOMS = {
 # The modules of a dependency, where they are not named like it.
 MODULES = {
     "aiohttp": {"aiohttp", "multidict", "yarl"},
+    "dnspython": {"dns"},
     "pyyaml": {"yaml"},
     "prometheus-client": {"prometheus_client"},
 }

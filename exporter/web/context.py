@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from aiohttp import web
 
 from exporter.config import Config
-from exporter.diagnosis.report import Diagnosis
+from exporter.diagnosis.conclusion import Diagnosis
 from exporter.metrics.exposition import Source
 from exporter.probe.record import CallRecord
 

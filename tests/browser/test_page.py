@@ -87,7 +87,7 @@ async def test_a_fault_shows_by_itself_within_ten_seconds(browser: Browser) -> N
         switch.gateway("telnyx").ask_register()
         await expect(row.get_by_text("auth rejected")).to_be_visible(timeout=10_000)
         await expect(page.locator("#nodes")).to_contain_text(
-            "the provider of gateway telnyx rejects our credentials (403 Forbidden"
+            "Gateway telnyx: the provider rejects the credentials (403 Forbidden"
         )
         # What was open is still open.
         assert await page.locator("details[data-key='n-demo-checks']").get_attribute("open") is not None
@@ -96,12 +96,12 @@ async def test_a_fault_shows_by_itself_within_ten_seconds(browser: Browser) -> N
 async def test_a_node_that_is_lost_shows_too_and_comes_back(browser: Browser) -> None:
     async with trunks(1) as (switch, base), opened(browser, base) as watched:
         headline = watched.page.get_by_role("status")
-        await expect(headline).to_contain_text("All is well")
+        await expect(headline).to_contain_text("No problems found")
         await switch.refuse_connections()
         await expect(headline).to_contain_text("Nothing listens", timeout=10_000)
         await expect(watched.page.locator("#nodes")).to_contain_text("systemctl status freeswitch")
         await switch.accept_connections()
-        await expect(headline).to_contain_text("All is well", timeout=20_000)
+        await expect(headline).to_contain_text("No problems found", timeout=20_000)
 
 
 async def test_the_keyboard_is_enough(browser: Browser) -> None:
@@ -195,4 +195,4 @@ async def test_an_exporter_that_is_gone_is_told(browser: Browser) -> None:
         page = await browser.new_page()
         await page.goto(base)
         await context.__aexit__(None, None, None)
-        await expect(page.get_by_role("status")).to_contain_text("what is shown is old", timeout=20_000)
+        await expect(page.get_by_role("status")).to_contain_text("all values are stale", timeout=20_000)

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+from exporter.diagnosis.conclusion import diagnose
 from exporter.diagnosis.finding import CheckName, Finding
-from exporter.diagnosis.report import diagnose
 from exporter.diagnosis.snapshot import (
     BackendSeen,
     CallsSeen,

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from exporter.config import Config, GatewayConfig, NodeConfig, ProbeConfig
-from exporter.diagnosis import recent, service
-from exporter.diagnosis.recent import Recent
+from exporter.diagnosis import check_calls
+from exporter.diagnosis.check_calls import CallWindow
 from exporter.diagnosis.service import DiagnosisService
 from exporter.probe.probes import Probes
 from exporter.probe.record import CallRecord
@@ -155,7 +155,7 @@ async def test_the_last_run_of_a_probe_counts_while_it_says_something_about_now(
 
 async def test_recent_means_the_window_and_not_since_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     async with watching() as (switch, node, _):
-        window = Recent(0.0)
+        window = CallWindow(0.0)
 
         def place(far_end: FarEnd) -> None:
             switch.calls.outbound("telnyx", "+15550000099", far_end, caller="+15550000098", seconds=1)
@@ -164,12 +164,12 @@ async def test_recent_means_the_window_and_not_since_the_start(monkeypatch: pyte
         await until(lambda: bool(node.calls.stats["telnyx", "outbound"].hangups))
         (calls,) = window.calls(node, 10.0).calls
         assert (dict(calls.codes), dict(calls.causes), calls.answered) == ({"D1": 1}, {"CALL_REJECTED": 1}, 0)
-        for now in (recent.EVERY, 2 * recent.EVERY, 3 * recent.EVERY):
+        for now in (check_calls.NOTE_EVERY, 2 * check_calls.NOTE_EVERY, 3 * check_calls.NOTE_EVERY):
             window.note(node, now)
-        later = window.calls(node, 3 * recent.EVERY + 10)
+        later = window.calls(node, 3 * check_calls.NOTE_EVERY + 10)
         assert later.calls == ()
-        assert later.seconds == 2 * recent.EVERY + 10
+        assert later.seconds == 2 * check_calls.NOTE_EVERY + 10
         place(FarEnd(answer=0.1))
         await until(lambda: len(node.calls.stats["telnyx", "outbound"].hangups) == 2)
-        (calls,) = window.calls(node, 3 * recent.EVERY + 20).calls
+        (calls,) = window.calls(node, 3 * check_calls.NOTE_EVERY + 20).calls
         assert (calls.answered, dict(calls.codes)) == (1, {})

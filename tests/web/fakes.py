@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, Exemplar, GaugeMetricFam
 from prometheus_client.registry import CollectorRegistry
 
 from exporter.config import Config, Listen
-from exporter.diagnosis.report import Diagnosis, diagnose
+from exporter.diagnosis.conclusion import Diagnosis, diagnose
 from exporter.diagnosis.snapshot import Snapshot
 from exporter.metrics import exposition
 from exporter.metrics.exposition import Family, Histogram, Page, Source, Unit

@@ -69,7 +69,7 @@ async def test_a_user_who_may_not_read_the_log_gets_the_reason_and_leaves_no_con
     users = {"exporter": User(password="own", log="false")}
     async with SimulatedSwitch(users=users) as switch:
         node = NodeConfig(port=switch.port, user="exporter@lab.local", password=Secret("own"))
-        with pytest.raises(EslError, match="permission denied.*esl-allowed-log"):
+        with pytest.raises(EslError, match=r"permission denied.*esl-allowed-log"):
             await LogStream(lambda _: None).open(node)
         await switch.until(lambda: not switch.clients)
 

@@ -1,4 +1,4 @@
-"""`doctor` as it is typed: what it prints, how it ends, and that no text can do a terminal harm."""
+"""`doctor` as a process: what it prints, its exit codes, and that no text can harm a terminal."""
 
 import asyncio
 import io
@@ -25,11 +25,21 @@ FINDING_KEYS = {
 }
 
 
-async def doctor(*arguments: str, **environment: str) -> tuple[int, str, str]:
+# The same command with a look of 0.5 s, for tests of its output.
+QUICK = (
+    "-c",
+    (
+        "import sys; from exporter import cli; from exporter.diagnosis import command; "
+        "command.LOOK = 0.5; sys.exit(cli.main())"
+    ),
+)
+
+
+async def doctor(*arguments: str, program: Sequence[str] = QUICK, **environment: str) -> tuple[int, str, str]:
     """Exit code, standard output, standard error."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "exporter", "doctor", *arguments),
+        *(*program, "doctor", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, **environment},
@@ -39,11 +49,13 @@ async def doctor(*arguments: str, **environment: str) -> tuple[int, str, str]:
     return process.returncode or 0, out.decode(), err.decode()
 
 
-async def test_a_healthy_switch_is_called_well_within_the_time_promised() -> None:
+async def test_a_healthy_switch_has_no_problems_within_the_documented_time() -> None:
     async with SimulatedSwitch(tick=0.05) as switch:
         await switch.gateway_reaches("telnyx", "REGED")
         began = time.monotonic()
-        code, out, err = await doctor(FREESWITCH_PORT=str(switch.port), FREESWITCH_GATEWAYS="telnyx")
+        code, out, err = await doctor(
+            program=("-m", "exporter"), FREESWITCH_PORT=str(switch.port), FREESWITCH_GATEWAYS="telnyx"
+        )
         assert time.monotonic() - began < 15
         await switch.until(lambda: not switch.clients)
     assert (code, err) == (0, "")
@@ -110,7 +122,7 @@ guard: {allow: ["+15550000001"]}
         (["--backend-url", "ftp://x"], "--backend-url"),
     ],
 )
-async def test_a_name_that_nobody_knows_ends_with_2_and_the_names_known(
+async def test_an_unknown_name_ends_with_2_and_the_known_names(
     tmp_path: Path, arguments: Sequence[str], words: str
 ) -> None:
     config = tmp_path / "config.yml"
@@ -122,7 +134,7 @@ async def test_a_name_that_nobody_knows_ends_with_2_and_the_names_known(
     assert len(err) < 1000
 
 
-async def test_a_gateway_that_nobody_knows_ends_with_2_and_those_known() -> None:
+async def test_an_unknown_gateway_ends_with_2_and_the_known_ones() -> None:
     async with SimulatedSwitch(tick=0.05) as switch:
         await switch.gateway_reaches("telnyx", "REGED")
         environment = {"FREESWITCH_PORT": str(switch.port), "FREESWITCH_GATEWAYS": "carrier"}
@@ -131,7 +143,7 @@ async def test_a_gateway_that_nobody_knows_ends_with_2_and_those_known() -> None
     assert "no gateway 'telnix'; known: carrier, telnyx" in err
 
 
-async def test_one_gateway_alone_can_be_looked_at() -> None:
+async def test_one_gateway_alone_can_be_checked() -> None:
     async with SimulatedSwitch(tick=0.05) as switch:
         await switch.gateway_reaches("telnyx", "REGED")
         environment = {"FREESWITCH_PORT": str(switch.port), "FREESWITCH_GATEWAYS": "carrier,telnyx"}
@@ -193,7 +205,7 @@ def test_hostile_texts_are_harmless_on_a_terminal(text: str, terminal: bool) -> 
         assert "[bold red]x[/]" in printed
 
 
-def test_lines_on_a_narrow_terminal_hang_under_their_own_beginning() -> None:
+def test_lines_on_a_narrow_terminal_keep_their_indent() -> None:
     output = io.StringIO()
     screen = Screen(Console(file=output, force_terminal=True, color_system=None, width=70))
     diagnosis = diagnose(
@@ -205,7 +217,7 @@ def test_lines_on_a_narrow_terminal_hang_under_their_own_beginning() -> None:
     assert any(line.startswith(" " * 34) and line.strip() for line in lines)
 
 
-def test_causes_consequences_and_what_else_there_is_are_told_apart() -> None:
+def test_causes_consequences_and_other_causes_are_told_apart() -> None:
     output = io.StringIO()
     screen = Screen(Console(file=output, force_terminal=False, width=200))
     seen = snapshot(
@@ -217,10 +229,8 @@ def test_causes_consequences_and_what_else_there_is_are_told_apart() -> None:
     )
     screen.conclusion(diagnose(seen))
     printed = output.getvalue()
-    assert (
-        "=> Gateway telnyx: the provider rejects the credentials (403 Forbidden). FreeSWITCH itself is OK."
-        in printed
-    )
+    rejected = "Gateway telnyx: the provider rejects the credentials (403 Forbidden)"
+    assert f"=> {rejected}. FreeSWITCH itself is OK." in printed
     assert "Caused by the above: FreeSWITCH refused 5 dials" in printed
     assert "Also warning: Gateway other is not monitored: no registration, no ping." in printed
     assert printed.count("Do: ") == 2

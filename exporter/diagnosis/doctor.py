@@ -87,8 +87,8 @@ class DoctorRun:
         self._look = look
         self._call = call
         self._on_stage = on_stage
-        self._log = LogCount(clock)
-        self._log_stream = LogStream(self._log.on_line)
+        self._log: LogCount | None = None
+        self._log_stream: LogStream | None = None
         self._window = CallWindow(clock.monotonic())
         self._unseen: dict[str, str] = {}
         self._retried: set[str] = set()
@@ -109,15 +109,15 @@ class DoctorRun:
         self._on_stage("asking the calling application")
         backend_seen = await backend
         snapshot = self._snapshot()
-        watched = snapshot.connected and "log" not in self._unseen
         recent = self._window.calls(self.node, self._clock.monotonic()) if snapshot.connected else None
-        self._log_stream.close()
+        log = self._log.seen(gateway.name for gateway in snapshot.gateways) if self._log else None
+        self._close_log()
         return replace(
             snapshot,
             gateways=tuple(self._with_revival(gateway) for gateway in snapshot.gateways),
             recent=recent,
             names=names,
-            log=self._log.seen(gateway.name for gateway in snapshot.gateways) if watched else None,
+            log=log,
             backend=backend_seen,
             conf_dir=self._conf_dir,
             call=record,
@@ -126,7 +126,7 @@ class DoctorRun:
 
     async def close(self) -> None:
         """End the watch."""
-        self._log_stream.close()
+        self._close_log()
         await self.node.stop()
 
     # -- inside -------------------------------------------------------------------------------------------
@@ -136,13 +136,7 @@ class DoctorRun:
 
     async def _watch(self, deadline: float) -> dict[str, NameSeen]:
         self._on_stage("watching events and the log")
-        try:
-            async with asyncio.timeout(deadline - self._clock.monotonic()):
-                await self._log_stream.open(self.node.config)
-        except TimeoutError:
-            self._unseen["log"] = "FreeSWITCH did not open the log in time"
-        except EslError as error:
-            self._unseen["log"] = str(error)
+        await self._open_log(deadline)
         self._conf_dir = await self._ask_folder()
         looking_up = asyncio.ensure_future(look_up(names_of(self._snapshot().gateways), self._names))
         enough = self._clock.monotonic() + self._look
@@ -153,6 +147,23 @@ class DoctorRun:
             await self._clock.sleep(_TICK)
         self._on_stage("looking up names")
         return await looking_up
+
+    async def _open_log(self, deadline: float) -> None:
+        log = LogCount(self._clock)
+        self._log_stream = LogStream(log.on_line)
+        try:
+            async with asyncio.timeout(deadline - self._clock.monotonic()):
+                await self._log_stream.open(self.node.config)
+        except TimeoutError:
+            self._unseen["log"] = "FreeSWITCH did not open the log in time"
+        except EslError as error:
+            self._unseen["log"] = str(error)
+        else:
+            self._log = log
+
+    def _close_log(self) -> None:
+        if self._log_stream is not None:
+            self._log_stream.close()
 
     async def _ask_folder(self) -> str:
         """Where FreeSWITCH's configuration is, for the remedies; the empty string if it does not say."""

@@ -73,15 +73,15 @@ class Server(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def serving(
-    reply: Callable[[bytes], Sequence[bytes]] = lambda query: [answer(query)],
+    reply: Callable[[bytes], Sequence[bytes]] = lambda query: [answer(query)], port: int = 0
 ) -> AsyncIterator[tuple[Server, Callable[[], Resolver]]]:
     """A name server, and what makes a resolver that asks it."""
     loop = asyncio.get_running_loop()
     transport, server = await loop.create_datagram_endpoint(
-        lambda: Server(reply), local_addr=("127.0.0.1", 0)
+        lambda: Server(reply), local_addr=("127.0.0.1", port)
     )
-    port = transport.get_extra_info("sockname")[1]
-    yield server, lambda: asking(port)
+    taken = transport.get_extra_info("sockname")[1]
+    yield server, lambda: asking(taken)
     transport.close()
 
 
@@ -201,13 +201,12 @@ async def test_an_answer_that_is_cut_is_asked_for_by_tcp(executor: Executor) -> 
         writer.write(struct.pack("!H", len(reply)) + reply)
         await writer.drain()
         writer.close()
+        await writer.wait_closed()
 
-    async with serving(cut) as (server, make_resolver):
-        port = server.transport.get_extra_info("sockname")[1]
-        tcp = await asyncio.start_server(serve, "127.0.0.1", port)
-        found = await look_up([NAME], executor, make_resolver=make_resolver)
-        tcp.close()
-        await tcp.wait_closed()
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as tcp:
+        port = tcp.sockets[0].getsockname()[1]
+        async with serving(cut, port) as (_, make_resolver):
+            found = await look_up([NAME], executor, make_resolver=make_resolver)
     assert found[NAME].addresses == ("203.0.113.5", "2001:db8::5")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 import pytest
@@ -91,11 +91,11 @@ async def test_the_skipped_log_and_call_have_their_reasons() -> None:
 
 
 async def test_the_application_is_asked_in_the_background_and_only_who_waits_waits() -> None:
-    asked = 0
+    asked = answered = 0
     may_answer = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
+        nonlocal asked, answered
         asked += 1
         await reader.readuntil(b"\r\n\r\n")
         await may_answer.wait()
@@ -104,6 +104,9 @@ async def test_the_application_is_asked_in_the_background_and_only_who_waits_wai
             b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
         )
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        answered += 1
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -128,6 +131,7 @@ async def test_the_application_is_asked_in_the_background_and_only_who_waits_wai
         await backend(wait=False)
         await until(lambda: asked == 2)
     server.close()
+    await until(lambda: answered == 2)
 
 
 async def test_other_tasks_run_between_nodes() -> None:

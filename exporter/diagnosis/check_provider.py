@@ -3,10 +3,10 @@
 Names are asked of DNS as FreeSWITCH does it: sofia-sip has a resolver of its own (sresolv), which reads
 /etc/resolv.conf, sends DNS queries for SRV, A and AAAA, and reads neither /etc/hosts nor nsswitch.conf
 (signalwire/freeswitch issue 3137). So the addresses are DNS's; where DNS has none but the system's resolver
-does, the finding says so, for FreeSWITCH cannot use those.
+has some, the finding shows them: FreeSWITCH cannot use them.
 
 A look-up is bounded in number and time; a name that takes too long has that as its error. The answers are
-this machine's, and FreeSWITCH may run on another: the finding says that too.
+this machine's, and FreeSWITCH may run on another: the finding mentions that too.
 """
 
 import asyncio

@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def _check(options: argparse.Namespace, config: Config) -> int:
     nodes = _chosen_nodes(options, config)
-    instance = instance_id(None)  # not the daemon's: it tells the ticks of the two apart
+    instance = instance_id(None)  # not the daemon's: ticks are told apart by it
     clock, executors = Clock(), Executors()
     runner = await _runner(config, instance) if options.call else None
     screen = None if options.json else _screen()

@@ -34,7 +34,7 @@ class Check(NamedTuple):
         number: as docs/doctor.md counts.
         run: yields at least one finding.
         early: it needs the connection only, so its findings are final as soon as that is up or has failed.
-        ok_before: what is OK if this check is the first that fails; empty if nothing is worth naming.
+        ok_before: what is OK if this check is the first that fails; empty if nothing is to be named.
     """
 
     number: int

@@ -3,7 +3,7 @@
 A snapshot never changes. `snapshot_of` copies what a watched node knows, without a command to FreeSWITCH;
 `doctor` and `service` add what a node does not know: calls, names, log, calling application. A part that was
 not looked at is None, and `unseen` gives the reason, by the check that needs it. Times are epoch seconds,
-durations seconds. Texts are as received: whoever shows one passes it through `finding.shown`.
+durations seconds. Texts are as received: pass each through `finding.shown` before showing it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,7 +1,7 @@
 """FreeSWITCH's log at WARNING and above, on a connection of its own.
 
 A busy switch logs thousands of lines a second. On a connection of its own they delay neither events nor
-replies, and the connection ends when nobody reads the log any more.
+replies. The connection ends with the reading.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class LogStream:
         """Connect and ask for the log.
 
         Raises:
-            EslError: it cannot be had; the message says why.
+            EslError: the connection or the command failed.
         """
         connection = await Connection.open(
             config.host,

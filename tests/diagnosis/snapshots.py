@@ -1,4 +1,4 @@
-"""Snapshots for tests: a node on which all is well, to be changed in one thing."""
+"""Snapshots for tests: a healthy node, to be changed in one thing."""
 
 from dataclasses import replace
 from typing import Any

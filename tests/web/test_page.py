@@ -1,7 +1,12 @@
-"""The page as a program reads it: complete without a script, harmless whatever stands in it, usable with many
-gateways. How it looks and behaves in a browser: tests/browser."""
+"""The page as a program reads it: complete without a script, harmless whatever its texts, usable with many gateways.
 
+How it looks and behaves in a browser: tests/browser.
+"""
+
+import asyncio
+import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -14,6 +19,7 @@ from exporter.diagnosis.snapshot import GatewaySeen, Snapshot, SwitchSeen
 from exporter.probe.record import CallRecord, MediaRecord, ToneRecord
 from exporter.probe.refusal import Refused
 from exporter.switch.status import Profile
+from exporter.web.page import load_files, render
 from exporter.web.page_view import PER_PAGE, make_view
 from tests.web.fakes import FakeContext, FakeNode, serving
 
@@ -325,6 +331,38 @@ async def test_a_filter_finds_by_name_state_and_problem() -> None:
 @pytest.mark.parametrize("number", ["", "0", "-1", "x", "99999", "1e9", "²", "0001", "9" * 400])
 async def test_any_page_number_gives_some_page(number: str) -> None:
     assert 1 <= (await make_view([diagnose(seen(*many(60)))], [], "", {"page": number})).page <= 2
+
+
+async def test_other_tasks_run_between_nodes_and_while_many_are_rendered() -> None:
+    """A page of many nodes must not hold up FreeSWITCH's events."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    diagnoses = [diagnose(seen(*many(50), node=f"fs{number}")) for number in range(60)]
+    files = load_files()
+    counting = asyncio.create_task(count())
+    view = await make_view(diagnoses, [], "", {})
+    between, turns = turns, 0
+    page = await render(files, view)
+    counting.cancel()
+    assert between >= len(diagnoses)
+    assert page.count("<article") == len(diagnoses)
+    assert turns >= 5
+
+
+async def test_a_request_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(AppContext(snapshots=[seen(*many(3))])) as served:
+        monkeypatch.setattr(io, "open", None)
+        monkeypatch.setattr(os, "open", None)
+        monkeypatch.setattr("builtins.open", None)
+        for path in ("/", "/static/page.css", "/static/page.js", "/static/icon.svg"):
+            async with served.client.get(served.base + path) as response:
+                assert response.status == 200, path
 
 
 async def test_rows_of_two_nodes_are_told_apart() -> None:

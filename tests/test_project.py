@@ -23,6 +23,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MODULES = {
     "dnspython": {"dns"},
     "aiohttp": {"aiohttp", "multidict", "yarl"},
+    "dnspython": {"dns"},
     "pyyaml": {"yaml"},
     "prometheus-client": {"prometheus_client"},
 }

@@ -1,8 +1,8 @@
 """The daemon's diagnoses: every node, for the page and for `GET /api/diagnosis`.
 
-What a node knows is copied on request, at most once in FRESH seconds for all requests. What others
-must be asked for (host names, the calling application) is asked for only then too, and not more often than
-every NAMES_EVERY and BACKEND_EVERY seconds; a request that does not wait gets the last answer. No command goes to
+What a node knows is copied on request, at most once in FRESH seconds for all requests. What others must be
+asked for (host names, the calling application) is asked for only then, and not more often than every
+NAMES_EVERY and BACKEND_EVERY seconds; a request that does not wait gets the last answer. No command goes to
 FreeSWITCH: for its log, and for a registration that must be retried, there is the command `doctor`.
 
 A task of its own notes the totals of calls, so that "recent" does not depend on who asks when.

@@ -1,4 +1,4 @@
-"""The page as a program reads it: complete without a script, harmless whatever its texts, usable with many gateways.
+"""The page as a program reads it: complete without a script, harmless whatever its texts, paged and filtered.
 
 How it looks and behaves in a browser: tests/browser.
 """

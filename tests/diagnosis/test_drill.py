@@ -18,10 +18,12 @@ import aiohttp.web
 import msgspec
 import pytest
 
+from exporter.clock import Clock
 from exporter.config import Config, GatewayConfig, GuardConfig, NodeConfig, ProbeConfig, Secret
 from exporter.diagnosis.command import _place, _runner
 from exporter.diagnosis.conclusion import Diagnosis, diagnose
 from exporter.diagnosis.doctor import DoctorRun
+from exporter.executors import Executors
 from exporter.simulator import PCMU, FarEnd, Path, SimulatedSwitch, User, refuses
 from exporter.simulator import GatewayConfig as SimulatedGateway
 from tests.diagnosis.virtual import virtual_machine

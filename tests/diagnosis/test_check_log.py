@@ -9,9 +9,9 @@ from exporter.esl.errors import EslError
 from exporter.simulator import SimulatedSwitch, User
 from exporter.switch.log_line import LogLine, parse_log_line
 from exporter.watch.log_stream import LogStream
+from tests.support.no_look_up import no_look_up
 
 ERR, WARNING, NOTICE = 3, 4, 5
-from tests.support.no_look_up import no_look_up
 
 
 def line(level: str, file: str, text: str) -> str:

@@ -7,8 +7,8 @@ from typing import Final
 
 from exporter.clock import Clock
 
-RATE: Final = 1.4  # commands a second
-MOST: Final = 5.0  # commands: one poll of everything
+RATE: Final = 1.35  # commands a second
+MOST: Final = 8.0  # commands: a poll of everything and some of single gateways
 
 
 class Allowance:

@@ -49,7 +49,7 @@ class Connections:
     Attributes:
         denied: subscriptions, and commands as `api NAME`, that the account may not have.
         durations: seconds from command to reply, by the command's name.
-        answers: how the optional questions of the present connection were answered.
+        optional_answers: how the optional questions of the present connection were answered.
     """
 
     def __init__(self, config: NodeConfig, clock: Clock, look_up: LookUp) -> None:
@@ -68,7 +68,7 @@ class Connections:
             for lane in Lane
             if lane is not Lane.VITAL
         }
-        self.answers = OptionalAnswers(self._lanes.values())
+        self.optional_answers = OptionalAnswers(self._lanes.values())
 
     async def open(self, on_event: Callable[[Event], None]) -> None:
         """Connect and authenticate the two that decide whether the node is connected.
@@ -142,7 +142,7 @@ class Connections:
             if connection is not None:
                 connection.abort(reason)
         self._events = self._commands = None
-        self.answers.forget()
+        self.optional_answers.forget()
 
     def sever(self) -> None:
         """Close all from another thread, while the event loop is stuck."""
@@ -197,7 +197,8 @@ class Connections:
     async def ask(self, command: Command[_T]) -> _T | None:
         """The answer to a command; None if it is refused or cannot be read.
 
-        Of an optional question also None if its answer is late, or its connection ended: `answers` has why.
+        Of an optional question also None if its answer is late or its connection ended; `optional_answers`
+        notes why.
 
         Raises:
             EslError: of a vital command: not connected, or no reply within its deadline.
@@ -209,13 +210,13 @@ class Connections:
             self._note_refusal(command.text, error)
         except ReplyError as error:
             self._note_refusal(command.text, error)
-            self.answers.on_worthless(rule, command.text, error)
+            self.optional_answers.on_worthless(rule, command.text, error)
         except EslError as error:
             if rule.lane is Lane.VITAL:
                 raise
-            self.answers.on_worthless(rule, command.text, error)
+            self.optional_answers.on_worthless(rule, command.text, error)
         else:
-            self.answers.on_good(rule)
+            self.optional_answers.on_good(rule)
             return answer
         return None
 
@@ -252,7 +253,7 @@ class Connections:
         try:
             async with asyncio.timeout(deadline):
                 question = await self._lanes[rule.lane].send(commands)
-                question.add_done_callback(self.answers.watch(rule, commands[0], self._clock))
+                question.add_done_callback(self.optional_answers.watch(rule, commands[0], self._clock))
                 return await asyncio.shield(question)
         except TimeoutError:
             raise LateAnswer(f"no reply to '{command_name(commands[0])}' within {deadline:g} s") from None

@@ -131,5 +131,5 @@ class DatabasePoller:
 
     def _note_size(self) -> None:
         """A list that is too large for a reply ended the lane's connection, perhaps after its deadline."""
-        if isinstance(self._connections.answers.error(commands.CHANNELS.text), ProtocolError):
+        if isinstance(self._connections.optional_answers.error(commands.CHANNELS.text), ProtocolError):
             self._too_large = True

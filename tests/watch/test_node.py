@@ -11,7 +11,7 @@ from exporter.config import GatewayConfig
 from exporter.executors import Executor
 from exporter.simulator import FarEnd, Leg, SimulatedSwitch, User
 from exporter.switch.events import TICK
-from exporter.watch import commands, connections, event_flow, gateway, lifecycle, poller, verdict
+from exporter.watch import allowance, commands, connections, event_flow, gateway, lifecycle, poller, verdict
 from exporter.watch.registration_memory import RegistrationMemory
 from tests.watch.watching import watching
 
@@ -24,7 +24,8 @@ def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poller, "TICK_INTERVAL", 0.1)
     monkeypatch.setattr(poller, "TICK_OVERDUE", 0.6)
     monkeypatch.setattr(event_flow, "TICK_OVERDUE", 0.6)
-    monkeypatch.setattr(commands, "MEMORY", 1.0)
+    monkeypatch.setattr(commands, "VITAL_DEADLINE", 1.0)
+    monkeypatch.setattr(allowance, "RATE", 20.0)
     monkeypatch.setattr(connections, "CONNECT_TIMEOUT", 1.0)
     monkeypatch.setattr(lifecycle, "FIRST_RETRY", 0.1)
     monkeypatch.setattr(lifecycle, "LAST_RETRY", 0.3)
@@ -62,7 +63,7 @@ async def test_a_healthy_switch_is_watched_in_all_its_parts() -> None:
             assert await watch.value("freeswitch_sofia_profile_up", profile="external") == 1
             assert await watch.value("freeswitch_paused", direction="outbound") == 0
             assert await watch.value("freeswitch_time_synced") == 1
-            assert await watch.value("freeswitch_current_channels") == 0
+            await watch.until_value("freeswitch_current_channels", 0)
             await watch.until_value("freeswitch_events_total", 2, event="HEARTBEAT", seconds=5)
             assert (await watch.value("freeswitch_event_round_trip_seconds") or 9) < 1
 
@@ -95,7 +96,7 @@ async def test_calls_that_were_up_before_are_learned_and_leave_nothing_behind() 
         leg = dial(switch, "+15550000099", FarEnd(ring=0.01, answer=0.02), seconds=600)
         await switch.until(lambda: bool(leg.times["answered"]))
         async with watching(switch) as watch:
-            assert await watch.value("freeswitch_calls_learned_total", gateway="telnyx") == 1
+            await watch.until_value("freeswitch_calls_learned_total", 1, gateway="telnyx")
             assert await watch.value("freeswitch_calls_active", gateway="telnyx") == 1
             assert await watch.value("freeswitch_calls_started_total", gateway="telnyx") == 0
             switch.drop_connections()

@@ -249,13 +249,17 @@ class Connections:
 
         Raises:
             LateAnswer: they did not come within `deadline` seconds, or the lane was busy all the time.
+            Disconnected: the lane had no connection all the time.
         """
+        lane = self._lanes[rule.lane]
         try:
             async with asyncio.timeout(deadline):
-                question = await self._lanes[rule.lane].send(commands)
+                question = await lane.send(commands)
                 question.add_done_callback(self.optional_answers.watch(rule, commands[0], self._clock))
                 return await asyncio.shield(question)
         except TimeoutError:
+            if lane.closed_because:
+                raise Disconnected(f"no connection for this question: {lane.closed_because}") from None
             raise LateAnswer(f"no reply to '{command_name(commands[0])}' within {deadline:g} s") from None
 
     async def _run_optional(self, connection: Connection, command: str) -> str:

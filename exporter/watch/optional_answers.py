@@ -117,5 +117,8 @@ class OptionalAnswers:
         return found.error if found is not None and found.command == command else None
 
     def undecided(self, now: float) -> bool:
-        """An answer has not come for so long that it may turn out to be late."""
-        return any(lane.question and now - lane.asked > UNDECIDED for lane in self._lanes)
+        """An answer has not come for so long that it may turn out to be late, and is not late yet."""
+        return any(
+            lane.question and UNDECIDED < now - lane.asked < rule_of(lane.question).deadline
+            for lane in self._lanes
+        )

@@ -41,6 +41,7 @@ class OptionalLane:
     Attributes:
         question: the first command of the question that has the lane; empty while none has it.
         asked: when it was sent, monotonic seconds.
+        closed_because: why there is no connection; empty while there is one.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class OptionalLane:
     ) -> None:
         self.question = ""
         self.asked = 0.0
+        self.closed_because = "not opened yet"
         self._node = node
         self._name = name
         self._open_connection = open_connection
@@ -75,12 +77,14 @@ class OptionalLane:
                 self._on_loss(error)
                 continue
             self._connection = connection
+            self.closed_because = ""
             self._opened.set()
             try:
                 await asyncio.wait({connection.closed})
                 self._on_loss(connection.closed.result())
             finally:
                 self._connection = None
+                self.closed_because = self.closed_because or "the node was lost"
                 self._opened.clear()
                 connection.abort(Disconnected("the node is lost"))
 
@@ -127,6 +131,7 @@ class OptionalLane:
     def _on_loss(self, error: EslError) -> None:
         pause = min(LAST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures, 10))
         self._failures += 1
+        self.closed_because = str(error)
         self._not_before = max(self._not_before, self._clock.monotonic() + pause)
         line = "the connection for questions that may be slow was lost"
         log.info(line, limit=(line, self._node), node=self._node, lane=self._name, reason=str(error))

@@ -98,7 +98,8 @@ def test_registrations_that_are_counted_after_7_s_from_the_start() -> None:
             assert 4 <= asked <= 300 / COUNTS_INTERVAL
             assert took == pytest.approx(7 * asked, abs=8)
             (slow,) = watch.node.connections.optional_answers.slow(clock.monotonic())
-            assert slow == ("show registrations count", pytest.approx(7, abs=0.1), True)
+            assert (slow.command, slow.answered) == ("show registrations count", True)
+            assert slow.seconds == pytest.approx(7, abs=0.1)
             switch.recover()
             await clock.sleep(COUNTS_INTERVAL + 30)
             assert await watch.value("freeswitch_registrations") == 0
@@ -120,7 +121,8 @@ def test_calls_that_are_counted_slowly_while_connected() -> None:
             await is_well(watch)
             assert not [command for command in switch.commands_seen if "show" in command]
             (slow,) = watch.node.connections.optional_answers.slow(clock.monotonic())
-            assert slow == ("show calls count", pytest.approx(605, abs=2), False)
+            assert (slow.command, slow.answered) == ("show calls count", False)
+            assert slow.seconds == pytest.approx(605, abs=2)
             assert {"show_calls", "show_channels"} <= {
                 command for command, ok in watch.node.connections.optional_answers.ok.items() if not ok
             }
@@ -161,6 +163,24 @@ def test_the_loss_of_the_lane_costs_nothing_and_is_mended() -> None:
                 assert len(switch.clients) == 3
                 await is_well(watch)
                 assert await watch.value(SLOW, command="show_registrations") == 1
+
+    run(scenario)
+
+
+def test_a_lane_without_a_connection_has_answers_that_cannot_be_had() -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with connecting(switch, clock) as watch:
+            switch.deny_by_acl(drop=False)
+            await clock.sleep(2 * COUNTS_INTERVAL)
+            await is_well(watch)
+            for command in ("show_channels", "show_calls", "show_registrations"):
+                assert await watch.value(SLOW, command=command) == 0
+            (first, *_) = watch.node.connections.optional_answers.worthless()
+            assert "ACL" in str(first.error)
+            assert watch.node.connections.optional_answers.slow(clock.monotonic()) == []
+            switch.recover()
+            await clock.sleep(2 * COUNTS_INTERVAL)
+            assert await watch.value("freeswitch_registrations") == 0
 
     run(scenario)
 

@@ -5,9 +5,9 @@
 - Who asks stops waiting at a deadline. The question keeps the lane until its answer comes, which is thrown
   away; on a closed connection it would go on in FreeSWITCH all the same, and the next one beside it.
 - The lane opens its connection by itself, again after a loss, with pauses of FIRST_PAUSE seconds, twice as
-  long after each further failure, LAST_PAUSE at most. Where the connection ended before the answer,
-  FreeSWITCH may still be busy with the question, and the lane opens the next one QUERY_LIMIT seconds after
-  it was asked.
+  long after each further failure, LAST_PAUSE at most. Where the connection ended STUCK seconds or more after
+  a question and before its answer, FreeSWITCH may still be busy with it, and the lane opens the next one
+  QUERY_LIMIT seconds after it was asked.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from exporter.esl import Connection, Disconnected, EslError, PermissionDenied
 
 FIRST_PAUSE: Final = 1.0  # seconds
 LAST_PAUSE: Final = 30.0
+STUCK: Final = 1.0  # seconds
 QUERY_LIMIT: Final = 30.0  # FreeSWITCH's own, for one that waits for a lock (switch_core_db.c)
 
 log = structlog.get_logger(__name__)
@@ -122,10 +123,12 @@ class OptionalLane:
             if isinstance(result, BaseException) and not isinstance(result, EslError):
                 raise result
             replies.append(result)
-        if any(isinstance(reply, EslError) and not isinstance(reply, PermissionDenied) for reply in replies):
-            self._not_before = max(self._not_before, self.asked + QUERY_LIMIT)
-        else:
+        if not any(
+            isinstance(reply, EslError) and not isinstance(reply, PermissionDenied) for reply in replies
+        ):
             self._failures = 0
+        elif self._clock.monotonic() - self.asked > STUCK:
+            self._not_before = max(self._not_before, self.asked + QUERY_LIMIT)
         return replies
 
     def _on_loss(self, error: EslError) -> None:

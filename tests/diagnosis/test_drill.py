@@ -238,6 +238,16 @@ def profile_known(scene: Scene) -> None:
     scene.switch.stop_profile("external")
 
 
+def slow(seconds: float, command: str) -> Arrange:
+    """Answers that come so much later; the doctor looks long enough to be in doubt about them."""
+
+    def arrange(scene: Scene) -> None:
+        scene.switch.delay_replies(seconds, command)
+        scene.look = 1.5
+
+    return arrange
+
+
 DRILLS = (
     Drill("no such host", ("port", "dns"), no_name, threads=True),
     Drill("refused", ("port", "refused"), lambda s: s.switch.refuse_connections()),
@@ -265,14 +275,14 @@ DRILLS = (
     Drill(
         "slow database",
         ("database", "slow_database"),
-        lambda s: s.switch.delay_replies(7, "api show registrations count"),
+        slow(7, "api show registrations count"),
         "warn",
         "show registrations count",
     ),
     Drill(
         "stuck database",
         ("database", "slow_database"),
-        lambda s: s.switch.delay_replies(600, "api show"),
+        slow(600, "api show"),
         "warn",
         "no answer for",
     ),

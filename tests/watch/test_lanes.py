@@ -169,7 +169,9 @@ def test_the_loss_of_the_lane_costs_nothing_and_is_mended() -> None:
 
 def test_a_lane_without_a_connection_has_answers_that_cannot_be_had() -> None:
     async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
-        async with connecting(switch, clock) as watch:
+        switch.move_away(0.01)
+        async with watching(switch, clock=clock, connected=False) as watch:
+            await watch.until(lambda node: node.lifecycle.state is State.SYNCING)
             switch.deny_by_acl(drop=False)
             await clock.sleep(2 * COUNTS_INTERVAL)
             await is_well(watch)

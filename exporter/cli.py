@@ -205,7 +205,7 @@ def _check_config(options: argparse.Namespace) -> int:
     # Lines begin with FILE:LINE, as editors and CI read them. All but the config and the plan goes to
     # standard error, so that standard output stays a config file.
     if options.url and not options.against_running:
-        print(f"{PROGRAM}: --url belongs to --against-running; write that too", file=sys.stderr)
+        print(f"{PROGRAM}: --url is used by --against-running only; add that option", file=sys.stderr)
         return REFUSED
     try:
         loaded = _load(options, options.file or options.config, os.environ)

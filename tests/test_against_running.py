@@ -83,7 +83,7 @@ async def test_it_sends_the_token_of_the_config_and_nothing_else_of_it(
         assert await check(write(tmp_path, served.port)) == 2
     assert context.reloads == 0
     said = capsys.readouterr().err
-    assert said.count("answers unauthorized: This needs the exporter's token") == 2
+    assert said.count("answers unauthorized: The exporter's token is required") == 2
     assert "t1ken" not in said
 
 

@@ -134,7 +134,7 @@ def _of_one_node(environment: Layer, document: object, problems: Problems) -> La
         if name in environment.texts:
             problems.add(
                 ("nodes",),
-                f"is for a file with one node, and this one has {len(nodes)}; write it under a node of the file",
+                f"is for a file with one node, and this one has {len(nodes)}; write it under one of them",
                 Origin(environment.source, name=name),
             )
     return environment.without(names)

@@ -80,6 +80,7 @@ def test_the_last_of_many_changes_is_logged() -> None:
         problems.note("changed", "auth_rejected", INTERVAL - 0.1)
         assert [line["problem"] for line in lines] == changes[:BURST]
         problems.note("changed", "auth_rejected", INTERVAL)
+        assert len(lines) == BURST + 1
         problems.note("changed", "auth_rejected", INTERVAL + 10)
         problems.note("changed", "none", INTERVAL + 20)
     late, following = lines[BURST:]

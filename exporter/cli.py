@@ -43,10 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(words)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
-        return run(options)
+        code = run(options)
+        sys.stdout.flush()
     except config.ConfigError as error:
         print(*(f"{PROGRAM}: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
         return REFUSED
+    except BrokenPipeError:  # `| head` has read enough; what is still buffered must not fail again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return REFUSED
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -237,7 +237,7 @@ class Runtime:
     async def _apply_new(self, config: Config) -> None:
         """Plan the change to `config` and apply it, unless the plan refuses or the exporter stops."""
         if self._stop.is_set():
-            raise ConfigError(("the exporter stops; nothing was reloaded",))
+            raise ConfigError(("the exporter is stopping; nothing was reloaded",))
         async with self._applying:
             plan = plan_reload(self._running(), config)
             log.info("reload plan", unchanged=plan.unchanged, **plan.changes())

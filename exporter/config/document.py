@@ -24,6 +24,13 @@ _DIGITS = [*"-+0123456789"]
 _MAX_DEPTH = 20
 # A quotation in one of PyYAML's messages: of a character or a token's name, or (not captured) of more text.
 _QUOTED = re.compile(r"""(['"](?:\\?.|\\x[0-9a-f]{2}|<[a-z ]+>)['"])|['"].*""", re.DOTALL)
+_REMEDIES = (
+    ("another document", "keep one, without a line ---"),
+    (r"'\t'", "indent with blanks, not with tabs"),
+    ("tag", "write the value without !"),
+)
+"""By a part of PyYAML's message."""
+_IN_QUOTES = "put text with any of : # * & ! % @ ` in quotes"
 # A comment that begins like a value: `password: #secret`, and not `password:  # a remark`.
 _LIKE_A_VALUE = re.compile(r"[ \t]+#[^\s#]")
 
@@ -122,7 +129,8 @@ def parse(text: str) -> object:
             lambda match: match[1] or "...", error.problem or error.context or "is not YAML"
         )
         line = _line(error.problem_mark or error.context_mark)
-        raise InvalidValue(f"{problem}; put text with any of : # * & ! % @ ` in quotes", line) from None
+        remedy = next((write for part, write in _REMEDIES if part in problem), _IN_QUOTES)
+        raise InvalidValue(f"{problem}; {remedy}", line) from None
     except yaml.reader.ReaderError as error:
         raise InvalidValue(
             "has a control character; write plain text, with blanks for indentation",

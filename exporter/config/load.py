@@ -134,7 +134,7 @@ def _of_one_node(environment: Layer, document: object, problems: Problems) -> La
         if name in environment.texts:
             problems.add(
                 ("nodes",),
-                f"describes the only node, and the file has {len(nodes)}; write it there under one",
+                f"is for a file with one node, and this one has {len(nodes)}; write it under one of them",
                 Origin(environment.source, name=name),
             )
     return environment.without(names)

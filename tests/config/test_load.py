@@ -210,7 +210,7 @@ def test_with_several_nodes_the_environment_describes_none(tmp_path: Path) -> No
     text = "nodes: [{name: a}, {name: b}]"
     environ = {"FREESWITCH_HOST": "h", "FREESWITCH_PORT": "x", "FREESWITCH_PASSWORD_FILE": "/nowhere"}
     assert refused(tmp_path, text, environ) == [
-        f"environment: {name}: describes the only node, and the file has 2; write it there under one"
+        f"environment: {name}: is for a file with one node, and this one has 2; write it under one of them"
         for name in environ
     ]
     assert len(loaded(tmp_path, text, {"EXPORTER_LOG_LEVEL": "info"}).nodes) == 2

@@ -209,7 +209,7 @@ class Runtime:
         self._stop.set()
 
     def _on_hangup(self) -> None:
-        """Reload. SIGHUP has nobody to answer to: what goes wrong is in the log."""
+        """Reload. SIGHUP gets no response: the log has what goes wrong."""
         task = asyncio.ensure_future(self._reload_or_log())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

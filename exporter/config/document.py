@@ -42,6 +42,10 @@ class _Loader(yaml.SafeLoader):
     yaml_constructors = {}  # noqa: RUF012
     _depth = 0
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._duplicates: dict[yaml.MappingNode, tuple[tuple[str, int], ...]] = {}
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self._depth > _MAX_DEPTH:
             raise InvalidValue(
@@ -56,14 +60,20 @@ class _Loader(yaml.SafeLoader):
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
+        duplicates: list[tuple[str, int]] = []
         for key, _ in node.value:
             line = _line(key.start_mark)
             if not isinstance(key, yaml.ScalarNode):
                 raise InvalidValue("a list or mapping is used as a key; write a word", line)
             if key.value in seen:
-                raise InvalidValue(f"duplicate key {show(key.value)}; keep one", line)
+                duplicates.append((key.value, line))
             seen.add(key.value)
+        self._duplicates[node] = tuple(duplicates)
         return node
+
+    def duplicates(self, node: yaml.MappingNode) -> tuple[tuple[str, int], ...]:
+        """The keys of the mapping that are there a second time, with their lines."""
+        return self._duplicates[node]
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Merge keys are not merged."""
@@ -86,6 +96,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> Iterator[Mapping]:
     yield mapping
     mapping.update(loader.construct_mapping(node))
     made = [(loader.construct_object(key), key, value) for key, value in node.value]
+    mapping.duplicates = loader.duplicates(node)
     mapping.lines = {name: _line(key.start_mark) for name, key, _ in made}
     mapping.commented = frozenset(name for name, _, value in made if _is_commented(value))
 

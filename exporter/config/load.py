@@ -150,7 +150,7 @@ def _named(nodes: tuple[NodeConfig, ...], problems: Problems) -> tuple[NodeConfi
         if not problems.written(path):
             node = msgspec.structs.replace(node, name=address(node.host, node.port))
         if any(node.name == other.name for other in named):
-            problems.add(path, f"duplicate name {node.name!r}; write another, the label of its metrics")
+            problems.add(path, f"duplicate name {node.name!r}; write another name: it is the label `node`")
         named.append(node)
     return tuple(named)
 

@@ -35,8 +35,6 @@ def test_what_yaml_would_guess_stays_text(word: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: 1\nb: 2\na: 3", "line 3: duplicate key 'a'; keep one"),
-        ("a:\n  b: {c: 1, 'c': 2}", "line 2: duplicate key 'c'; keep one"),
         ("? [1]\n: 2", "line 1: a list or mapping is used as a key"),
         ("{{}: 1}", "line 1: a list or mapping is used as a key"),
         ("a: 1\n\tb: 2", "line 2: found character '\\\\t'"),

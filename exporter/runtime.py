@@ -209,7 +209,7 @@ class Runtime:
         self._stop.set()
 
     def _on_hangup(self) -> None:
-        """Reload. SIGHUP has nobody to answer to: what goes wrong is in the log."""
+        """Reload. SIGHUP gets no response: the log has what goes wrong."""
         task = asyncio.ensure_future(self._reload_or_log())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -237,7 +237,7 @@ class Runtime:
     async def _apply_new(self, config: Config) -> None:
         """Plan the change to `config` and apply it, unless the plan refuses or the exporter stops."""
         if self._stop.is_set():
-            raise ConfigError(("the exporter stops; nothing was reloaded",))
+            raise ConfigError(("the exporter is stopping; nothing was reloaded",))
         async with self._applying:
             plan = plan_reload(self._running(), config)
             log.info("reload plan", unchanged=plan.unchanged, **plan.changes())

@@ -10,17 +10,15 @@ from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 
 from exporter.clock import Clock
-from exporter.esl import EslError, PermissionDenied
+from exporter.esl import CommandTimeout, EslError, PermissionDenied
 from exporter.watch.commands import Rule, rule_of
 from exporter.watch.optional_lane import OptionalLane, Replies
 
 UNDECIDED: Final = 1.0  # seconds without an answer, from which on it may turn out to be late
 
 
-class LateAnswer(EslError):
-    """The answer to an optional question did not come in time. Its connection goes on."""
-
-    problem = "hung"
+class LateAnswer(CommandTimeout):
+    """The answer to an optional question did not come in time. The connection goes on."""
 
 
 class SlowAnswer(NamedTuple):

@@ -14,6 +14,7 @@ from exporter.watch import database
 from exporter.watch.commands import RULES, Lane, rule_of
 from exporter.watch.database import COUNTS_INTERVAL
 from exporter.watch.lifecycle import State
+from exporter.watch.optional_answers import LateAnswer
 from exporter.watch.optional_lane import QUERY_LIMIT
 from tests.support.virtual_time import VirtualClock, virtual_time
 from tests.watch.watching import Watch, watching
@@ -187,6 +188,26 @@ def test_a_lane_without_a_connection_has_answers_that_cannot_be_had() -> None:
     run(scenario)
 
 
+def test_a_question_of_others_that_is_slow_costs_them_and_not_the_node() -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with connecting(switch, clock) as watch:
+            await watch.until_value("freeswitch_registrations", 0)
+            switch.delay_replies(20.0, "api show")
+            began = clock.monotonic()
+            with pytest.raises(LateAnswer, match="within 3 s"):
+                await watch.node.api("show channels like 70726f62 as json", 3.0)
+            assert clock.monotonic() - began == pytest.approx(3, abs=0.1)
+            with pytest.raises(LateAnswer):
+                await watch.node.api("show channels like 70726f62 as json")
+            assert switch.commands_seen.count("api show channels like 70726f62 as json") == 1
+            await clock.sleep(15)
+            switch.recover()
+            assert "row_count" in await watch.node.api("show channels like 70726f62 as json")
+            await is_well(watch)
+
+    run(scenario)
+
+
 # -- calls that are up --------------------------------------------------------------------------------------
 
 
@@ -208,7 +229,7 @@ def test_2000_calls_at_10_and_20_ms_round_trip(round_trip: float) -> None:
     async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
         await calls_up(switch, 2000)
         switch.move_away(round_trip)
-        async with connecting(switch, clock) as watch:
+        async with connecting(switch, clock, within=25 * round_trip) as watch:
             await watch.until(lambda node: node.calls.live == 2000, 4)
             assert watch.node.calls.over_limit == 0
             assert balanced(watch) == 2000

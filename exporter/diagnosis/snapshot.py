@@ -187,6 +187,8 @@ class Snapshot:
         gateways: all of them if there are up to MAX_GATEWAYS of the watch.
         names: host name to what it led to.
         call: the record of the synthetic call that was asked for.
+        state_problem: why calls cannot be recorded, so that none is placed; empty where they can, and for all
+            nodes but one.
         unseen: check to the reason why a part was not looked at.
     """
 
@@ -209,6 +211,7 @@ class Snapshot:
     log: LogSeen | None = None
     backend: BackendSeen | None = None
     call: CallRecord | None = None
+    state_problem: str = ""
     unseen: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -337,10 +337,12 @@ def _records(db: sqlite3.Connection, query: str, value: object) -> list[CallReco
 
 
 def _check_destination(db: sqlite3.Connection, destination: str, now: BudgetTime, guard: GuardConfig) -> None:
-    query = "SELECT max(over_by), max(entered) FROM calls WHERE destination = ?"
-    over_by, last = db.execute(query, (destination,)).fetchone()
-    if over_by is not None and over_by > now.epoch:
+    query = "SELECT max(over_by) FROM calls WHERE over_by > ? AND destination = ?"
+    over_by = db.execute(query, (now.epoch, destination)).fetchone()[0]
+    if over_by is not None:
         raise busy(f"{destination} is being called by another process.", over_by - now.epoch)
+    query = "SELECT max(entered) FROM calls WHERE destination = ?"
+    last = db.execute(query, (destination,)).fetchone()[0]
     if last is not None and now.epoch - last < guard.min_interval:
         raise too_soon(destination, guard.min_interval - (now.epoch - last))
 

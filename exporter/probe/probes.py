@@ -28,7 +28,7 @@ from exporter.probe.schedule import Schedule
 from exporter.probe.sweep import Sweeper
 from exporter.watch.node import Node
 
-CHECK_EVERY: Final = 20.0  # seconds between looks whether calls can be recorded
+CHECK_EVERY: Final = 10.0  # seconds between looks whether calls can be recorded
 
 log = structlog.get_logger(__name__)
 

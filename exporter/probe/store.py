@@ -14,8 +14,8 @@ A call whose end nobody saw counts as under way until its own cap has passed. Da
 time (budget_time.py), which no step of the clock moves.
 
 sqlite waits for the disk, so it runs in the disk executor. A store that cannot be read or written, for
-whatever reason, refuses calls with that reason (`state_dir`) and holds up nothing else: after a disk gave no
-answer within DISK_SECONDS, it is not asked again before `check` had an answer.
+whatever reason, refuses calls with that reason (`state_dir`) and holds up nothing else: until `check` has found
+it usable again, no call is entered, and a disk that gave no answer within DISK_SECONDS is asked for nothing.
 """
 
 import math
@@ -90,7 +90,7 @@ class Store:
 
     @classmethod
     async def open(cls, state_dir: Path | None, clock: Clock, disk: Executor) -> Self:
-        """Open or make the file. Where that fails, `problem` says why, and the next use tries again.
+        """Open or make the file. Where that fails, `problem` says why, and `check` tries again.
 
         Args:
             state_dir: the folder of the file; None keeps everything in memory.
@@ -105,7 +105,10 @@ class Store:
         """Find out whether the store can be read and written; `problem` says so afterwards."""
         self._silent = False
         with suppress(Refused):
-            await self._run(self._check, writes=True)
+            await self._run(self._check)
+            if self.problem:
+                log.info("probe calls can be recorded again", file=str(self._path))
+            self.problem = ""
 
     async def close(self) -> None:
         """Close the file; every call entered before is in it. A second time it does nothing."""
@@ -135,7 +138,9 @@ class Store:
         Raises:
             Refused: `concurrency`, `rate` or `budget`; `state_dir` if it cannot be written down.
         """
-        await self._run(lambda db: self._enter(db, uuid, destination, seconds, guard), writes=True)
+        if self.problem:
+            raise self._refusal(self.problem)
+        await self._run(lambda db: self._enter(db, uuid, destination, seconds, guard))
 
     async def settle(self, record: CallRecord, cost: float, *, over: bool = True) -> None:
         """Enter what a call did cost, and keep its record.
@@ -148,7 +153,7 @@ class Store:
         Raises:
             Refused: `state_dir`, it cannot be written down; the call then costs what was set aside for it.
         """
-        await self._run(lambda db: self._settle(db, record, cost, over), writes=True)
+        await self._run(lambda db: self._settle(db, record, cost, over))
 
     async def find(self, uuid: str) -> CallRecord | None:
         """The record of a call that is over.
@@ -179,25 +184,16 @@ class Store:
         query = "SELECT record FROM calls WHERE record IS NOT NULL ORDER BY entered DESC LIMIT ?"
         return await self._run(lambda db: _records(db, query, count))
 
-    async def _run(
-        self,
-        work: Callable[[sqlite3.Connection], _T],
-        seconds: float = DISK_SECONDS,
-        *,
-        writes: bool = False,
-    ) -> _T:
-        """The result of `work`, in the executor's thread.
-
-        Args:
-            work: what to do with the database.
-            seconds: how long to wait for it.
-            writes: it shows that the store can be written, so that `problem` ends with it.
+    async def _run(self, work: Callable[[sqlite3.Connection], _T], seconds: float | None = None) -> _T:
+        """The result of `work`, in the executor's thread; waits DISK_SECONDS for it, or `seconds`.
 
         Raises:
             Refused: the work's own; `state_dir` if it cannot be done.
         """
-        if self._silent or self._closed:
+        unusable = self._silent or (self.problem and self._database is None and work != self._check)
+        if unusable or self._closed:
             raise self._refusal(self.problem or "it is closed")
+        seconds = DISK_SECONDS if seconds is None else seconds
         try:
             async with timeout(seconds):
                 result: _T = await self._disk.run(self._work, work)
@@ -206,9 +202,6 @@ class Store:
             raise self._failed(f"the disk gave no answer within {seconds:g} s") from None
         except (OSError, sqlite3.Error, StoreError, QueueFull) as error:
             raise self._failed(str(error) or type(error).__name__) from None
-        if writes and self.problem:
-            log.info("probe calls can be recorded again", file=str(self._path))
-            self.problem = ""
         return result
 
     def _failed(self, why: str) -> Refused:

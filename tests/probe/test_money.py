@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,7 +115,7 @@ async def test_only_calls_of_the_nodes_that_stop_are_ended() -> None:
 
 
 async def test_two_exporters_on_one_state_dir_place_one_call_per_number(tmp_path: Path) -> None:
-    guard = {"min_interval": 60.0, "max_concurrent": 2}
+    guard: dict[str, Any] = {"min_interval": 60.0, "max_concurrent": 2}
     async with (
         opened(settings(), state_dir=tmp_path, speed=5.0, **guard) as lab,
         opened(settings(), state_dir=tmp_path, instance="cafe", speed=5.0, **guard) as other,

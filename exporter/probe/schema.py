@@ -61,7 +61,7 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, int]:
 
     Raises:
         OSError: its folder or the file cannot be read or written.
-        sqlite3.Error: sqlite cannot read or write it.
+        sqlite3.Error: the database cannot be read or written.
         StoreError: it is something else.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def open_database(target: str) -> sqlite3.Connection:
     """Open a database, in the present version. Blocks.
 
     Raises:
-        sqlite3.Error: sqlite cannot read or write it.
+        sqlite3.Error: the database cannot be read or written.
         StoreError: it is not the exporter's, or of a later release.
     """
     database = sqlite3.connect(target, timeout=BUSY_SECONDS, isolation_level=None)

@@ -60,8 +60,7 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, int]:
     """Open or make the file, in the present version; also its inode number. Blocks.
 
     Raises:
-        OSError: its folder or the file cannot be read or written.
-        sqlite3.Error: the database cannot be read or written.
+        OSError, sqlite3.Error: it cannot be read or written.
         StoreError: it is something else.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,8 +79,7 @@ def open_database(target: str) -> sqlite3.Connection:
     """Open a database, in the present version. Blocks.
 
     Raises:
-        sqlite3.Error: the database cannot be read or written.
-        StoreError: it is not the exporter's, or of a later release.
+        StoreError: it is not the exporter's, or of a later release. Else sqlite3.Error.
     """
     database = sqlite3.connect(target, timeout=BUSY_SECONDS, isolation_level=None)
     try:

@@ -14,8 +14,8 @@ A call whose end nobody saw counts as under way until its own cap has passed. Da
 time (budget_time.py), which no step of the clock moves.
 
 sqlite waits for the disk, so it runs in the disk executor. A store that cannot be read or written, for
-whatever reason, refuses calls with that reason (`state_dir`) and holds up nothing else: until `check` has found
-it usable again, no call is entered, and a disk that gave no answer within DISK_SECONDS is asked for nothing.
+whatever reason, refuses calls with that reason (`state_dir`) and holds up nothing else: until `check` finds
+it usable again, no call is entered, and a disk that gave no answer within DISK_SECONDS is not asked.
 """
 
 import math

@@ -1,6 +1,7 @@
 """Days of the budget while the clock is right, wrong, set, and while processes and the machine restart."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -60,14 +61,14 @@ def test_a_day_forward_and_two_back_give_no_second_day() -> None:
 def test_a_step_by_some_hours_is_taken_over_slowly() -> None:
     time = later(begun(), 0.0, step=6 * HOUR)
     gaps = list(midnights(time, 24 * 20))
-    assert {after - before for before, after in zip(gaps, gaps[1:], strict=False)} == {23, 24}
+    assert {after - before for before, after in pairwise(gaps)} == {23, 24}
     for _ in range(24 * 6):
         time = later(time, HOUR)
     assert time.epoch == pytest.approx(time.wall)
 
 
 def test_another_process_of_the_same_boot_goes_on() -> None:
-    """The reading is kept in a file; the next process has the same monotonic clock and a clock set forward."""
+    """The reading is kept in a file; the next process has the same monotonic clock, its clock was set."""
     assert later(begun(), 60.0, step=DAY).day == "2027-01-15"
 
 

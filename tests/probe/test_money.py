@@ -23,7 +23,7 @@ def answered(lab: Lab) -> bool:
 async def place_answered(lab: Lab, number: str) -> str:
     """Have a number called that answers and echoes; `answered`, or why it was refused."""
     lab.switch.far_ends[number] = FAR_ENDS[ECHO]
-    lab.configure(MINUTE, **{"max_minutes_per_day": 3, "max_concurrent": 20})
+    lab.configure(MINUTE, max_minutes_per_day=3, max_concurrent=20)
     placing = lab.runner.place(CallRequest(destination=number))
     try:
         await placing

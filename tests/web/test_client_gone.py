@@ -1,4 +1,4 @@
-"""A client that goes away before its answer: what it asked for ends, unless others wait for it or it must not."""
+"""A client that goes away before its answer: its call ends, unless others wait for it."""
 
 import asyncio
 

@@ -214,7 +214,7 @@ class Store:
         file = self._path or "the record"
         return Refused(
             "state_dir",
-            f"The record of probe calls cannot be written or read ({why}), so none is placed.",
+            f"The record of probe calls cannot be written or read ({why}), so no call is placed.",
             f"Make room for {file}, and let the exporter's user write there. If the file is damaged or of "
             "another program, stop the exporter and move it away: the budget of the day then starts anew.",
         )

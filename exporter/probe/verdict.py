@@ -39,7 +39,7 @@ _NO_AUDIO: Final = (
 )
 _OWN_ENDS: Final = frozenset({"NORMAL_CLEARING", "ALLOTTED_TIMEOUT", "MEDIA_TIMEOUT"})
 _ENDED_EARLY: Final = {
-    "cancelled": "Nobody waited for the call any more, so it was ended.",
+    "cancelled": "The last request for the call was gone, so the exporter ended it.",
     "shutdown": "The exporter was stopped during the call and ended it.",
     "reload": "A reload of the configuration stopped or restarted the node, so the call was ended.",
 }

@@ -29,7 +29,7 @@ async def test_a_client_that_goes_away_ends_its_call_within_3_seconds() -> None:
         await until(lambda: not probe_legs(web.lab.switch), 3.0)
         record = await the_record(web.lab)
         assert record.result == "aborted"
-        assert "Nobody waited" in record.message
+        assert "last request for the call was gone" in record.message
 
 
 async def test_a_call_that_others_wait_for_goes_on_until_the_last_has_left() -> None:

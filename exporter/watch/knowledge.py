@@ -121,9 +121,12 @@ class Knowledge:
         name = start.gateway or (self.gateways.at_address(start.remote_ip) if start.remote_ip else "")
         return name if not name or self.gateways.named(name) else "other"
 
-    def _on_unanswered(self, name: str) -> None:
-        for gateway in self.gateways.named(name):
-            gateway.unanswered_legs += 1
+    def _on_unanswered(self, name: str, profile: str) -> None:
+        """An outbound leg ended unanswered; of two gateways of one name, that of the leg's profile."""
+        named = self.gateways.named(name)
+        for gateway in named:
+            if len(named) == 1 or gateway.profile == profile:
+                gateway.unanswered_legs += 1
 
     def _on_new_gateway(self, gateway: GatewayWatch) -> None:
         name = gateway.name

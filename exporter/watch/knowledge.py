@@ -63,12 +63,13 @@ class Knowledge:
         self._config = config
         self._clock = clock
         self._memory = memory
+        self._first: dict[str, GatewayWatch] = {}  # of each name
         self.gateways = GatewayTable(
             config.name,
             config.gateways,
             clock,
             on_new=self._on_new_gateway,
-            on_gone=self.calls.stop_tracking,
+            on_gone=self._on_gone,
             on_answer=self._on_answer,
             quiet=quiet,
         )
@@ -82,7 +83,7 @@ class Knowledge:
     def recall(self) -> None:
         """Take the registration answers of earlier runs, once the memory has been loaded."""
         for gateway in self.gateways:
-            gateway.answer = self._memory.recall(self._config.name, gateway.name)
+            gateway.answer = self._memory.recall(self._config.name, self._remembered_as(gateway))
 
     def on_connection(self, core_uuid: str | None) -> None:
         """The first answer on a new connection: which run of FreeSWITCH it is (None: denied)."""
@@ -130,10 +131,24 @@ class Knowledge:
 
     def _on_new_gateway(self, gateway: GatewayWatch) -> None:
         name = gateway.name
-        gateway.answer = self._memory.recall(self._config.name, name)
+        gateway.answer = self._memory.recall(self._config.name, self._remembered_as(gateway))
         config = self._config.gateways.get(name)
         known = config.provider if config is not None else None
         self.calls.start_tracking(name, provider(known) if known else None)
 
+    def _on_gone(self, name: str) -> bool:
+        """A gateway is to be forgotten; False while calls are up through it."""
+        if not self.calls.stop_tracking(name):
+            return False
+        self._memory.keep(self._config.name, name, None)
+        self._first.pop(name, None)
+        return True
+
     def _on_answer(self, gateway: GatewayWatch) -> None:
-        self._memory.keep(self._config.name, gateway.name, gateway.answer)
+        self._memory.keep(self._config.name, self._remembered_as(gateway), gateway.answer)
+
+    def _remembered_as(self, gateway: GatewayWatch) -> str:
+        """Its name; of several of one name, all but the first with the profile."""
+        if self._first.setdefault(gateway.name, gateway) is gateway:
+            return gateway.name
+        return f"{gateway.profile}::{gateway.name}"

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from exporter.diagnosis.finding import CheckName, Finding, Status, not_checked, passed, shown
 from exporter.diagnosis.remedies import remedy
 from exporter.diagnosis.snapshot import Snapshot, SwitchSeen
+from exporter.switch.events import EVENTS_UNREADABLE
 
 SKEW_WORTH_A_WORD: Final = 1.0  # seconds, as freeswitch_time_synced
 ROUND_TRIP_WORTH_A_WORD: Final = 1.0  # seconds; healthy is below 0.05
@@ -23,6 +24,7 @@ _ORDER: Final[tuple[CheckName, ...]] = ("port", "password", "commands", "events"
 class _Strike(NamedTuple):
     check: CheckName
     summary: str
+    fault: str = ""  # of the remedy; empty: the problem's word
 
 
 _FAILED_AT: Final[dict[str, _Strike]] = {
@@ -38,6 +40,8 @@ _FAILED_AT: Final[dict[str, _Strike]] = {
     "events_stalled": _Strike("events", "FreeSWITCH answers commands and delivers no event"),
 }
 
+_UNREADABLE: Final = _Strike("events", "FreeSWITCH's events arrive and cannot be read", "unreadable")
+
 
 def unreached(snapshot: Snapshot) -> str | None:
     """Why a check that needs the connection cannot be made; None if it can."""
@@ -45,7 +49,7 @@ def unreached(snapshot: Snapshot) -> str | None:
         return None
     if not snapshot.problem:
         return "the first attempt to connect is still under way"
-    strike = _FAILED_AT.get(snapshot.problem)
+    strike = _strike(snapshot)
     if strike is None:
         return "the connection has just been made"
     return strike.summary
@@ -141,28 +145,34 @@ def check_events(snapshot: Snapshot) -> Iterator[Finding]:
 # -- inside -------------------------------------------------------------------------------------------
 
 
+def _strike(snapshot: Snapshot) -> _Strike | None:
+    if snapshot.problem == "protocol_error" and snapshot.reason.startswith(EVENTS_UNREADABLE):
+        return _UNREADABLE
+    return _FAILED_AT.get(snapshot.problem)
+
+
 def _pending(snapshot: Snapshot) -> bool:
     return not snapshot.problem and not snapshot.connected
 
 
 def _struck(snapshot: Snapshot, check: CheckName) -> Finding | None:
-    strike = _FAILED_AT.get(snapshot.problem)
+    strike = _strike(snapshot)
     if snapshot.connected or strike is None or strike.check != check:
         return None
     return Finding(
         check=check,
         status="fail",
-        fault=snapshot.problem,
+        fault=strike.fault or snapshot.problem,
         summary=f"{strike.summary} ({_where(snapshot)})",
         seen=shown(snapshot.reason, 200),
-        remedy=remedy(snapshot, check, snapshot.problem),
+        remedy=remedy(snapshot, check, strike.fault or snapshot.problem),
     )
 
 
 def _stopped_before(snapshot: Snapshot, check: CheckName) -> Finding | None:
     if _pending(snapshot):
         return not_checked(check, "the first attempt to connect is still under way")
-    strike = _FAILED_AT.get(snapshot.problem)
+    strike = _strike(snapshot)
     if snapshot.connected or strike is None or _ORDER.index(strike.check) >= _ORDER.index(check):
         return None
     return not_checked(check, strike.summary)

@@ -87,6 +87,12 @@ class EventsStalled(EslError):
     problem = "events_stalled"
 
 
+class EventsUnreadable(EslError):
+    """Events arrive, but not in a form that the exporter reads, so its own tick is not found among them."""
+
+    problem = "protocol_error"
+
+
 class FellBehind(EslError):
     """The exporter read too slowly: it left so as not to block FreeSWITCH, or FreeSWITCH dropped it."""
 

@@ -10,8 +10,8 @@ Facts (facts.md 4, tried.md 3 and 4):
 - `variable_sip_term_status` is set only when the far end ended the call; FreeSWITCH's own CANCEL leaves none.
 - `in_mos` reads 4.50 and the loss 0.00 when no packet came at all, so quality counts only with packets.
 - `in_jitter_loss_rate` is computed every 5 s and means nothing in shorter calls.
-- The UUID may be any text that an originate chose, blanks and `$(...)` included. It goes into commands, so one
-  that is not a word counts as none.
+- The UUID may be any text that an originate chose, blanks and `$(...)` included. It goes into commands, so
+  one that is not a word counts as none.
 - `variable_sofia_profile_name` is the profile of an outbound leg's gateway: its name may stand in several.
 - CHANNEL_DESTROY repeats all headers of CHANNEL_HANGUP_COMPLETE. A dial that FreeSWITCH refused before any
   INVITE (gateway down or unknown) has a DESTROY with `Channel-State: CS_NONE` and no other event.

@@ -10,9 +10,9 @@ FreeSWITCH's events carry the name alone and `sofia xmlstatus gateway NAME` answ
 - an event moves a gateway only if no other has its name;
 - a poll of one gateway changes the one it names, by name and profile.
 
-At most MAX_GATEWAYS are watched. A gateway that is gone stays for FORGET_AFTER, so that a short absence costs
-no series; but where gateways are made per user and short-lived, a new one that is listed takes the place of the
-one that has been gone longest and that nobody expects. What is given up either way is counted.
+At most MAX_GATEWAYS are watched. A gateway that is gone stays for FORGET_AFTER, so that a short absence
+costs no series; but where gateways are made per user and short-lived, a new one that is listed takes the
+place of the one that has been gone longest and that nobody expects. What is given up either way is counted.
 
 The time that a list takes is proportional to its length.
 
@@ -53,8 +53,8 @@ class GatewayTable:
 
     Attributes:
         poll_wanted: set when a gateway is marked, or the list is wanted.
-        over_limit: gateways not taken, each once while it is listed, and gateways forgotten early, because there
-            were MAX_GATEWAYS.
+        over_limit: gateways not taken, each once while it is listed, and gateways forgotten early, because
+            there were MAX_GATEWAYS.
         malformed: entries of the last list that could not be read.
     """
 

@@ -9,7 +9,10 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.config import NodeConfig
+from exporter.esl import EslError, EventsStalled, EventsUnreadable
+from exporter.esl.errors import printable
 from exporter.metrics.families import DROP_REASONS
+from exporter.switch.events import EVENTS_UNREADABLE, OLDEST_FREESWITCH
 from exporter.switch.leg import LegStart
 from exporter.switch.provider import provider
 from exporter.switch.status import Heartbeat
@@ -38,6 +41,7 @@ class Knowledge:
 
     Attributes:
         core_uuid: identifies FreeSWITCH's present run; empty before the first sync.
+        unread_events: events of the present connection that could not be read.
         unaccounted: sessions that FreeSWITCH counted and no event showed.
         dropped: what was given up, by the reasons of `freeswitch_events_dropped_total`.
         last_poll_epoch: when the gateways were last listed; 0.0 before.
@@ -57,6 +61,7 @@ class Knowledge:
         self.ticks = Ticks(instance)
         self.flow = EventFlow(self.ticks)
         self.calls = CallTable(self._attribute, self._on_unanswered)
+        self.unread_events = 0
         self.unaccounted = UnexplainedCount()
         self.dropped: dict[str, int] = dict.fromkeys(DROP_REASONS, 0)
         self.last_poll_epoch = 0.0
@@ -89,6 +94,7 @@ class Knowledge:
         """The first answer on a new connection: which run of FreeSWITCH it is (None: denied)."""
         self.flow.restart(self._clock.monotonic())
         self.unaccounted.restart()
+        self.unread_events = 0
         if core_uuid and core_uuid != self.core_uuid:
             if self.core_uuid:
                 log.warning("FreeSWITCH was restarted", node=self._config.name)
@@ -115,6 +121,20 @@ class Knowledge:
     def on_tick(self, tick: TickEvent) -> None:
         """A tick came back."""
         self.ticks.on_event(tick, self._clock.monotonic())
+
+    def on_unreadable(self) -> None:
+        """An event without a name, or a tick without what it was sent with."""
+        self.unread_events += 1
+
+    def no_events(self, reason: str) -> EslError:
+        """Why the connection is of no use: for that reason, or because events come and cannot be read."""
+        if not self.unread_events:
+            return EventsStalled(reason)
+        version = f" {printable(self.switch.version)}" if self.switch.version else ""
+        return EventsUnreadable(
+            f"{EVENTS_UNREADABLE} ({self.unread_events} so far): this FreeSWITCH{version} writes them in "
+            f"another form; FreeSWITCH {OLDEST_FREESWITCH} is the oldest that is supported"
+        )
 
     # -- what the parts need of each other ----------------------------------------------------------------
 

@@ -162,7 +162,7 @@ class CallsModel(RuleBasedStateMachine):
         self.ended |= gone
         assert all(self.switch.legs[uuid].up for uuid in self.calls.uuids())
 
-    # -- what always holds ------------------------------------------------------------------------------------
+    # -- what always holds ----------------------------------------------------------------------------------
 
     @invariant()
     def the_counters_agree(self) -> None:

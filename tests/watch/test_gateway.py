@@ -1,6 +1,7 @@
 """One gateway: state, time, counters and verdict, by everything that can change it."""
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -239,7 +240,7 @@ def test_dials_refused_while_down_are_what_no_leg_explains() -> None:
 
 
 def test_an_options_in_flight_ages_from_when_it_can_have_been_sent() -> None:
-    pinged = {"ping_interval": 10, "ping_seconds": 0.02}
+    pinged: dict[str, Any] = {"ping_interval": 10, "ping_seconds": 0.02}
     story = Story().poll(**pinged, ping_next=int(EPOCH + 105)).after(6)
     story.poll(**pinged, ping_next=int(EPOCH + 105), pinging=True)
     assert story.gateway.ping_pending(story.now) == pytest.approx(1.0)
@@ -349,7 +350,7 @@ def test_a_round_trip_is_of_the_last_ping_while_that_was_answered() -> None:
         assert story.gateway.status is not None
         return story.gateway.status.ping_seconds
 
-    noreg = {"state": "NOREG", "ping_interval": 10, "ping_min": 1, "ping_max": 3}
+    noreg: dict[str, Any] = {"state": "NOREG", "ping_interval": 10, "ping_min": 1, "ping_max": 3}
     story = Story().poll(**noreg, ping_count=3, ping_seconds=0.02)
     assert seconds(story) == 0.02
     story.after(10).poll(**noreg, ping_count=2, ping_seconds=0.02)
@@ -371,7 +372,13 @@ def test_a_round_trip_is_none_while_no_ping_counts_or_none_is_sent() -> None:
     story = Story().poll(state="NOREG", ping_interval=10, ping_max=1, ping_count=0, ping_seconds=0.02)
     assert story.gateway.status is not None
     assert story.gateway.status.ping_seconds is None, "ping-min 0: it stays UP, and the count stays 0"
-    waiting = {"state": "FAIL_WAIT", "status": "DOWN", "ping_interval": 10, "ping_max": 1, "ping_count": 1}
+    waiting: dict[str, Any] = {
+        "state": "FAIL_WAIT",
+        "status": "DOWN",
+        "ping_interval": 10,
+        "ping_max": 1,
+        "ping_count": 1,
+    }
     story = Story().poll(**waiting, ping_seconds=0.02)
     assert story.gateway.status is not None
     assert story.gateway.status.ping_seconds is None, "while it waits to register, FreeSWITCH sends none"

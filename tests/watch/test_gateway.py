@@ -404,3 +404,14 @@ def test_a_rejection_of_a_day_ago_explains_nothing() -> None:
     assert story.gateway.problem == "auth_rejected"
     story.after(20).tick()
     assert (story.gateway.answer, story.gateway.problem) == (None, "register_failed")
+
+
+@pytest.mark.parametrize(("steps", "problem"), [(("NOREG",), "not_registering"), (("DOWN",), "unregistered")])
+def test_a_gateway_that_was_unregistered_is_no_healthy_one_on_any_release(
+    steps: tuple[str, ...], problem: str
+) -> None:
+    """Before FreeSWITCH 1.10.6 there is no state DOWN: NOREG follows, with Status UP after a second."""
+    story = Story().poll().after(1).event("UNREGISTER", up=True).after(1)
+    for state in steps:
+        story.event(state, up=False).after(1).poll(state=state, status="UP")
+    assert story.gateway.problem == problem

@@ -151,8 +151,8 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         ("ss -tnp 'sport = :{port}'", "systemctl restart freeswitch"),
     ),
     ("events", "unreadable"): _Row(
-        "FreeSWITCH sends its events in a form that the exporter does not read. Do not restart it: upgrade it "
-        f"to {OLDEST_FREESWITCH} or later, or remove what changes the stream on the way.",
+        "FreeSWITCH sends its events in a form that the exporter does not read. Do not restart it: upgrade "
+        f"it to {OLDEST_FREESWITCH} or later, or remove what changes the stream on the way.",
         ("{cli} -x 'version'",),
     ),
     ("events", "slow"): _Row(

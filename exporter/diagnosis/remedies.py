@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from exporter.diagnosis.finding import CheckName, Remedy
 from exporter.diagnosis.snapshot import Snapshot
+from exporter.switch.events import OLDEST_FREESWITCH
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9_.:-]{1,253}", re.ASCII)
@@ -148,6 +149,11 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         "FreeSWITCH's event threads wait, often for an event socket client that does not read. Stop that "
         "client. If this does not help, restart FreeSWITCH.",
         ("ss -tnp 'sport = :{port}'", "systemctl restart freeswitch"),
+    ),
+    ("events", "unreadable"): _Row(
+        "FreeSWITCH sends its events in a form that the exporter does not read. Do not restart it: upgrade "
+        f"it to {OLDEST_FREESWITCH} or later, or remove what changes the stream on the way.",
+        ("{cli} -x 'version'",),
     ),
     ("events", "slow"): _Row(
         "FreeSWITCH's event threads or the network are overloaded. Find out what loads the host.",

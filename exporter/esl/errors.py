@@ -14,7 +14,10 @@ def printable(text: str | bytes) -> str:
     """The text as one line of at most 200 characters that is safe in a log and on a terminal."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
-    line = "".join(c if c.isprintable() else " " for c in text[: _SHOWN + 1]).strip()
+    line = text[: _SHOWN + 1]
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else " " for c in line)
+    line = line.strip()
     return line if len(line) <= _SHOWN else line[:_SHOWN] + "..."
 
 
@@ -82,6 +85,12 @@ class EventsStalled(EslError):
     """Commands are answered, but events (the exporter's own tick among them) do not arrive."""
 
     problem = "events_stalled"
+
+
+class EventsUnreadable(EslError):
+    """Events arrive, but not in a form that the exporter reads, so its own tick is not found among them."""
+
+    problem = "protocol_error"
 
 
 class FellBehind(EslError):

@@ -115,12 +115,14 @@ class Event:
         subclass: `Event-Subclass` of a CUSTOM event, else "".
         headers: every header in wire order, not encoded.
         body: what follows the headers (BACKGROUND_JOB's reply text), mostly "".
+        indented: in JSON each header has a line of its own, as FreeSWITCH 1.2 wrote them.
     """
 
     name: str
     subclass: str
     headers: list[Header]
     body: str = ""
+    indented: bool = False
     _frames: dict[str, bytes] = field(default_factory=dict)
 
     def get(self, name: str) -> Value | None:
@@ -152,6 +154,8 @@ class Event:
         if self.body:
             length = len(self.body.encode("utf-8", "surrogateescape"))
             pairs += [("Content-Length", str(length)), ("_body", self.body)]
+        if self.indented:
+            return "{\n" + ",\n".join(f"\t{quoted(name)}:\t{quoted(value)}" for name, value in pairs) + "\n}"
         return "{" + ",".join(f"{quoted(name)}:{quoted(value)}" for name, value in pairs) + "}"
 
 

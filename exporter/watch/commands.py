@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from exporter.switch.channel import ChannelList, parse_channels, parse_exists, parse_variable
-from exporter.switch.gateway import GatewayList, GatewayStatus, parse_gateway_text, parse_gateways_xml
+from exporter.switch.gateway import (
+    GatewayList,
+    GatewayReader,
+    GatewayStatus,
+    parse_gateway_text,
+    parse_gateways_xml,
+)
 from exporter.switch.profile import Profile, parse_profiles
 from exporter.switch.status import SwitchStatus, parse_count, parse_pause, parse_status
 
@@ -50,7 +56,7 @@ HOSTNAME: Final[Command[str]] = Command("hostname", str.strip, MEMORY)
 STATUS: Final[Command[SwitchStatus]] = Command('json {"command":"status","data":""}', parse_status, MEMORY)
 PAUSED: Final[Command[bool]] = Command("fsctl pause_check {direction}", parse_pause, MEMORY)
 PROFILES: Final[Command[list[Profile]]] = Command("sofia status", parse_profiles, MEMORY)
-GATEWAYS: Final[Command[GatewayList]] = Command("sofia xmlstatus gateway", parse_gateways_xml, MEMORY)
+GATEWAYS: Final[Command[GatewayReader]] = Command("sofia xmlstatus gateway", GatewayReader, MEMORY)
 GATEWAY: Final[Command[GatewayList]] = Command("sofia xmlstatus gateway {name}", parse_gateways_xml, MEMORY)
 GATEWAY_TEXT: Final[Command[GatewayStatus]] = Command(
     "sofia status gateway {name}", parse_gateway_text, MEMORY

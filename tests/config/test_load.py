@@ -350,11 +350,15 @@ def test_a_mistake_is_named_with_its_remedy(tmp_path: Path, text: str, said: str
     assert any(said in problem for problem in refused(tmp_path, text))
 
 
-
 def test_a_duplicate_key_or_an_unusable_name_hides_no_other_mistake(tmp_path: Path) -> None:
     text = "log: {level: loud}\nlog: {level: quiet}\nnodes: [{gateways: {'a b': {max_calls: 0}}}]"
     problems = "\n".join(refused(tmp_path, text))
-    for part in ("duplicate key 'log'", "level: is 'quiet'", "nodes[0].gateways['a b']", "max_calls: is the number 0"):
+    for part in (
+        "duplicate key 'log'",
+        "level: is 'quiet'",
+        "nodes[0].gateways['a b']",
+        "max_calls: is the number 0",
+    ):
         assert part in problems
 
 

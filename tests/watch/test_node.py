@@ -10,7 +10,7 @@ from exporter.clock import Clock
 from exporter.config import GatewayConfig
 from exporter.executors import Executor
 from exporter.simulator import FarEnd, Leg, SimulatedSwitch, User
-from exporter.switch.events import TICK
+from exporter.switch.events import EVENTS_UNREADABLE, TICK
 from exporter.watch import commands, connections, event_flow, gateway, lifecycle, poller, verdict
 from exporter.watch.registration_memory import RegistrationMemory
 from tests.watch.watching import watching
@@ -162,6 +162,21 @@ async def test_each_fault_has_its_own_word_and_ends(fault: str, problem: str) ->
             if fault != "shut_down":
                 await watch.until(lambda node: node.connected)
                 assert await watch.word("freeswitch_connection_problem", "problem") == "none"
+
+
+async def test_events_of_a_freeswitch_that_is_too_old_are_named_as_such() -> None:
+    async with SimulatedSwitch(tick=0.05) as switch:
+        await registered(switch)
+        switch.indent_events()
+        async with watching(switch, connected=False) as watch:
+            await watch.until_problem("protocol_error")
+            assert watch.node.reason.startswith(EVENTS_UNREADABLE)
+            assert "1.8 is the oldest" in watch.node.reason
+            assert "events_stalled" not in watch.node.attempts
+            switch.recover()
+            await watch.until(lambda node: node.connected)
+            switch.stall_events()
+            await watch.until(lambda node: "events_stalled" in node.attempts)
 
 
 async def test_a_process_that_hangs_is_not_taken_for_a_dead_network() -> None:

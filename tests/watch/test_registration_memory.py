@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.executors import Executor
-from exporter.watch.gateway import Answer
-from exporter.watch.registration_memory import DISK_DEADLINE, FILE, KEPT, WRITE_DELAY, RegistrationMemory
+from exporter.watch.gateway import ANSWER_KEPT, Answer
+from exporter.watch.registration_memory import DISK_DEADLINE, FILE, WRITE_DELAY, RegistrationMemory
 from tests.support.virtual_time import VirtualClock, virtual_time
 
 BY_0_1_0 = '{"fs1": {"telnyx": [403, "Forbidden", 1799999990.25], "old": [503, "", 1700000000.0]}, "fs2": {}}'
@@ -103,7 +103,7 @@ def test_an_answer_explains_nothing_after_a_day(clock: VirtualClock) -> None:
     async def scenario() -> None:
         memory = RegistrationMemory(None, clock=clock)
         memory.keep("fs1", "telnyx", answer(clock))
-        await clock.sleep(KEPT - 1)
+        await clock.sleep(ANSWER_KEPT - 1)
         assert memory.recall("fs1", "telnyx") is not None
         await clock.sleep(2)
         assert memory.recall("fs1", "telnyx") is None

@@ -41,7 +41,7 @@ from exporter.probe.record import CallRecord
 from exporter.probe.store import StoreError
 from exporter.reload_plan import Plan, Running, plan_reload, plan_start, plan_stop
 from exporter.watch.collector import NodeCollector
-from exporter.watch.loop_watchdog import LoopWatchdog
+from exporter.watch.loop_watchdog import LoopWatchdog, WatchedLoop
 from exporter.watch.node import Node
 from exporter.watch.registration_memory import RegistrationMemory
 from exporter.web.app import make_app
@@ -303,7 +303,7 @@ class Runtime:
         return Node(node, self._instance, self._memory, clock=self.clock, look_up=look_up)
 
     def _sever(self) -> None:
-        """Give FreeSWITCH's connections up; the watchdog calls it from its thread while the loop is stuck."""
+        """Give FreeSWITCH's connections up; called from any thread, once for each standstill of the loop."""
         for node in self._nodes:
             node.dropped["loop_stalled"] += 1
             node.sever()
@@ -328,8 +328,14 @@ def serve(config: Config, read_config: ReadConfig) -> int:
         ConfigError: it cannot start.
     """
     configure_log(config)
-    asyncio.run(serve_until_stopped(config, read_config, Clock()))
+    run_watched(serve_until_stopped(config, read_config, Clock()))
     return 0
+
+
+def run_watched(serving: Coroutine[Any, Any, None]) -> None:
+    """As `asyncio.run`, in a loop whose standstills are noticed first of all."""
+    with asyncio.Runner(loop_factory=WatchedLoop) as runner:
+        runner.run(serving)
 
 
 async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Clock) -> None:

@@ -17,7 +17,6 @@ waits for the end of the first attempt to connect to each node.
 """
 
 import asyncio
-import resource
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
@@ -25,7 +24,7 @@ from typing import Any
 
 import structlog
 
-from exporter import __version__, names
+from exporter import __version__, descriptors, names
 from exporter import log as logging
 from exporter.clock import Clock
 from exporter.config import Config, ConfigError, is_loopback
@@ -344,7 +343,8 @@ async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Cl
     Raises:
         ConfigError: it cannot start.
     """
-    _raise_descriptor_limit()
+    descriptors.raise_limit()
+    asyncio.get_running_loop().set_exception_handler(descriptors.LoopErrors(clock))
     executors = Executors()
     try:
         instance = await executors.disk.run(instance_id, config.state_dir)
@@ -357,12 +357,6 @@ async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Cl
         await Runtime(config, read_config, instance, probes, clock, executors).run()
     finally:
         executors.shutdown()
-
-
-def _raise_descriptor_limit() -> None:
-    """Use as many descriptors as allowed: the usual soft limit is below what the HTTP side accepts."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _logging_failure(what: str, stopping: Coroutine[Any, Any, None]) -> None:

@@ -3,6 +3,7 @@
 A directory, a device, an image or a core dump is refused with a sentence, and never read to its end.
 """
 
+import errno
 from pathlib import Path
 
 from exporter.config.problems import InvalidValue
@@ -20,6 +21,8 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise InvalidValue(f"cannot read {path}: the exporter has no file descriptor left") from None
         raise InvalidValue(
             f"cannot read {path}: {error.strerror}; name a file that this user can read"
         ) from None

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from exporter.diagnosis.snapshot import BackendSeen
-from exporter.esl.errors import printable
+from exporter.esl.errors import quoted
 
 SECONDS: Final = 4.0
 PATH: Final = "/api/calls/health"
@@ -35,9 +35,9 @@ async def ask_backend(url: str, seconds: float = SECONDS) -> BackendSeen:
     except TimeoutError:
         return BackendSeen(url, error=f"no answer within {seconds:g} s")
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        return BackendSeen(url, error=printable(str(error)) or type(error).__name__)
+        return BackendSeen(url, error=quoted(str(error)) or type(error).__name__)
     try:
         health = msgspec.json.decode(body, type=_Health)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return BackendSeen(url, answered=True, error=f"HTTP {status}: {printable(body[:200])}")
+        return BackendSeen(url, answered=True, error=f"HTTP {status}: {quoted(body)}")
     return BackendSeen(url, health.connected, answered=True, message=health.message)

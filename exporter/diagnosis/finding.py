@@ -7,7 +7,7 @@ from checked names only (`remedies`).
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from exporter.esl.errors import printable
+from exporter.esl.errors import quoted
 
 Status = Literal["pass", "warn", "fail", "not_checked"]
 CheckName = Literal[
@@ -80,5 +80,5 @@ def not_checked(check: CheckName, because: str) -> Finding:
 
 def shown(text: str, limit: int = SHOWN) -> str:
     """A text from elsewhere as one short printable line."""
-    line = printable(text)
+    line = quoted(text)
     return line if len(line) <= limit else line[:limit] + "..."

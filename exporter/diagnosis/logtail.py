@@ -14,7 +14,7 @@ from typing import Final
 from exporter.config import NodeConfig
 from exporter.diagnosis.snapshot import LogLine, LogSeen
 from exporter.esl import Connection, Disconnected, EslError, LookUp
-from exporter.esl.errors import printable
+from exporter.esl.errors import masked, quoted
 
 _ERROR: Final = 3  # and below: CRIT, ALERT, and the console's own
 _WARNING: Final = 4
@@ -52,7 +52,7 @@ class LogTail:
             return str(error)
         if not reply.ok:
             self.close()
-            return f"FreeSWITCH answered `log warning` with {printable(reply.text)}"
+            return f"FreeSWITCH answered `log warning` with {quoted(reply.text)}"
         self._began = time.monotonic()
         return None
 
@@ -73,7 +73,7 @@ class LogTail:
         if file not in counts and len(counts) >= _MAX_FILES:
             file = "other"
         counts[file] = counts.get(file, 0) + 1
-        self._lines[error].append(line[:_SEARCHED])
+        self._lines[error].append(masked(line)[:_SEARCHED])
 
     def seen(self, gateways: Iterable[str]) -> LogSeen:
         """What was logged so far; lines are marked with the gateway that they name."""
@@ -92,4 +92,4 @@ class LogTail:
 def _text(line: str) -> str:
     """The line without its date."""
     found = re.search(r"\[[A-Z]{2,10}\] ", line)
-    return printable(line[found.start() :] if found else line)
+    return quoted(line[found.start() :] if found else line)

@@ -11,7 +11,7 @@ from typing import Final
 
 from exporter.diagnosis import srv
 from exporter.diagnosis.snapshot import NameSeen
-from exporter.esl.errors import printable
+from exporter.esl.errors import printable, quoted
 
 MAX_NAMES: Final = 20
 SECONDS: Final = 3.0
@@ -52,7 +52,7 @@ async def _services(name: str, service: str, server: str | None, seconds: float)
         records = await srv.ask(f"{service}.{name}", server, seconds=seconds)
     except (OSError, ValueError, TimeoutError):
         return []
-    return [f"{service} {printable(record.target)}:{record.port}" for record in records]
+    return [f"{service} {quoted(record.target)}:{record.port}" for record in records]
 
 
 def _nameserver() -> str | None:

@@ -31,6 +31,7 @@ _FAILED_AT: Final[dict[str, _Strike]] = {
     "timeout": _Strike("port", "FreeSWITCH's host does not answer on the event socket port"),
     "protocol_error": _Strike("port", "another service answers on the event socket port"),
     "shutdown": _Strike("port", "FreeSWITCH closed the connection: it is stopping or was killed"),
+    "exporter_limit": _Strike("port", "the exporter has no descriptor or memory left for a connection"),
     "auth_rejected": _Strike("password", "FreeSWITCH does not accept our password"),
     "acl_denied": _Strike("password", "FreeSWITCH's access list refuses our address"),
     "permission_denied": _Strike("password", "our user may not do what is needed"),

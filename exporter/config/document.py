@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from exporter.config.located import Items, Mapping
-from exporter.config.problems import InvalidValue, show
+from exporter.config.problems import InvalidValue, show_key
 
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|yes|Yes|YES|on|On|ON|false|False|FALSE|no|No|NO|off|Off|OFF")
@@ -54,7 +54,7 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 raise InvalidValue("a list or mapping is used as a key; write a word", line)
             if key.value in seen:
-                raise InvalidValue(f"duplicate key {show(key.value)}; keep one", line)
+                raise InvalidValue(f"duplicate key {show_key(key.value)}; keep one", line)
             seen.add(key.value)
         return node
 

@@ -1,5 +1,6 @@
 """One value at a time: what each reader takes, what it makes of it, and that a refusal says what to write."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config import Listen, Secret, values
+from exporter.config import Listen, Secret, files, values
+from exporter.config.files import read_text
 from exporter.config.problems import InvalidValue
 
 seconds = values.duration(0.001, 86400)
@@ -252,7 +254,7 @@ def test_a_bad_secret_file_is_named_and_not_shown(tmp_path: Path, content: bytes
 
 def test_an_unreadable_secret_file(tmp_path: Path) -> None:
     with pytest.raises(InvalidValue, match="No such file or directory; name a file that this user can read"):
-        values.secret_file(tmp_path, values.password)("missing")
+        values.secret_file(tmp_path, values.password)("./missing")
     with pytest.raises(InvalidValue, match="Is a directory"):
         values.secret_file(tmp_path, values.password)(".")
 
@@ -300,3 +302,22 @@ def test_text_is_printable_and_bounded(value: str) -> None:
 
 def test_a_list_in_text() -> None:
     assert values.separated(values.name)("a, b,,c,") == ("a", "b", "c")
+
+
+def test_a_pipe_is_read_and_one_without_a_writer_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InvalidValue, match="nobody writes"):
+        read_text(pipe)
+    monkeypatch.setattr(files, "PIPE_SECONDS", 0.05)
+    reading, writing = os.pipe()
+    try:
+        with pytest.raises(InvalidValue, match="nobody writes"):
+            read_text(Path(f"/proc/self/fd/{reading}"))
+        os.write(writing, b"nodes: []")
+    finally:
+        os.close(writing)
+    assert read_text(Path(f"/proc/self/fd/{reading}")) == "nodes: []"
+    os.close(reading)

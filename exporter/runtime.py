@@ -28,7 +28,7 @@ from exporter import __version__, descriptors, names
 from exporter import log as logging
 from exporter.clock import Clock
 from exporter.config import Config, ConfigError, is_loopback
-from exporter.diagnosis.report import Diagnosis
+from exporter.diagnosis.conclusion import Diagnosis
 from exporter.diagnosis.service import DiagnosisService
 from exporter.executors import Executors
 from exporter.instance import instance_id
@@ -89,7 +89,9 @@ class Runtime:
         self._process = ProcessMetrics(lambda: self._watchdog.lag, clock.epoch())
         self._nodes: list[Node] = []
         self._probes = probes
-        self._diagnosis = DiagnosisService(lambda: self._nodes, lambda: self._config, probes)
+        self._diagnosis = DiagnosisService(
+            lambda: self._nodes, lambda: self._config, probes, clock=clock, names=executors.names
+        )
         app = make_app(self)
         app[PROBES] = probes
         self._server = Server(self, app)
@@ -206,7 +208,7 @@ class Runtime:
         self._stop.set()
 
     def _on_hangup(self) -> None:
-        """Reload. SIGHUP has nobody to answer to: what goes wrong is in the log."""
+        """Reload. SIGHUP gets no response: the log has what goes wrong."""
         task = asyncio.ensure_future(self._reload_or_log())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -234,7 +236,7 @@ class Runtime:
     async def _apply_new(self, config: Config) -> None:
         """Plan the change to `config` and apply it, unless the plan refuses or the exporter stops."""
         if self._stop.is_set():
-            raise ConfigError(("the exporter stops; nothing was reloaded",))
+            raise ConfigError(("the exporter is stopping; nothing was reloaded",))
         async with self._applying:
             plan = plan_reload(self._running(), config)
             log.info("reload plan", unchanged=plan.unchanged, **plan.changes())

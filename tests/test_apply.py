@@ -246,7 +246,7 @@ async def test_a_reload_after_a_stop_changes_nothing(tmp_path: Path) -> None:
         before = daemon.daemon.config
         add_node(daemon.files)
         daemon.daemon.stop()
-        with pytest.raises(ConfigError, match="the exporter stops"):
+        with pytest.raises(ConfigError, match="the exporter is stopping"):
             await daemon.daemon.reload()
         assert daemon.daemon.config is before
         assert [node.name for node in daemon.daemon.nodes] == ["fs1"]

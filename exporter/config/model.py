@@ -287,7 +287,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         Key(
             kinds.FILE,
             "TLS and basic authentication, in the format of the Prometheus exporter-toolkit.",
-            default="neither",
+            default="plain HTTP, no password",
         ),
     ] = None
     token: Annotated[

@@ -257,7 +257,7 @@ def _settings(request: CallRequest, config: Config) -> ProbeConfig:
         raise Refused(
             "unknown_node",
             f"There is no node {request.node[:_SHOWN]!r}.",
-            f"Ask for one of the configuration{_names(node.name for node in config.nodes)}.",
+            f"Use one of the configuration{_names(node.name for node in config.nodes)}.",
         )
     if request.probe is not None:
         settings = _named(request.probe, config)
@@ -278,7 +278,7 @@ def _named(name: str, config: Config) -> ProbeConfig:
         raise Refused(
             "unknown_probe",
             f"There is no probe {name[:_SHOWN]!r}.",
-            f"Ask for one of the configuration{_names(config.probes)}.",
+            f"Use one of the configuration{_names(config.probes)}.",
         )
     return probe
 

@@ -178,7 +178,7 @@ class Store:
             why = str(error) or f"the disk gave no answer within {seconds:g} s"
             raise Refused(
                 "state_dir",
-                f"The record of probe calls cannot be written or read ({why}), so none is placed.",
+                f"The record of probe calls cannot be written or read ({why}), so no call is placed.",
                 f"Make room for {self._path or 'it'}, and let the exporter's user write there.",
             ) from None
 

@@ -171,7 +171,7 @@ _ABORTED: Final = (
         lambda _, seen: seen.interruption == "cancelled" and _unfinished(seen),
         "aborted",
         None,
-        "Nobody waited for the call any more, so it was ended.",
+        "The last request for the call was gone, so the exporter ended it.",
         "Wait longer for the result: a scrape_timeout above ring_timeout and talk_time.",
     ),
     _Rule(

@@ -20,7 +20,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -49,6 +49,8 @@ from exporter.web.server import Server
 from exporter.web.tls import LoadedTls
 
 log = structlog.get_logger(__name__)
+
+READ_SECONDS: Final = 10.0  # for the config and its files; a disk that hangs holds nobody up for longer
 
 ReadConfig = Callable[[], Config]
 
@@ -146,7 +148,7 @@ class Runtime:
             ConfigError: the file cannot be used.
             QueueFull: too much else waits for the disk.
         """
-        config = await self.executors.disk.run(self._read_config)
+        config = await self._read_again()
         file = str(config.path) if config.path is not None else None
         return {"file": file, **plan_reload(self._running(), config).as_json()}
 
@@ -159,7 +161,7 @@ class Runtime:
         """
         try:
             # The executor has one thread: configs are applied in the order in which they were read.
-            await self._apply_new(await self.executors.disk.run(self._read_config))
+            await self._apply_new(await self._read_again())
         except ConfigError as error:
             self._process.reload_successful = False
             log.error("reload refused, the old config stays in force", problems=list(error.problems))
@@ -167,6 +169,20 @@ class Runtime:
         except Exception:
             self._process.reload_successful = False
             raise
+
+    async def _read_again(self) -> Config:
+        """The config as it is written now; takes READ_SECONDS at most.
+
+        Raises:
+            ConfigError: it cannot be used, or the disk does not answer.
+            QueueFull: too much else waits for the disk.
+        """
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                return await self.executors.disk.run(self._read_config)
+        except TimeoutError:
+            reason = f"the config was not read within {READ_SECONDS:g} s: the disk does not answer"
+            raise ConfigError((reason,)) from None
 
     # -- start and stop
 

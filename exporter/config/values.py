@@ -324,6 +324,8 @@ def folder_below(folder: Path) -> Callable[[object], Path]:
         try:
             if path.exists() and not path.is_dir():
                 raise InvalidValue(f"is {path}, which is a file; write the path of a folder")
+        except PermissionError:
+            return path  # another user's, as the doctor meets it; whoever opens it says what is wrong
         except OSError as error:
             raise InvalidValue(
                 f"is {path}: {error.strerror}; write the path of a folder of this user's"

@@ -69,6 +69,8 @@ def check_provider(snapshot: Snapshot) -> Iterator[Finding]:
     if not here:
         yield not_checked("provider", "FreeSWITCH lists none of the gateways")
         return
+    if (unread := snapshot.unseen.get("registrations")) is not None:
+        yield not_checked("provider", unread)
     problems = [finding for gateway in here for finding in _reach(snapshot, gateway)]
     problems.sort(key=lambda finding: SEVERITY[finding.status])
     yield from problems[:MAX_NAMED]

@@ -45,11 +45,15 @@ class RegistrationMemory:
         clock: the time.
         disk: the executor that touches the file; needed with `state_dir`.
         writes: False for a reader of another process's file.
+
+    Attributes:
+        unread: why the answers of earlier runs are not known; empty if they are.
     """
 
     def __init__(
         self, state_dir: Path | None, *, clock: Clock, disk: Executor | None = None, writes: bool = True
     ) -> None:
+        self.unread = ""
         self._file = state_dir / FILE if state_dir is not None else None
         self._clock = clock
         self._disk = disk
@@ -70,10 +74,9 @@ class RegistrationMemory:
             async with asyncio.timeout(EDGE_DEADLINE):
                 self._answers = await self._disk.run(_read, self._file)
         except (OSError, ValueError, TypeError, AttributeError, QueueFull) as error:
+            self.unread = _words(error, EDGE_DEADLINE)
             log.warning(
-                "earlier registration answers are not known",
-                file=str(self._file),
-                reason=_words(error, EDGE_DEADLINE),
+                "earlier registration answers are not known", file=str(self._file), reason=self.unread
             )
 
     def recall(self, node: str, gateway: str) -> Answer | None:

@@ -1,4 +1,4 @@
-"""A daemon whose disk is full or hangs watches on and warns once; neither a reload nor the stop waits for it."""
+"""A daemon whose disk is full or hangs watches on, and neither reload nor stop waits for it."""
 
 import asyncio
 import resource

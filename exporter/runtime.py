@@ -31,14 +31,13 @@ from exporter.config import Config, ConfigError, is_loopback
 from exporter.diagnosis.conclusion import Diagnosis
 from exporter.diagnosis.service import DiagnosisService
 from exporter.executors import Executors
-from exporter.instance import instance_id
 from exporter.metrics.exposition import Source
 from exporter.metrics.process import ProcessMetrics
 from exporter.notify import Notifier
 from exporter.probe.probes import Probes
 from exporter.probe.record import CallRecord
-from exporter.probe.store import StoreError
 from exporter.reload_plan import Plan, Running, plan_reload, plan_start, plan_stop
+from exporter.state_dir import StateDirError, StateLock, kept_instance_id
 from exporter.watch.collector import NodeCollector
 from exporter.watch.loop_watchdog import LoopWatchdog, WatchedLoop
 from exporter.watch.node import Node
@@ -153,12 +152,22 @@ class Runtime:
         return {"file": file, **plan_reload(self._running(), config).as_json()}
 
     async def reload(self) -> None:
-        """Read the config again and put it in force.
+        """Read the config again and put it in force. Once begun it goes on, also if its caller is cancelled.
 
         Raises:
             ConfigError: the file cannot be used, or the plan refuses it; the old config stays in force.
             QueueFull: too much else waits for the disk; the old config stays in force.
         """
+        task = asyncio.ensure_future(self._reload())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_unseen)
+            raise
+
+    async def _reload(self) -> None:
         try:
             # The executor has one thread: configs are applied in the order in which they were read.
             await self._apply_new(await self._read_again())
@@ -282,6 +291,8 @@ class Runtime:
             await self._probes.start(config, self._nodes_by_name())
         if http == "stop":
             await _logging_failure("probes", self._probes.stop())
+        elif leaving:
+            await _logging_failure("probe calls", self._probes.end_calls(leaving))
         await asyncio.gather(*(_logging_failure(f"node {node.name}", node.stop()) for node in leaving))
         if http == "stop":
             await _logging_failure("registration memory", self._memory.close())
@@ -364,16 +375,19 @@ async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Cl
     descriptors.raise_limit()
     asyncio.get_running_loop().set_exception_handler(descriptors.LoopErrors(clock))
     executors = Executors()
+    state_dir = config.state_dir
+    lock = StateLock(state_dir, clock, executors.disk) if state_dir is not None else None
     try:
-        instance = await executors.disk.run(instance_id, config.state_dir)
-        probes = await Probes.open(config.state_dir, instance, clock, executors.disk)
-    except (OSError, StoreError) as error:
-        raise ConfigError(
-            (f"state_dir {config.state_dir}: {error}; name a directory that the exporter may write to",)
-        ) from None
-    try:
+        if lock is not None:
+            await lock.take()
+        instance = await kept_instance_id(state_dir, executors.disk)
+        probes = await Probes.open(state_dir, instance, clock, executors.disk)
         await Runtime(config, read_config, instance, probes, clock, executors).run()
+    except StateDirError as error:
+        raise ConfigError((str(error),)) from None
     finally:
+        if lock is not None:
+            lock.release()
         executors.shutdown()
 
 
@@ -383,3 +397,9 @@ async def _logging_failure(what: str, stopping: Coroutine[Any, Any, None]) -> No
         await stopping
     except Exception:
         log.exception("stop failed", what=what)
+
+
+def _log_unseen(task: asyncio.Task[None]) -> None:
+    """Log the failure of a reload whose caller has gone away; `_reload` has logged a refused config."""
+    if not task.cancelled() and (error := task.exception()) and not isinstance(error, ConfigError):
+        log.error("reload failed, the old config stays in force", exc_info=error)

@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "web": SHARED | {"diagnosis", "probe", "watch", "switch", "config", "metrics", "esl"},
     "reload_plan": {"config"},
     "client": {"config"},
+    "state_dir": {"clock", "executors", "instance"},
     "against_running": {"config", "client"},
 }
 ENTRY_POINTS = {"__main__", "cli", "demo", "runtime"}  # they tie the packages together, and may import all

@@ -26,6 +26,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "json", "console"]
 Application = Literal["echo", "tone"]
 ExpectedResult = Literal["answered", "rejected"]
+Schedule = Literal["shared", "always"]
 
 _DAY = 86400
 
@@ -220,6 +221,14 @@ class ProbeConfig(msgspec.Struct, frozen=True, kw_only=True):
         float | None,
         Key(kinds.duration(10, 7 * _DAY), "How often the call is placed.", default="only on demand"),
     ] = None
+    schedule: Annotated[
+        Schedule,
+        Key(
+            kinds.choice(*get_args(Schedule)),
+            "Which of several exporters on one switch runs a probe of this name every `interval`. "
+            "`shared`: one of them. `always`: this one, whatever the others do.",
+        ),
+    ] = "shared"
     variables: Annotated[
         dict[str, str],
         Key(

@@ -39,6 +39,7 @@ _FAILED_AT: Final[dict[str, _Failure]] = {
     "timeout": _Failure("port", "FreeSWITCH's host does not answer on the event socket port"),
     "protocol_error": _Failure("port", "Another service answers on the event socket port"),
     "shutdown": _Failure("port", "FreeSWITCH closed the connection: it is stopping or was killed"),
+    "exporter_limit": _Failure("port", "The exporter has no descriptor or memory left for a connection"),
     "auth_rejected": _Failure("password", "FreeSWITCH rejects the password"),
     "acl_denied": _Failure("password", "FreeSWITCH's access list rejects this machine's address"),
     "permission_denied": _Failure(

@@ -69,6 +69,14 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         "in its log.",
         ("systemctl status freeswitch", "journalctl -u freeswitch -n 50", "systemctl start freeswitch"),
     ),
+    ("port", "exporter_limit"): _Row(
+        "The exporter's own limit is reached; FreeSWITCH has no part in it. Raise the limit that the reason "
+        "names: LimitNOFILE or MemoryMax of the systemd unit, limits.memory of the container.",
+        (
+            "systemctl show freeswitch-exporter -p LimitNOFILE -p MemoryMax -p MemoryPeak",
+            "systemctl edit freeswitch-exporter",
+        ),
+    ),
     # 2: the password
     ("password", "auth_rejected"): _Row(
         f"Set FREESWITCH_PASSWORD (or `password` of this node) to the password in {_SOCKET_CONF}. FreeSWITCH "

@@ -19,7 +19,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.esl.errors import printable
+from exporter.esl.errors import printable, quoted
 from exporter.switch.reply import ReplyError, accepted
 
 STATES: Final = (
@@ -194,19 +194,19 @@ def parse_gateway_text(text: str) -> GatewayStatus:
     """
     lines = accepted(text).split("\n")
     if len(lines) < 3 or not lines[0].startswith(_RULER) or not lines[-1].startswith(_RULER):
-        raise ReplyError(f"not the status of one gateway: {printable(text)}")
+        raise ReplyError(f"not the status of one gateway: {quoted(text)}")
     keys: dict[str, str] = {}
     for line in lines[1:-1]:
         padded, tab, value = line.partition("\t")
         key = padded.rstrip(" ")
         if not tab or not key or key in keys:
-            raise ReplyError(f"unknown line in the status of a gateway: {printable(line)}")
+            raise ReplyError(f"unknown line in the status of a gateway: {quoted(line)}")
         keys[key] = value
     fields = {name: keys[key] for key, name in _TEXT_KEYS.items() if key in keys}
     if "PingState" in keys:
         counts = keys["PingState"].split("/")
         if len(counts) != 3:
-            raise ReplyError(f"unknown PingState: {printable(keys['PingState'])}")
+            raise ReplyError(f"unknown PingState: {quoted(keys['PingState'])}")
         fields["pingmin"], fields["pingcount"], fields["pingmax"] = counts
     if "Status" in keys:
         fields["status"] = keys["Status"].removesuffix(_PINGING)
@@ -243,7 +243,7 @@ class GatewayReader:
         self._at = text.find("\n") + 1 if text.startswith("<?xml") else 0
         first = _FIRST.match(text, self._at)
         if first is None:
-            raise ReplyError(f"not a list of gateways: {printable(text)}")
+            raise ReplyError(f"not a list of gateways: {quoted(text)}")
         if first[1]:
             self._at = first.end()
         self._read: dict[tuple[str, str], tuple[GatewayStatus, slice]] = {}
@@ -310,7 +310,7 @@ def _fields(block: str) -> dict[str, str]:
     for line in lines[1:-1]:
         found = _FIELD.fullmatch(line)
         if not found or found[1] in fields:
-            raise _unreadable(fields, f"cannot read {printable(line)!r}")
+            raise _unreadable(fields, f"cannot read {quoted(line)!r}")
         fields[found[1]] = found[2]
     if lines[-1] != "</gateway>":
         raise _unreadable(fields, "without an end")
@@ -377,7 +377,7 @@ def _match(fields: dict[str, str], tag: str, form: re.Pattern[str], absent: str 
     if value is None:
         raise _unreadable(fields, f"no {tag}")
     if not form.fullmatch(value):
-        raise _unreadable(fields, f"unknown {tag} {printable(value)!r}")
+        raise _unreadable(fields, f"unknown {tag} {quoted(value)!r}")
     return value
 
 
@@ -387,4 +387,4 @@ def _integer(fields: dict[str, str], tag: str) -> int:
 
 
 def _unreadable(fields: dict[str, str], reason: str) -> ReplyError:
-    return ReplyError(f"gateway {printable(fields.get('name', '?'))}: {reason}")
+    return ReplyError(f"gateway {quoted(fields.get('name', '?'))}: {reason}")

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.esl.errors import printable
+from exporter.esl.errors import printable, quoted
 from exporter.switch.gateway import is_profile_name
 from exporter.switch.reply import ReplyError, accepted
 
@@ -54,7 +54,7 @@ def parse_profiles(text: str) -> list[Profile]:
     lines = accepted(text).split("\n")
     total = _PROFILE_TOTAL.fullmatch(lines[-1].strip())
     if not total:
-        raise ReplyError(f"not a list of profiles: {printable(text)}")
+        raise ReplyError(f"not a list of profiles: {quoted(text)}")
     profiles: dict[str, tuple[str, re.Match[str]]] = {}
     gateways: dict[str, list[str]] = {}
     aliases: dict[str, list[str]] = {}
@@ -71,10 +71,10 @@ def parse_profiles(text: str) -> list[Profile]:
         elif kind == "profile":
             state = _PROFILE_STATE.fullmatch(said)
             if not state:
-                raise ReplyError(f"unknown state of a profile: {printable(line)}")
+                raise ReplyError(f"unknown state of a profile: {quoted(line)}")
             profiles.setdefault(name, (data, state))
     if len(profiles) != int(total[1]):
-        raise ReplyError(f"{len(profiles)} profiles listed, but the list says {printable(total[0])}")
+        raise ReplyError(f"{len(profiles)} profiles listed, but the list says {quoted(total[0])}")
     return [
         Profile(
             name=name,

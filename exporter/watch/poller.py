@@ -180,8 +180,8 @@ class Poller:
         if reader is None:
             known.gateways.on_lost()
             return False
-        while reader.read(GATEWAYS_AT_ONCE):
-            await asyncio.sleep(0)  # events have their turn
+        while reader.read(GATEWAYS_AT_ONCE):  # noqa: ASYNC110 - it does not wait: events have their turn
+            await asyncio.sleep(0)
         reply = reader.result()
         for problem in reply.problems:
             self._log_unread(reason=problem)

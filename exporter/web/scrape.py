@@ -100,7 +100,7 @@ class Scrapes:
         page.readers.add(limit)
         while len(self._read) > MAX_PAGES:
             for reader in self._read.pop(0).readers:
-                reader.reschedule(asyncio.get_running_loop().time())
+                reader.reschedule(0.0)  # a time that has passed
         try:
             yield
         finally:

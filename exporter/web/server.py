@@ -34,7 +34,7 @@ class Server:
     def __init__(self, context: AppContext, app: web.Application) -> None:
         self.listen: tuple[Listen, ...] = ()
         self._context = context
-        self._runner = web.AppRunner(app, shutdown_timeout=_STOP_SECONDS)
+        self._runner = web.AppRunner(app, shutdown_timeout=_STOP_SECONDS, handler_cancellation=True)
         self._listeners: list[asyncio.Server] = []
         self._tls: Tls | None = None
         self._refreshing: asyncio.Task[None] | None = None

@@ -1,6 +1,7 @@
 """The life of a node: good days and every bad one, against a switch on a real socket."""
 
 import asyncio
+import gc
 import socket
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from exporter.clock import Clock
 from exporter.config import GatewayConfig
+from exporter.esl import Connection
 from exporter.executors import Executor
 from exporter.simulator import FarEnd, Leg, SimulatedSwitch, User
 from exporter.switch.events import EVENTS_UNREADABLE, TICK
@@ -433,3 +435,15 @@ async def test_a_port_without_a_listener_is_tried_again_within_a_second() -> Non
         switch.port = unused.getsockname()[1]
     async with watching(switch, connected=False, gateways={"a": GatewayConfig()}) as watch:
         await watch.until(lambda node: node.attempts.get("refused", 0) >= 3, seconds=5)
+
+
+async def test_nothing_keeps_the_connections_that_ended() -> None:
+    async with SimulatedSwitch() as switch:
+        await registered(switch)
+        async with watching(switch) as watch:
+            switch.send_garbage()
+            await watch.until(lambda node: node.attempts.get("connected") == 2)
+            await asyncio.sleep(0)
+            gc.collect()
+            kept = [thing for thing in gc.get_objects() if isinstance(thing, Connection)]
+            assert not [connection for connection in kept if connection.closed.done()]

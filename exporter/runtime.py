@@ -29,7 +29,7 @@ from exporter import __version__, names
 from exporter import log as logging
 from exporter.clock import Clock
 from exporter.config import Config, ConfigError, is_loopback
-from exporter.diagnosis.report import Diagnosis
+from exporter.diagnosis.conclusion import Diagnosis
 from exporter.diagnosis.service import DiagnosisService
 from exporter.executors import Executors
 from exporter.instance import instance_id
@@ -90,7 +90,9 @@ class Runtime:
         self._process = ProcessMetrics(lambda: self._watchdog.lag, clock.epoch())
         self._nodes: list[Node] = []
         self._probes = probes
-        self._diagnosis = DiagnosisService(lambda: self._nodes, lambda: self._config, probes)
+        self._diagnosis = DiagnosisService(
+            lambda: self._nodes, lambda: self._config, probes, clock=clock, names=executors.names
+        )
         app = make_app(self)
         app[PROBES] = probes
         self._server = Server(self, app)

@@ -21,8 +21,8 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 # The modules of a dependency, if their names differ from it.
 MODULES = {
-    "dnspython": {"dns"},
     "aiohttp": {"aiohttp", "multidict", "yarl"},
+    "dnspython": {"dns"},
     "pyyaml": {"yaml"},
     "prometheus-client": {"prometheus_client"},
 }

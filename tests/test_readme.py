@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import json
 import os
 import re
 import shlex
@@ -102,8 +103,9 @@ def test_commands_that_serve_do_so(command: str) -> None:
     )
     try:
         assert process.stderr is not None
-        port = next(found[1] for line in process.stderr if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
-        assert "freeswitch_" in demo.get(f"http://127.0.0.1:{port}/metrics")
+        lines = (json.loads(line) for line in process.stderr if line.startswith("{"))
+        [address] = next(line["addresses"] for line in lines if line["event"] == "serving")
+        assert "freeswitch_" in demo.get(f"http://{address}/metrics")
     finally:
         os.killpg(process.pid, 15)
         process.communicate(timeout=30)

@@ -1,18 +1,66 @@
-"""One conclusion from all findings: the first cause, and which of the others are its consequences.
+"""The checklist, the findings on one node, and one conclusion from them.
 
-`EXPLAINS` says which fault, where it is found, accounts for which later findings; a fault of one gateway
-accounts only for findings about that gateway or about none. A synthetic call that fails as recent calls do is
-the better witness of the same fault. A problem that no other accounts for is a cause. Of several causes the
-gravest comes first, be it grave by itself or by what follows from it, and among equals the one that the
-checklist meets first; the other causes stand beside it, unhidden.
+`CHECKS` is the one table of the checks, in the order in which an operator makes them and causes lead to
+consequences. `EXPLAINS` has which fault of which check accounts for findings of which later checks; a fault
+of one gateway accounts only for findings about that gateway or about none. A failed synthetic call is better
+evidence of a fault than recent calls that fail in the same way, so it accounts for them.
+
+A problem that no other accounts for is a cause. Of several causes the gravest comes first, be it grave by
+itself or by its consequences, and among equals the earlier one of the checklist. The others are listed too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from exporter.diagnosis.finding import CheckName, Finding, Remedy, Status
+from exporter.diagnosis.check_backend import check_backend
+from exporter.diagnosis.check_calls import check_call, check_calls
+from exporter.diagnosis.check_gateways import check_gateway, check_profile, check_registration
+from exporter.diagnosis.check_log import check_log
+from exporter.diagnosis.check_provider import check_provider
+from exporter.diagnosis.check_switch import check_commands, check_events, check_password, check_port
+from exporter.diagnosis.finding import SEVERITY, CheckName, Finding, Remedy, Status
+from exporter.diagnosis.snapshot import Snapshot
 from exporter.watch.verdict import GATEWAY_PROBLEMS
+
+_SWITCH_OK: Final = "FreeSWITCH itself is OK"
+_GATEWAYS_OK: Final = "FreeSWITCH and its gateways are OK"
+
+
+class Check(NamedTuple):
+    """One row.
+
+    Attributes:
+        number: as docs/doctor.md counts.
+        run: yields at least one finding.
+        early: it needs the connection only, so its findings are final as soon as that is up or has failed.
+        ok_before: what is OK if this check is the first that fails; empty if nothing is to be named.
+    """
+
+    number: int
+    name: CheckName
+    title: str
+    run: Callable[[Snapshot], Iterator[Finding]]
+    early: bool = False
+    ok_before: str = ""
+
+
+CHECKS: Final = (
+    Check(1, "port", "Event socket port", check_port, early=True),
+    Check(2, "password", "Password", check_password, early=True),
+    Check(3, "commands", "FreeSWITCH", check_commands, early=True),
+    Check(4, "events", "Events", check_events, early=True),
+    Check(5, "profile", "SIP profiles", check_profile, ok_before="FreeSWITCH itself is running"),
+    Check(6, "gateway", "Gateways exist", check_gateway, ok_before=_SWITCH_OK),
+    Check(7, "registration", "Gateways usable", check_registration, ok_before=_SWITCH_OK),
+    Check(8, "provider", "Providers", check_provider, ok_before=_SWITCH_OK),
+    Check(9, "calls", "Recent calls", check_calls, ok_before=_GATEWAYS_OK),
+    Check(10, "log", "FreeSWITCH's log", check_log, ok_before=_GATEWAYS_OK),
+    Check(11, "backend", "Calling application", check_backend, ok_before=_GATEWAYS_OK),
+    Check(12, "call", "Synthetic call", check_call, ok_before=_GATEWAYS_OK),
+)
+CHECK: Final = {check.name: check for check in CHECKS}
+"""The checks by name."""
 
 _CALLS: Final[frozenset[CheckName]] = frozenset({"calls", "log", "call"})
 _GATEWAYS: Final[frozenset[CheckName]] = frozenset({"gateway", "registration", "provider", *_CALLS})
@@ -36,18 +84,18 @@ EXPLAINS: Final = (
     _Row("calls", frozenset(), frozenset({"log"})),
     _Row("call", frozenset(), frozenset({"log"})),
 )
-_GRAVITY: Final[dict[Status, int]] = {"fail": 0, "warn": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What to tell whoever asked.
+    """The answer on one node.
 
     Attributes:
         status: `fail` or `warn` as the first cause; `pass` if there is no problem.
         text: one or two sentences.
         cause: the first cause; None if there is no problem.
-        consequences: problems that some cause accounts for. others: further causes of their own.
+        others: further causes.
+        consequences: problems that some cause accounts for.
     """
 
     status: Status
@@ -62,11 +110,31 @@ class Conclusion:
         return self.cause.remedy if self.cause is not None else Remedy()
 
 
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One node: what was seen, the findings, the conclusion."""
+
+    snapshot: Snapshot
+    findings: tuple[Finding, ...]
+    conclusion: Conclusion
+
+
+def diagnose(snapshot: Snapshot) -> Diagnosis:
+    """Run every check over a snapshot, and conclude."""
+    findings = tuple(finding for check in CHECKS for finding in check.run(snapshot))
+    return Diagnosis(snapshot, findings, conclude(findings))
+
+
+def worst(diagnoses: Sequence[Diagnosis]) -> Diagnosis:
+    """The one with the gravest conclusion; of equals the first."""
+    return min(diagnoses, key=lambda diagnosis: SEVERITY[diagnosis.conclusion.status])
+
+
 def conclude(findings: Sequence[Finding]) -> Conclusion:
     """The conclusion from the findings on one node, in the checklist's order."""
     problems = [finding for finding in findings if finding.is_problem]
     if not problems:
-        return Conclusion("pass", _all_well(findings))
+        return Conclusion("pass", _no_problem(findings))
     explained = [
         finding
         for finding in problems
@@ -80,7 +148,7 @@ def conclude(findings: Sequence[Finding]) -> Conclusion:
 
 def _gravity(cause: Finding, explained: Sequence[Finding]) -> int:
     follows = [finding for finding in explained if _explains(cause, finding)]
-    return min(_GRAVITY[finding.status] for finding in (cause, *follows))
+    return min(SEVERITY[finding.status] for finding in (cause, *follows))
 
 
 def _explains(cause: Finding, finding: Finding) -> bool:
@@ -96,31 +164,17 @@ def _explains(cause: Finding, finding: Finding) -> bool:
     )
 
 
-# How far all is well before the check that fails, in words.
-_WELL_BEFORE: Final[dict[CheckName, str]] = {
-    "profile": "FreeSWITCH runs",
-    "gateway": "FreeSWITCH is fine",
-    "registration": "FreeSWITCH is fine",
-    "provider": "FreeSWITCH is fine",
-    "calls": "FreeSWITCH and its gateways are fine",
-    "log": "FreeSWITCH and its gateways are fine",
-    "call": "FreeSWITCH and its gateways are fine",
-}
-
-
 def _sentence(first: Finding) -> str:
     if first.status == "warn":
-        return f"Nothing is broken. One warning: {first.summary}."
-    well = _WELL_BEFORE.get(first.check)
-    if well is not None:
-        return f"{well}; {first.summary}."
-    return f"{first.summary[:1].upper()}{first.summary[1:]}."
+        return f"No check failed. Warning: {first.summary}."
+    ok_before = CHECK[first.check].ok_before
+    return f"{first.summary}. {ok_before}." if ok_before else f"{first.summary}."
 
 
-def _all_well(findings: Sequence[Finding]) -> str:
-    unchecked = sum(finding.status == "not_checked" for finding in findings)
+def _no_problem(findings: Sequence[Finding]) -> str:
+    skipped = sum(finding.status == "not_checked" for finding in findings)
     if not any(finding.status == "pass" for finding in findings):
         return "Nothing could be checked yet."
-    return (
-        "All is well." if not unchecked else f"All is well, as far as checked ({unchecked} checks not made)."
-    )
+    if not skipped:
+        return "No problems found."
+    return f"No problems found ({skipped} {'check' if skipped == 1 else 'checks'} skipped)."

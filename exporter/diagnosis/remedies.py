@@ -1,11 +1,10 @@
 """What to do about each fault: one table from (check, fault) to advice and commands.
 
-Commands are meant to be typed as they stand, so nothing from the network may reach one: the only fields are
-`gateway`, `profile`, `name`, `url`, `host` and `port`, and a value that is not plain is replaced by the word
-for it, in capitals, for the reader to fill in. `{cli}` is fs_cli as it must be called for this node; a
-password other than the default comes from its `-p` or from ~/.fs_cli_conf.
-
-`{dir}` is FreeSWITCH's configuration folder where the doctor has asked for it, else the usual one.
+Commands are to be typed as shown, so no text from the network may reach one: the only fields are `gateway`,
+`profile`, `name`, `url`, `host` and `port`. A value that is not plain is replaced by its word in capitals,
+for the reader to fill in. `{cli}` is fs_cli with the host and port of this node; it takes a password other
+than the default from `-p` or from ~/.fs_cli_conf. `{dir}` is FreeSWITCH's configuration folder as the doctor
+asked for it, else the usual one.
 """
 
 import re
@@ -18,7 +17,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9_.:-]{1,253}", re.ASCII)
 _URL: Final = re.compile(r"https?://[A-Za-z0-9_.:/\[\]-]{1,200}", re.ASCII)
 _FOLDER: Final = re.compile(r"/[A-Za-z0-9_./-]{1,200}", re.ASCII)
-_DEFAULT_PROFILE: Final = "external"  # where FreeSWITCH's own example configuration puts its trunks
+_DEFAULT_PROFILE: Final = "external"  # the profile for trunks in FreeSWITCH's example configuration
 
 
 class _Row(NamedTuple):
@@ -41,18 +40,18 @@ _KILL_AND_RESCAN: Final = (
 _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
     # 1: the port
     ("port", "dns"): _Row(
-        "Write a name that resolves, or the address, as `host` of this node (FREESWITCH_HOST).",
+        "Set `host` of this node (FREESWITCH_HOST) to a name that resolves, or to the address.",
         ("getent ahosts {host}",),
     ),
     ("port", "refused"): _Row(
-        "Start FreeSWITCH, or let its event socket listen where we look: listen-ip and listen-port in "
-        f"{_SOCKET_CONF} (the default listens on 127.0.0.1 only), and mod_event_socket in modules.conf.xml. "
-        "A firewall that rejects looks the same.",
+        "Start FreeSWITCH. If it is running, make its event socket listen on this address and port: "
+        f"listen-ip and listen-port in {_SOCKET_CONF} (the default is 127.0.0.1 only), and mod_event_socket "
+        "in modules.conf.xml. A firewall that rejects looks the same.",
         ("systemctl status freeswitch", _LISTENING, "systemctl start freeswitch"),
     ),
     ("port", "timeout"): _Row(
-        "A firewall drops our packets, or the host is down. Open the port for this machine only, and let "
-        f"apply-inbound-acl in {_SOCKET_CONF} list it.",
+        "A firewall drops the packets, or the host is down. Open the port for this machine only, and allow "
+        f"this machine in the list that apply-inbound-acl names in {_SOCKET_CONF}.",
         (
             "ping -c 3 {host}",
             "nc -vz -w 3 {host} {port}",
@@ -60,23 +59,24 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         ),
     ),
     ("port", "protocol_error"): _Row(
-        "Something else than FreeSWITCH's event socket has this port. Write the port of the event socket "
-        f"(FREESWITCH_PORT; listen-port in {_SOCKET_CONF}), or move the other service away.",
+        "Another service uses this port. Set the port of the event socket (FREESWITCH_PORT; listen-port in "
+        f"{_SOCKET_CONF}), or move the other service to another port.",
         (_LISTENING,),
     ),
     ("port", "shutdown"): _Row(
-        "FreeSWITCH is stopping, restarting, or was killed. If that was not meant, its log says why.",
+        "FreeSWITCH is stopping or restarting, or was killed. If this was not planned, look for the reason "
+        "in its log.",
         ("systemctl status freeswitch", "journalctl -u freeswitch -n 50", "systemctl start freeswitch"),
     ),
     # 2: the password
     ("password", "auth_rejected"): _Row(
-        f"Give us the password that stands in {_SOCKET_CONF} (FREESWITCH_PASSWORD, or `password` of this "
-        "node). A changed file counts only after the module was reloaded.",
+        f"Set FREESWITCH_PASSWORD (or `password` of this node) to the password in {_SOCKET_CONF}. FreeSWITCH "
+        "reads a changed file only when mod_event_socket is reloaded.",
         ("grep -n password {dir}/autoload_configs/event_socket.conf.xml", _RELOAD_SOCKET),
     ),
     ("password", "acl_denied"): _Row(
-        f"Let the list named by apply-inbound-acl in {_SOCKET_CONF} allow that address (acl.conf.xml); "
-        "without that setting only loopback may connect.",
+        f"Allow the address in the list (acl.conf.xml) that apply-inbound-acl names in {_SOCKET_CONF}. "
+        "Without apply-inbound-acl FreeSWITCH accepts connections from loopback only.",
         (
             "grep -n apply-inbound-acl {dir}/autoload_configs/event_socket.conf.xml",
             "{cli} -x 'reloadacl'",
@@ -84,19 +84,19 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         ),
     ),
     ("password", "permission_denied"): _Row(
-        "Extend esl-allowed-api and esl-allowed-events of this user in FreeSWITCH's directory "
-        "(docs: the list of commands and events that the exporter needs).",
+        "Add the missing commands and events to esl-allowed-api and esl-allowed-events of this user in "
+        "FreeSWITCH's directory. docs/runbook.md lists those that the exporter needs.",
         ("{cli} -x 'reloadxml'",),
     ),
     ("password", "default_password"): _Row(
-        f"Whoever reaches the port owns the switch. Set another password in {_SOCKET_CONF} and in our "
-        "configuration, and let a firewall and apply-inbound-acl admit this machine only.",
+        f"Anyone who reaches the port controls FreeSWITCH. Set another password in {_SOCKET_CONF} and in the "
+        "exporter's configuration, and allow this machine only in the firewall and in apply-inbound-acl.",
         ("openssl rand -hex 16", _RELOAD_SOCKET),
     ),
     # 3: commands
     ("commands", "hung"): _Row(
-        "FreeSWITCH's process stands still. Look at it before restarting it: a core file or its stack tells "
-        "why. An event socket client that does not read can be the cause.",
+        "FreeSWITCH's process hangs. Save its stack before the restart: the stack shows the reason. One "
+        "known cause is an event socket client that does not read.",
         (
             "ps -o pid,stat,wchan:30,etime,cmd -C freeswitch",
             "ss -tnp 'sport = :{port}'",
@@ -105,80 +105,80 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         ),
     ),
     ("commands", "paused"): _Row(
-        "Somebody paused FreeSWITCH: it refuses new calls. Let it go on.",
+        "Someone paused FreeSWITCH. Resume it.",
         ("{cli} -x 'fsctl pause_check'", "{cli} -x 'fsctl resume'"),
     ),
     ("commands", "not_ready"): _Row(
-        "FreeSWITCH is starting up, or shutting down.",
+        "FreeSWITCH is starting or shutting down.",
         ("{cli} -x 'fsctl ready_check'", "{cli} -x 'fsctl shutdown_check'"),
     ),
     ("commands", "session_limit"): _Row(
-        "FreeSWITCH refuses every further call leg until some end. Find calls that hang, or raise the limit "
-        "(for good: max-sessions in switch.conf.xml).",
+        "FreeSWITCH refuses every new call leg until others end. Look for calls that hang, or raise the "
+        "limit (permanently: max-sessions in switch.conf.xml).",
         ("{cli} -x 'show calls'", "{cli} -x 'fsctl max_sessions 2000'"),
     ),
     ("commands", "session_room"): _Row(
-        "Before the limit is reached, find calls that hang, or raise it (max-sessions in switch.conf.xml).",
+        "Look for calls that hang, or raise the limit before it is reached (max-sessions in "
+        "switch.conf.xml).",
         ("{cli} -x 'show calls'", "{cli} -x 'fsctl max_sessions'"),
     ),
     ("commands", "rate_limit"): _Row(
-        "FreeSWITCH refuses the call legs beyond its limit per second (it lets one less than the limit "
-        "pass). Find who dials so fast, or raise the limit (for good: sessions-per-second in "
-        "switch.conf.xml).",
+        "FreeSWITCH refuses call legs above its limit per second (it accepts one fewer than the limit). Find "
+        "out who dials so fast, or raise the limit (permanently: sessions-per-second in switch.conf.xml).",
         ("{cli} -x 'fsctl last_sps'", "{cli} -x 'fsctl sps 60'"),
     ),
     ("commands", "idle_cpu"): _Row(
-        "FreeSWITCH refuses calls while the CPU has less idle time than min-idle-cpu in switch.conf.xml.",
+        "FreeSWITCH refuses calls while idle CPU is below min-idle-cpu in switch.conf.xml. Find the process "
+        "that uses the CPU.",
         ("top -b -n 1 | head -15", "{cli} -x 'fsctl min_idle_cpu'"),
     ),
     ("commands", "cpu_busy"): _Row(
-        "Audio suffers when the CPU has no time. See what takes it.", ("top -b -n 1 | head -15",)
+        "A busy CPU distorts audio. Find the process that uses it.", ("top -b -n 1 | head -15",)
     ),
     ("commands", "clock_skew"): _Row(
-        "Let both hosts take their time from the network; FreeSWITCH follows a corrected clock only when "
-        "told so.",
+        "Synchronise both hosts by NTP. FreeSWITCH takes over a corrected clock only by `fsctl sync_clock`.",
         ("timedatectl", "chronyc tracking", "{cli} -x 'fsctl sync_clock'"),
     ),
     ("commands", "unreadable"): _Row(
-        "The SIP module does not answer. Load it, or allow `sofia` to this user (esl-allowed-api).",
+        "mod_sofia does not answer. Load it, or allow `sofia` to this user (esl-allowed-api).",
         ("{cli} -x 'module_exists mod_sofia'", "{cli} -x 'load mod_sofia'"),
     ),
     # 4: events
     ("events", "events_stalled"): _Row(
-        "Commands work, but no event is delivered: FreeSWITCH's event threads wait for something, often for "
-        "a client of the event socket that does not read. End that client, else restart FreeSWITCH.",
+        "FreeSWITCH's event threads wait, often for an event socket client that does not read. Stop that "
+        "client. If this does not help, restart FreeSWITCH.",
         ("ss -tnp 'sport = :{port}'", "systemctl restart freeswitch"),
     ),
     ("events", "slow"): _Row(
-        "FreeSWITCH's event threads or the network are behind. See what loads the host.",
+        "FreeSWITCH's event threads or the network are overloaded. Find out what loads the host.",
         ("top -b -n 1 | head -15", "ss -tnp 'sport = :{port}'"),
     ),
     ("events", "denied"): _Row(
-        "Extend esl-allowed-events of this user in FreeSWITCH's directory; what is missing is not watched.",
+        "Add the events to esl-allowed-events of this user in FreeSWITCH's directory. The metrics that need "
+        "them are missing.",
         ("{cli} -x 'reloadxml'",),
     ),
     # 5: the SIP profile
     ("profile", "no_profile"): _Row(
-        "No SIP profile runs. Start the one of the trunk; if it does not stay, its port is taken or its file "
-        "has a mistake, and FreeSWITCH's log says which.",
+        "Start the profile of the trunk. If it stops again, its port is in use or its file has an error: "
+        "FreeSWITCH's log shows which.",
         ("{cli} -x 'sofia profile {profile} start'", "{cli} -x 'sofia status'", "ss -lunp | grep -w 5080"),
     ),
     ("profile", "profile_down"): _Row(
-        "Start the profile. If it does not stay, its port is taken or its file has a mistake, and "
-        "FreeSWITCH's log says which.",
+        "Start the profile. If it stops again, its port is in use or its file has an error: FreeSWITCH's log "
+        "shows which.",
         ("{cli} -x 'sofia profile {profile} start'", "{cli} -x 'sofia status'", "ss -lunp"),
     ),
     ("profile", "private_address"): _Row(
-        "Set ext-sip-ip and ext-rtp-ip of the profile to the public address (or `auto-nat`, or "
-        "`stun:HOST`), unless the provider is known to cope with NAT. Calls without audio are the usual "
-        "consequence.",
+        "Set ext-sip-ip and ext-rtp-ip of the profile to the public address (or `auto-nat`, or `stun:HOST`), "
+        "unless the provider handles NAT. The usual symptom is calls without audio.",
         ("{cli} -x 'sofia status profile {profile}'", "{cli} -x 'sofia profile {profile} restart'"),
     ),
     # 6: the gateway exists
     ("gateway", "missing"): _Row(
-        "Create the gateway's file below sip_profiles/{profile}/ in FreeSWITCH's configuration (a name of "
-        "letters, digits, _ . - only), then let the profile read it. If it is there already, a mistake in it "
-        "makes FreeSWITCH skip it: its log says so at the rescan.",
+        "Create the gateway's file in sip_profiles/{profile}/ of FreeSWITCH's configuration (its name: "
+        "letters, digits, _ . - only), then rescan the profile. If the file exists, FreeSWITCH skips it "
+        "because of an error in it, and logs the error at the rescan.",
         (
             _SHOW_CONF,
             "ls {dir}/sip_profiles/{profile}/",
@@ -188,14 +188,14 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         ),
     ),
     ("gateway", "misspelt"): _Row(
-        "Correct the name in our configuration (nodes: ... gateways:, or FREESWITCH_GATEWAYS), or in "
-        "FreeSWITCH's if that one is wrong.",
+        "Correct the name in the exporter's configuration (`gateways` of the node, or FREESWITCH_GATEWAYS), "
+        "or in FreeSWITCH's.",
         ("{cli} -x 'sofia status'",),
     ),
     # 7: the gateway is usable; the words are those of freeswitch_gateway_problem
     ("registration", "auth_rejected"): _Row(
-        "Compare username, password, realm and auth-username of the gateway with what the provider shows. "
-        "If they are right, ask the provider whether the account is blocked or bound to other addresses.",
+        "Compare username, password, realm and auth-username of the gateway with the provider's portal. If "
+        "they are correct, ask the provider whether the account is blocked or bound to other addresses.",
         (
             "less {dir}/sip_profiles/{profile}/{gateway}.xml",
             *_KILL_AND_RESCAN,
@@ -204,70 +204,74 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         ),
     ),
     ("registration", "rejected"): _Row(
-        "The provider answers, and says no: look the status up, compare the gateway's settings, and ask the "
-        "provider. A SIP trace shows the whole exchange.",
+        "The provider answers and rejects the registration. Look up the status, compare the gateway's "
+        "settings, and ask the provider. A SIP trace shows the messages.",
         (_TRACE, _REGISTER, _STATUS),
     ),
     ("registration", "unreachable"): _Row(
-        "Nothing comes back from the provider (or its own 408 or 503). Check the proxy's address and port, "
-        "the firewall for UDP both ways, and the provider's status page.",
+        "No answer from the provider (or its own 408 or 503). Check the proxy's address and port, the "
+        "firewall for UDP in both directions, and the provider's status page.",
         (_STATUS, "nc -vzu -w 3 PROXY 5060", _TRACE, _REGISTER),
     ),
     ("registration", "unregistered"): _Row(
-        "Somebody unregistered the gateway; FreeSWITCH does not try again by itself.", (_REGISTER, _STATUS)
+        "Someone unregistered the gateway. FreeSWITCH does not register it again by itself.",
+        (_REGISTER, _STATUS),
     ),
     ("registration", "not_registering"): _Row(
-        "The gateway is set to register=false. Set register to true in its file, or tell us that it should "
-        "not (register: false, or NAME:noreg in FREESWITCH_GATEWAYS).",
+        "Set register to true in the gateway's file. If the gateway should not register, set "
+        "`register: false` for it in the exporter's configuration (NAME:noreg in FREESWITCH_GATEWAYS).",
         ("grep -n register {dir}/sip_profiles/{profile}/{gateway}.xml", *_KILL_AND_RESCAN, _STATUS),
     ),
-    ("registration", "registering"): _Row("Registration is under way; look again in a minute.", (_STATUS,)),
+    ("registration", "registering"): _Row(
+        "Registration is in progress. Check again in a minute.", (_STATUS,)
+    ),
     ("registration", "register_failed"): _Row(
-        "Registration failed before we came, and FreeSWITCH tells the reason only at its next try. Have it "
-        "try now, and look again.",
+        "Registration failed before the exporter connected, and FreeSWITCH reports the reason at its next "
+        "attempt. Start an attempt now, then check again.",
         (_REGISTER, _STATUS),
     ),
     ("registration", "revived"): _Row(
-        "It works now. If it goes down again although registration succeeds, the provider does not answer "
-        "OPTIONS: take `ping` out of the gateway, or ask the provider.",
+        "The gateway works now. If it goes down again while registration succeeds, the provider does not "
+        "answer OPTIONS: remove `ping` from the gateway, or ask the provider.",
         (_STATUS,),
     ),
     ("registration", "ping_failed"): _Row(
-        "The provider does not answer OPTIONS, so FreeSWITCH sends no call there. Check its address, the "
-        "firewall and its status page. If it does not support OPTIONS at all, take `ping` out of the "
+        "The provider does not answer OPTIONS, so FreeSWITCH sends no calls to it. Check its address, the "
+        "firewall and its status page. If the provider does not support OPTIONS, remove `ping` from the "
         "gateway.",
         (_STATUS, _TRACE),
     ),
     ("registration", "ping_overdue"): _Row(
-        "An OPTIONS is out and unanswered: the provider, or the way to it, has just gone silent. FreeSWITCH "
-        "notices after 32 s; until then its calls run into nothing.",
+        "The provider or the network path to it failed a moment ago. FreeSWITCH marks the gateway as down "
+        "32 s after an unanswered OPTIONS; until then calls to it get no answer.",
         (_STATUS, _TRACE),
     ),
     ("registration", "unmonitored"): _Row(
-        "The gateway neither registers nor is it pinged, so FreeSWITCH shows it as UP whatever happens. Add "
+        "FreeSWITCH shows this gateway as UP even when the provider is down. Add "
         '<param name="ping" value="25"/> to it.',
         ("less {dir}/sip_profiles/{profile}/{gateway}.xml", *_KILL_AND_RESCAN, _STATUS),
     ),
     ("registration", "unknown"): _Row(
-        "FreeSWITCH shows a state that we do not know, or its list cannot be read.", (_STATUS,)
+        "FreeSWITCH shows a state that the exporter does not know, or does not list its gateways.", (_STATUS,)
     ),
     # 8: the provider can be reached
     ("provider", "name_not_resolved"): _Row(
-        "The provider's name leads nowhere: check its spelling in the gateway's proxy and realm, and the "
-        "name servers of FreeSWITCH's host.",
+        "Check the spelling of the name in the gateway's proxy and realm, and the name servers of "
+        "FreeSWITCH's host. FreeSWITCH asks DNS only; it does not read /etc/hosts.",
         (
-            "getent ahosts {name}",
+            "{cli} -x 'sofia_dig {name}'",
             "cat /etc/resolv.conf",
             _STATUS,
         ),
     ),
     ("provider", "slow_ping"): _Row(
-        "The way to the provider is slow or loaded; calls will have long delays.", ("mtr -rwc 20 {name}",)
+        "The network path to the provider is slow or overloaded. Calls are set up late.",
+        ("mtr -rwc 20 {name}",),
     ),
-    # 9: recent calls. Words that name a class of a provider's codes have their remedy from that code.
+    # 9: recent calls. A fault that is a class of a provider's codes has its remedy from that code.
     ("calls", "no_media"): _Row(
-        "Calls are answered, and no audio arrives: open the RTP ports for UDP (16384-32768 by default), and "
-        "set ext-rtp-ip of the profile to the address under which the provider reaches us.",
+        "Calls are answered but no audio arrives. Open the RTP ports for UDP (16384-32768 by default), and "
+        "set ext-rtp-ip of the profile to the public address of this FreeSWITCH.",
         (
             "{cli} -x 'sofia status profile {profile}'",
             "{cli} -x 'global_getvar rtp_start_port'",
@@ -275,8 +279,8 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         ),
     ),
     ("calls", "refused"): _Row(
-        "Dials were refused before any INVITE: the dialplan or the application uses a gateway that is down "
-        "or unknown. Mend the gateway, or the name in the dial string.",
+        "FreeSWITCH sent no INVITE: the dialplan or the application dials a gateway that is down or unknown. "
+        "Repair the gateway, or correct the name in the dial string.",
         ("{cli} -x 'sofia status'",),
     ),
     # 10: the log
@@ -286,19 +290,19 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
     ),
     # 11: the calling application
     ("backend", "unreachable"): _Row(
-        "The calling application does not answer. Start it, or correct backend_url.",
+        "Start the calling application, or correct backend_url.",
         ("curl -sS -m 5 '{url}/api/calls/health'",),
     ),
     ("backend", "disconnected"): _Row(
-        "FreeSWITCH is well, and the application says it is not connected to it: check the host, port and "
-        "password of its event socket connection, and the firewall between the two; then restart it.",
+        "Check host, port and password of the application's event socket connection, and the firewall "
+        "between it and FreeSWITCH. Then restart the application.",
         ("curl -sS -m 5 '{url}/api/calls/health'", "ss -tn 'sport = :{port}'"),
     ),
     ("backend", "unclear"): _Row(
-        "Its answer is not that of GET /api/calls/health. Check backend_url.",
+        "The answer is not that of GET /api/calls/health. Check backend_url.",
         ("curl -sS -m 5 '{url}/api/calls/health'",),
     ),
-    # 12: the synthetic call: the probe's own record has the remedy
+    # 12: the remedy of a synthetic call is in the probe's record
 }
 
 
@@ -308,7 +312,12 @@ def remedy(
     """What to do about a fault of this node.
 
     Args:
-        name: a host name.
+        snapshot: for the node's host and port, the configuration folder and backend_url.
+        check: the check that found it.
+        fault: the fault's word.
+        gateway: fills in `{gateway}`.
+        profile: fills in `{profile}`; by default that of trunks.
+        name: fills in `{name}`: a host name.
 
     Raises:
         KeyError: the table does not have the fault.

@@ -1,36 +1,18 @@
-"""The form in which others read a diagnosis: `doctor --json` and `GET /api/diagnosis` (docs/doctor.md).
+"""A diagnosis as JSON: the form of `doctor --json` and `GET /api/diagnosis` (docs/doctor.md).
 
-Stable: keys are added, never renamed or removed, and `version` rises if that must ever be broken. Names are
+Stable: keys are added, never renamed or removed; a change that breaks this raises `version`. Names are
 camelCase as in the other answers under /api, times epoch seconds.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
 
-from exporter.diagnosis.checks import CHECKS, TITLES, examine
-from exporter.diagnosis.conclusion import Conclusion, conclude
+from exporter.diagnosis.conclusion import CHECK, Conclusion, Diagnosis, worst
 from exporter.diagnosis.finding import Finding, Remedy, Status, shown
-from exporter.diagnosis.snapshot import Snapshot
 
 VERSION: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """One node, examined."""
-
-    snapshot: Snapshot
-    findings: tuple[Finding, ...]
-    conclusion: Conclusion
-
-
-def diagnose(snapshot: Snapshot) -> Diagnosis:
-    """Walk the checklist over a snapshot."""
-    findings = tuple(examine(snapshot))
-    return Diagnosis(snapshot, findings, conclude(findings))
 
 
 class _Json(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -60,7 +42,7 @@ class FindingJson(_Json, frozen=True, kw_only=True, rename="camel"):
 
 
 class ConclusionJson(_Json, frozen=True, kw_only=True, rename="camel"):
-    """The first cause of all, or that all is well."""
+    """The first cause, or that there is no problem."""
 
     status: Status
     node: str
@@ -85,7 +67,7 @@ class NodeJson(_Json, frozen=True, kw_only=True, rename="camel"):
 
 
 class ReportJson(_Json, frozen=True, kw_only=True, rename="camel"):
-    """The whole answer. `status` is the worst of the nodes' conclusions."""
+    """The complete answer. `status` is the worst of the nodes' conclusions."""
 
     version: int
     status: Literal["pass", "warn", "fail"]
@@ -93,17 +75,8 @@ class ReportJson(_Json, frozen=True, kw_only=True, rename="camel"):
     nodes: tuple[NodeJson, ...]
 
 
-_NUMBERS: Final = {check.name: number for number, check in enumerate(CHECKS, 1)}
-_WORST_FIRST: Final[tuple[Status, ...]] = ("fail", "warn", "pass")
-
-
-def worst(diagnoses: Sequence[Diagnosis]) -> Diagnosis:
-    """The one whose conclusion is the gravest; of equals the first."""
-    return min(diagnoses, key=lambda diagnosis: _WORST_FIRST.index(diagnosis.conclusion.status))
-
-
 def report(diagnoses: Sequence[Diagnosis]) -> ReportJson:
-    """The diagnoses of one or more nodes as others read them."""
+    """The diagnoses of one or more nodes as JSON."""
     gravest = _conclusion(worst(diagnoses))
     status: Literal["pass", "warn", "fail"] = "pass"
     if gravest.status in ("warn", "fail"):
@@ -142,9 +115,9 @@ def _conclusion(diagnosis: Diagnosis) -> ConclusionJson:
 
 def _finding(finding: Finding, conclusion: Conclusion) -> FindingJson:
     return FindingJson(
-        number=_NUMBERS[finding.check],
+        number=CHECK[finding.check].number,
         check=finding.check,
-        title=TITLES[finding.check],
+        title=CHECK[finding.check].title,
         status=finding.status,
         fault=finding.fault,
         gateway=shown(finding.gateway),

@@ -1,27 +1,28 @@
-"""The daemon's rounds: every node diagnosed again and again, for the page and for `GET /api/diagnosis`.
+"""The daemon's diagnoses: every node, for the page and for `GET /api/diagnosis`.
 
-What a node knows is copied when somebody asks, at most once in FRESH seconds however many ask. What has to
-be asked of others (host names, the calling application) is asked only while somebody looks at the result, and
-at most every so many seconds; whoever cannot wait gets the last answer. Nothing is said to FreeSWITCH: for
-its log, and for a registration that must be tried again, there is the command `doctor`.
+What a node knows is copied on request, at most once in FRESH seconds for all requests. What others must be
+asked for (host names, the calling application) is asked for only then, and not more often than every
+NAMES_EVERY and BACKEND_EVERY seconds; a request that does not wait gets the last answer. No command goes to
+FreeSWITCH: for its log, and for a registration that must be retried, there is the command `doctor`.
 
-The totals of calls are noted by a clock of their own, so that "recent" means the same whoever asks when.
+A task of its own notes the totals of calls, so that "recent" does not depend on who asks when.
+
+Events come first: between nodes, and between slices of many gateways, the event loop runs.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, Final, Generic, TypeVar
 
+from exporter.clock import Clock
 from exporter.config import Config
-from exporter.diagnosis.backend import ask_backend
-from exporter.diagnosis.gateway_checks import names_of
-from exporter.diagnosis.names import look_up
-from exporter.diagnosis.portrait import gateways_of, snapshot_of
-from exporter.diagnosis.recent import Recent
-from exporter.diagnosis.report import Diagnosis, diagnose
-from exporter.diagnosis.snapshot import BackendSeen, NameSeen, Snapshot
+from exporter.diagnosis.check_backend import ask_backend
+from exporter.diagnosis.check_calls import CallWindow
+from exporter.diagnosis.check_provider import look_up, names_of
+from exporter.diagnosis.conclusion import Diagnosis, diagnose
+from exporter.diagnosis.snapshot import BackendSeen, NameSeen, Snapshot, gateways_of, snapshot_of
+from exporter.executors import Executor
 from exporter.probe.probes import Probes
 from exporter.probe.record import CallRecord
 from exporter.watch.node import Node
@@ -29,45 +30,47 @@ from exporter.watch.node import Node
 FRESH: Final = 1.0  # seconds
 NAMES_EVERY: Final = 60.0
 BACKEND_EVERY: Final = 10.0
-CALL_COUNTS: Final = 900.0  # seconds for which a call on demand says something about now
-_SLICE: Final = 100  # gateways copied in one go, some milliseconds
+ON_DEMAND_COUNTS: Final = 900.0  # seconds for which a call on demand is evidence
+_SLICE: Final = 100  # gateways copied at once: some milliseconds
 _NOTE_EVERY: Final = 5.0
 _UNSEEN: Final = {
-    "log": "the daemon does not read it; run `freeswitch-exporter doctor`",
-    "call": "no probe has run lately",
+    "log": "The daemon does not read the log; run `freeswitch-exporter doctor`",
+    "call": "No probe has run recently",
 }
 
 _T = TypeVar("_T")
 
 
 class _Kept(Generic[_T]):
-    """An answer that is asked for anew when it is old and somebody wants it."""
+    """An answer that is asked for again when it is needed and older than `every` seconds."""
 
-    def __init__(self, every: float) -> None:
+    def __init__(self, every: float, clock: Clock) -> None:
         self._every = every
-        self._asked_at = -every
+        self._clock = clock
+        self._asked_at = float("-inf")
         self._about: object = None
         self._task: asyncio.Task[_T] | None = None
         self._value: _T | None = None
 
     @property
     def pending(self) -> "asyncio.Task[_T] | None":
-        """The asking under way while there is no answer yet."""
+        """The task that asks, while there is no answer yet."""
         return self._task if self._value is None else None
 
     def get(self, about: object, ask: Callable[[], Coroutine[Any, Any, _T]]) -> _T | None:
         """The latest answer about `about`; None if there is none yet."""
         if about != self._about:
             self.stop()
-            self._about, self._value, self._asked_at = about, None, -self._every
-        if self._task is None and time.monotonic() - self._asked_at >= self._every:
-            self._asked_at = time.monotonic()
+            self._about, self._value, self._asked_at = about, None, float("-inf")
+        now = self._clock.monotonic()
+        if self._task is None and now - self._asked_at >= self._every:
+            self._asked_at = now
             self._task = asyncio.create_task(ask())
             self._task.add_done_callback(self._take)
         return self._value
 
     def stop(self) -> None:
-        """Wait for nothing any more."""
+        """Cancel the task that asks."""
         if self._task is not None:
             self._task.remove_done_callback(self._take)
             self._task.cancel()
@@ -83,19 +86,30 @@ class DiagnosisService:
     """The diagnoses of a daemon.
 
     Args:
-        nodes, config: those in force.
+        nodes: those in force, in the order of the config.
+        config: the one in force.
         probes: for their last runs.
+        clock: the time.
+        names: the executor for host names.
     """
 
     def __init__(
-        self, nodes: Callable[[], Sequence[Node]], config: Callable[[], Config], probes: Probes
+        self,
+        nodes: Callable[[], Sequence[Node]],
+        config: Callable[[], Config],
+        probes: Probes,
+        *,
+        clock: Clock,
+        names: Executor,
     ) -> None:
         self._nodes = nodes
         self._config = config
         self._probes = probes
-        self._recent: dict[Node, Recent] = {}
-        self._names: _Kept[dict[str, NameSeen]] = _Kept(NAMES_EVERY)
-        self._backend: _Kept[BackendSeen] = _Kept(BACKEND_EVERY)
+        self._clock = clock
+        self._executor = names
+        self._windows: dict[Node, CallWindow] = {}
+        self._names: _Kept[dict[str, NameSeen]] = _Kept(NAMES_EVERY, clock)
+        self._backend: _Kept[BackendSeen] = _Kept(BACKEND_EVERY, clock)
         self._taken: tuple[float, list[Diagnosis]] = (float("-inf"), [])
         self._taking = asyncio.Lock()
 
@@ -103,11 +117,13 @@ class DiagnosisService:
         """Note the totals of calls until cancelled."""
         try:
             while True:
-                now = time.monotonic()
-                for node in self._nodes():
-                    self._recent_of(node, now).note(node, now)
-                self._recent = {node: kept for node, kept in self._recent.items() if node in self._nodes()}
-                await asyncio.sleep(_NOTE_EVERY)
+                now = self._clock.monotonic()
+                nodes = self._nodes()
+                for node in nodes:
+                    self._window(node, now).note(node, now)
+                    await asyncio.sleep(0)
+                self._windows = {node: window for node, window in self._windows.items() if node in nodes}
+                await self._clock.sleep(_NOTE_EVERY)
         finally:
             self._names.stop()
             self._backend.stop()
@@ -116,76 +132,79 @@ class DiagnosisService:
         """Every node, in the order of the config.
 
         Args:
-            wait: for names and the calling application, if they have not been asked yet; some seconds.
+            wait: for names and the calling application, if there is no answer about them yet; some seconds.
         """
         async with self._taking:
-            if time.monotonic() - self._taken[0] > FRESH:
-                self._taken = (time.monotonic(), await self._take())
+            if self._clock.monotonic() - self._taken[0] > FRESH:
+                self._taken = (self._clock.monotonic(), await self._take())
         asked = [task for task in (self._names.pending, self._backend.pending) if task is not None]
         if wait and asked:
             await asyncio.wait(asked)
             async with self._taking:
-                self._taken = (time.monotonic(), await self._take())
+                self._taken = (self._clock.monotonic(), await self._take())
         return self._taken[1]
 
     async def _take(self) -> list[Diagnosis]:
         snapshots = [await self._snapshot(node) for node in self._nodes()]
-        hosts = names_of([gateway for snapshot in snapshots for gateway in snapshot.gateways])
-        names = self._names.get(tuple(hosts), lambda: look_up(hosts))
+        hosts: list[str] = []
+        for snapshot in snapshots:
+            hosts += names_of(snapshot.gateways)
+            await asyncio.sleep(0)
+        hosts = list(dict.fromkeys(hosts))
+        names = self._names.get(tuple(hosts), lambda: look_up(hosts, self._executor))
         backend, unseen = self._ask_backend()
         down = tuple(snapshot.node for snapshot in snapshots if not snapshot.connected)
         found = []
         for snapshot in snapshots:
-            whole = replace(
+            complete = replace(
                 snapshot,
                 names=names,
                 backend=backend,
                 others_down=tuple(name for name in down if name != snapshot.node),
                 unseen={**_UNSEEN, **unseen},
             )
-            found.append(diagnose(whole))
+            found.append(diagnose(complete))
             await asyncio.sleep(0)
         return found
 
     async def _snapshot(self, node: Node) -> Snapshot:
+        await asyncio.sleep(0)
         gateways = []
-        for gateway in gateways_of(node):
+        for gateway in gateways_of(node, self._clock):
             gateways.append(gateway)
             if len(gateways) % _SLICE == 0:
-                await asyncio.sleep(0)  # events come first
-        snapshot = snapshot_of(node, gateways)
+                await asyncio.sleep(0)
+        snapshot = snapshot_of(node, self._clock, gateways)
         if not snapshot.connected:
             return snapshot
-        now = time.monotonic()
-        return replace(
-            snapshot, recent=self._recent_of(node, now).calls(node, now), call=self._last_call(node)
-        )
+        now = self._clock.monotonic()
+        return replace(snapshot, recent=self._window(node, now).calls(node, now), call=self._last_call(node))
 
     def _ask_backend(self) -> tuple[BackendSeen | None, dict[str, str]]:
         url = self._config().backend_url
         if url is None:
             return None, {}
-        backend = self._backend.get(url, lambda: ask_backend(url))
-        return backend, {} if backend is not None else {"backend": "it is being asked"}
+        backend = self._backend.get(url, lambda: ask_backend(url, self._executor))
+        return backend, {} if backend is not None else {"backend": "The calling application is being asked"}
 
-    def _recent_of(self, node: Node, now: float) -> Recent:
-        recent = self._recent.get(node)
-        if recent is None:
-            recent = self._recent[node] = Recent(now)
-        return recent
+    def _window(self, node: Node, now: float) -> CallWindow:
+        window = self._windows.get(node)
+        if window is None:
+            window = self._windows[node] = CallWindow(now)
+        return window
 
     def _last_call(self, node: Node) -> CallRecord | None:
-        """Of the last runs of this node's probes the worst that says something about now, or the newest."""
-        probes = self._config().probes
-        told = [
+        """Of the last runs of this node's probes the worst that is still evidence, or the newest."""
+        probes, now = self._config().probes, self._clock.epoch()
+        runs = [
             record
             for record in self._probes.stats.last_runs()
             if record.node == node.name
             and record.probe in probes
-            and (probes[record.probe].interval is not None or time.time() - record.started_at < CALL_COUNTS)
+            and (probes[record.probe].interval is not None or now - record.started_at < ON_DEMAND_COUNTS)
         ]
         for result in ("failed", "degraded"):
-            for record in told:
+            for record in runs:
                 if record.result == result:
                     return record
-        return told[0] if told else None
+        return runs[0] if runs else None

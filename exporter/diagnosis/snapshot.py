@@ -1,17 +1,24 @@
-"""What was seen of one node at one moment: the plain data on which every check works.
+"""What was seen of one node at one moment: the data on which every check works, and how a node is copied.
 
-A snapshot is taken by I/O (portrait, examination, rounds) and never changes. A part that was not looked at is
-None, and `unseen` says why, by the check that needed it. Times are epoch seconds, durations seconds.
-Texts are as received: whoever shows one passes it through `finding.shown`.
+A snapshot never changes. `snapshot_of` copies what a watched node knows, without a command to FreeSWITCH;
+`doctor` and `service` add what a node does not know: calls, names, log, calling application. A part that was
+not looked at is None, and `unseen` gives the reason, by the check that needs it. Times are epoch seconds,
+durations seconds. Texts are as received: pass each through `finding.shown` before showing it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
 
+from exporter.clock import Clock
+from exporter.config import DEFAULT_PASSWORD, is_loopback
 from exporter.probe.record import CallRecord
 from exporter.switch.profile import Profile
 from exporter.switch.status import SwitchFigures
+from exporter.watch.gateway import GatewayWatch
+from exporter.watch.node import Node
+
+_SYNC_TAKES: Final = 30.0  # seconds from the first poll after a connect to its end, on a very busy switch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +29,9 @@ class SwitchSeen:
         figures: the numbers of `status` and HEARTBEAT.
         paused: the directions in which new calls are refused.
         profiles: the SIP profiles that run; None if they cannot be read.
-        stopped: names of profiles that ran and do not any more.
-        clock_skew: FreeSWITCH's clock less ours. round_trip: of our own event. None: not known.
+        stopped: names of profiles that were running and have stopped.
+        clock_skew: FreeSWITCH's clock less this machine's. round_trip: of the exporter's test event (the
+            tick). None: not known.
     """
 
     version: str = ""
@@ -52,7 +60,7 @@ class GatewaySeen:
         calls_out, failed_calls_out: FreeSWITCH's counters since it made the gateway.
         active: legs up through it, by direction.
         max_calls: of the configuration.
-        revived: its registration had failed, and succeeded when the doctor made FreeSWITCH try.
+        revived: its registration had failed, and succeeded when the doctor made FreeSWITCH retry.
     """
 
     name: str
@@ -104,11 +112,11 @@ class CallsSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentCalls:
-    """What ended lately.
+    """Calls that ended recently.
 
     Attributes:
         seconds: the length of the window.
-        refused_locally: dials that FreeSWITCH dropped before any INVITE, by no gateway in particular.
+        refused_locally: dials that FreeSWITCH refused before any INVITE, whatever the gateway.
     """
 
     seconds: float
@@ -118,21 +126,23 @@ class RecentCalls:
 
 @dataclass(frozen=True, slots=True)
 class NameSeen:
-    """What a host name led to from this machine.
+    """What DNS has for a host name, asked on this machine.
 
     Attributes:
         addresses: of A and AAAA.
-        services: of SRV (`_sip._udp` and the like), as `service target:port`.
-        error: why there are no addresses.
+        services: of SRV (`_sip._udp` and the like), best first, as `service target:port`.
+        error: why there is neither; empty otherwise.
+        hosts_file: addresses that the system's resolver finds where DNS has none: /etc/hosts.
     """
 
     addresses: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     error: str = ""
+    hosts_file: tuple[str, ...] = ()
 
 
-class LogLine(NamedTuple):
-    """One line. `gateway`: the one of ours that it names; empty if it names none. `error`: ERROR or worse."""
+class LogEntry(NamedTuple):
+    """One line of FreeSWITCH's log. `gateway`: the watched one it names, or empty. `error`: ERR or above."""
 
     gateway: str
     error: bool
@@ -141,28 +151,28 @@ class LogLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LogSeen:
-    """What FreeSWITCH logged while we looked.
+    """What FreeSWITCH logged while the doctor looked.
 
     Attributes:
         seconds: how long that was.
-        errors, warnings: source file to how many lines at ERROR or worse, and at WARNING.
+        errors, warnings: source file to how many lines at ERR or above, and at WARNING.
         lines: the latest of both.
     """
 
     seconds: float
     errors: Mapping[str, int] = field(default_factory=dict)
     warnings: Mapping[str, int] = field(default_factory=dict)
-    lines: tuple[LogLine, ...] = ()
+    lines: tuple[LogEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BackendSeen:
-    """What the calling application says of its own connection to FreeSWITCH.
+    """What the calling application reports about its own connection to FreeSWITCH.
 
     Attributes:
-        connected: None if it could not be asked or gave no such answer; then `error` says why.
-        answered: an HTTP answer came, of whatever kind.
-        message: its own words.
+        connected: None if it could not be asked or gave another answer; then `error` has the reason.
+        answered: it gave an HTTP answer, of any kind.
+        message: the text it added.
     """
 
     url: str
@@ -177,16 +187,16 @@ class Snapshot:
     """One node.
 
     Attributes:
-        port, host: where its event socket is. same_host: that is this machine, so far as we can tell.
-        default_password: the password is the published one.
+        host, port: its event socket. same_host: the host is this machine (a loopback address).
+        default_password: the password is FreeSWITCH's published default.
         problem: a word of `freeswitch_connection_problem`; "" before the first attempt ended.
         reason: one sentence on it. since: when it began.
-        denied: events and commands (`api NAME`) that our user may not have.
+        denied: events and commands (`api NAME`) that the event socket user may not use.
         others_down: other nodes that are not connected.
-        conf_dir: FreeSWITCH's configuration folder; empty if nobody asked.
-        gateways: all of them if there are up to MAX_GATEWAYS of the watch.
-        names: host name to what it led to.
-        call: the record of the synthetic call that was asked for.
+        conf_dir: FreeSWITCH's configuration folder; empty if not asked for.
+        gateways: at most MAX_GATEWAYS of the watch.
+        names: host name to what DNS has for it.
+        call: the record of the synthetic call.
         unseen: check to the reason why a part was not looked at.
     """
 
@@ -215,3 +225,100 @@ class Snapshot:
     def connected(self) -> bool:
         """Authenticated, answering, events flowing."""
         return self.switch is not None
+
+
+# -- taken from a watched node ------------------------------------------------------------------------
+
+
+def snapshot_of(node: Node, clock: Clock, gateways: Iterable[GatewaySeen] | None = None) -> Snapshot:
+    """The node as it is known now.
+
+    Args:
+        node: the node; nothing is sent to it.
+        clock: the time now.
+        gateways: those of `gateways_of`, from a caller that takes them in slices; by default taken here.
+    """
+    config = node.config
+    return Snapshot(
+        node=node.name,
+        host=config.host,
+        port=config.port,
+        same_host=is_loopback(config.host),
+        default_password=config.user is None and config.password.reveal() == DEFAULT_PASSWORD.reveal(),
+        taken_at=clock.epoch(),
+        problem=node.problem,
+        reason=node.reason,
+        since=node.since_epoch,
+        denied=frozenset(node.denied),
+        switch=_switch(node, clock) if node.connected else None,
+        gateways=tuple(gateways_of(node, clock) if gateways is None else gateways),
+    )
+
+
+def _switch(node: Node, clock: Clock) -> SwitchSeen:
+    facts = node.switch
+    return SwitchSeen(
+        version=facts.version,
+        hostname=facts.hostname,
+        ready=facts.ready,
+        figures=facts.figures,
+        paused=tuple(sorted(direction for direction, paused in facts.paused.items() if paused)),
+        profiles=None if _unread(node, clock) else tuple(facts.profiles.values()),
+        stopped=frozenset(facts.stopped),
+        clock_skew=node.ticks.clock_skew,
+        round_trip=node.ticks.round_trip,
+    )
+
+
+def _unread(node: Node, clock: Clock) -> bool:
+    """The list of gateways has not been read for too long: mod_sofia is not loaded, or denied to the user."""
+    overdue = clock.epoch() - 2 * node.config.poll_interval - _SYNC_TAKES
+    return node.last_poll_epoch < max(overdue, node.since_epoch - _SYNC_TAKES)
+
+
+def gateways_of(node: Node, clock: Clock) -> Iterator[GatewaySeen]:
+    """The gateways of a node, each copied when the iterator reaches it."""
+    now, epoch = clock.monotonic(), clock.epoch()
+    for gateway in node.gateways:
+        gateway.advance(now, epoch)
+        listed_in = node.config.gateways.get(gateway.name)
+        seen = GatewaySeen(
+            name=gateway.name,
+            profile=gateway.profile,
+            expected=gateway.expected,
+            listed=gateway.listed and gateway.readable,
+            problem=gateway.problem,
+            usable=gateway.usable,
+            state=gateway.state,
+            up=gateway.up,
+            in_state=gateway.in_state(now),
+            registration_expected=gateway.registration_expected,
+            answer_code=gateway.answer.code if gateway.answer else 0,
+            answer_phrase=gateway.answer.phrase if gateway.answer else "",
+            answer_at=gateway.answer.at if gateway.answer else 0.0,
+            ping_pending=gateway.ping_pending(now),
+            active={
+                direction: stats.active
+                for direction in ("inbound", "outbound")
+                if (stats := node.calls.stats.get((gateway.name, direction))) is not None
+            },
+            max_calls=listed_in.max_calls if listed_in is not None else None,
+        )
+        yield _with_poll(seen, gateway)
+
+
+def _with_poll(seen: GatewaySeen, gateway: GatewayWatch) -> GatewaySeen:
+    """With what only polls report."""
+    status = gateway.status
+    if status is None:
+        return seen
+    return replace(
+        seen,
+        ping_interval=status.ping_interval,
+        ping_seconds=status.ping_seconds,
+        retry_seconds=status.retry_seconds,
+        proxy=status.proxy,
+        realm=status.realm,
+        calls_out=status.calls_out,
+        failed_calls_out=status.failed_calls_out,
+    )

@@ -1,8 +1,7 @@
-"""The diagnosis on a terminal, or in a pipe: findings, what each rests on, and the conclusion last.
+"""The diagnosis on a terminal, or in a pipe: findings, their evidence, and the conclusion last.
 
-On a terminal: colours, lines wrapped under their own beginning, and a word on what is being done meanwhile.
-Elsewhere: the same text, plain and unwrapped. Nothing is interpreted as markup; every text has been made
-printable before it came here.
+On a terminal: colours, lines wrapped to their own indent, and meanwhile what is being done. Elsewhere: the
+same text, plain and unwrapped. Nothing is interpreted as markup; findings are printable already.
 """
 
 from collections.abc import Iterable
@@ -11,31 +10,29 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.text import Text
 
-from exporter.diagnosis.checks import CHECKS, TITLES
-from exporter.diagnosis.conclusion import Conclusion
-from exporter.diagnosis.finding import Finding, Remedy, Status, shown
-from exporter.diagnosis.report import Diagnosis
+from exporter.diagnosis.conclusion import CHECK, CHECKS, Conclusion, Diagnosis
+from exporter.diagnosis.finding import STATUS_WORDS, Finding, Remedy, Status, shown
 
 if TYPE_CHECKING:
     from rich.status import Status as Spinner
 
-_WORDS: Final[dict[Status, tuple[str, str]]] = {
-    "pass": ("ok", "green"),
-    "warn": ("warn", "yellow"),
-    "fail": ("FAIL", "bold red"),
-    "not_checked": ("-", "dim"),
+_STYLES: Final[dict[Status, str]] = {
+    "pass": "green",
+    "warn": "yellow",
+    "fail": "bold red",
+    "not_checked": "dim",
 }
-_NUMBERS: Final = {check.name: number for number, check in enumerate(CHECKS, 1)}
-_TITLE_WIDTH: Final = max(map(len, TITLES.values()))
-_INDENT: Final = 2 + 2 + _TITLE_WIDTH + 2 + 4 + 2
+_TITLE_WIDTH: Final = max(len(check.title) for check in CHECKS)
+_WORD_WIDTH: Final = max(map(len, STATUS_WORDS.values()))
+_INDENT: Final = 2 + 2 + _TITLE_WIDTH + 2 + _WORD_WIDTH + 2
 _NARROWEST: Final = 30
 
 
 class Screen:
-    """Where the doctor speaks.
+    """Prints diagnoses.
 
     Args:
-        console: standard output; tests give their own.
+        console: by default one on standard output.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -43,7 +40,7 @@ class Screen:
         self._spinner: Spinner | None = None
 
     def working(self, what: str) -> None:
-        """Say what is being done; only on a terminal."""
+        """Show what is being done; only on a terminal."""
         if not self._console.is_terminal:
             return
         if self._spinner is None:
@@ -53,7 +50,7 @@ class Screen:
             self._spinner.update(Text(f"{what} ..."))
 
     def done(self) -> None:
-        """Nothing is being done any more."""
+        """Remove what `working` showed."""
         if self._spinner is not None:
             self._spinner.stop()
             self._spinner = None
@@ -67,23 +64,25 @@ class Screen:
     def findings(self, findings: Iterable[Finding]) -> None:
         """Some findings, in order."""
         for finding in findings:
-            word, style = _WORDS[finding.status]
-            number, title = _NUMBERS[finding.check], TITLES[finding.check]
-            head = Text.assemble(f"{number:>2}  {title:<{_TITLE_WIDTH}}  ", (f"{word:<4}  ", style))
+            check, word = CHECK[finding.check], STATUS_WORDS[finding.status]
+            head = Text.assemble(
+                f"{check.number:>2}  {check.title:<{_TITLE_WIDTH}}  ",
+                (f"{word:<{_WORD_WIDTH}}  ", _STYLES[finding.status]),
+            )
             if finding.status == "not_checked":
-                self._hang(head, Text(f"not checked, because {finding.seen}", "dim"))
+                self._hang(head, Text(finding.seen, "dim"))
                 continue
             self._hang(head, Text(finding.summary))
             if finding.seen:
                 self._hang(Text(" " * _INDENT), Text(finding.seen, "dim"))
 
     def conclusion(self, diagnosis: Diagnosis) -> None:
-        """The conclusion on a node: the cause, what to do, what follows from it, what else there is."""
+        """The conclusion on a node: the cause, what to do, its consequences, the other causes."""
         conclusion = diagnosis.conclusion
         self._print(Text())
-        self._hang(Text("=> ", _WORDS[conclusion.status][1]), Text(conclusion.text, "bold"))
+        self._hang(Text("=> ", _STYLES[conclusion.status]), Text(conclusion.text, "bold"))
         self._remedy(conclusion.remedy)
-        self._list("Follows from it", conclusion.consequences)
+        self._list("Caused by the above", conclusion.consequences)
         self._others(conclusion)
         self._print(Text())
 
@@ -91,8 +90,8 @@ class Screen:
 
     def _others(self, conclusion: Conclusion) -> None:
         for other in conclusion.others:
-            word, style = _WORDS[other.status]
-            self._hang(Text("Also ") + Text(f"{word} ", style), Text(f"{other.summary}."))
+            head = Text.assemble("Also ", (STATUS_WORDS[other.status], _STYLES[other.status]), ": ")
+            self._hang(head, Text(f"{other.summary}."))
             self._remedy(other.remedy)
 
     def _list(self, heading: str, findings: Iterable[Finding]) -> None:
@@ -103,11 +102,11 @@ class Screen:
         if remedy.advice:
             self._hang(Text("   Do: "), Text(remedy.advice))
         for command in remedy.commands:
-            # Never wrapped: it is there to be copied.
+            # Never wrapped, so that it can be copied.
             self._console.print(Text(f"       $ {command}", "cyan"), soft_wrap=True)
 
     def _hang(self, head: Text, body: Text) -> None:
-        """The body behind the head, its further lines under its first."""
+        """The body after the head, all its lines at one indent."""
         width = self._console.width - head.cell_len
         if not self._console.is_terminal or width < _NARROWEST:
             self._print(head + body)

@@ -10,7 +10,7 @@ from exporter.web.basic_auth import BasicAuth
 from exporter.web.context import APP_CONTEXT, AppContext
 from exporter.web.diagnosis import diagnosis
 from exporter.web.health import calls_health, healthy, ready
-from exporter.web.page import asset, page
+from exporter.web.page import FILES, asset, load_files, page
 from exporter.web.probe import call_record, place_call, probe
 from exporter.web.reload import reload
 from exporter.web.scrape import SCRAPES, Scrapes, metrics
@@ -49,6 +49,7 @@ def make_app(context: AppContext, routes: tuple[Route, ...] = ROUTES) -> web.App
     app[APP_CONTEXT] = context
     app[SCRAPES] = Scrapes(context)
     app[BASIC_AUTH] = BasicAuth(context.executors.hashes)
+    app[FILES] = load_files()
     app[PROTECTIONS] = {
         app.router.add_route(method, route.path, route.handler): route.protection
         for route in routes

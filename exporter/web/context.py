@@ -7,7 +7,7 @@ from aiohttp import web
 
 from exporter.clock import Clock
 from exporter.config import Config
-from exporter.diagnosis.report import Diagnosis
+from exporter.diagnosis.conclusion import Diagnosis
 from exporter.executors import Executors
 from exporter.metrics.exposition import Source
 from exporter.probe.record import CallRecord

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from exporter.diagnosis.call_checks import BENIGN
+from exporter.diagnosis.check_calls import BENIGN
 from exporter.metrics.families import DROP_REASONS, PROBE_PHASES, PROBLEMS
 from exporter.switch.events import EVENT_NAMES
 from exporter.switch.provider import PROVIDERS, provider

@@ -1,7 +1,6 @@
-"""A real browser before the real page: Debian's Chromium, driven by Playwright, with every request watched.
+"""A real browser on the real page: Debian's Chromium, driven by Playwright, with every request watched.
 
-Each test gets a page of its own and must leave it without a console error and without a request to anywhere
-but the exporter.
+Each test gets a page of its own, and fails on a console error and on a request to anywhere but the exporter.
 """
 
 import asyncio
@@ -21,7 +20,7 @@ from exporter.probe.probes import Probes
 from exporter.runtime import Runtime
 from tests.support.tools import program
 
-# As root Chromium needs --no-sandbox; the others keep it from looking for its maker.
+# As root Chromium needs --no-sandbox; the others keep it from sending requests of its own.
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -36,7 +35,7 @@ INSTANCE = "ab12"
 
 @dataclass
 class Watched:
-    """A page, and what must not happen on it."""
+    """A page, and what must not happen on it: errors, and requests to strangers."""
 
     page: Page
     base: str
@@ -83,7 +82,7 @@ async def served(nodes: Sequence[NodeConfig], config: Config | None = None) -> A
 
 @asynccontextmanager
 async def opened(browser: Browser, base: str, path: str = "/", **settings: Any) -> AsyncIterator[Watched]:
-    """A page of the exporter in a context of its own, and nothing wrong with it until the end."""
+    """A page of the exporter in a context of its own; fails at the end if anything went wrong on it."""
     context: BrowserContext = await browser.new_context(**settings)
     watched = Watched(await context.new_page(), base)
     watched.page.on("console", watched.on_console)

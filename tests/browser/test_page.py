@@ -1,6 +1,4 @@
-"""The page as a person meets it: demo data, a fault that shows by itself, keyboard, phone, no script, no
-colours that cannot be read.
-"""
+"""The page in a browser: demo data, a fault that shows by itself, keyboard, phone, no script, contrast."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -42,7 +40,7 @@ async def demo() -> AsyncIterator[tuple[SimulatedSwitch, str]]:
 
 @asynccontextmanager
 async def trunks(count: int) -> AsyncIterator[tuple[SimulatedSwitch, str]]:
-    """A switch with so many gateways that register, and a node that watches it."""
+    """A switch with this many gateways that register, and a node that watches it."""
     gateways = [SimulatedGateway(f"trunk{number:03}", expire_seconds=3000) for number in range(count)]
     async with SimulatedSwitch(gateways, tick=0.05) as switch:
         await switch.until(lambda: all(g.state == "REGED" for g in switch.listed_gateways()))
@@ -52,7 +50,7 @@ async def trunks(count: int) -> AsyncIterator[tuple[SimulatedSwitch, str]]:
 
 
 async def serious(page: Page) -> list[str]:
-    """What axe-core finds of impact serious or critical."""
+    """The findings of axe-core with impact serious or critical."""
     await page.evaluate(AXE_SCRIPT)
     found = await page.evaluate("axe.run()")
     return [
@@ -63,7 +61,9 @@ async def serious(page: Page) -> list[str]:
     ]
 
 
-async def test_the_demo_is_readable_for_everyone_in_every_light(browser: Browser, tmp_path: Path) -> None:
+async def test_the_demo_is_accessible_in_dark_and_light_and_on_a_phone(
+    browser: Browser, tmp_path: Path
+) -> None:
     async with demo() as (switch, base):
         await switch.until(lambda: len(switch.legs) > 3, 15)
         for name, settings in LOOKS.items():
@@ -89,24 +89,24 @@ async def test_a_fault_shows_by_itself_within_ten_seconds(browser: Browser) -> N
         switch.gateway("telnyx").ask_register()
         await expect(row.get_by_text("auth rejected")).to_be_visible(timeout=10_000)
         await expect(page.locator("#nodes")).to_contain_text(
-            "the provider of gateway telnyx rejects our credentials (403 Forbidden"
+            "Gateway telnyx: the provider rejects the credentials (403 Forbidden"
         )
-        # What was open is still open.
+        # What the reader opened stays open.
         assert await page.locator("details[data-key='n-demo-checks']").get_attribute("open") is not None
 
 
-async def test_a_node_that_is_lost_shows_too_and_comes_back(browser: Browser) -> None:
+async def test_a_lost_node_shows_and_comes_back(browser: Browser) -> None:
     async with trunks(1) as (switch, base), opened(browser, base) as watched:
         headline = watched.page.get_by_role("status")
-        await expect(headline).to_contain_text("All is well")
+        await expect(headline).to_contain_text("No problems found")
         await switch.refuse_connections()
         await expect(headline).to_contain_text("Nothing listens", timeout=10_000)
         await expect(watched.page.locator("#nodes")).to_contain_text("systemctl status freeswitch")
         await switch.accept_connections()
-        await expect(headline).to_contain_text("All is well", timeout=20_000)
+        await expect(headline).to_contain_text("No problems found", timeout=20_000)
 
 
-async def test_the_keyboard_is_enough(browser: Browser) -> None:
+async def test_everything_works_by_keyboard(browser: Browser) -> None:
     async with demo() as (_, base), opened(browser, base) as watched:
         page = watched.page
         await page.keyboard.press("Tab")
@@ -179,7 +179,7 @@ async def test_five_hundred_gateways_are_manageable(browser: Browser) -> None:
             assert await serious(page) == []
 
 
-async def test_hostile_words_stay_words(browser: Browser) -> None:
+async def test_hostile_texts_stay_texts(browser: Browser) -> None:
     async with trunks(1) as (switch, base):
         switch.provider("trunk000").rejects(499, HOSTILE)
         switch.gateway("trunk000").ask_register()
@@ -190,11 +190,11 @@ async def test_hostile_words_stay_words(browser: Browser) -> None:
             assert await watched.page.locator("script").count() == 1
 
 
-async def test_an_exporter_that_is_gone_is_told(browser: Browser) -> None:
+async def test_a_stopped_exporter_shows_as_stale(browser: Browser) -> None:
     async with SimulatedSwitch(tick=0.05) as switch:
         context = served([NodeConfig(name="fs1", port=switch.port)])
         base = await context.__aenter__()
         page = await browser.new_page()
         await page.goto(base)
         await context.__aexit__(None, None, None)
-        await expect(page.get_by_role("status")).to_contain_text("what is shown is old", timeout=20_000)
+        await expect(page.get_by_role("status")).to_contain_text("all values are stale", timeout=20_000)

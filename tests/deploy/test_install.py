@@ -1,7 +1,8 @@
 """The commands of docs/install.md, run as far as possible on this machine.
 
-Blocks of `console` are run unchanged and must print what is shown (`…` stands for anything); `console running`
-needs an exporter whose config file has changed since it started. Blocks of `sh` name the tools that they need. Of those for systemd, all commands but systemctl are run, below another root.
+Blocks of `console` are run unchanged and must print what is shown (`…` stands for anything); `console
+running` needs an exporter whose config file has changed since it started. Blocks of `sh` name the tools that
+they need. Of those for systemd, all commands but systemctl are run, below another root.
 """
 
 import asyncio

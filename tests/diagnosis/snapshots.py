@@ -1,10 +1,10 @@
-"""Snapshots for tests: a node on which all is well, to be changed in one thing."""
+"""Snapshots for tests: a healthy node, to be changed in one thing."""
 
 from dataclasses import replace
 from typing import Any
 
+from exporter.diagnosis.conclusion import diagnose
 from exporter.diagnosis.finding import CheckName, Finding
-from exporter.diagnosis.report import diagnose
 from exporter.diagnosis.snapshot import (
     BackendSeen,
     CallsSeen,

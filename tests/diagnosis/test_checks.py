@@ -1,30 +1,29 @@
-"""Each check by itself, as a function from a snapshot to findings."""
+"""Each check alone, as a function from a snapshot to findings."""
 
 import pytest
 
-from exporter.diagnosis.checks import CHECKS
+from exporter.diagnosis.conclusion import CHECKS, diagnose
 from exporter.diagnosis.finding import CheckName
-from exporter.diagnosis.report import diagnose
-from exporter.diagnosis.snapshot import BackendSeen, GatewaySeen, LogLine, LogSeen, NameSeen, Snapshot
+from exporter.diagnosis.snapshot import BackendSeen, GatewaySeen, LogEntry, LogSeen, NameSeen, Snapshot
 from exporter.metrics import families
 from exporter.probe.record import CallRecord, ProviderRecord
 from exporter.watch.verdict import GATEWAY_PROBLEMS
 from tests.diagnosis.snapshots import calls, found, gateway, lost, one, profile, snapshot, switch
 
 
-def test_all_well_passes_every_check_but_the_call_nobody_asked_for() -> None:
+def test_a_healthy_node_passes_every_check_and_skips_the_call_that_was_not_requested() -> None:
     statuses = {finding.check: finding.status for finding in diagnose(snapshot()).findings}
     assert statuses == {check.name: "pass" for check in CHECKS} | {"call": "not_checked"}
 
 
-def test_every_check_says_something_whatever_the_picture() -> None:
+def test_every_check_yields_a_finding_for_every_connection_problem() -> None:
     for problem in ("", *families.PROBLEMS):
         findings = diagnose(lost(problem)).findings
         assert [finding.check for finding in findings] == [check.name for check in CHECKS]
 
 
 @pytest.mark.parametrize("problem", [problem for problem in families.PROBLEMS if problem != "none"])
-def test_every_connection_problem_fails_one_check_and_leaves_the_later_ones_undone(problem: str) -> None:
+def test_every_connection_problem_fails_one_check_and_skips_the_later_ones(problem: str) -> None:
     findings = diagnose(lost(problem, "said so")).findings
     (failed,) = [finding for finding in findings if finding.status == "fail"]
     assert failed.fault == problem
@@ -36,13 +35,13 @@ def test_every_connection_problem_fails_one_check_and_leaves_the_later_ones_undo
     assert {finding.status for finding in after} == {"not_checked"}
 
 
-def test_a_process_that_does_not_greet_was_not_asked_for_the_password() -> None:
+def test_a_process_that_sends_no_greeting_did_not_ask_for_the_password() -> None:
     assert one(lost("hung", "no greeting within 5 s"), "password").status == "not_checked"
     assert one(lost("hung", "no reply to 'api status' within 5 s"), "password").status == "pass"
 
 
 @pytest.mark.parametrize(("same_host", "status"), [(True, "pass"), (False, "warn")])
-def test_the_published_password_is_worth_a_warning_where_others_can_try_it(
+def test_the_default_password_is_a_warning_where_others_can_reach_the_port(
     same_host: bool, status: str
 ) -> None:
     finding = one(snapshot(default_password=True, same_host=same_host), "password")
@@ -67,7 +66,7 @@ def test_the_published_password_is_worth_a_warning_where_others_can_try_it(
         ({"profiles": None}, "unreadable", "fail"),
     ],
 )
-def test_what_keeps_the_switch_from_taking_calls(changes: dict[str, object], fault: str, status: str) -> None:
+def test_reasons_why_the_switch_refuses_calls(changes: dict[str, object], fault: str, status: str) -> None:
     finding = one(snapshot(switch=switch(**changes)), "commands")
     assert (finding.fault, finding.status) == (fault, status)
 
@@ -79,7 +78,7 @@ def test_events_that_are_late_or_denied() -> None:
     assert one(snapshot(switch=switch(round_trip=None)), "events").status == "not_checked"
 
 
-def test_a_private_address_is_worth_a_warning_only_towards_a_public_provider() -> None:
+def test_a_private_address_is_a_warning_only_towards_a_public_provider() -> None:
     behind_nat = switch(profiles=(profile(url="sip:mod_sofia@10.0.0.5:5080"),))
     public, test_net = gateway(proxy="sip:8.8.8.8:5060"), gateway(proxy="sip:10.9.9.9")
     assert one(snapshot(switch=behind_nat, gateways=(public,)), "profile").fault == "private_address"
@@ -110,12 +109,12 @@ def test_a_missing_gateway_near_a_known_name_is_misspelt() -> None:
     assert "did you mean telnyx?" in finding.summary
 
 
-def test_a_near_name_that_is_itself_required_is_no_guess() -> None:
+def test_a_similar_name_that_is_itself_required_is_not_suggested() -> None:
     finding = one(snapshot(gateways=(gateway(name="telnyx1"), gone(name="telnyx2"))), "gateway")
     assert finding.fault == "missing"
 
 
-def test_a_gateway_that_nobody_requires_may_go() -> None:
+def test_a_gateway_that_is_not_required_may_disappear() -> None:
     assert one(snapshot(gateways=(gateway(), gone(name="old", expected=False))), "gateway").status == "pass"
 
 
@@ -143,15 +142,15 @@ def test_every_verdict_has_a_check_a_sentence_and_a_remedy(problem: str) -> None
         ({"answer_code": 403, "answer_phrase": ""}, "(403 Forbidden)"),
         ({"answer_code": 904}, "(904 Operation has no matching challenge)"),
         ({"answer_code": 2}, "(no answer to REGISTER)"),
-        ({"answer_code": 0}, "credentials"),
+        ({"answer_code": 0}, "rejects the credentials"),
     ],
 )
-def test_the_last_answer_is_told(changes: dict[str, object], words: str) -> None:
+def test_the_last_answer_is_shown(changes: dict[str, object], words: str) -> None:
     finding = one(snapshot(gateways=(gateway(problem="auth_rejected", **changes),)), "registration")
     assert words in finding.summary
 
 
-def test_of_many_gateways_in_trouble_some_are_named_and_the_rest_counted() -> None:
+def test_of_many_gateways_with_problems_some_are_named_and_the_rest_counted() -> None:
     many = tuple(gateway(name=f"g{n:03}", problem="unreachable", usable=False) for n in range(500))
     findings = found(snapshot(gateways=many), "registration")
     assert len(findings) == 21
@@ -164,14 +163,23 @@ def test_a_gateway_revived_by_the_doctor_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize(("same_host", "status"), [(True, "fail"), (False, "warn")])
-def test_a_name_without_address_weighs_less_where_freeswitch_may_know_better(
+def test_a_name_without_address_is_a_warning_where_it_was_asked_on_another_machine(
     same_host: bool, status: str
 ) -> None:
     seen = gateway(problem="unreachable", usable=False, proxy="sip:sip.exampel.com")
     names = {"sip.exampel.com": NameSeen(error="Name or service not known")}
     finding = one(snapshot(gateways=(seen,), names=names, same_host=same_host), "provider")
     assert (finding.status, finding.fault) == (status, "name_not_resolved")
-    assert ("not FreeSWITCH's" in finding.seen) is not same_host
+    assert ("not FreeSWITCH's host" in finding.seen) is not same_host
+
+
+def test_a_name_in_etc_hosts_alone_is_reported_as_what_freeswitch_does_not_use() -> None:
+    seen = gateway(problem="unreachable", usable=False, proxy="sip:sip.example.com")
+    names = {"sip.example.com": NameSeen(error="no such name in DNS", hosts_file=("10.0.0.7",))}
+    finding = one(snapshot(gateways=(seen,), names=names), "provider")
+    assert (finding.status, finding.fault) == ("fail", "name_not_resolved")
+    assert "/etc/hosts has 10.0.0.7" in finding.seen
+    assert "/etc/hosts" in finding.remedy.advice
 
 
 def test_a_name_that_fails_here_while_the_gateway_works_is_no_fault() -> None:
@@ -210,11 +218,11 @@ def test_recent_calls(changes: dict[str, object], fault: str, status: str) -> No
     assert (finding.fault, finding.status) == (fault, status)
 
 
-def test_failures_that_no_code_explains_are_told_beside_those_that_one_does() -> None:
+def test_failures_that_no_code_explains_are_reported_beside_those_that_one_does() -> None:
     mixed = calls(causes={"CALL_REJECTED": 5, "NETWORK_OUT_OF_ORDER": 3}, codes={"D1": 4})
-    told = [(finding.fault, finding.summary) for finding in found(snapshot(recent=mixed), "calls")]
-    assert [fault for fault, _ in told] == ["capacity", "NETWORK_OUT_OF_ORDER"]
-    assert "3 times" in told[1][1]
+    reported = [(finding.fault, finding.summary) for finding in found(snapshot(recent=mixed), "calls")]
+    assert [fault for fault, _ in reported] == ["capacity", "NETWORK_OUT_OF_ORDER"]
+    assert "3 times" in reported[1][1]
 
 
 def test_without_calls_freeswitchs_own_counters_are_shown() -> None:
@@ -227,15 +235,15 @@ def test_without_calls_freeswitchs_own_counters_are_shown() -> None:
 @pytest.mark.parametrize(
     ("line", "status"),
     [
-        (LogLine("", False, "[WARNING] switch_rtp.c:1 odd"), "pass"),
-        (LogLine("telnyx", False, "[WARNING] sofia.c:6463 Ping succeeded telnyx with code 200"), "pass"),
-        (LogLine("telnyx", False, "[WARNING] sofia_reg.c:520 telnyx Failed Registration [403]"), "warn"),
-        (LogLine("telnyx", False, "[WARNING] sofia_reg.c:560 Timeout Registering telnyx"), "warn"),
-        (LogLine("", False, "[WARNING] sofia_reg.c:1 somebody else's Failed Registration"), "pass"),
-        (LogLine("", True, "[ERR] mod_sofia.c:4857 x"), "warn"),
+        (LogEntry("", False, "[WARNING] switch_rtp.c:1 odd"), "pass"),
+        (LogEntry("telnyx", False, "[WARNING] sofia.c:6463 Ping succeeded telnyx with code 200"), "pass"),
+        (LogEntry("telnyx", False, "[WARNING] sofia_reg.c:520 telnyx Failed Registration [403]"), "warn"),
+        (LogEntry("telnyx", False, "[WARNING] sofia_reg.c:560 Timeout Registering telnyx"), "warn"),
+        (LogEntry("", False, "[WARNING] sofia_reg.c:1 somebody else's Failed Registration"), "pass"),
+        (LogEntry("", True, "[ERR] mod_sofia.c:4857 x"), "warn"),
     ],
 )
-def test_of_the_log_errors_count_and_what_failed_for_a_gateway_of_ours(line: LogLine, status: str) -> None:
+def test_of_the_log_errors_count_and_failures_of_a_watched_gateway(line: LogEntry, status: str) -> None:
     finding = one(snapshot(log=LogSeen(3.5, {}, {"a.c": 4}, (line,))), "log")
     assert finding.status == status
     assert "a.c 4" in finding.seen
@@ -253,17 +261,17 @@ def test_of_the_log_errors_count_and_what_failed_for_a_gateway_of_ours(line: Log
         (BackendSeen("http://a", answered=True, error="HTTP 404"), "unclear", "fail"),
     ],
 )
-def test_the_application_agrees_or_not(backend: BackendSeen, fault: str, status: str) -> None:
+def test_what_the_application_reports(backend: BackendSeen, fault: str, status: str) -> None:
     finding = one(snapshot(backend=backend), "backend")
     assert (finding.fault, finding.status) == (fault, status)
 
 
-def test_an_application_is_not_blamed_for_what_we_see_too() -> None:
+def test_an_application_is_not_blamed_for_what_the_exporter_sees_too() -> None:
     away = BackendSeen("http://a", connected=False, answered=True)
     assert one(lost("refused", backend=away), "backend").status == "pass"
     assert one(snapshot(backend=away, others_down=("fs2",)), "backend").status == "not_checked"
     there = BackendSeen("http://a", connected=True, answered=True)
-    assert "the way from here" in one(lost("timeout", backend=there), "backend").summary
+    assert "the path from this machine" in one(lost("timeout", backend=there), "backend").summary
 
 
 def record(**changes: object) -> CallRecord:
@@ -304,7 +312,7 @@ def test_the_synthetic_call(changes: dict[str, object], fault: str, status: str)
 @pytest.mark.parametrize(
     "cause", ["CALL_REJECTED", "SUBSCRIBER_ABSENT", "INVALID_GATEWAY", "DESTINATION_OUT_OF_ORDER"]
 )
-def test_a_cause_is_explained_in_the_operators_words(cause: str) -> None:
+def test_a_cause_is_explained(cause: str) -> None:
     finding = one(snapshot(call=record(result="failed", cause=cause)), "call")
     assert cause in finding.seen
     assert len(finding.seen) > len(cause) + 30
@@ -321,9 +329,9 @@ NEEDS_CONNECTION: tuple[CheckName, ...] = (
 
 
 @pytest.mark.parametrize("check", NEEDS_CONNECTION)
-def test_what_cannot_be_checked_says_why(check: CheckName) -> None:
+def test_a_skipped_check_has_its_reason(check: CheckName) -> None:
     finding = one(lost("acl_denied"), check)
     assert finding.status == "not_checked"
     assert "access list" in finding.seen
     fresh = one(Snapshot(node="fs1", problem=""), check)
-    assert "under way" in fresh.seen
+    assert "still running" in fresh.seen

@@ -1,11 +1,10 @@
-"""What is the cause, what follows from it, and which of several causes comes first."""
+"""Which finding is the cause, which are its consequences, and which of several causes comes first."""
 
 from graphlib import TopologicalSorter
 
 import pytest
 
-from exporter.diagnosis.checks import CHECKS
-from exporter.diagnosis.conclusion import EXPLAINS, conclude
+from exporter.diagnosis.conclusion import CHECKS, EXPLAINS, conclude
 from exporter.diagnosis.finding import CheckName, Finding, Status, not_checked, passed
 
 
@@ -16,11 +15,15 @@ def problem(check: CheckName, fault: str, gateway: str = "", status: Status = "f
 
 
 def test_nothing_explains_itself_in_a_circle() -> None:
-    """Else every finding of the circle would be a consequence, and none the cause."""
+    """Otherwise every finding of the circle would be a consequence, and none the cause."""
     graph: dict[str, set[str]] = {}
     for row in EXPLAINS:
         graph.setdefault(row.check, set()).update(row.explains)
     list(TopologicalSorter(graph).static_order())
+
+
+def test_the_checks_are_numbered_as_they_stand() -> None:
+    assert [check.number for check in CHECKS] == list(range(1, 13))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +39,7 @@ def test_nothing_explains_itself_in_a_circle() -> None:
         (problem("call", "billing", "a"), problem("calls", "billing", "a", "warn")),
     ],
 )
-def test_consequences_are_marked_as_such(cause: Finding, consequence: Finding) -> None:
+def test_consequences_are_told_apart_from_causes(cause: Finding, consequence: Finding) -> None:
     conclusion = conclude([consequence, cause])
     assert conclusion.cause == cause
     assert conclusion.consequences == (consequence,)
@@ -54,14 +57,14 @@ def test_consequences_are_marked_as_such(cause: Finding, consequence: Finding) -
         (problem("calls", "billing", "a"), problem("backend", "disconnected")),
     ],
 )
-def test_what_has_nothing_to_do_with_it_stands_beside_it(one: Finding, other: Finding) -> None:
+def test_an_unrelated_problem_is_another_cause(one: Finding, other: Finding) -> None:
     conclusion = conclude([one, other])
     assert conclusion.cause == one
     assert conclusion.others == (other,)
     assert conclusion.consequences == ()
 
 
-def test_a_failure_comes_before_a_warning_that_stands_earlier_in_the_list() -> None:
+def test_a_failure_comes_before_a_warning_of_an_earlier_check() -> None:
     skew, rejected = (
         problem("commands", "clock_skew", status="warn"),
         problem("registration", "rejected", "a"),
@@ -70,23 +73,26 @@ def test_a_failure_comes_before_a_warning_that_stands_earlier_in_the_list() -> N
     assert (conclusion.cause, conclusion.others, conclusion.status) == (rejected, (skew,), "fail")
 
 
-def test_a_warning_from_which_a_failure_follows_comes_before_a_mere_warning() -> None:
+def test_a_warning_that_causes_a_failure_comes_before_other_warnings() -> None:
     skew = problem("commands", "clock_skew", status="warn")
     limit = problem("commands", "rate_limit", status="warn")
     conclusion = conclude([skew, limit, problem("call", "DESTINATION_OUT_OF_ORDER", "a")])
     assert conclusion.cause == limit
 
 
-def test_it_says_how_far_all_is_well() -> None:
+def test_the_text_says_what_is_ok_before_the_first_failure() -> None:
     rejected = problem("registration", "auth_rejected", "telnyx")
-    assert conclude([rejected]).text == "FreeSWITCH is fine; registration auth_rejected telnyx."
-    assert conclude([problem("port", "refused")]).text == "Port refused ."
+    assert conclude([rejected]).text == "registration auth_rejected telnyx. FreeSWITCH itself is OK."
+    assert conclude([problem("port", "refused")]).text == "port refused ."
     skew = problem("commands", "clock_skew", status="warn")
-    assert conclude([skew]).text == "Nothing is broken. One warning: commands clock_skew ."
+    assert conclude([skew]).text == "No check failed. Warning: commands clock_skew ."
 
 
-def test_all_well_and_nothing_known_are_told_apart() -> None:
-    well = [passed(check.name, "well") for check in CHECKS]
-    assert conclude(well).text == "All is well."
-    assert conclude([*well, not_checked("call", "nobody asked")]).status == "pass"
+def test_no_problem_and_nothing_checked_are_told_apart() -> None:
+    ok = [passed(check.name, "ok") for check in CHECKS]
+    assert conclude(ok).text == "No problems found."
+    skipped = not_checked("call", "No call was requested")
+    assert conclude([*ok, skipped]).status == "pass"
+    assert conclude([*ok, skipped]).text == "No problems found (1 check skipped)."
+    assert conclude([*ok, skipped, skipped]).text == "No problems found (2 checks skipped)."
     assert conclude([not_checked("port", "not yet")]).text == "Nothing could be checked yet."

@@ -1,45 +1,49 @@
-"""The drill: every fault the simulator can play, and the doctor's conclusion names that one and no other.
+"""Every fault of the simulator: the doctor's conclusion names that one and no other.
 
-A row injects one fault into a healthy switch and says which (check, fault) must be the conclusion's cause.
-The doctor is the real one, on its own sockets; only its look is shorter than an operator's. No row may leave
-a second cause: what follows from the fault has to be told as following.
+A row injects one fault into a healthy switch and has the (check, fault) that must be the conclusion's cause.
+The doctor is the real one, on sockets of its own; only its look is shorter than an operator's. No row may
+leave a second cause: what the fault causes must be among the consequences.
+
+Most of a drill is waiting for deadlines, so drills run in virtual time, but for those with work in threads.
 """
 
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 
 import aiohttp.web
 import msgspec
 import pytest
 
-from exporter import names
+from exporter.clock import Clock
 from exporter.config import Config, GatewayConfig, GuardConfig, NodeConfig, ProbeConfig, Secret
 from exporter.diagnosis.command import _place, _runner
+from exporter.diagnosis.conclusion import Diagnosis, diagnose
 from exporter.diagnosis.doctor import DoctorRun
-from exporter.diagnosis.report import Diagnosis, diagnose
 from exporter.executors import Executors
 from exporter.simulator import PCMU, FarEnd, Path, SimulatedSwitch, User, refuses
 from exporter.simulator import GatewayConfig as SimulatedGateway
+from tests.diagnosis.virtual import virtual_machine
 
 TICK = 0.02
-OUR_NUMBER = "+19495431333"
+CALLER = "+19495431333"
 NUMBER = "+15550000099"
 
 
 def trunk(**changes: object) -> SimulatedGateway:
-    """A healthy gateway: registers, and is pinged often enough for a short look."""
-    plain = SimulatedGateway("telnyx", from_domain="telnyx.lab", ping=10, expire_seconds=600, retry_seconds=5)
+    """A healthy gateway: registers, and is pinged often enough for a short look; no name to look up."""
+    plain = SimulatedGateway(
+        "telnyx", realm="telnyx", from_domain="telnyx.lab", ping=10, expire_seconds=600, retry_seconds=5
+    )
     return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
 
 
 @dataclass
 class Scene:
-    """A switch, and what the doctor is told of it."""
+    """A switch, and what the doctor is to do."""
 
     switch: SimulatedSwitch
     node: NodeConfig
@@ -61,7 +65,9 @@ class Drill:
         cause: check and fault that the conclusion must name.
         arrange: injects the fault.
         status: of the conclusion.
-        says: must stand in the conclusion's text or what it rests on.
+        says: must be in the conclusion's text or in its evidence.
+        threads: it needs work in threads, which takes real time.
+        acknowledged: it needs the kernel's acknowledgements.
     """
 
     name: str
@@ -72,10 +78,12 @@ class Drill:
     gateways: tuple[SimulatedGateway, ...] = (trunk(),)
     tick: float = TICK
     users: dict[str, User] = field(default_factory=dict)
+    threads: bool = False
+    acknowledged: bool = False
 
 
 def configure(scene: Scene, **changes: object) -> None:
-    """Tell the doctor something else."""
+    """Change the doctor's configuration of the node."""
     scene.node = msgspec.structs.replace(scene.node, **changes)
 
 
@@ -105,8 +113,8 @@ async def pings_fail(scene: Scene) -> None:
     await scene.switch.until(lambda: not scene.switch.gateway("telnyx").up)
 
 
-async def mended(scene: Scene) -> None:
-    """The provider is back, and FreeSWITCH will find out in some hours."""
+async def provider_back(scene: Scene) -> None:
+    """The provider is back; FreeSWITCH notices in some hours."""
     scene.switch.provider("telnyx").refuses_port()
     scene.switch.gateway("telnyx").ask_register()
     await scene.switch.gateway_reaches("telnyx", "FAIL_WAIT")
@@ -120,12 +128,12 @@ async def unregister(scene: Scene) -> None:
 
 def outbound(far_end: FarEnd, seconds: float = 0.1) -> Callable[[SimulatedSwitch], object]:
     return lambda switch: switch.calls.outbound(
-        "telnyx", NUMBER, far_end, caller=OUR_NUMBER, seconds=seconds, codec=PCMU
+        "telnyx", NUMBER, far_end, caller=CALLER, seconds=seconds, codec=PCMU
     )
 
 
 def calls(far_end: FarEnd, seconds: float = 0.1, look: float = 1.0) -> Arrange:
-    """Calls of the switch's own, while the doctor looks."""
+    """Calls while the doctor looks."""
 
     def arrange(scene: Scene) -> None:
         scene.calls = outbound(far_end, seconds)
@@ -135,7 +143,7 @@ def calls(far_end: FarEnd, seconds: float = 0.1, look: float = 1.0) -> Arrange:
 
 
 def deaf(scene: Scene) -> None:
-    """Telephones of ours call out, and hear nothing."""
+    """Telephones call out and hear nothing."""
     far_end = FarEnd(answer=0.1, path=Path(speaks=True, heard=False))
     scene.calls = lambda switch: switch.calls.bridged("telnyx", NUMBER, far_end, caller="1000", seconds=6)
     scene.look = 1.5
@@ -157,11 +165,11 @@ def probe(number: str) -> Arrange:
 
 
 def dials(name: str) -> Arrange:
-    """Somebody's dialplan uses a gateway that is not there."""
+    """A dialplan uses a gateway that does not exist."""
 
     def arrange(scene: Scene) -> None:
         scene.calls = lambda switch: switch.calls.outbound(
-            name, NUMBER, FarEnd(answer=0.1), caller=OUR_NUMBER, seconds=1
+            name, NUMBER, FarEnd(answer=0.1), caller=CALLER, seconds=1
         )
 
     return arrange
@@ -231,7 +239,7 @@ def profile_known(scene: Scene) -> None:
 
 
 DRILLS = (
-    Drill("no such host", ("port", "dns"), no_name),
+    Drill("no such host", ("port", "dns"), no_name, threads=True),
     Drill("refused", ("port", "refused"), lambda s: s.switch.refuse_connections()),
     Drill("killed", ("port", "refused"), lambda s: s.switch.kill_process()),
     Drill("filtered", ("port", "timeout"), lambda s: s.switch.filter_port()),
@@ -248,7 +256,7 @@ DRILLS = (
         users={"exporter": User(password="own", api="version", events="API")},
     ),
     Drill("hung process", ("commands", "hung"), lambda s: s.switch.hang()),
-    Drill("hung commands", ("commands", "hung"), lambda s: s.switch.hang_commands()),
+    Drill("hung commands", ("commands", "hung"), lambda s: s.switch.hang_commands(), acknowledged=True),
     Drill("dispatcher stalled", ("events", "events_stalled"), lambda s: s.switch.stall_events()),
     Drill("paused", ("commands", "paused"), lambda s: s.switch.pause()),
     Drill("paused, outbound", ("commands", "paused"), lambda s: s.switch.pause("outbound"), says="outbound"),
@@ -299,7 +307,7 @@ DRILLS = (
     Drill(
         "registers as soon as it is made to try",
         ("registration", "revived"),
-        mended,
+        provider_back,
         "warn",
         gateways=(trunk(retry_seconds=30_000),),
     ),
@@ -349,9 +357,9 @@ DRILLS = (
         calls(refuses(503, "Service Unavailable")),
     ),
     Drill("a dialplan uses an unknown gateway", ("calls", "refused"), dials("telnix"), "warn"),
-    Drill("probe: busy far end", ("call", "USER_BUSY"), probe("+15550000002")),
-    Drill("probe: capacity, D1", ("call", "capacity"), probe("+15550000021"), says="D1"),
-    Drill("probe: no media", ("call", "no_media"), probe("+15550000031")),
+    Drill("probe: busy far end", ("call", "USER_BUSY"), probe("+15550000002"), threads=True),
+    Drill("probe: capacity, D1", ("call", "capacity"), probe("+15550000021"), says="D1", threads=True),
+    Drill("probe: no media", ("call", "no_media"), probe("+15550000031"), threads=True),
     Drill(
         "application not connected",
         ("backend", "disconnected"),
@@ -382,11 +390,13 @@ async def scene_of(drill: Drill) -> AsyncIterator[Scene]:
 async def examine(scene: Scene) -> Diagnosis:
     call = None
     runner = None
+    clock, executors = Clock(), Executors()
     if scene.call:
-        runner = await _runner(scene.config, "ab12")
+        runner = await _runner(scene.config, "ab12", clock, executors.disk)
         call = _place(scene.call, runner, scene.config)
-    look_up = partial(names.look_up, Executors().names)
-    examination = DoctorRun(scene.node, scene.config, "ab12", look_up=look_up, look=scene.look, call=call)
+    run = DoctorRun(
+        scene.node, scene.config, "ab12", clock=clock, executors=executors, look=scene.look, call=call
+    )
 
     async def place_calls() -> None:
         while scene.calls is not None:
@@ -395,18 +405,19 @@ async def examine(scene: Scene) -> Diagnosis:
 
     placing = asyncio.ensure_future(place_calls())
     try:
-        return diagnose(await examination.run())
+        return diagnose(await run.run())
     finally:
         placing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await placing
         if runner is not None:
             await runner.stop()
-        await examination.close()
+        await run.close()
+        executors.shutdown()
 
 
 async def faultless(drill: Drill) -> str:
-    """What the doctor said wrongly about this row; empty if it named the fault and no other."""
+    """What is wrong in the doctor's conclusion; empty if it named the fault and no other."""
     async with scene_of(drill) as scene:
         arranged = drill.arrange(scene)
         if arranged is not None:
@@ -422,11 +433,27 @@ async def faultless(drill: Drill) -> str:
     return "" if conclusion.remedy.advice else f"{drill.name}: no remedy"
 
 
-@pytest.mark.parametrize("check", dict.fromkeys(drill.cause[0] for drill in DRILLS))
-async def test_names_the_fault_and_no_other(check: str) -> None:
-    # Most of a drill is waiting, so those of one check run side by side.
-    wrong = await asyncio.gather(*(faultless(drill) for drill in DRILLS if drill.cause[0] == check))
-    assert not [complaint for complaint in wrong if complaint]
+async def complaints(drills: Iterable[Drill]) -> list[str]:
+    wrong = await asyncio.gather(*map(faultless, drills))
+    return [complaint for complaint in wrong if complaint]
+
+
+IN_VIRTUAL_TIME = [drill for drill in DRILLS if not (drill.threads or drill.acknowledged)]
+
+
+@pytest.mark.parametrize("check", dict.fromkeys(drill.cause[0] for drill in IN_VIRTUAL_TIME))
+def test_names_the_fault_and_no_other(check: str) -> None:
+    with virtual_machine() as clock:
+        assert clock.run(complaints(d for d in IN_VIRTUAL_TIME if d.cause[0] == check)) == []
+
+
+def test_names_a_fault_that_the_kernel_shows() -> None:
+    with virtual_machine(acknowledged=True) as clock:
+        assert clock.run(complaints(drill for drill in DRILLS if drill.acknowledged)) == []
+
+
+async def test_names_a_fault_that_takes_real_time() -> None:
+    assert await complaints(drill for drill in DRILLS if drill.threads) == []
 
 
 HEALTHY = {
@@ -436,12 +463,17 @@ HEALTHY = {
 }
 
 
-@pytest.mark.parametrize("gateways", HEALTHY.values(), ids=HEALTHY)
-async def test_a_healthy_switch_yields_none(gateways: tuple[SimulatedGateway, ...]) -> None:
+async def of_a_healthy_switch(gateways: tuple[SimulatedGateway, ...]) -> Diagnosis:
     async with scene_of(Drill("healthy", ("", ""), lambda s: None, gateways=gateways)) as scene:
         scene.calls = outbound(FarEnd(ring=0.1, answer=0.3, path=Path(speaks=True)), 3.0)
         scene.look = 1.2
-        diagnosis = await examine(scene)
+        return await examine(scene)
+
+
+@pytest.mark.parametrize("gateways", HEALTHY.values(), ids=HEALTHY)
+def test_a_healthy_switch_yields_none(gateways: tuple[SimulatedGateway, ...]) -> None:
+    with virtual_machine() as clock:
+        diagnosis = clock.run(of_a_healthy_switch(gateways))
     assert diagnosis.conclusion.cause is None, diagnosis.conclusion
     assert diagnosis.conclusion.status == "pass"
     assert {finding.check for finding in diagnosis.findings if finding.status == "pass"} >= {
@@ -460,8 +492,15 @@ async def test_a_healthy_switch_yields_none(gateways: tuple[SimulatedGateway, ..
     }
 
 
-async def test_a_busy_line_is_no_fault() -> None:
+async def of_a_busy_line() -> Diagnosis:
     async with scene_of(Drill("busy", ("", ""), lambda s: None)) as scene:
         scene.calls = outbound(refuses(486, "Busy Here"))
-        diagnosis = await examine(scene)
+        return await examine(scene)
+
+
+def test_a_busy_line_is_no_fault() -> None:
+    with virtual_machine() as clock:
+        diagnosis = clock.run(of_a_busy_line())
+    (calls,) = [finding for finding in diagnosis.findings if finding.check == "calls"]
+    assert "USER_BUSY" in calls.seen or calls.status == "pass"
     assert diagnosis.conclusion.cause is None, diagnosis.conclusion

@@ -1,18 +1,16 @@
-"""The daemon's rounds: fresh, shared by all who ask, waiting for nobody who did not ask them to."""
+"""The daemon's diagnoses: recent, shared by all who ask, and waiting only for who asks them to."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 import pytest
 
 from exporter.clock import Clock
 from exporter.config import Config, GatewayConfig, NodeConfig, ProbeConfig
-from exporter.diagnosis import recent, service
-from exporter.diagnosis.recent import Recent
-from exporter.diagnosis.service import DiagnosisService
+from exporter.diagnosis.check_calls import NOTE_EVERY, CallWindow
+from exporter.diagnosis.service import BACKEND_EVERY, FRESH, DiagnosisService
 from exporter.executors import Executors
 from exporter.probe.probes import Probes
 from exporter.probe.record import CallRecord
@@ -21,9 +19,19 @@ from exporter.watch.node import Node
 from tests.support.no_look_up import no_look_up
 
 
+class SetForward(Clock):
+    """The machine's clock, and the seconds by which a test has set it forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
 @asynccontextmanager
 async def watching(
-    config: Config | None = None,
+    config: Config | None = None, clock: Clock | None = None, probes: Probes | None = None
 ) -> AsyncIterator[tuple[SimulatedSwitch, Node, DiagnosisService]]:
     async with SimulatedSwitch(tick=0.05, speed=10) as switch:
         await switch.gateway_reaches("telnyx", "REGED")
@@ -32,18 +40,24 @@ async def watching(
         )
         node = Node(node_config, "ab12", clock=Clock(), look_up=no_look_up)
         whole = msgspec.structs.replace(config or Config(), nodes=(node_config,))
-        walking = DiagnosisService(
-            lambda: [node], lambda: whole, await Probes.open(None, "ab12", Clock(), Executors().disk)
+        executors = Executors()
+        service = DiagnosisService(
+            lambda: [node],
+            lambda: whole,
+            probes or await Probes.open(None, "ab12", Clock(), executors.disk),
+            clock=clock or Clock(),
+            names=executors.names,
         )
-        running = asyncio.ensure_future(walking.run())
+        running = asyncio.ensure_future(service.run())
         node.start()
         try:
             await switch.until(lambda: node.connected)
-            yield switch, node, walking
+            yield switch, node, service
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
             await node.stop()
+            executors.shutdown()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -52,66 +66,98 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_all_who_ask_at_once_get_one_answer_and_later_ones_a_new_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(service, "FRESH", 0.2)
-    async with watching() as (_, _, walking):
-        first, second = await asyncio.gather(walking.diagnoses(), walking.diagnoses())
+async def test_all_who_ask_at_once_get_one_answer_and_later_ones_a_new_one() -> None:
+    clock = SetForward()
+    async with watching(clock=clock) as (_, _, service):
+        first, second = await asyncio.gather(service.diagnoses(), service.diagnoses())
         assert first is second
-        await asyncio.sleep(0.25)
-        assert await walking.diagnoses() is not first
+        clock.ahead += FRESH
+        assert await service.diagnoses() is not first
 
 
-async def test_nothing_is_said_to_freeswitch() -> None:
-    async with watching() as (switch, _, walking):
-        heard = [
-            command for command in switch.commands_seen if command.startswith(("log", "api sofia profile"))
-        ]
+async def test_no_command_goes_to_freeswitch() -> None:
+    clock = SetForward()
+    async with watching(clock=clock) as (switch, _, service):
         for _ in range(3):
-            assert (await walking.diagnoses())[0].conclusion.status == "pass"
-        assert heard == []
+            clock.ahead += FRESH
+            assert (await service.diagnoses())[0].conclusion.status == "pass"
+        assert not [seen for seen in switch.commands_seen if seen.startswith(("log", "api sofia profile"))]
 
 
-async def test_the_log_and_the_call_say_why_they_were_not_looked_at() -> None:
-    async with watching() as (_, _, walking):
-        findings = {finding.check: finding for finding in (await walking.diagnoses())[0].findings}
+async def test_the_skipped_log_and_call_have_their_reasons() -> None:
+    async with watching() as (_, _, service):
+        findings = {finding.check: finding for finding in (await service.diagnoses())[0].findings}
     assert "freeswitch-exporter doctor" in findings["log"].seen
     assert findings["call"].status == "not_checked"
 
 
-async def test_the_application_is_asked_beside_and_only_who_waits_waits(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked = 0
+async def test_the_application_is_asked_in_the_background_and_only_who_waits_waits() -> None:
+    asked = answered = 0
+    may_answer = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
+        nonlocal asked, answered
         asked += 1
         await reader.readuntil(b"\r\n\r\n")
-        await asyncio.sleep(0.2)
+        await may_answer.wait()
         body = b'{"connected": true, "message": "ok"}'
         writer.write(
             b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
         )
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        answered += 1
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with watching(Config(backend_url=url)) as (_, _, walking):
+    clock = SetForward()
+    async with watching(Config(backend_url=url), clock) as (_, _, service):
 
         async def backend(*, wait: bool) -> str:
-            findings = (await walking.diagnoses(wait=wait))[0].findings
+            findings = (await service.diagnoses(wait=wait))[0].findings
             return next(finding.status for finding in findings if finding.check == "backend")
 
-        began = time.monotonic()
         assert await backend(wait=False) == "not_checked"
-        assert time.monotonic() - began < 0.2
-        assert await backend(wait=True) == "pass"
-        monkeypatch.setattr(service, "FRESH", 0.0)
+        waiting = asyncio.create_task(backend(wait=True))
+        clock.ahead += FRESH
+        assert await backend(wait=False) == "not_checked"
+        assert not waiting.done()
+        may_answer.set()
+        assert await waiting == "pass"
+        clock.ahead += FRESH
         assert await backend(wait=False) == "pass"
         assert asked == 1
+        clock.ahead += BACKEND_EVERY
+        await backend(wait=False)
+        await until(lambda: asked == 2)
     server.close()
+    await until(lambda: answered == 2)
+
+
+async def test_other_tasks_run_between_nodes() -> None:
+    """Many nodes must not hold up the events of one."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    nodes = [
+        Node(NodeConfig(name=f"fs{number}"), "ab12", clock=Clock(), look_up=no_look_up)
+        for number in range(50)
+    ]
+    whole = Config(nodes=tuple(node.config for node in nodes))
+    executors = Executors()
+    probes = await Probes.open(None, "ab12", Clock(), executors.disk)
+    service = DiagnosisService(lambda: nodes, lambda: whole, probes, clock=Clock(), names=executors.names)
+    counting = asyncio.create_task(count())
+    assert len(await service.diagnoses()) == len(nodes)
+    counting.cancel()
+    await probes.stop()
+    assert turns > 2 * len(nodes)
 
 
 PROBE = ProbeConfig(name="echo", node="fs1", gateway="telnyx", destination="+15550000001")
@@ -143,24 +189,22 @@ def ran(result: str, started_at: float, probe: str = "echo") -> CallRecord:
         (PROBE, "success", 10.0, "pass"),
     ],
 )
-async def test_the_last_run_of_a_probe_counts_while_it_says_something_about_now(
+async def test_the_last_run_of_a_probe_counts_while_it_is_evidence(
     probe: ProbeConfig, result: str, age: float, status: str
 ) -> None:
     config = Config(probes={"echo": probe})
-    async with watching(config) as (_, node, _):
-        probes = await Probes.open(None, "ab12", Clock(), Executors().disk)
-        whole = msgspec.structs.replace(config, nodes=(node.config,))
-        probes.stats.configure(whole)
-        probes.stats.recall(ran(result, time.time() - age))
-        walking = DiagnosisService(lambda: [node], lambda: whole, probes)
-        findings = (await walking.diagnoses())[0].findings
+    probes = await Probes.open(None, "ab12", Clock(), Executors().disk)
+    async with watching(config, probes=probes) as (_, node, service):
+        probes.stats.configure(msgspec.structs.replace(config, nodes=(node.config,)))
+        probes.stats.recall(ran(result, Clock().epoch() - age))
+        findings = (await service.diagnoses())[0].findings
         assert next(finding.status for finding in findings if finding.check == "call") == status
-        await probes.stop()
+    await probes.stop()
 
 
-async def test_recent_means_the_window_and_not_since_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_recent_means_the_window_and_not_since_the_start() -> None:
     async with watching() as (switch, node, _):
-        window = Recent(0.0)
+        window = CallWindow(0.0)
 
         def place(far_end: FarEnd) -> None:
             switch.calls.outbound("telnyx", "+15550000099", far_end, caller="+15550000098", seconds=1)
@@ -169,12 +213,12 @@ async def test_recent_means_the_window_and_not_since_the_start(monkeypatch: pyte
         await until(lambda: bool(node.calls.stats["telnyx", "outbound"].hangups))
         (calls,) = window.calls(node, 10.0).calls
         assert (dict(calls.codes), dict(calls.causes), calls.answered) == ({"D1": 1}, {"CALL_REJECTED": 1}, 0)
-        for now in (recent.EVERY, 2 * recent.EVERY, 3 * recent.EVERY):
+        for now in (NOTE_EVERY, 2 * NOTE_EVERY, 3 * NOTE_EVERY):
             window.note(node, now)
-        later = window.calls(node, 3 * recent.EVERY + 10)
+        later = window.calls(node, 3 * NOTE_EVERY + 10)
         assert later.calls == ()
-        assert later.seconds == 2 * recent.EVERY + 10
+        assert later.seconds == 2 * NOTE_EVERY + 10
         place(FarEnd(answer=0.1))
         await until(lambda: len(node.calls.stats["telnyx", "outbound"].hangups) == 2)
-        (calls,) = window.calls(node, 3 * recent.EVERY + 20).calls
+        (calls,) = window.calls(node, 3 * NOTE_EVERY + 20).calls
         assert (calls.answered, dict(calls.codes)) == (1, {})

@@ -13,7 +13,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from exporter.clock import Clock
 from exporter.config import Config, Listen
-from exporter.diagnosis.report import Diagnosis, diagnose
+from exporter.diagnosis.conclusion import Diagnosis, diagnose
 from exporter.diagnosis.snapshot import Snapshot
 from exporter.executors import Executors
 from exporter.metrics import exposition

@@ -1,8 +1,12 @@
-"""The page as a program reads it: complete without a script, harmless whatever stands in it, usable with many
-gateways. How it looks and behaves in a browser: tests/browser.
+"""The page as a program reads it: complete without a script, harmless whatever its texts, paged and filtered.
+
+How it looks and behaves in a browser: tests/browser.
 """
 
+import asyncio
+import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -10,12 +14,13 @@ from html.parser import HTMLParser
 import pytest
 
 from exporter import __version__
-from exporter.diagnosis.report import Diagnosis, diagnose
+from exporter.diagnosis.conclusion import Diagnosis, diagnose
 from exporter.diagnosis.snapshot import GatewaySeen, Snapshot, SwitchSeen
 from exporter.probe.admission import Refused
 from exporter.probe.record import CallRecord, MediaRecord, ToneRecord
 from exporter.switch.profile import Profile
-from exporter.web.page import PER_PAGE, make_view
+from exporter.web.page import load_files, render
+from exporter.web.page_view import PER_PAGE, make_view
 from tests.web.fakes import FakeContext, FakeNode, serving
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(1)">'"&amp;"""
@@ -145,7 +150,7 @@ async def test_it_tells_of_nodes_gateways_calls_and_where_the_rest_is() -> None:
         async with served.client.get(served.base + "/") as response:
             page = Reader(await response.text())
         for words in (
-            "the provider of gateway carrier rejects our credentials (403 Forbidden)",
+            "Gateway carrier: the provider rejects the credentials (403 Forbidden)",
             "fs_cli -x 'sofia profile external register carrier'",
             "3 of 10",
             "for 1 min",
@@ -167,7 +172,7 @@ async def test_every_gateway_in_trouble_has_its_remedy_in_its_row() -> None:
         )
         for problem, listed in (("missing", False), ("profile_down", False), ("unregistered", True))
     ]
-    rows = make_view([diagnose(seen(*gateways))], [], "", {}).gateways
+    rows = (await make_view([diagnose(seen(*gateways))], [], "", {})).gateways
     assert {row.name: row.status for row in rows} == dict.fromkeys(
         ("missing", "profile_down", "unregistered"), "fail"
     )
@@ -184,13 +189,13 @@ async def test_every_gateway_in_trouble_has_its_remedy_in_its_row() -> None:
         ({}, "off"),
     ],
 )
-def test_pings_are_told_in_words(changes: dict[str, float], words: str) -> None:
+async def test_pings_are_told_in_words(changes: dict[str, float], words: str) -> None:
     gateway = GatewaySeen(name="telnyx", **changes)  # type: ignore[arg-type]
-    (row,) = make_view([diagnose(seen(gateway))], [], "", {}).gateways
+    (row,) = (await make_view([diagnose(seen(gateway))], [], "", {})).gateways
     assert row.ping == words
 
 
-def test_calls_show_their_quality_and_those_under_way_their_state() -> None:
+async def test_calls_show_their_quality_and_those_under_way_their_state() -> None:
     tone = ToneRecord(returned=True, before_ours=False, round_trip_seconds=0.24)
     media = MediaRecord(packets_received=9, packets_sent=9, packets_expected=9, packet_loss_ratio=0.031)
     calls = [
@@ -198,7 +203,7 @@ def test_calls_show_their_quality_and_those_under_way_their_state() -> None:
         record(result=None, status="ringing", phases={}, media=None, probe=""),
         record(result="degraded", message=""),
     ]
-    views = make_view([], calls, "", {}).calls
+    views = (await make_view([], calls, "", {})).calls
     assert views[0].quality == "9 packets, 3.1% lost, round trip 240 ms"
     assert (views[1].result, views[1].status, views[1].name) == ("ringing", "not_checked", "on demand")
     assert views[2].status == "warn"
@@ -208,7 +213,7 @@ def test_calls_show_their_quality_and_those_under_way_their_state() -> None:
 async def test_a_node_that_is_lost_says_why_and_what_to_do() -> None:
     snapshot = Snapshot(node="fs1", problem="acl_denied", reason="FreeSWITCH's ACL refuses 192.0.2.7")
     page = await read(AppContext(snapshots=[snapshot]))
-    assert "access list refuses our address" in page.text
+    assert "access list rejects this machine's address" in page.text
     assert "reloadacl" in page.text
 
 
@@ -266,7 +271,7 @@ async def test_hostile_texts_are_shown_as_text_cut_and_harmless(text: str) -> No
 async def test_no_command_ever_carries_a_name_that_is_not_plain() -> None:
     name = "x'; reboot; '"
     gateway = GatewaySeen(name=name, profile=name, expected=True, problem="unregistered", state="DOWN")
-    page = make_view([diagnose(seen(gateway))], [], "", {})
+    page = await make_view([diagnose(seen(gateway))], [], "", {})
     commands = [command for row in page.gateways for command in row.remedy.commands]
     commands += page.nodes[0].remedy.commands
     assert commands
@@ -299,33 +304,65 @@ def many(count: int) -> list[GatewaySeen]:
     ]
 
 
-def shown(query: Mapping[str, str]) -> list[str]:
-    return [row.name for row in make_view([diagnose(seen(*many(500)))], [], "", query).gateways]
+async def shown(query: Mapping[str, str]) -> list[str]:
+    return [row.name for row in (await make_view([diagnose(seen(*many(500)))], [], "", query)).gateways]
 
 
-def test_of_many_gateways_the_worst_come_first_and_the_rest_by_pages() -> None:
-    view = make_view([diagnose(seen(*many(500)))], [], "", {})
+async def test_of_many_gateways_the_worst_come_first_and_the_rest_by_pages() -> None:
+    view = await make_view([diagnose(seen(*many(500)))], [], "", {})
     assert [row.name for row in view.gateways[:4]] == ["gw007", "gw400", "gw123", "gw000"]
     assert (len(view.gateways), view.pages, view.total) == (PER_PAGE, 10, 500)
     assert (view.previous, view.following) == ("", "?page=2")
-    everywhere = [name for page in range(1, 11) for name in shown({"page": str(page)})]
+    everywhere = [name for page in range(1, 11) for name in await shown({"page": str(page)})]
     assert sorted(everywhere) == [f"gw{number:03}" for number in range(500)]
 
 
-def test_a_filter_finds_by_name_state_and_problem() -> None:
-    assert shown({"q": "GW12"}) == ["gw123", *(f"gw12{digit}" for digit in "012456789")]
-    assert shown({"q": "unreachable"}) == ["gw400"]
-    assert shown({"only": "problems"}) == ["gw007", "gw400", "gw123"]
-    assert shown({"q": "reged gw4 nothing"}) == []
-    paged = make_view(
+async def test_a_filter_finds_by_name_state_and_problem() -> None:
+    assert await shown({"q": "GW12"}) == ["gw123", *(f"gw12{digit}" for digit in "012456789")]
+    assert await shown({"q": "unreachable"}) == ["gw400"]
+    assert await shown({"only": "problems"}) == ["gw007", "gw400", "gw123"]
+    assert await shown({"q": "reged gw4 nothing"}) == []
+    paged = await make_view(
         [diagnose(seen(*many(500)))], [], "", {"q": "gw & x=?", "only": "problems", "page": "1"}
     )
     assert paged.query == "gw & x=?"
 
 
 @pytest.mark.parametrize("number", ["", "0", "-1", "x", "99999", "1e9", "²", "0001", "9" * 400])
-def test_any_page_number_gives_some_page(number: str) -> None:
-    assert 1 <= make_view([diagnose(seen(*many(60)))], [], "", {"page": number}).page <= 2
+async def test_any_page_number_gives_some_page(number: str) -> None:
+    assert 1 <= (await make_view([diagnose(seen(*many(60)))], [], "", {"page": number})).page <= 2
+
+
+async def test_other_tasks_run_between_nodes_and_while_many_are_rendered() -> None:
+    """A page of many nodes must not hold up FreeSWITCH's events."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    diagnoses = [diagnose(seen(*many(50), node=f"fs{number}")) for number in range(60)]
+    files = load_files()
+    counting = asyncio.create_task(count())
+    view = await make_view(diagnoses, [], "", {})
+    between, turns = turns, 0
+    page = await render(files, view)
+    counting.cancel()
+    assert between >= len(diagnoses)
+    assert page.count("<article") == len(diagnoses)
+    assert turns >= 5
+
+
+async def test_a_request_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(AppContext(snapshots=[seen(*many(3))])) as served:
+        monkeypatch.setattr(io, "open", None)
+        monkeypatch.setattr(os, "open", None)
+        monkeypatch.setattr("builtins.open", None)
+        for path in ("/", "/static/page.css", "/static/page.js", "/static/icon.svg"):
+            async with served.client.get(served.base + path) as response:
+                assert response.status == 200, path
 
 
 async def test_rows_of_two_nodes_are_told_apart() -> None:

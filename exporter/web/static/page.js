@@ -1,5 +1,5 @@
-// Keeps the page fresh: fetches it again every few seconds and puts the new parts in place of the old ones. What the
-// reader has opened stays open, what has the focus keeps it, and nothing moves while text is selected.
+// Refreshes the page: fetches it again every few seconds and replaces the parts that changed. What the reader has
+// opened stays open, what has the focus keeps it, and nothing moves while text is selected.
 "use strict";
 
 const EVERY = 3000; // milliseconds
@@ -45,7 +45,7 @@ function renew(fresh) {
     }
   }
   const news = fresh.getElementById("headline");
-  if (news.textContent !== headline.textContent) headline.textContent = news.textContent; // said aloud only then
+  if (news.textContent !== headline.textContent) headline.textContent = news.textContent; // a screen reader announces it only then
   headline.className = news.className;
   document.getElementById("taken").textContent = fresh.getElementById("taken").textContent;
   document.title = fresh.title;
@@ -60,7 +60,7 @@ async function refresh() {
       renew(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch (error) {
       headline.className = "headline not_checked stale";
-      const lost = "The exporter does not answer; what is shown is old.";
+      const lost = "The exporter does not answer: all values are stale.";
       if (headline.textContent !== lost) headline.textContent = lost;
     }
   }

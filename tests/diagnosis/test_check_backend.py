@@ -1,33 +1,25 @@
-"""What is asked of others: names of the system's resolver, the calling application over real HTTP."""
+"""The calling application asked over real HTTP, and what it may answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 
 import pytest
 from aiohttp import web
 
-from exporter.diagnosis.backend import ask_backend
-from exporter.diagnosis.names import MAX_NAMES, look_up
+from exporter.diagnosis.check_backend import ask_backend
+from exporter.executors import Executor
+
+T = TypeVar("T")
 
 
-async def test_a_name_of_this_machine_and_one_of_none() -> None:
-    found = await look_up(["localhost", "nowhere.invalid"])
-    assert set(found["localhost"].addresses) & {"127.0.0.1", "::1"}
-    assert found["localhost"].error == ""
-    assert found["nowhere.invalid"].addresses == ()
-    assert found["nowhere.invalid"].error
-
-
-@pytest.mark.parametrize("name", ["", "x" * 300, "a\0b", "ü" * 80, "a..b"])
-async def test_what_is_no_name_is_an_error_and_no_more(name: str) -> None:
-    found = await look_up([name])
-    assert found[name].error
-
-
-async def test_names_are_bounded_in_number() -> None:
-    found = await look_up([f"n{number}.invalid" for number in range(100)])
-    assert len(found) == MAX_NAMES
+@pytest.fixture
+def executor() -> Iterator[Executor]:
+    executor = Executor("names")
+    yield executor
+    executor.shutdown()
 
 
 @asynccontextmanager
@@ -45,9 +37,9 @@ async def application(**answer: object) -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def test_its_own_words_are_taken() -> None:
+async def test_its_message_is_kept(executor: Executor) -> None:
     async with application(status=503, text='{"connected": false, "message": "no ESL", "more": 1}') as url:
-        seen = await ask_backend(url)
+        seen = await ask_backend(url, executor)
     assert (seen.connected, seen.answered, seen.message) == (False, True, "no ESL")
 
 
@@ -61,28 +53,28 @@ async def test_its_own_words_are_taken() -> None:
         (200, '{"connected": true, "message": "' + "x" * 100_000),
     ],
 )
-async def test_anything_else_is_no_answer_to_the_question(status: int, text: str) -> None:
+async def test_anything_else_is_not_the_answer(executor: Executor, status: int, text: str) -> None:
     async with application(status=status, text=text) as url:
-        seen = await ask_backend(url)
+        seen = await ask_backend(url, executor)
     assert (seen.connected, seen.answered) == (None, True)
     assert str(status) in seen.error
     assert len(seen.error) < 300
 
 
-async def test_redirects_lead_nowhere() -> None:
+async def test_redirects_are_not_followed(executor: Executor) -> None:
     async with application(status=302, text="", headers={"Location": "/elsewhere"}) as url:
-        seen = await ask_backend(url)
+        seen = await ask_backend(url, executor)
     assert seen.connected is None
 
 
-async def test_nobody_there_and_nobody_quick_enough() -> None:
+async def test_no_listener_and_no_answer_in_time(executor: Executor) -> None:
     async with application(text="{}") as url:
         pass
-    assert (await ask_backend(url)).error
+    assert (await ask_backend(url, executor)).error
     writers = []
     server = await asyncio.start_server(lambda reader, writer: writers.append(writer), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    seen = await ask_backend(f"http://127.0.0.1:{port}", seconds=0.1)
+    seen = await ask_backend(f"http://127.0.0.1:{port}", executor, seconds=0.1)
     server.close()
     for writer in writers:
         writer.close()
@@ -90,3 +82,24 @@ async def test_nobody_there_and_nobody_quick_enough() -> None:
             await writer.wait_closed()
     assert (seen.connected, seen.answered) == (None, False)
     assert "no answer" in seen.error
+
+
+class Counting(Executor):
+    """Keeps what it was asked to run."""
+
+    def __init__(self) -> None:
+        super().__init__("names")
+        self.ran: list[object] = []
+
+    async def run(self, work: Callable[..., T], *args: object) -> T:
+        self.ran.append(work)
+        return await super().run(work, *args)
+
+
+async def test_its_name_is_looked_up_in_the_executor() -> None:
+    executor = Counting()
+    async with application(text='{"connected": true}') as url:
+        seen = await ask_backend(url.replace("127.0.0.1", "localhost"), executor)
+    executor.shutdown()
+    assert seen.connected is True
+    assert executor.ran == [socket.getaddrinfo]

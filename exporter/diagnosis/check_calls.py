@@ -1,20 +1,38 @@
-"""Checks 9 and 12: calls that ended lately, and the synthetic call that was asked for.
+"""Checks 9 and 12: calls that ended recently, and the synthetic call.
 
 A busy line or an unanswered telephone is no fault of a trunk: `BENIGN` has those causes, the same that the
-alert on failing calls leaves out. What is left is told by its most telling sign, in this order: the
+alert on failing calls leaves out. Other failures are reported by their most exact sign, in this order: the
 provider's own codes (their class is the fault's word), answered calls without audio, dials that FreeSWITCH
-refused itself, and then plain causes.
+refused itself, and then hang-up causes.
+
+Recent is a window: `CallWindow` notes the totals of a node every NOTE_EVERY seconds, keeps the last KEPT of
+them, and subtracts the oldest from the totals now. So the window is 10 to 15 minutes long, less right after
+the start.
 """
 
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
-from exporter.diagnosis.finding import Finding, Remedy, Status, not_checked, passed, shown
+from exporter.diagnosis.check_switch import unreached
+from exporter.diagnosis.finding import (
+    SEVERITY,
+    Finding,
+    Remedy,
+    Status,
+    duration,
+    not_checked,
+    passed,
+    shown,
+    time_of_day,
+)
 from exporter.diagnosis.remedies import remedy
 from exporter.diagnosis.snapshot import CallsSeen, RecentCalls, Snapshot
-from exporter.diagnosis.switch_checks import clock, duration, unreached
 from exporter.switch.cause import explain
 from exporter.switch.provider import OTHER, ProviderCode, provider
+from exporter.watch.call_stats import CallStats
+from exporter.watch.node import Node
 
 BENIGN: Final = frozenset(
     """
@@ -24,24 +42,27 @@ BENIGN: Final = frozenset(
     MANAGER_REQUEST ALLOTTED_TIMEOUT BLIND_TRANSFER ATTENDED_TRANSFER USER_CHALLENGE
     """.split()
 )
-GRAVE_SHARE: Final = 0.2  # of the calls that ended; from there on a failure, below a warning
-GRAVE_COUNT: Final = 3
+FAIL_SHARE: Final = 0.2  # of the calls that ended, and
+FAIL_COUNT: Final = 3  # calls: from there on a failure, below a warning
 MAX_NAMED: Final = 20
+NOTE_EVERY: Final = 300.0  # seconds
+KEPT: Final = 3
 
+# The classes of providers' codes (switch/providers/*.tsv): the reason, after "the provider rejects calls: ".
 _CLASSES: Final = {
-    "account": "the provider bars the account",
-    "authentication": "the provider does not recognise the account that calls",
-    "billing": "the provider blocks calls over money",
-    "caller_id": "the provider rejects the caller ID",
-    "capacity": "the provider's limit of calls is reached",
-    "configuration": "a setting at the provider keeps calls from going through",
-    "destination": "the provider rejects numbers that are called",
-    "fraud": "the provider bars a destination as a fraud risk",
-    "media": "the provider rejects the media we offer",
-    "protocol": "the provider rejects how we speak SIP",
-    "provider": "the provider has a fault of its own",
-    "routing": "the provider has no route",
-    "other": "the provider rejects calls with a code that we do not know",
+    "account": "account barred",
+    "authentication": "calling account not recognised",
+    "billing": "billing block",
+    "caller_id": "caller ID not accepted",
+    "capacity": "call limit reached",
+    "configuration": "a setting of the account",
+    "destination": "called number not accepted",
+    "fraud": "destination barred as a fraud risk",
+    "media": "offered media not accepted",
+    "protocol": "SIP request not accepted",
+    "provider": "a fault of the provider",
+    "routing": "no route",
+    "other": "unknown code",
 }
 
 
@@ -51,12 +72,12 @@ def check_calls(snapshot: Snapshot) -> Iterator[Finding]:
         yield not_checked("calls", reason)
         return
     if snapshot.recent is None:
-        yield not_checked("calls", snapshot.unseen.get("calls", "no calls were watched"))
+        yield not_checked("calls", snapshot.unseen.get("calls", "No calls were watched"))
         return
-    # A leg without a gateway fails as the leg that it was bridged to.
+    # A leg without a gateway fails with the leg it is bridged to: counted there.
     through = [calls for calls in snapshot.recent.calls if calls.gateway]
     problems = [finding for calls in through for finding in _troubles(snapshot, snapshot.recent, calls)]
-    problems.sort(key=lambda finding: finding.status)
+    problems.sort(key=lambda finding: SEVERITY[finding.status])
     refused = snapshot.recent.refused_locally
     if refused and not any(finding.fault == "refused" for finding in problems):
         problems.append(
@@ -64,7 +85,7 @@ def check_calls(snapshot: Snapshot) -> Iterator[Finding]:
                 check="calls",
                 status="warn",
                 fault="refused",
-                summary=f"FreeSWITCH itself refused {_dials(refused)}: their gateway was down or unknown",
+                summary=f"FreeSWITCH refused {_dials(refused)}: the gateway was down or unknown",
                 seen=_window(snapshot.recent),
                 remedy=remedy(snapshot, "calls", "refused"),
             )
@@ -76,26 +97,26 @@ def check_calls(snapshot: Snapshot) -> Iterator[Finding]:
     if ended:
         yield passed(
             "calls",
-            "no call failed for a technical reason",
+            "No call failed for a technical reason",
             f"{_summed(snapshot.recent)} {_window(snapshot.recent)}",
         )
     else:
-        yield not_checked("calls", f"no call ended {_window(snapshot.recent)}{_counters(snapshot)}")
+        yield not_checked("calls", f"No call ended {_window(snapshot.recent)}{_counters(snapshot)}")
 
 
 def check_call(snapshot: Snapshot) -> Iterator[Finding]:
-    """12: the synthetic call that was asked for."""
+    """12: the synthetic call."""
     record = snapshot.call
     if record is None:
-        yield not_checked("call", snapshot.unseen.get("call", "no call was asked for (--call PROBE)"))
+        yield not_checked("call", snapshot.unseen.get("call", "No call was requested (--call PROBE)"))
         return
     words = shown(record.message, 200) or record.result or ""
     name = shown(record.probe or record.gateway)
     if record.result == "success":
-        yield passed("call", f"the synthetic call {name} got through", words)
+        yield passed("call", f"Synthetic call {name} succeeded", words)
         return
     if record.result == "aborted":
-        yield not_checked("call", f"the call was cut short: {words}")
+        yield not_checked("call", f"The call was aborted: {words}")
         return
     status: Status = "warn" if record.result == "degraded" else "fail"
     if record.provider_code is not None:
@@ -106,7 +127,10 @@ def check_call(snapshot: Snapshot) -> Iterator[Finding]:
         fault = "degraded" if record.result == "degraded" else record.cause or "failed"
     what = "is degraded" if status == "warn" else "failed"
     cause = explain(record.cause)
-    seen = [f"at {clock(record.started_at)}", f"phase {record.failed_phase}" if record.failed_phase else ""]
+    seen = [
+        f"at {time_of_day(record.started_at, snapshot.taken_at)}",
+        f"phase {record.failed_phase}" if record.failed_phase else "",
+    ]
     if record.sip_code is not None:
         seen.append(f"SIP {record.sip_code} {shown(record.sip_phrase, 80)}".strip())
     if record.cause:
@@ -117,7 +141,7 @@ def check_call(snapshot: Snapshot) -> Iterator[Finding]:
         status=status,
         fault=fault,
         gateway=record.gateway,
-        summary=f"the synthetic call {name} {what}: {words}".rstrip("."),
+        summary=f"Synthetic call {name} {what}: {words}".rstrip("."),
         seen=", ".join(filter(None, seen)),
         remedy=Remedy(shown(record.remedy, 300)),
     )
@@ -127,14 +151,14 @@ def check_call(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iterator[Finding]:
-    where = f"through gateway {shown(calls.gateway)}"
-    seen = f"{calls.direction} {where} {_window(recent)}: {_outcomes(calls)}"
+    gateway = f"Gateway {shown(calls.gateway)}"
+    seen = f"{calls.direction} calls {_window(recent)}: {_outcomes(calls)}"
 
     def finding(count: int, fault: str, summary: str, advice: Remedy) -> Finding:
-        grave = count >= GRAVE_COUNT and count >= GRAVE_SHARE * (_ended(calls) + calls.refused)
+        fails = count >= FAIL_COUNT and count >= FAIL_SHARE * (_ended(calls) + calls.refused)
         return Finding(
             check="calls",
-            status="fail" if grave else "warn",
+            status="fail" if fails else "warn",
             fault=fault,
             gateway=calls.gateway,
             summary=summary,
@@ -143,24 +167,25 @@ def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iter
         )
 
     codes = [(code, count) for code, count in calls.codes.items() if count]
-    told: set[str] = set()
+    reported: set[str] = set()
     for name, count in sorted(codes, key=lambda pair: -pair[1]):
         code = _code(calls.provider, name)
-        if code.class_ in told:
+        if code.class_ in reported:
             continue
-        told.add(code.class_)
+        reported.add(code.class_)
         alike = sum(n for other, n in codes if _code(calls.provider, other).class_ == code.class_)
         yield finding(
             alike,
             code.class_,
-            f"{_CLASSES.get(code.class_, code.meaning)}: {code.meaning} ({name}, {_times(count)})",
+            f"{gateway}: the provider rejects calls: {_CLASSES.get(code.class_, code.class_)} "
+            f"({name}, {code.meaning}, {_times(count)})",
             Remedy(f"{code.remedy[:1].upper()}{code.remedy[1:]}."),
         )
     if calls.silent:
         yield finding(
             calls.silent,
             "no_media",
-            f"no audio came from the far end of {calls.silent} of {calls.answered} answered calls {where}",
+            f"{gateway}: no audio from the far end in {calls.silent} of {calls.answered} answered calls",
             remedy(snapshot, "calls", "no_media", profile=_profile_of(snapshot, calls.gateway)),
         )
     if calls.refused:
@@ -177,13 +202,13 @@ def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iter
         yield finding(
             sum(bad.values()),
             cause.name,
-            f"{calls.direction} calls {where} fail: {shown(most, 40)}, {_times(bad[most])}",
+            f"{gateway}: {calls.direction} calls fail with {shown(most, 40)} ({_times(bad[most])})",
             Remedy(f"{cause.meaning} {cause.remedy}"),
         )
 
 
 def _unexplained(calls: CallsSeen) -> dict[str, int]:
-    """Failures by cause, less those whose reason a provider's code has told."""
+    """Failures by cause, less those that a provider's code explains."""
     bad = {cause: count for cause, count in calls.causes.items() if cause not in BENIGN}
     for name, count in calls.codes.items():
         sip = _code(calls.provider, name).sip
@@ -219,7 +244,7 @@ def _outcomes(calls: CallsSeen) -> str:
 def _summed(recent: RecentCalls) -> str:
     ended = sum(_ended(calls) for calls in recent.calls)
     answered = sum(calls.answered for calls in recent.calls)
-    return f"{answered} of {ended} ended calls had been answered"
+    return f"{answered} of {ended} calls answered"
 
 
 def _window(recent: RecentCalls) -> str:
@@ -235,11 +260,101 @@ def _dials(count: int) -> str:
 
 
 def _counters(snapshot: Snapshot) -> str:
-    """FreeSWITCH's own counters, for want of calls; they count a busy line as failed."""
+    """FreeSWITCH's own counters, where there are no calls; they count a busy line as failed."""
     busiest = max(snapshot.gateways, key=lambda gateway: gateway.calls_out, default=None)
     if busiest is None or not busiest.calls_out:
         return ""
     return (
         f"; FreeSWITCH's own counters for {shown(busiest.name)}: {busiest.failed_calls_out} of "
-        f"{busiest.calls_out} calls out ended unanswered"
+        f"{busiest.calls_out} outbound calls unanswered"
     )
+
+
+# -- the window ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Total:
+    """Of one gateway and direction, since the start of the watch."""
+
+    answered: int
+    silent: int
+    refused: int
+    causes: dict[str, int]
+    codes: dict[str, int]
+
+
+_NOTHING: Final = _Total(0, 0, 0, {}, {})
+_Totals = dict[tuple[str, str], _Total]
+
+
+class CallWindow:
+    """The recent calls of one node.
+
+    Args:
+        now: monotonic seconds; the first window begins here, with nothing counted yet.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._noted: deque[tuple[float, _Totals, int]] = deque([(now, {}, 0)], maxlen=KEPT)
+
+    def note(self, node: Node, now: float) -> None:
+        """Note the totals, if NOTE_EVERY seconds have passed."""
+        if now - self._noted[-1][0] >= NOTE_EVERY:
+            self._noted.append((now, _totals(node), node.calls.refused_locally))
+
+    def calls(self, node: Node, now: float) -> RecentCalls:
+        """The calls that ended since the window began."""
+        began, before, refused_before = self._noted[0]
+        grown = []
+        for (gateway, direction), total in _totals(node).items():
+            old = before.get((gateway, direction), _NOTHING)
+            stats = node.calls.stats[gateway, direction]
+            grown.append(
+                CallsSeen(
+                    gateway=gateway,
+                    direction=direction,
+                    provider=stats.provider.name if stats.provider is not None else "",
+                    answered=total.answered - old.answered,
+                    silent=total.silent - old.silent,
+                    refused=total.refused - old.refused,
+                    causes=_grown(total.causes, old.causes),
+                    codes=_grown(total.codes, old.codes),
+                )
+            )
+        return RecentCalls(
+            seconds=now - began,
+            calls=tuple(calls for calls in grown if _any(calls)),
+            refused_locally=node.calls.refused_locally - refused_before,
+        )
+
+
+def _totals(node: Node) -> _Totals:
+    refused = {gateway.name: gateway.refused.total for gateway in node.gateways}
+    return {
+        (gateway, direction): _total(stats, refused.get(gateway, 0) if direction == "outbound" else 0)
+        for (gateway, direction), stats in node.calls.stats.items()
+        if stats.hangups or refused.get(gateway, 0)
+    }
+
+
+def _total(stats: CallStats, refused: int) -> _Total:
+    causes: dict[str, int] = {}
+    answered = 0
+    for (cause, was_answered), (count, _) in stats.hangups.items():
+        if was_answered:
+            answered += count
+        else:
+            causes[cause] = count
+    codes: dict[str, int] = {}
+    for (code, _), count in stats.rejections.items():
+        codes[code] = codes.get(code, 0) + count
+    return _Total(answered, stats.without_media, refused, causes, codes)
+
+
+def _grown(new: dict[str, int], old: dict[str, int]) -> dict[str, int]:
+    return {name: count - old.get(name, 0) for name, count in new.items() if count > old.get(name, 0)}
+
+
+def _any(calls: CallsSeen) -> bool:
+    return bool(calls.answered or calls.causes or calls.refused or calls.silent)

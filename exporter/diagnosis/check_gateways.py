@@ -1,0 +1,329 @@
+"""Checks 5 to 7: the SIP profile is running, the gateway exists, it is usable.
+
+The verdict on a gateway comes from watch.verdict; `_VERDICTS` has its status and its sentence. A check names
+every gateway that fails it (the worst MAX_NAMED of them); if none does, one line covers all.
+"""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from exporter.diagnosis.check_provider import gateways_unread, is_private, is_public
+from exporter.diagnosis.check_switch import unreached
+from exporter.diagnosis.finding import (
+    SEVERITY,
+    Finding,
+    Status,
+    duration,
+    not_checked,
+    passed,
+    shown,
+    time_of_day,
+)
+from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.snapshot import GatewaySeen, Snapshot
+from exporter.switch.sip import LOCAL_CODES, SIP_CODES
+from exporter.watch.gateway_table import proxy_host
+from exporter.watch.verdict import PING_FLIP, TIMED_OUT
+
+MAX_NAMED: Final = 20  # gateways named in one check
+_SHOWN: Final = 5  # names in one sentence
+_TRUNKS: Final = "external"  # the profile for trunks in FreeSWITCH's example configuration
+_NEAR: Final = 0.7  # similarity of names, 0 to 1
+
+
+class _Verdict(NamedTuple):
+    sentence: str
+    status: Status = "fail"
+
+
+# The verdicts of check 7; checks 5 and 6 report `profile_down` and `missing`.
+_VERDICTS: Final[dict[str, _Verdict]] = {
+    "auth_rejected": _Verdict("Gateway {gateway}: the provider rejects the credentials{answer}"),
+    "rejected": _Verdict("Gateway {gateway}: the provider rejects the registration{answer}"),
+    "unreachable": _Verdict("Gateway {gateway}: the provider is unreachable{answer}"),
+    "unregistered": _Verdict("Gateway {gateway}: a command unregistered it"),
+    "not_registering": _Verdict("Gateway {gateway}: it should register, but FreeSWITCH has register=false"),
+    "register_failed": _Verdict(
+        "Gateway {gateway}: registration failed, FreeSWITCH reports the reason at its next attempt"
+    ),
+    "ping_failed": _Verdict("Gateway {gateway}: the provider does not answer pings{answer}"),
+    "ping_overdue": _Verdict(
+        "Gateway {gateway}: the provider has stopped answering, a ping is unanswered for {pending}"
+    ),
+    "registering": _Verdict("Gateway {gateway}: registering for {in_state} so far", "warn"),
+    "unmonitored": _Verdict("Gateway {gateway} is not monitored: no registration, no ping", "warn"),
+    "revived": _Verdict(
+        "Gateway {gateway}: it was down, and registered when the doctor made it retry", "warn"
+    ),
+    "unknown": _Verdict("Gateway {gateway}: its state is unknown", "warn"),
+}
+
+
+def check_profile(snapshot: Snapshot) -> Iterator[Finding]:
+    """5: the SIP profiles are running; the addresses they announce."""
+    if (reason := unreached(snapshot)) is not None or snapshot.switch is None:
+        yield not_checked("profile", reason or "")
+        return
+    profiles = snapshot.switch.profiles
+    if profiles is None:
+        yield not_checked("profile", "FreeSWITCH does not list its SIP profiles")
+        return
+    running = [profile for profile in profiles if profile.name not in snapshot.switch.stopped]
+    problems = []
+    if not running:
+        problems.append(
+            Finding(
+                check="profile",
+                status="fail",
+                fault="no_profile",
+                summary="No SIP profile is running: no call is possible in or out",
+                seen="`sofia status` lists none",
+                remedy=remedy(snapshot, "profile", "no_profile", profile=_wanted_profile(snapshot)),
+            )
+        )
+    else:
+        down = {gateway.profile for gateway in snapshot.gateways if gateway.problem == "profile_down"}
+        lost = [gateway.name for gateway in _lost_with_profile(snapshot)]
+        if lost:
+            down.add(_TRUNKS)
+        for name in sorted(down | snapshot.switch.stopped):
+            gateways = [gateway.name for gateway in snapshot.gateways if gateway.profile == name]
+            gateways += lost if name == _TRUNKS else []
+            problems.append(_profile_down(snapshot, name, gateways, [profile.name for profile in running]))
+        problems += list(_private(snapshot))
+    yield from problems[:MAX_NAMED]
+    if not problems:
+        listed = ", ".join(f"{shown(p.name, 40)} at {shown(p.url, 60)}" for p in running[:_SHOWN])
+        yield passed("profile", "The SIP profiles are running", listed)
+
+
+def check_gateway(snapshot: Snapshot) -> Iterator[Finding]:
+    """6: the gateways that the configuration requires exist."""
+    if (reason := gateways_unread(snapshot)) is not None:
+        yield not_checked("gateway", reason)
+        return
+    if snapshot.switch is not None and snapshot.switch.profiles == ():
+        yield not_checked("gateway", "No SIP profile is running")
+        return
+    expected = [gateway for gateway in snapshot.gateways if gateway.expected]
+    listed = [gateway.name for gateway in snapshot.gateways if gateway.listed]
+    strays = [gateway.name for gateway in snapshot.gateways if gateway.listed and not gateway.expected]
+    missing = [gateway for gateway in expected if gateway.problem == "missing"]
+    if _lost_with_profile(snapshot):
+        yield not_checked("gateway", f"SIP profile {_TRUNKS} is not running")
+        return
+    for gateway in missing[:MAX_NAMED]:
+        yield _missing(snapshot, gateway, strays, listed)
+    if missing:
+        return
+    if any(gateway.problem == "profile_down" for gateway in expected):
+        yield not_checked("gateway", "The SIP profile of the gateways is not running")
+    elif expected:
+        yield passed("gateway", "The required gateways exist", _some([g.name for g in expected]))
+    elif listed:
+        yield passed("gateway", "FreeSWITCH has gateways; the configuration requires none", _some(listed))
+    else:
+        yield not_checked("gateway", "FreeSWITCH has no gateway, and the configuration requires none")
+
+
+def check_registration(snapshot: Snapshot) -> Iterator[Finding]:
+    """7: the gateways are usable, by the verdict table."""
+    if (reason := gateways_unread(snapshot)) is not None:
+        yield not_checked("registration", reason)
+        return
+    here = [g for g in snapshot.gateways if g.listed and g.problem not in ("missing", "profile_down")]
+    bad = [g for g in here if g.problem in _VERDICTS or g.revived]
+    bad.sort(key=lambda g: (SEVERITY[_verdict(g)[1].status], not g.expected, g.name))
+    for gateway in bad[:MAX_NAMED]:
+        yield _unusable(snapshot, gateway)
+    if len(bad) > MAX_NAMED:
+        yield Finding(
+            check="registration",
+            status="fail",
+            fault="more",
+            summary=f"{len(bad) - MAX_NAMED} more gateways have problems",
+            seen=_some([gateway.name for gateway in bad[MAX_NAMED:]]),
+        )
+    if not here:
+        yield not_checked("registration", "FreeSWITCH lists none of the gateways")
+    elif not bad:
+        states = "; ".join(_state(gateway) for gateway in here[:_SHOWN])
+        yield passed("registration", f"{_all(len(here))} usable", f"{states}{_more(here)}")
+
+
+def gateway_status(gateway: GatewaySeen) -> Status:
+    """The status of the finding about one gateway: fail, warn, or pass if there is none."""
+    if gateway.problem in _VERDICTS:
+        return _VERDICTS[gateway.problem].status
+    if gateway.problem == "profile_down" or (gateway.problem == "missing" and gateway.expected):
+        return "fail"
+    return "pass" if gateway.problem == "none" else "warn"
+
+
+def finding_of(snapshot: Snapshot, gateway: GatewaySeen) -> Finding | None:
+    """The finding about one gateway, as the checks report it; None if nothing is wrong."""
+    if not snapshot.connected:
+        return None
+    if gateway.problem in _VERDICTS:
+        return _unusable(snapshot, gateway)
+    if gateway.problem == "profile_down":
+        running = [profile.name for profile in (snapshot.switch.profiles if snapshot.switch else None) or ()]
+        return _profile_down(snapshot, gateway.profile, [gateway.name], running)
+    if gateway.problem == "missing" and gateway.expected:
+        listed = [other.name for other in snapshot.gateways if other.listed]
+        strays = [other.name for other in snapshot.gateways if other.listed and not other.expected]
+        return _missing(snapshot, gateway, strays, listed)
+    return None
+
+
+# -- inside -------------------------------------------------------------------------------------------
+
+
+def _lost_with_profile(snapshot: Snapshot) -> list[GatewaySeen]:
+    """Gateways that are missing because the profile that usually has the trunks is not running.
+
+    FreeSWITCH does not list profiles that are not running, so this is a guess: made only where it lists no
+    gateway at all, and nothing says which profile the missing ones belong to.
+    """
+    if snapshot.switch is None or not snapshot.switch.profiles:
+        return []
+    names = {profile.name for profile in snapshot.switch.profiles} - snapshot.switch.stopped
+    if _TRUNKS in names or any(gateway.listed for gateway in snapshot.gateways):
+        return []
+    return [g for g in snapshot.gateways if g.expected and g.problem == "missing" and not g.profile]
+
+
+def _wanted_profile(snapshot: Snapshot) -> str:
+    return next((gateway.profile for gateway in snapshot.gateways if gateway.profile), "")
+
+
+def _profile_down(snapshot: Snapshot, name: str, gateways: list[str], running: list[str]) -> Finding:
+    of = f"; its gateways are down: {_some(gateways)}" if gateways else ""
+    return Finding(
+        check="profile",
+        status="fail",
+        fault="profile_down",
+        gateway=gateways[0] if len(gateways) == 1 else "",
+        summary=f"SIP profile {shown(name)} is not running{of}",
+        seen=f"`sofia status` lists {_some(running)}",
+        remedy=remedy(snapshot, "profile", "profile_down", profile=name),
+    )
+
+
+def _private(snapshot: Snapshot) -> Iterator[Finding]:
+    """Profiles that announce a private address to a provider with a public one."""
+    running = snapshot.switch.profiles if snapshot.switch is not None else None
+    profiles = {p.name: p.url for p in running or () if is_private(proxy_host(p.url))}
+    reported: set[str] = set()
+    for gateway in snapshot.gateways:
+        url = profiles.get(gateway.profile, "")
+        if not url or gateway.profile in reported:
+            continue
+        host = proxy_host(gateway.proxy)
+        known = (snapshot.names or {}).get(host)
+        addresses = [host, *(known.addresses if known else ())]
+        public = next((address for address in addresses if is_public(address)), None)
+        if public is None:
+            continue
+        reported.add(gateway.profile)
+        yield Finding(
+            check="profile",
+            status="warn",
+            fault="private_address",
+            summary=f"SIP profile {shown(gateway.profile)} announces a private address to a public provider",
+            seen=f"it announces {shown(url)}; the provider of gateway {shown(gateway.name)} is at {public}",
+            remedy=remedy(snapshot, "profile", "private_address", profile=gateway.profile),
+        )
+
+
+def _missing(snapshot: Snapshot, gateway: GatewaySeen, strays: list[str], listed: list[str]) -> Finding:
+    near = _near(gateway.name, strays)
+    fault = "misspelt" if near else "missing"
+    guess = f"; did you mean {shown(near)}?" if near else ""
+    return Finding(
+        check="gateway",
+        status="fail",
+        fault=fault,
+        gateway=gateway.name,
+        summary=f"FreeSWITCH has no gateway {shown(gateway.name)}{guess}",
+        seen=f"FreeSWITCH lists {_some(listed)}",
+        remedy=remedy(snapshot, "gateway", fault, gateway=gateway.name, profile=gateway.profile),
+    )
+
+
+def _unusable(snapshot: Snapshot, gateway: GatewaySeen) -> Finding:
+    fault, verdict = _verdict(gateway)
+    summary = verdict.sentence.format(
+        gateway=shown(gateway.name),
+        answer=_answer(gateway, snapshot.taken_at),
+        pending=duration(gateway.ping_pending),
+        in_state=duration(gateway.in_state),
+    )
+    return Finding(
+        check="registration",
+        status=verdict.status,
+        fault=fault,
+        gateway=gateway.name,
+        summary=summary,
+        seen=_state(gateway),
+        remedy=remedy(snapshot, "registration", fault, gateway=gateway.name, profile=gateway.profile),
+    )
+
+
+def _verdict(gateway: GatewaySeen) -> tuple[str, _Verdict]:
+    fault = gateway.problem if gateway.problem in _VERDICTS else "revived"
+    return fault, _VERDICTS[fault]
+
+
+def _answer(gateway: GatewaySeen, now: float) -> str:
+    """` (403 Forbidden, last at 14:02:11)`: the last failed answer; empty without one."""
+    code = gateway.answer_code
+    if code == TIMED_OUT:
+        answer = "no answer to REGISTER"
+    elif code == PING_FLIP:
+        answer = "ping failed"
+    elif code:
+        phrase = shown(gateway.answer_phrase, 80) or SIP_CODES.get(code) or LOCAL_CODES.get(code, "")
+        answer = f"{code} {phrase}".strip()
+    elif gateway.state == "TRYING":
+        return f" (no answer to REGISTER for {duration(gateway.in_state)})"
+    else:
+        return ""
+    return (
+        f" ({answer}, last at {time_of_day(gateway.answer_at, now)})" if gateway.answer_at else f" ({answer})"
+    )
+
+
+def _state(gateway: GatewaySeen) -> str:
+    parts = [f"{shown(gateway.name)}: {shown(gateway.state, 40)} {'UP' if gateway.up else 'DOWN'}"]
+    parts.append(f"for {duration(gateway.in_state)}")
+    if gateway.ping_pending:
+        parts.append(f"ping unanswered for {gateway.ping_pending:.0f} s")
+    elif gateway.ping_seconds is not None:
+        parts.append(f"ping {gateway.ping_seconds * 1000:.0f} ms")
+    elif not gateway.ping_interval:
+        parts.append("no pings")
+    if gateway.retry_seconds is not None:
+        parts.append(f"next attempt in {gateway.retry_seconds} s")
+    return ", ".join(parts)
+
+
+def _near(name: str, known: list[str]) -> str:
+    found = difflib.get_close_matches(name[:64].lower(), [one.lower() for one in known], n=1, cutoff=_NEAR)
+    return next((one for one in known if found and one.lower() == found[0]), "")
+
+
+def _some(names: list[str]) -> str:
+    """The first of them, and how many more."""
+    if not names:
+        return "none"
+    return ", ".join(shown(name) for name in names[:_SHOWN]) + _more(names)
+
+
+def _more(things: Sequence[object]) -> str:
+    return f" and {len(things) - _SHOWN} more" if len(things) > _SHOWN else ""
+
+
+def _all(number: int) -> str:
+    return "The gateway is" if number == 1 else f"All {number} gateways are"

@@ -12,7 +12,7 @@ import asyncio
 import socket
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final, cast
 
 import structlog
 
@@ -151,6 +151,9 @@ class Accepting:
         except BaseException:
             transport.abort()
             raise
+        if connection.transport is not None:
+            # What waits to be decrypted while the connection does not read; 256 kB without this.
+            cast(Any, connection.transport).set_read_buffer_limits(_READ_BYTES)
 
 
 async def _first_byte(accepted: socket.socket) -> None:

@@ -20,7 +20,7 @@ NAMES = [path.stem for path in (WRITTEN / "effective").glob("*.yml")]
 # 0.1.0 left these out of its print where they were not set.
 UNSET = {"web_config_file": None, "state_dir": None}
 # Keys that 0.1.0 did not have, at their defaults.
-NEW = {"hosts": []}
+NEW: dict[str, Any] = {"hosts": []}
 
 
 @pytest.fixture

@@ -18,13 +18,14 @@ _POST: Final = (
     b"POST /api/calls/test-echo HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n"
 )
 
-# What each connection sends at once. A trickling one sends it byte by byte.
+# What each connection sends at once, with its number for NUMBER. A trickling one sends it byte by byte.
 KINDS: Final[dict[str, bytes]] = {
     "idle": b"",
     "half a request": b"GET /metrics HTTP/1.1\r\nHost: local",
     "trickling": b"GET /metrics HTTP/1.1\r\n" + _HOST + b"X-Padding: " + b"x" * 1000,
     "not reading a page": (b"GET /metrics HTTP/1.1\r\n" + _HOST + b"\r\n") * 30,
     "not reading many answers": (b"GET / HTTP/1.1\r\n" + _HOST + b"\r\n") * 5,
+    "varied pages": (b"GET /metrics?name[]=NUMBER HTTP/1.1\r\n" + _HOST + b"\r\n") * 10,
     "body": _POST + _HOST + b'\r\n{"',
 }
 
@@ -60,7 +61,7 @@ class Flood:
             client.setblocking(False)
             self.sockets.append(client)
             await loop.sock_connect(client, ("127.0.0.1", port))
-            self._send(client, sent)
+            self._send(client, sent.replace(b"NUMBER", b"%d" % number))
             if number % 50 == 0:
                 await asyncio.sleep(0)
 

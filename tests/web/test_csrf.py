@@ -32,7 +32,8 @@ def test_the_hosts_of_the_listeners(listen: list[Listen], hosts: frozenset[str] 
 
 
 def test_names_of_the_config_are_hosts_too() -> None:
-    assert known_hosts([Listen()], ["Monitor.example.com."]) == {"127.0.0.1", "monitor.example.com"}
+    hosts = known_hosts([Listen()], ["Monitor.example.com."])
+    assert hosts == frozenset({"127.0.0.1", "monitor.example.com"})
     assert known_hosts([Listen(host="")], ["monitor.example.com"]) is None
 
 

@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import bcrypt
@@ -132,6 +133,36 @@ async def test_passwords_beyond_the_queue_of_checks_are_refused_with_retry_after
         assert (await ask(served, "GET", "/-/healthy", {})).status == 200
         go_on.set()
         assert (await first).status == 401
+
+
+async def test_passwords_of_clients_that_have_left_wait_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    begun: list[str] = []
+
+    def slow(password: str, _hashed: str) -> bool:
+        begun.append(password)
+        return go_on.wait(10) and password == "right"
+
+    monkeypatch.setattr(basic_auth, "_matches", slow)
+    monkeypatch.setattr(web, "AppRunner", partial(web.AppRunner, handler_cancellation=True))
+    context = FakeContext(Config(listen=(LOOPBACK,), web=WITH_USERS))
+    async with serving(context) as served:
+        turns = served.basic_auth._turns
+        for attempt in range(3):  # each time as many as may wait
+            writers = []
+            for number in range(1 + basic_auth.MAX_WAITING_OF_ONE):
+                _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+                header = basic(f"anna:guess {attempt} {number}")["Authorization"]
+                writer.write(f"GET /metrics HTTP/1.0\r\nAuthorization: {header}\r\n\r\n".encode())
+                writers.append(writer)
+            await until(lambda: turns.waiting == basic_auth.MAX_WAITING_OF_ONE)
+            for writer in writers:
+                writer.close()
+            await until(lambda: turns.waiting == 0)
+        right = asyncio.create_task(ask(served, "GET", "/metrics", basic("anna:right")))
+        go_on.set()
+        assert (await right).status == 200
+        assert len(begun) == 2, "the very first one had begun; of the others only the right one is checked"
 
 
 # As `htpasswd -C 10` makes it: a check takes 50 ms and more.

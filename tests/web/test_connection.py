@@ -339,6 +339,15 @@ async def test_what_a_closed_connection_has_not_sent_is_dropped(monkeypatch: pyt
         await until(lambda: len(served.server._clients) == 0)
 
 
+async def test_a_stop_drops_what_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_WRITE_BYTES", 50_000_000)
+    async with serving(FakeContext(), (LARGE,)) as served, not_reading(served.port, GET_LARGE):
+        await until(lambda: len(served.server._clients) == 1)
+        await until(lambda: bool(served.server._runner.server.requests_count))  # type: ignore[union-attr]
+        await served.server.stop()
+        assert len(served.server._clients) == 0
+
+
 async def test_connections_of_one_address_beyond_its_limit_are_ended_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -409,8 +418,11 @@ async def test_without_descriptors_it_accepts_again_later(
         return real(self)
 
     async with serving(FakeContext()) as served:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         monkeypatch.setattr(socket.socket, "accept", accept)
         assert await healthy(served)
+        assert loop.time() - began > 0.14, "three pauses"
     assert failures == 3
     assert {(entry["event"], entry["reason"]) for entry in logged} == {
         ("cannot accept connections", "Too many open files")

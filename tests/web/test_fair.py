@@ -114,14 +114,13 @@ async def test_who_leaves_the_queue_takes_no_turn() -> None:
 
 async def test_a_slot_that_comes_to_one_who_leaves_goes_on_to_the_next() -> None:
     work = Work(slots())
-    tasks = await work.ask(*"abc")
-    work.steps.release()
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)  # the slot is b's now, and b does not know it yet
-    tasks[1].cancel()
+    async with work.slots.slot("a"):
+        [leaving, _] = await work.ask("b", "c")
+    leaving.cancel()  # the slot is b's now, and b does not know it yet
     await settle()
+    assert leaving.cancelled()
+    assert work.served == ["c"]
     await work.go_on(1)
-    assert work.served[-1] == "c"
 
 
 @settings(max_examples=100, deadline=None)

@@ -42,7 +42,7 @@ def run(config: Config, url: str | None) -> int:
         print(f"freeswitch-exporter: {error}", file=sys.stderr)
         return 2
     except (msgspec.DecodeError, UnicodeError):
-        print(f"freeswitch-exporter: {url} does not answer a plan; is it this exporter?", file=sys.stderr)
+        print(f"freeswitch-exporter: {url} returned no plan; is it a freeswitch-exporter?", file=sys.stderr)
         return 2
     print(f"# the exporter at {url} reads {client.plain(plan.file or 'no file')}; a reload would")
     width = max((len(step.what) for step in plan.steps), default=0)

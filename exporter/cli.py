@@ -43,10 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(words)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
-        return run(options)
+        code = run(options)
+        sys.stdout.flush()
     except config.ConfigError as error:
         print(*(f"{PROGRAM}: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
         return REFUSED
+    except BrokenPipeError:  # `| head` has read enough; what is still buffered must not fail again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return REFUSED
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, prog=PROGRAM)
     for command in COMMANDS:
         sub = commands.add_parser(
             command.name,
@@ -205,7 +210,7 @@ def _check_config(options: argparse.Namespace) -> int:
     # Lines begin with FILE:LINE, as editors and CI read them. All but the config and the plan goes to
     # standard error, so that standard output stays a config file.
     if options.url and not options.against_running:
-        print(f"{PROGRAM}: --url belongs to --against-running; write that too", file=sys.stderr)
+        print(f"{PROGRAM}: --url is used by --against-running only; add that option", file=sys.stderr)
         return REFUSED
     try:
         loaded = _load(options, options.file or options.config, os.environ)

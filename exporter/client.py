@@ -72,7 +72,7 @@ def post(config: Config, url: str, path: str) -> bytes:
     except (OSError, http.client.HTTPException) as error:
         reason = plain(str(error)) or type(error).__name__
         raise NoAnswer(
-            f"{url} cannot be asked: {reason}; start the exporter, or name its address with --url"
+            f"{url} does not answer: {reason}; start the exporter, or name its address with --url"
         ) from None
     if status == http.client.OK:
         return body

@@ -12,6 +12,7 @@ time, one wins, and both read the same id.
 import os
 import re
 import secrets
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -49,7 +50,13 @@ def instance_id(state_dir: Path | None) -> str:
 
 def _read(path: Path) -> str | None:
     try:
-        text = path.read_bytes()[:16].decode("ascii", "replace").strip()
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO would keep it waiting
     except FileNotFoundError:
         return None
+    try:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise OSError(f"{path} is not a regular file")
+        text = os.read(opened, 16).decode("ascii", "replace").strip()
+    finally:
+        os.close(opened)
     return text if _ID.fullmatch(text) else None

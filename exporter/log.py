@@ -15,6 +15,8 @@ counted in place of that, and is not printed:
 
     log.warning("config", limit=("config", warning), warning=warning)
 
+A caller that limits its lines itself passes `limit=UNLIMITED`.
+
 `limit` is made of fixed words and configured names, never of text from the network. Such text belongs in a
 value, and no value ever becomes a key.
 """
@@ -37,6 +39,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+UNLIMITED = "unlimited"  # the `limit` of lines that their caller limits
 MASK = "<secret>"  # what is written in place of a secret
 BURST = 5
 INTERVAL = 60.0
@@ -176,6 +179,8 @@ class RateLimit:
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """The event, or DropEvent."""
         kind: Hashable = event.pop("limit", None) or _kind(event)
+        if kind == UNLIMITED:
+            return event
         now = self._monotonic()
         start, lines = self._windows.get(kind, (now, 0))
         if now - start >= INTERVAL:

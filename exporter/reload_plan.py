@@ -77,6 +77,7 @@ TABLE: Final = (
     Row("probes.NAME.ring_timeout", "probe", "keep", _NEXT_CALL),
     Row("probes.NAME.talk_time", "probe", "keep", _NEXT_CALL),
     Row("probes.NAME.interval", "probe", "restart", "its next run is scheduled anew"),
+    Row("probes.NAME.schedule", "probe", "keep", "used from its next scheduled run"),
     Row("probes.NAME.variables", "probe", "keep", _NEXT_CALL),
     Row("probes.NAME.expect", "probe", "keep", _NEXT_CALL),
     Row("probes.NAME.thresholds", "probe", "keep", _NEXT_CALL),

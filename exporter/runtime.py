@@ -21,7 +21,7 @@ import resource
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -32,14 +32,13 @@ from exporter.config import Config, ConfigError, is_loopback
 from exporter.diagnosis.conclusion import Diagnosis
 from exporter.diagnosis.service import DiagnosisService
 from exporter.executors import Executors
-from exporter.instance import instance_id
 from exporter.metrics.exposition import Source
 from exporter.metrics.process import ProcessMetrics
 from exporter.notify import Notifier
 from exporter.probe.probes import Probes
 from exporter.probe.record import CallRecord
-from exporter.probe.store import StoreError
 from exporter.reload_plan import Plan, Running, plan_reload, plan_start, plan_stop
+from exporter.state_dir import StateDirError, StateLock, kept_instance_id
 from exporter.watch.collector import NodeCollector
 from exporter.watch.loop_watchdog import LoopWatchdog
 from exporter.watch.node import Node
@@ -50,6 +49,8 @@ from exporter.web.server import Server
 from exporter.web.tls import LoadedTls
 
 log = structlog.get_logger(__name__)
+
+MEMORY_SECONDS: Final = 1.0  # for the last write of registrations, at a stop that must be over within 10 s
 
 ReadConfig = Callable[[], Config]
 
@@ -152,12 +153,22 @@ class Runtime:
         return {"file": file, **plan_reload(self._running(), config).as_json()}
 
     async def reload(self) -> None:
-        """Read the config again and put it in force.
+        """Read the config again and put it in force. Once begun it goes on, also if its caller is cancelled.
 
         Raises:
             ConfigError: the file cannot be used, or the plan refuses it; the old config stays in force.
             QueueFull: too much else waits for the disk; the old config stays in force.
         """
+        task = asyncio.ensure_future(self._reload())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_unseen)
+            raise
+
+    async def _reload(self) -> None:
         try:
             # The executor has one thread: configs are applied in the order in which they were read.
             await self._apply_new(await self.executors.disk.run(self._read_config))
@@ -209,7 +220,7 @@ class Runtime:
         self._stop.set()
 
     def _on_hangup(self) -> None:
-        """Reload. SIGHUP has nobody to answer to: what goes wrong is in the log."""
+        """Reload. SIGHUP gets no response: the log has what goes wrong."""
         task = asyncio.ensure_future(self._reload_or_log())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -237,7 +248,7 @@ class Runtime:
     async def _apply_new(self, config: Config) -> None:
         """Plan the change to `config` and apply it, unless the plan refuses or the exporter stops."""
         if self._stop.is_set():
-            raise ConfigError(("the exporter stops; nothing was reloaded",))
+            raise ConfigError(("the exporter is stopping; nothing was reloaded",))
         async with self._applying:
             plan = plan_reload(self._running(), config)
             log.info("reload plan", unchanged=plan.unchanged, **plan.changes())
@@ -267,9 +278,12 @@ class Runtime:
             await self._probes.start(config, self._nodes_by_name())
         if http == "stop":
             await _logging_failure("probes", self._probes.stop())
+        elif leaving:
+            await _logging_failure("probe calls", self._probes.end_calls(leaving))
         await asyncio.gather(*(_logging_failure(f"node {node.name}", node.stop()) for node in leaving))
         if http == "stop":
-            await _logging_failure("registration memory", self._memory.close())
+            closing = asyncio.wait_for(self._memory.close(), MEMORY_SECONDS)
+            await _logging_failure("registration memory", closing)
             await self._server.stop()
 
     def _put_in_force(
@@ -342,16 +356,19 @@ async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Cl
     """
     _raise_descriptor_limit()
     executors = Executors()
+    state_dir = config.state_dir
+    lock = StateLock(state_dir, clock, executors.disk) if state_dir is not None else None
     try:
-        instance = await executors.disk.run(instance_id, config.state_dir)
-        probes = await Probes.open(config.state_dir, instance, clock, executors.disk)
-    except (OSError, StoreError) as error:
-        raise ConfigError(
-            (f"state_dir {config.state_dir}: {error}; name a directory that the exporter may write to",)
-        ) from None
-    try:
+        if lock is not None:
+            await lock.take()
+        instance = await kept_instance_id(state_dir, executors.disk)
+        probes = await Probes.open(state_dir, instance, clock, executors.disk)
         await Runtime(config, read_config, instance, probes, clock, executors).run()
+    except StateDirError as error:
+        raise ConfigError((str(error),)) from None
     finally:
+        if lock is not None:
+            lock.release()
         executors.shutdown()
 
 
@@ -367,3 +384,9 @@ async def _logging_failure(what: str, stopping: Coroutine[Any, Any, None]) -> No
         await stopping
     except Exception:
         log.exception("stop failed", what=what)
+
+
+def _log_unseen(task: asyncio.Task[None]) -> None:
+    """Log the failure of a reload whose caller has gone away; `_reload` has logged a refused config."""
+    if not task.cancelled() and (error := task.exception()) and not isinstance(error, ConfigError):
+        log.error("reload failed, the old config stays in force", exc_info=error)

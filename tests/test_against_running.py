@@ -83,7 +83,7 @@ async def test_it_sends_the_token_of_the_config_and_nothing_else_of_it(
         assert await check(write(tmp_path, served.port)) == 2
     assert context.reloads == 0
     said = capsys.readouterr().err
-    assert said.count("answers unauthorized: This needs the exporter's token") == 2
+    assert said.count("answers unauthorized: The exporter's token is required") == 2
     assert "t1ken" not in said
 
 
@@ -117,7 +117,7 @@ async def test_over_tls_the_certificate_must_be_that_of_the_config(
 async def test_an_answer_that_is_no_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async with serving(Planned(plan={"steps": "none"})) as served:
         assert await check(write(tmp_path, served.port)) == 2
-        assert "does not answer a plan" in capsys.readouterr().err
+        assert "returned no plan" in capsys.readouterr().err
         missing = f"http://127.0.0.1:{served.port}/elsewhere"
         assert await check(write(tmp_path, served.port), "--url", missing) == 2
         assert "answers not_found" in capsys.readouterr().err
@@ -127,7 +127,7 @@ async def test_an_exporter_that_cannot_be_asked(tmp_path: Path, capsys: pytest.C
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         assert await check(write(tmp_path, unused.getsockname()[1])) == 2
-    assert "cannot be asked" in capsys.readouterr().err
+    assert "does not answer" in capsys.readouterr().err
     assert await check(write(tmp_path, 0)) == 2
     assert "name the exporter's address with --url" in capsys.readouterr().err
     assert await check(write(tmp_path, 0), "--url", "no address") == 2
@@ -140,7 +140,7 @@ async def test_an_exporter_that_does_not_answer(
     monkeypatch.setattr(client, "SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert await check(write(tmp_path, silent.getsockname()[1])) == 2
-    assert "cannot be asked: timed out" in capsys.readouterr().err
+    assert "does not answer: timed out" in capsys.readouterr().err
 
 
 async def test_another_service_at_the_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,4 +172,4 @@ def test_the_address_is_that_of_the_first_listener(listen: Listen, tls: bool, ur
 
 def test_url_without_against_running_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check-config", str(write(tmp_path, 1)), "--url", "http://127.0.0.1:1"]) == 2
-    assert "--url belongs to --against-running" in capsys.readouterr().err
+    assert "--url is used by --against-running only" in capsys.readouterr().err

@@ -241,6 +241,22 @@ def test_check_config_says_how_many_errors_there_are(
         assert printed.err.splitlines()[-1] == last
 
 
+def test_a_reader_that_has_read_enough_is_no_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "exporter", "check-config", "--schema"],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (2, "")
+
+
 def test_check_config_prints_the_schema(tmp_path: Path) -> None:
     done = run("check-config", "--schema", EXPORTER_CONFIG=str(tmp_path / "nowhere"))
     assert (done.returncode, done.stderr) == (0, "")

@@ -233,6 +233,15 @@ def test_repeats_are_limited(written: Log) -> None:
     assert all("limit" not in line for line in lines)
 
 
+def test_a_caller_may_limit_its_lines_itself(written: Log) -> None:
+    logger = structlog.get_logger()
+    for _ in range(2 * log.BURST):
+        logger.warning("changed", limit=log.UNLIMITED)
+    lines = written.lines()
+    assert len(lines) == 2 * log.BURST
+    assert all("limit" not in line for line in lines)
+
+
 def test_repeats_are_limited_by_default(written: Log) -> None:
     watch, probe = structlog.get_logger("watch"), structlog.get_logger("probe")
     for number in range(20):

@@ -127,6 +127,7 @@ ROWS: Final = (
     Row("probes.NAME.ring_timeout", put("probes.echo1.ring_timeout", "9s"), ("keep probe echo1",)),
     Row("probes.NAME.talk_time", put("probes.echo1.talk_time", "9s"), ("keep probe echo1",)),
     Row("probes.NAME.interval", put("probes.echo1.interval", "7d"), ("restart probe echo1",)),
+    Row("probes.NAME.schedule", put("probes.echo1.schedule", "always"), ("keep probe echo1",)),
     Row("probes.NAME.variables", put("probes.echo1.variables", {"accountcode": "a"}), ("keep probe echo1",)),
     Row("probes.NAME.expect", put("probes.echo1.expect", {"result": "rejected"}), ("keep probe echo1",)),
     Row("probes.NAME.thresholds", put("probes.echo1.thresholds", {"mos": 3.0}), ("keep probe echo1",)),

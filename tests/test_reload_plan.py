@@ -139,6 +139,7 @@ CHANGES: list[tuple[Config, str, str, tuple[str, ...]]] = [
     (with_probe(talk_time=9.0), "probe echo", "keep", ("probes.echo.talk_time",)),
     (with_probe(interval=60.0), "probe echo", "restart", ("probes.echo.interval",)),
     (with_probe(variables={"accountcode": "x"}), "probe echo", "keep", ("probes.echo.variables",)),
+    (with_probe(schedule="always"), "probe echo", "keep", ("probes.echo.schedule",)),
     (with_probe(expect=Expect(result="rejected")), "probe echo", "keep", ("probes.echo.expect.result",)),
     (with_probe(thresholds=Thresholds(mos=3.0)), "probe echo", "keep", ("probes.echo.thresholds.mos",)),
 ]

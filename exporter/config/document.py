@@ -24,6 +24,13 @@ _DIGITS = [*"-+0123456789"]
 _MAX_DEPTH = 20
 # A quotation in one of PyYAML's messages: of a character or a token's name, or (not captured) of more text.
 _QUOTED = re.compile(r"""(['"](?:\\?.|\\x[0-9a-f]{2}|<[a-z ]+>)['"])|['"].*""", re.DOTALL)
+_REMEDIES = (
+    ("another document", "keep one, without a line ---"),
+    (r"'\t'", "indent with blanks, not with tabs"),
+    ("tag", "write the value without !"),
+)
+"""By a part of PyYAML's message."""
+_IN_QUOTES = "put text with any of : # * & ! % @ ` in quotes"
 # A comment that begins like a value: `password: #secret`, and not `password:  # a remark`.
 _LIKE_A_VALUE = re.compile(r"[ \t]+#[^\s#]")
 
@@ -34,6 +41,10 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # noqa: RUF012 PyYAML's own class attribute
     yaml_constructors = {}  # noqa: RUF012
     _depth = 0
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._duplicates: dict[yaml.MappingNode, tuple[tuple[str, int], ...]] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self._depth > _MAX_DEPTH:
@@ -49,14 +60,20 @@ class _Loader(yaml.SafeLoader):
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
+        duplicates: list[tuple[str, int]] = []
         for key, _ in node.value:
             line = _line(key.start_mark)
             if not isinstance(key, yaml.ScalarNode):
                 raise InvalidValue("a list or mapping is used as a key; write a word", line)
             if key.value in seen:
-                raise InvalidValue(f"duplicate key {show(key.value)}; keep one", line)
+                duplicates.append((key.value, line))
             seen.add(key.value)
+        self._duplicates[node] = tuple(duplicates)
         return node
+
+    def duplicates(self, node: yaml.MappingNode) -> tuple[tuple[str, int], ...]:
+        """The keys of the mapping that are there a second time, with their lines."""
+        return self._duplicates[node]
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Merge keys are not merged."""
@@ -79,6 +96,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> Iterator[Mapping]:
     yield mapping
     mapping.update(loader.construct_mapping(node))
     made = [(loader.construct_object(key), key, value) for key, value in node.value]
+    mapping.duplicates = loader.duplicates(node)
     mapping.lines = {name: _line(key.start_mark) for name, key, _ in made}
     mapping.commented = frozenset(name for name, _, value in made if _is_commented(value))
 
@@ -122,7 +140,8 @@ def parse(text: str) -> object:
             lambda match: match[1] or "...", error.problem or error.context or "is not YAML"
         )
         line = _line(error.problem_mark or error.context_mark)
-        raise InvalidValue(f"{problem}; put text with any of : # * & ! % @ ` in quotes", line) from None
+        remedy = next((write for part, write in _REMEDIES if part in problem), _IN_QUOTES)
+        raise InvalidValue(f"{problem}; {remedy}", line) from None
     except yaml.reader.ReaderError as error:
         raise InvalidValue(
             "has a control character; write plain text, with blanks for indentation",

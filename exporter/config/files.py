@@ -1,13 +1,19 @@
 """Reading one file as bounded text: config, web config, secret or certificate.
 
-A directory, a device, an image or a core dump is refused with a sentence, and never read to its end.
+A directory, a device, an image or a core dump is refused with a sentence, and never read to its end. A pipe
+(a shell's `<(command)`, or a named one) is read as far as its writer writes without a long pause: a read
+that waits for ever would hold up everything else that waits for the disk.
 """
 
+import os
+import select
+import stat
 from pathlib import Path
 
 from exporter.config.problems import InvalidValue
 
 MAX_BYTES = 256 * 1024
+_PIPE_SECONDS = 5.0  # the longest pause of a pipe's writer
 
 
 def read_text(path: Path) -> str:
@@ -17,8 +23,11 @@ def read_text(path: Path) -> str:
         InvalidValue: it is unreadable, too large, or not UTF-8.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe is not waited for
+        try:
+            content = _read(file, path)
+        finally:
+            os.close(file)
     except OSError as error:
         raise InvalidValue(
             f"cannot read {path}: {error.strerror}; name a file that this user can read"
@@ -29,3 +38,23 @@ def read_text(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidValue(f"{path} is not text in UTF-8; name a file of plain text") from None
+
+
+def _read(file: int, path: Path) -> bytes:
+    """The first MAX_BYTES + 1 bytes of an open file."""
+    content = b""
+    while len(content) <= MAX_BYTES:
+        try:
+            more = os.read(file, MAX_BYTES + 1 - len(content))
+        except BlockingIOError:
+            if not select.select([file], [], [], _PIPE_SECONDS)[0]:
+                raise InvalidValue(
+                    f"{path} is a pipe or device that has sent nothing for {_PIPE_SECONDS:g} s; name a file"
+                ) from None
+            continue
+        if not more:
+            break
+        content += more
+    if not content and stat.S_ISFIFO(os.fstat(file).st_mode):
+        raise InvalidValue(f"{path} is a pipe with nothing in it; name a file")
+    return content

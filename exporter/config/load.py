@@ -134,7 +134,7 @@ def _of_one_node(environment: Layer, document: object, problems: Problems) -> La
         if name in environment.texts:
             problems.add(
                 ("nodes",),
-                f"describes the only node, and the file has {len(nodes)}; write it there under one",
+                f"is for a file with one node, and this one has {len(nodes)}; write it under one of them",
                 Origin(environment.source, name=name),
             )
     return environment.without(names)
@@ -150,7 +150,7 @@ def _named(nodes: tuple[NodeConfig, ...], problems: Problems) -> tuple[NodeConfi
         if not problems.written(path):
             node = msgspec.structs.replace(node, name=address(node.host, node.port))
         if any(node.name == other.name for other in named):
-            problems.add(path, f"duplicate name {node.name!r}; write another, the label of its metrics")
+            problems.add(path, f"duplicate name {node.name!r}; write another name: it is the label `node`")
         named.append(node)
     return tuple(named)
 

@@ -8,10 +8,12 @@ class Mapping(dict[object, object]):
         lines: the line of each key, from 1.
         commented: keys that are empty because YAML takes what follows, as in `password: #secret`, for a
             comment.
+        duplicates: keys that are there a second time, with their lines; the last value is kept.
     """
 
     lines: dict[object, int]
     commented: frozenset[object]
+    duplicates: tuple[tuple[str, int], ...]
 
 
 class Items(list[object]):

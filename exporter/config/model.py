@@ -25,6 +25,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "json", "console"]
 Application = Literal["echo", "tone"]
 ExpectedResult = Literal["answered", "rejected"]
+Schedule = Literal["shared", "always"]
 
 _DAY = 86400
 
@@ -219,6 +220,14 @@ class ProbeConfig(msgspec.Struct, frozen=True, kw_only=True):
         float | None,
         Key(kinds.duration(10, 7 * _DAY), "How often the call is placed.", default="only on demand"),
     ] = None
+    schedule: Annotated[
+        Schedule,
+        Key(
+            kinds.choice(*get_args(Schedule)),
+            "Which of several exporters on one switch runs a probe of this name every `interval`. "
+            "`shared`: one of them. `always`: this one, whatever the others do.",
+        ),
+    ] = "shared"
     variables: Annotated[
         dict[str, str],
         Key(
@@ -286,7 +295,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         Key(
             kinds.FILE,
             "TLS and basic authentication, in the format of the Prometheus exporter-toolkit.",
-            default="neither",
+            default="plain HTTP, no password",
         ),
     ] = None
     token: Annotated[

@@ -232,6 +232,8 @@ class Reader:
                 name, said = kind_.split(kind_.name.read(self._given)(written))
             except InvalidValue as invalid:
                 self._problems.add(place, str(invalid))
+                if item is not None:
+                    self._value(kind_.value, item, place)  # for the problems in it
                 continue
             if name in found:
                 self._problems.add(place, f"duplicate {show(name)}; keep one")
@@ -290,6 +292,9 @@ class Reader:
             remedy = _as_mapping(raw) if as_names else "write a mapping of names to values"
             self._problems.add(path, f"is {kind(raw)}; {remedy}")
             return {}
+        for duplicate, line in raw.duplicates:
+            origin = Origin(self._source, line)
+            self._problems.add(path, f"duplicate key {show(duplicate)}; keep one", origin)
         items: dict[str, object] = {}
         for name, item in raw.items():
             origin = Origin(self._source, raw.lines[name])

@@ -1,6 +1,6 @@
 """Rules over several keys: what is refused or warned of although each key alone is right.
 
-Refused is what would place calls that nobody allowed, or never could. Warned of is what works today and
+Refused is what would place calls that the guard does not allow, or never could. Warned of is what works today and
 causes trouble later. What depends on a part that was refused already is left out.
 """
 

@@ -105,7 +105,16 @@ def check_calls(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def check_call(snapshot: Snapshot) -> Iterator[Finding]:
-    """12: the synthetic call."""
+    """12: the synthetic call, and whether any can be placed."""
+    if snapshot.state_problem:
+        yield Finding(
+            check="call",
+            status="warn",
+            fault="state_dir",
+            summary="The exporter cannot record probe calls, so it places none",
+            seen=shown(snapshot.state_problem, 200),
+            remedy=remedy(snapshot, "call", "state_dir"),
+        )
     record = snapshot.call
     if record is None:
         yield not_checked("call", snapshot.unseen.get("call", "No call was requested (--call PROBE)"))

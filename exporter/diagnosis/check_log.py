@@ -85,6 +85,7 @@ def check_log(snapshot: Snapshot) -> Iterator[Finding]:
         return
     gateways = sorted({line.gateway for line in reported if line.gateway})
     about = f" about {', '.join(map(shown, gateways[:LINES_SHOWN]))}" if gateways else ""
+    what = "errors" if any(line.error for line in reported) else "failures"
     # Those about a gateway last: the last ones are shown.
     reported.sort(key=lambda line: bool(line.gateway))
     yield Finding(
@@ -92,7 +93,7 @@ def check_log(snapshot: Snapshot) -> Iterator[Finding]:
         status="warn",
         fault="logged_errors",
         gateway=gateways[0] if len(gateways) == 1 else "",
-        summary=f"FreeSWITCH logged errors{about}",
+        summary=f"FreeSWITCH logged {what}{about}",
         seen="; ".join([_counts(log), *(shown(line.text, 200) for line in reported[-LINES_SHOWN:])]),
         remedy=remedy(snapshot, "log", "logged_errors"),
     )

@@ -29,7 +29,6 @@ from exporter.instance import instance_id
 from exporter.probe.admission import CallRequest
 from exporter.probe.record import CallRecord
 from exporter.probe.runner import Runner
-from exporter.probe.store import StoreError
 from exporter.switch.cause import CAUSES
 from exporter.switch.provider import PROVIDERS
 from exporter.watch.node import Node
@@ -211,10 +210,7 @@ def _calls(options: argparse.Namespace, config: Config, node: NodeConfig) -> boo
 
 async def _runner(config: Config, instance: str, clock: Clock, disk: Executor) -> Runner:
     """Places calls within the same guard and budget as the daemon and `freeswitch-exporter probe`."""
-    try:
-        runner = await Runner.open(config.state_dir, instance, clock, disk)
-    except StoreError as error:
-        raise UnknownName(f"no call can be placed: {error}") from None
+    runner = await Runner.open(config.state_dir, instance, clock, disk)
     runner.configure(config, {})
     return runner
 

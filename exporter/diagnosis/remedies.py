@@ -303,6 +303,10 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         ("curl -sS -m 5 '{url}/api/calls/health'",),
     ),
     # 12: the remedy of a synthetic call is in the probe's record
+    ("call", "state_dir"): _Row(
+        "On the exporter's host, make room in state_dir and let the exporter's user write there. If "
+        "probes.sqlite is damaged or of another program, stop the exporter and move it away.",
+    ),
 }
 
 

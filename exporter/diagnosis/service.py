@@ -155,9 +155,10 @@ class DiagnosisService:
         backend, unseen = self._ask_backend()
         down = tuple(snapshot.node for snapshot in snapshots if not snapshot.connected)
         found = []
-        for snapshot in snapshots:
+        for index, snapshot in enumerate(snapshots):
             complete = replace(
                 snapshot,
+                state_problem="" if index else self._probes.state_problem,
                 names=names,
                 backend=backend,
                 others_down=tuple(name for name in down if name != snapshot.node),

@@ -197,6 +197,8 @@ class Snapshot:
         gateways: at most MAX_GATEWAYS of the watch.
         names: host name to what DNS has for it.
         call: the record of the synthetic call.
+        state_problem: why calls cannot be recorded, so that none is placed; empty where they can, and for all
+            nodes but the first.
         unseen: check to the reason why a part was not looked at.
     """
 
@@ -219,6 +221,7 @@ class Snapshot:
     log: LogSeen | None = None
     backend: BackendSeen | None = None
     call: CallRecord | None = None
+    state_problem: str = ""
     unseen: Mapping[str, str] = field(default_factory=dict)
 
     @property

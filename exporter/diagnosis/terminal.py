@@ -77,13 +77,13 @@ class Screen:
                 self._hang(Text(" " * _INDENT), Text(finding.seen, "dim"))
 
     def conclusion(self, diagnosis: Diagnosis) -> None:
-        """The conclusion on a node: the cause, what to do, its consequences, the other causes."""
+        """The conclusion on a node: the causes, what to do about each, their consequences."""
         conclusion = diagnosis.conclusion
         self._print(Text())
         self._hang(Text("=> ", _STYLES[conclusion.status]), Text(conclusion.text, "bold"))
         self._remedy(conclusion.remedy)
-        self._list("Caused by the above", conclusion.consequences)
         self._others(conclusion)
+        self._list("Caused by the above", conclusion.consequences)  # by the first cause, or by another
         self._print(Text())
 
     # -- inside -------------------------------------------------------------------------------------------

@@ -130,6 +130,11 @@ LOOP_LAG = _gauge(
 BUILD_INFO = _gauge(
     "freeswitch_exporter_build_info", "Version of the exporter and of its Python.", ("version", "python")
 )
+STATE_OK = _gauge(
+    "freeswitch_exporter_state_ok",
+    "0 if state_dir cannot be read or written: probe calls are refused, watching goes on.",
+    (),
+)
 RELOAD_SUCCESSFUL = _gauge(
     "freeswitch_exporter_config_last_reload_successful",
     "1 if the last reload succeeded; 0 if it was refused and the old configuration is still in force.",
@@ -429,6 +434,9 @@ PROBE_PACKETS = _gauge("freeswitch_probe_packets_received", "Media packets recei
 PROBE_SIP_STATUS = _gauge("freeswitch_probe_sip_status_code", "Final SIP status of the last run.", _PROBE)
 PROBE_LAST_RUN = _gauge("freeswitch_probe_last_run_timestamp_seconds", "When the last run ended.", _PROBE)
 PROBE_INTERVAL = _gauge("freeswitch_probe_interval_seconds", "How often the probe is scheduled.", _PROBE)
+PROBE_STANDBY = _gauge(
+    "freeswitch_probe_standby", "1 while another exporter on the same switch runs its schedule.", _PROBE
+)
 PROBE_BUDGET_CALLS = _gauge("freeswitch_probe_budget_calls_remaining", "Probe calls left today (UTC).", ())
 PROBE_BUDGET_SECONDS = _gauge(
     "freeswitch_probe_budget_seconds_remaining", "Probe talk time left today (UTC).", ()

@@ -12,8 +12,9 @@ answer names the first thing to change:
 2. the text is one E.164 number of ASCII digits, and of a length that exists in its country. Not whether the
    number is assigned: test ranges and newly opened ones fail that;
 3. the allow list covers it;
-4. it is not of a kind whose owner is paid by the caller, unless it is listed exactly: a prefix is easily
-   wider than it was meant to be.
+4. it is not of a kind whose owner is paid by the caller, nor of a satellite or other international network
+   (+870, +881, +882, +883), unless it is listed exactly: a prefix is easily wider than it was meant to be.
+   Digits after a complete number of such a kind change nothing: a switch dials what it needs.
 
 The reasons of a refusal are the keys of REASONS.
 """
@@ -34,6 +35,8 @@ AD_HOC: Final = ""
 SETUP_SECONDS: Final = 2.0  # for everything but ringing and talking
 LEAST_RINGING: Final = 3.0
 _SHOWN: Final = 40
+_EXPENSIVE_NETWORKS: Final = ("+870", "+881", "+882", "+883")  # satellites, networks of no country
+_SHORTEST: Final = 7  # characters; no expensive number of any country is shorter
 
 
 # -- refusals ---------------------------------------------------------------------------------------
@@ -154,6 +157,9 @@ def _possible(number: str) -> bool:
 
 
 def _costs_extra(number: str) -> bool:
+    """Whether the number is of an expensive kind, or exists nowhere and begins with one that is."""
+    if number.startswith(_EXPENSIVE_NETWORKS):
+        return True
     import phonenumbers
     from phonenumbers import PhoneNumberType
 
@@ -163,7 +169,11 @@ def _costs_extra(number: str) -> bool:
         PhoneNumberType.UAN,
         PhoneNumberType.PERSONAL_NUMBER,
     )
-    return phonenumbers.number_type(phonenumbers.parse(number)) in expensive
+    kind = phonenumbers.number_type(phonenumbers.parse(number))
+    if kind != PhoneNumberType.UNKNOWN:
+        return kind in expensive
+    beginnings = (number[:length] for length in range(_SHORTEST, len(number)))
+    return any(phonenumbers.number_type(phonenumbers.parse(text)) in expensive for text in beginnings)
 
 
 # -- request and plan -------------------------------------------------------------------------------
@@ -257,7 +267,7 @@ def _settings(request: CallRequest, config: Config) -> ProbeConfig:
         raise Refused(
             "unknown_node",
             f"There is no node {request.node[:_SHOWN]!r}.",
-            f"Ask for one of the configuration{_names(node.name for node in config.nodes)}.",
+            f"Use one of the configuration{_names(node.name for node in config.nodes)}.",
         )
     if request.probe is not None:
         settings = _named(request.probe, config)
@@ -278,7 +288,7 @@ def _named(name: str, config: Config) -> ProbeConfig:
         raise Refused(
             "unknown_probe",
             f"There is no probe {name[:_SHOWN]!r}.",
-            f"Ask for one of the configuration{_names(config.probes)}.",
+            f"Use one of the configuration{_names(config.probes)}.",
         )
     return probe
 

@@ -98,9 +98,11 @@ class Call:
     async def _place(self, job: str) -> bool:
         """Send the originate; False if FreeSWITCH cannot have taken it, or its events cannot be received."""
         self._connection = connection_number(self._node)
+        self.seen = replace(self.seen, placed=True)
         try:
             await self._node.bgapi(self._line, job)
         except PermissionDenied:
+            self.seen = replace(self.seen, placed=False)
             self._interrupted("denied")
             return False
         except EslError as error:

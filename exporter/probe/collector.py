@@ -49,10 +49,16 @@ class ProbeStats:
 
     Args:
         spent: what today has cost so far.
+        state_ok: whether calls can be recorded in `state_dir`; None without one.
+
+    Attributes:
+        stands_by: whether another exporter runs the schedule of the probe of that name.
     """
 
-    def __init__(self, spent: Callable[[], Spent]) -> None:
+    def __init__(self, spent: Callable[[], Spent], state_ok: Callable[[], bool | None]) -> None:
+        self.stands_by: Callable[[str], bool] = lambda _: False
         self._spent = spent
+        self._state_ok = state_ok
         self._runs: dict[_Series, _Runs] = {}
         self._refused = dict.fromkeys(families.REFUSALS, 0)
         self._guard = GuardConfig()
@@ -131,16 +137,19 @@ class ProbeStats:
         """One writer for each probe of the node."""
         for series, runs in list(self._runs.items()):
             if series.node == node:
-                yield _RunsUnit(series, runs)
+                yield _RunsUnit(series, runs, self.stands_by)
 
     def write_guard(self, page: Page) -> None:
-        """Budget and refusals."""
+        """Budget, refusals, and the state of the record."""
         guard, spent = self._guard, self._spent()
         seconds = guard.max_minutes_per_day * 60
         page.add(families.PROBE_BUDGET_CALLS, "", max(guard.max_calls_per_day - spent.calls, 0))
         page.add(families.PROBE_BUDGET_SECONDS, "", max(seconds - spent.seconds, 0))
         page.add(families.PROBE_BUDGET_CALLS_LIMIT, "", guard.max_calls_per_day)
         page.add(families.PROBE_BUDGET_SECONDS_LIMIT, "", seconds)
+        state_ok = self._state_ok()
+        if state_ok is not None:
+            page.add(families.STATE_OK, "", state_ok)
         for reason, count in self._refused.items():
             page.add(families.PROBE_REFUSED, labels(reason=reason), count)
 
@@ -172,9 +181,11 @@ class _GuardSource:
 class _RunsUnit:
     """Writes all samples of one series."""
 
-    def __init__(self, series: _Series, runs: _Runs) -> None:
+    def __init__(self, series: _Series, runs: _Runs, stands_by: Callable[[str], bool]) -> None:
         self._own = str(series)
+        self._probe = series.probe
         self._runs = runs
+        self._stands_by = stands_by
 
     def __call__(self, page: Page) -> None:
         own, runs = self._own, self._runs
@@ -186,6 +197,7 @@ class _RunsUnit:
             page.histogram(families.PROBE_DURATION, own, runs.duration)
         if runs.interval is not None:
             page.add(families.PROBE_INTERVAL, own, runs.interval)
+            page.add(families.PROBE_STANDBY, own, self._stands_by(self._probe))
         if runs.last is not None:
             _write_last(page, own, runs.last)
 

@@ -27,7 +27,6 @@ from exporter.instance import instance_id
 from exporter.probe.admission import CallPlan, CallRequest, Refused, resolve
 from exporter.probe.record import Answer, CallRecord, MediaRecord, ToneRecord, encode
 from exporter.probe.runner import Runner
-from exporter.probe.store import StoreError
 from exporter.switch.cause import CAUSES
 from exporter.switch.provider import PROVIDERS
 from exporter.watch.node import Node
@@ -69,10 +68,6 @@ def run(options: argparse.Namespace) -> int:
         return screen.over(asyncio.run(_probe(config, request, plan, screen, clock)))
     except Refused as refused:
         return screen.refused(refused)
-    except StoreError as error:
-        return screen.refused(
-            Refused("state_dir", str(error), "Run this as the user that the daemon runs as.")
-        )
     except (KeyboardInterrupt, asyncio.CancelledError):
         return screen.refused(Refused("stopping", "Given up.", "The call was ended."))
 

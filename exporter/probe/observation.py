@@ -24,7 +24,7 @@ from exporter.switch.followed_call import CallEnd, JobReply, LegEvent, LegStep, 
 
 State = Literal["initiated", "dialing", "ringing", "answered", "ended"]
 Phase = Literal["originate", "ringing", "answer", "media", "hangup"]
-Interruption = Literal["cancelled", "shutdown", "lost", "denied", "overdue", "unreported"]
+Interruption = Literal["cancelled", "shutdown", "reload", "lost", "denied", "overdue", "unreported"]
 
 _AFTER_ANSWER: Final[dict[LegStep, State]] = {"hung_up": "ended", "destroyed": "ended"}
 _AFTER_RINGING: Final[dict[LegStep, State]] = {
@@ -66,9 +66,11 @@ class Observation:
 
     Attributes:
         sends_tone: the call is to send a tone and marks.
+        placed: the originate was sent, and FreeSWITCH may have taken it.
         state: of its leg.
         created: FreeSWITCH made a channel for it and sent an INVITE.
         early_media: the far end sent sound before it answered.
+        answer_seen: an event reported the answer.
         end: how the leg ended; all unknown before, and for a call that was never created.
         reply: to the originate; None before it came.
         marks: of the tone, in order.
@@ -76,9 +78,11 @@ class Observation:
     """
 
     sends_tone: bool = False
+    placed: bool = False
     state: State = "initiated"
     created: bool = False
     early_media: bool = False
+    answer_seen: bool = False
     end: CallEnd = _UNKNOWN
     reply: JobReply | None = None
     marks: tuple[ProbeMark, ...] = ()
@@ -94,7 +98,10 @@ class Observation:
         created = self.created or (self.state, event.step) != ("initiated", "destroyed")
         end = event.end if event.end is not None and created else self.end
         early_media = self.early_media or end.early_media or event.step == "early_media"
-        return replace(self, state=state, created=created, early_media=early_media, end=end)
+        answer_seen = self.answer_seen or event.step == "answered"
+        return replace(
+            self, state=state, created=created, early_media=early_media, answer_seen=answer_seen, end=end
+        )
 
     def after_reply(self, reply: JobReply) -> Self:
         """The observation with the reply to the originate."""
@@ -119,6 +126,11 @@ class Observation:
     def answered(self) -> bool:
         """The far end answered; known once the leg has ended."""
         return self.end.answered is not None
+
+    @property
+    def picked_up(self) -> bool:
+        """The answer was reported while the call went on, by an event or by the reply to the originate."""
+        return self.answer_seen or (self.reply is not None and not self.reply.refusal)
 
     @property
     def phase(self) -> Phase:

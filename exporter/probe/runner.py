@@ -7,7 +7,8 @@ The order of the questions, so that no second call is ever placed for what one c
     one began less than `min_interval` ago               its result, or refused: rate
     the node is connected                                refused: not_connected
     fewer than `max_concurrent` calls are under way      refused: concurrency (the schedule waits)
-    the budget                                           refused: budget
+    the same limits and the budget, for all processes    as above, or refused: budget
+    on this `state_dir` (store.py)
 
 Between the second question and the entry of the new call there is no `await`, so a thousand requests at once
 find one call. From then on all who joined get the same result. A call that nobody waits for any more is
@@ -16,7 +17,7 @@ ended, except where nobody ever meant to wait (`place`).
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, Self
 
@@ -26,52 +27,23 @@ from exporter.clock import Clock
 from exporter.config.model import Config
 from exporter.executors import Executor
 from exporter.probe.admission import CallPlan, CallRequest, Refused, load_numbering_plans, resolve
-from exporter.probe.call import Call
 from exporter.probe.collector import ProbeStats
-from exporter.probe.originate import UnsafeDialString, new_call_id, originate
-from exporter.probe.record import Answer, CallRecord, begun, observed, under_way
-from exporter.probe.store import Store, too_soon
+from exporter.probe.cost import cost, end_seen
+from exporter.probe.observation import Interruption, Observation
+from exporter.probe.originate import UnsafeDialString, limits, new_call_id, originate
+from exporter.probe.record import Answer, CallRecord, begun, observed
+from exporter.probe.run import Run, answer_of, log_bug, serves
+from exporter.probe.store import Store, busy, too_soon
 from exporter.probe.verdict import judged
 from exporter.watch.node import Node
 
 STOP_SECONDS: Final = 5.0
 PLACED_WITHIN: Final = 1.0
+LOADED_WITHIN: Final = 5.0
+WAIT_AT_MOST: Final = 5.0  # seconds between tries of a scheduled run: no other process says that it is done
 _RECALLED: Final = 500
 
 log = structlog.get_logger(__name__)
-
-
-class _Run:
-    """One call under way, and the requests that wait for it.
-
-    Attributes:
-        record: of the call, kept up to date.
-        over_by: the clock's `monotonic` at which the call is over at the latest.
-        waiting: requests that wait for the end.
-        unattended: the call goes on though no request waits.
-        decided: FreeSWITCH has taken or refused the call.
-        watchers: called with the record at every change.
-        task: ends with the final record; set by whoever starts it, at once.
-    """
-
-    def __init__(self, node: Node, plan: CallPlan, record: CallRecord, line: str, clock: Clock) -> None:
-        self.plan = plan
-        self.record = record
-        self.call = Call(node, plan, record.call_uuid, line, self._changed, clock)
-        self.began = clock.monotonic()
-        self.over_by = self.began + plan.limits.total
-        self.waiting = 0
-        self.unattended = False
-        self.decided = asyncio.Event()
-        self.watchers: list[Callable[[CallRecord], None]] = []
-        self.task: asyncio.Task[CallRecord]
-
-    def _changed(self) -> None:
-        self.record = under_way(self.record, self.call.seen)
-        if self.call.seen.created:
-            self.decided.set()
-        for watcher in self.watchers:
-            watcher(self.record)
 
 
 class Runner:
@@ -88,13 +60,14 @@ class Runner:
 
     def __init__(self, instance: str, store: Store, clock: Clock) -> None:
         self.instance = instance
-        self.stats = ProbeStats(lambda: store.spent)
+        self.stats = ProbeStats(lambda: store.spent, lambda: not store.problem if store.in_file else None)
         self._store = store
         self._clock = clock
         self._config = Config()
         self._nodes: Mapping[str, Node] = {}
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[str, Run] = {}
         self._last: dict[str, CallRecord] = {}
+        self._last_began: dict[str, float] = {}  # by the monotonic clock, which nobody sets
         self._freed = asyncio.Event()
         self._stopping = False
 
@@ -107,12 +80,11 @@ class Runner:
             instance: as above.
             clock: the time.
             disk: for the store; has one thread.
-
-        Raises:
-            StoreError: the file in `state_dir` cannot be used.
         """
+        with contextlib.suppress(TimeoutError):  # a disk that hangs refuses all calls anyway
+            async with asyncio.timeout(LOADED_WITHIN):
+                await disk.run(load_numbering_plans)
         store = await Store.open(state_dir, clock, disk)
-        await disk.run(load_numbering_plans)
         return cls(instance, store, clock)
 
     # -- for the daemon -----------------------------------------------------------------------------
@@ -133,22 +105,58 @@ class Runner:
         now = self._clock.epoch()
         for record in records:
             self.stats.recall(record)
-            if 0 <= now - record.started_at < self._config.guard.min_interval:
-                self._last.setdefault(record.destination, record)
+            age = now - record.started_at
+            if 0 <= age < self._config.guard.min_interval and record.destination not in self._last:
+                self._last[record.destination] = record
+                self._last_began[record.destination] = self._clock.monotonic() - age
+
+    async def check_state(self) -> None:
+        """Find out whether calls can be recorded; see `state_problem`."""
+        await self._store.check()
+
+    @property
+    def state_problem(self) -> str:
+        """Why calls cannot be recorded, so that none is placed; empty while they can."""
+        return self._store.problem
+
+    def runnable(self, node: str) -> list[str]:
+        """Names of the node's scheduled probes that could run now and that others need not run as well."""
+        if self._stopping:
+            return []
+        return [
+            probe.name
+            for probe in self._config.probes.values()
+            if probe.node == node
+            and probe.interval is not None
+            and probe.schedule == "shared"
+            and self._store.allows(limits(probe, probe.ring_timeout).answered, self._config.guard)
+        ]
+
+    async def end_calls(self, nodes: Collection[Node], seconds: float = STOP_SECONDS) -> None:
+        """Hang up every call on these nodes, and wait until they are over, at most `seconds`."""
+        await self._end([run for run in self._runs.values() if run.node in nodes], "reload", seconds)
 
     async def stop(self, seconds: float = STOP_SECONDS) -> None:
         """End every call under way, wait until they are over, close the store."""
         self._stopping = True
-        runs = list(self._runs.values())
-        for run in runs:
-            run.call.end("shutdown")
-        tasks = [run.task for run in runs]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        late = await self._end(list(self._runs.values()), "shutdown", seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
         await self._store.close()
+
+    async def _end(
+        self, runs: Iterable[Run], why: Interruption, seconds: float
+    ) -> set[asyncio.Task[CallRecord]]:
+        """End these calls; those that are not over after `seconds`."""
+        tasks = []
+        for run in runs:
+            run.call.end(why)
+            tasks.append(run.task)
+        if not tasks:
+            return set()
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        return late
 
     def under_way(self) -> Collection[str]:
         """UUIDs of the calls that this exporter follows now."""
@@ -168,10 +176,12 @@ class Runner:
         Raises:
             Refused: no call was placed for this request.
         """
-        run = self._claim_or_count(self._resolve(request))
-        if isinstance(run, CallRecord):
-            return Answer(run, cached=True)
-        return await self._wait(run, request.timeout, watcher)
+        plan = self._resolve(request)
+        with self._counting(plan):
+            run = self._claim(plan)
+            if isinstance(run, CallRecord):
+                return Answer(run, cached=True)
+            return await self._wait(run, request.timeout, watcher)
 
     async def place(self, request: CallRequest) -> Answer:
         """Place the call, and wait only until FreeSWITCH has taken or refused it, a second at most.
@@ -179,16 +189,16 @@ class Runner:
         Raises:
             Refused: no call was placed for this request.
         """
-        run = self._claim_or_count(self._resolve(request))
-        if isinstance(run, CallRecord):
-            return Answer(run, cached=True)
-        run.unattended = True
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PLACED_WITHIN):
-                await run.decided.wait()
-        if run.task.done():
-            return Answer(self._outcome(run))
-        return Answer(run.record)
+        plan = self._resolve(request)
+        with self._counting(plan):
+            run = self._claim(plan)
+            if isinstance(run, CallRecord):
+                return Answer(run, cached=True)
+            run.unattended = True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PLACED_WITHIN):
+                    await run.decided.wait()
+            return answer_of(run)
 
     async def scheduled(self, name: str) -> None:
         """Run a probe of the configuration; waits while `max_concurrent` or `min_interval` forbid it.
@@ -201,17 +211,17 @@ class Runner:
             self._freed.clear()
             try:
                 run = self._claim(plan)
+                if isinstance(run, Run):
+                    await self._wait(run, None, None)
             except Refused as refused:
                 if not refused.meaning.passes:
                     self._count(refused, plan)
                     raise
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(refused.retry_after):
+                    async with asyncio.timeout(min(refused.retry_after or WAIT_AT_MOST, WAIT_AT_MOST)):
                         await self._freed.wait()
-                continue
-            if isinstance(run, _Run):
-                await self._wait(run, None, None)
-            return
+            else:
+                return
 
     async def find(self, uuid: str) -> CallRecord | None:
         """The record of a call, under way or over; None if there is none.
@@ -249,36 +259,37 @@ class Runner:
         watched = self._nodes.get(node)
         return watched is not None and bool(watched.gateways.named(gateway))
 
-    def _claim_or_count(self, plan: CallPlan) -> _Run | CallRecord:
-        """As `_claim`; a refusal is counted."""
+    @contextlib.contextmanager
+    def _counting(self, plan: CallPlan) -> Iterator[None]:
+        """Count a refusal; for each request that waited for it."""
         try:
-            return self._claim(plan)
+            yield
         except Refused as refused:
             self._count(refused, plan)
             raise
 
-    def _claim(self, plan: CallPlan) -> _Run | CallRecord:
+    def _claim(self, plan: CallPlan) -> Run | CallRecord:
         """The call under way that answers the plan, the record of the last one that does, or a new call."""
         destination = plan.settings.destination
         run = self._runs.get(destination)
         if run is not None:
-            if _serves(run.record, plan):
+            if serves(run.record, plan):
                 return run
-            raise _busy(f"{destination} is being called for another probe.", self._left(run))
+            raise busy(f"{destination} is being called for another probe.", self._left(run))
         return self._served(plan) or self._begin(plan)
 
     def _served(self, plan: CallPlan) -> CallRecord | None:
         last = self._last.get(plan.settings.destination)
         if last is None:
             return None
-        age = self._clock.epoch() - last.started_at
-        if not 0 <= age < self._config.guard.min_interval:
+        age = self._clock.monotonic() - self._last_began[last.destination]
+        if age >= self._config.guard.min_interval:
             return None
-        if _serves(last, plan):
+        if serves(last, plan):
             return last
         raise too_soon(last.destination, self._config.guard.min_interval - age)
 
-    def _begin(self, plan: CallPlan) -> _Run:
+    def _begin(self, plan: CallPlan) -> Run:
         settings = plan.settings
         node = self._nodes.get(settings.node)
         if self._stopping:
@@ -291,7 +302,7 @@ class Runner:
                 "See freeswitch_connection_problem, or run freeswitch-exporter doctor.",
             )
         if len(self._runs) >= self._config.guard.max_concurrent:
-            raise _busy(
+            raise busy(
                 f"{len(self._runs)} probe calls are under way, as many as guard.max_concurrent allows.",
                 min(self._left(run) for run in self._runs.values()),
             )
@@ -304,46 +315,68 @@ class Runner:
                 str(unsafe),
                 "Give the gateway a name of letters, digits, dot, dash, underline.",
             ) from None
-        run = _Run(node, plan, begun(uuid, plan, self._clock.epoch()), line, self._clock)
+        run = Run(node, plan, begun(uuid, plan, self._clock.epoch()), line, self._clock)
         self._runs[settings.destination] = run
         run.task = asyncio.create_task(self._drive(run), name=f"probe call {uuid}")
-        run.task.add_done_callback(_log_bug)
+        run.task.add_done_callback(log_bug)
         return run
 
-    def _left(self, run: _Run) -> float:
+    def _left(self, run: Run) -> float:
         """Seconds until the call is over at the latest, at least 1."""
         return max(run.over_by - self._clock.monotonic(), 1.0)
 
     # -- the call -----------------------------------------------------------------------------------
 
-    async def _drive(self, run: _Run) -> CallRecord:
+    async def _drive(self, run: Run) -> CallRecord:
         """Enter the call, place and follow it, keep its record."""
         plan, uuid, destination = run.plan, run.record.call_uuid, run.record.destination
         try:
-            await self._store.enter(uuid, destination, plan.limits.answered, self._config.guard)
+            try:
+                await self._store.enter(uuid, destination, plan.limits.answered, self._config.guard)
+            except Refused as refused:
+                run.record = await self._placed_by_another(refused, plan)
+                run.cached = True
+                return run.record
             seen = await run.call.run()
             elapsed = self._clock.monotonic() - run.began
-            record = observed(run.record, plan, seen, self._clock.epoch(), elapsed)
-            run.record = judged(record, plan, seen)
-            self._keep(run.record)
-            await self._settle(run.record)
+            try:
+                record = observed(run.record, plan, seen, self._clock.epoch(), elapsed)
+                run.record = judged(record, plan, seen)
+                self._keep(run)
+            finally:
+                await self._settle(run, seen)
         finally:
             del self._runs[destination]
             run.decided.set()
             self._freed.set()
         return run.record
 
-    async def _settle(self, record: CallRecord) -> None:
+    async def _placed_by_another(self, refused: Refused, plan: CallPlan) -> CallRecord:
+        """The result that another process on this state_dir has for a call that came too soon after it.
+
+        Raises:
+            Refused: as given; there is none.
+        """
+        last = await self._store.last_to(plan.settings.destination) if refused.reason == "rate" else None
+        if last is None or not serves(last, plan):
+            raise refused
+        return last
+
+    async def _settle(self, run: Run, seen: Observation) -> None:
+        record = run.record
         try:
-            await self._store.settle(record)
+            await self._store.settle(record, cost(seen, run.plan.limits.answered), over=end_seen(seen))
         except Refused as refused:
             log.error("probe call not recorded", call_uuid=record.call_uuid, reason=refused.message)
 
-    def _keep(self, record: CallRecord) -> None:
+    def _keep(self, run: Run) -> None:
+        record = run.record
         self.stats.ran(record)
-        oldest = self._clock.epoch() - self._config.guard.min_interval
-        self._last = {number: last for number, last in self._last.items() if last.started_at > oldest}
+        oldest = self._clock.monotonic() - self._config.guard.min_interval
+        self._last_began = {number: began for number, began in self._last_began.items() if began > oldest}
+        self._last = {number: last for number, last in self._last.items() if number in self._last_began}
         self._last[record.destination] = record
+        self._last_began[record.destination] = run.began
         log.info(
             "probe call",
             node=record.node,
@@ -357,44 +390,19 @@ class Runner:
         )
 
     async def _wait(
-        self, run: _Run, timeout: float | None, watcher: Callable[[CallRecord], None] | None
+        self, run: Run, timeout: float | None, watcher: Callable[[CallRecord], None] | None
     ) -> Answer:
         run.waiting += 1
         if watcher is not None:
             run.watchers.append(watcher)
         try:
-            done, _ = await asyncio.wait({run.task}, timeout=timeout)
+            await asyncio.wait({run.task}, timeout=timeout)
         finally:
             run.waiting -= 1
             if not run.waiting and not run.unattended and not run.task.done():
                 run.call.end("cancelled")
-        return Answer(self._outcome(run) if done else run.record)
-
-    def _outcome(self, run: _Run) -> CallRecord:
-        """What became of a call; a refusal is counted for each request that waited."""
-        try:
-            return run.task.result()
-        except Refused as refused:
-            self._count(refused, run.plan)
-            raise
+        return answer_of(run)
 
     def _count(self, refused: Refused, plan: CallPlan) -> None:
         self.stats.not_run(plan.settings, refused.meaning.result)
         self.stats.refused(refused.reason)
-
-
-def _serves(record: CallRecord, plan: CallPlan) -> bool:
-    """Whether that call answers this plan: the same route to the same number, judged by the same probe."""
-    settings = plan.settings
-    same_route = (record.node, record.gateway) == (settings.node, settings.gateway)
-    return same_route and settings.name in ("", record.probe)
-
-
-def _busy(message: str, wait: float) -> Refused:
-    return Refused("concurrency", message, "Ask again when it is over, or raise guard.max_concurrent.", wait)
-
-
-def _log_bug(task: asyncio.Task[CallRecord]) -> None:
-    """A bug must be logged where nobody waits for the call."""
-    if not task.cancelled() and (error := task.exception()) and not isinstance(error, Refused):
-        log.error("probe call failed", exc_info=error)

@@ -5,6 +5,9 @@ as `overlap`: a switch in trouble gets no queue of calls. The first run after a 
 the last run of the process before, so that a crash loop does not multiply calls; where none is known, within
 ten seconds.
 
+A probe that stands by (pair.py) stays due, and is looked at again every LOOK_AGAIN seconds: once the other
+exporter no longer runs it, its run begins.
+
 A reload keeps the due time of every probe whose interval stays the same.
 """
 
@@ -20,6 +23,7 @@ from exporter.probe.admission import Refused
 
 JITTER: Final = 0.05
 FIRST_WITHIN: Final = 10.0
+LOOK_AGAIN: Final = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +56,7 @@ class Schedule:
         run: runs the probe of that name; may raise Refused.
         overlapped: called for each run that was left out.
         last_start: epoch seconds at which the last known run of the probe of that name began.
+        waits: whether the probe of that name is not to run now.
         clock: the time.
     """
 
@@ -60,11 +65,13 @@ class Schedule:
         run: Callable[[str], Coroutine[Any, Any, None]],
         overlapped: Callable[[], None],
         last_start: Callable[[str], float | None],
+        waits: Callable[[str], bool],
         clock: Clock,
     ) -> None:
         self._run = run
         self._overlapped = overlapped
         self._last_start = last_start
+        self._waits = waits
         self._clock = clock
         self._timetables: dict[str, _Timetable] = {}
         self._random = random.Random()  # noqa: S311 - spreads load, keeps no secret
@@ -100,6 +107,9 @@ class Schedule:
         timetable.timer = asyncio.get_running_loop().call_later(wait, self._fire, name, timetable)
 
     def _fire(self, name: str, timetable: _Timetable) -> None:
+        if self._waits(name):
+            self._arm(name, timetable, LOOK_AGAIN)
+            return
         self._arm(name, timetable, timetable.interval * self._random.uniform(1 - JITTER, 1 + JITTER))
         if timetable.running is not None and not timetable.running.done():
             self._overlapped()

@@ -1,22 +1,29 @@
 """The budget of the day and the history of calls: one sqlite file in `state_dir`, or memory without one.
 
-A call is entered before it is placed, with the most it can cost; when it is over, with what it did cost. So
-an exporter that is killed during a call, and starts again and again, has spent what it may have spent: the
-next process reads it. Entering is one transaction with the check of the budget and of `min_interval`, so that
-several processes on one `state_dir` (the daemon, `freeswitch-exporter probe`) share one budget.
+A call is entered before it is placed, with the most it can cost and the time by which it is over; when it is
+over, with what it did cost. So an exporter that is killed during a call, and starts again and again, has
+spent what it may have spent: the next process reads it. Entering is one transaction with the check of every
+limit, so that they hold for all processes on one `state_dir` (the daemon, `freeswitch-exporter probe`):
 
-sqlite waits for the disk, so it runs in the disk executor. A disk that does not answer within DISK_SECONDS is
-a refusal: what cannot be entered is not called.
+    one call per destination    refused: concurrency
+    min_interval                refused: rate
+    budget of the day           refused: budget
+    max_concurrent              refused: concurrency
 
-A day is 00:00 to 24:00 UTC by this machine's clock.
+A call whose end nobody saw counts as under way until its own cap has passed. Days and intervals go by budget
+time (budget_time.py), which no step of the clock moves.
+
+sqlite waits for the disk, so it runs in the disk executor. A store that cannot be read or written, for
+whatever reason, refuses calls with that reason (`state_dir`) and holds up nothing else: until `check` finds
+it usable again, no call is entered, and a disk that gave no answer within DISK_SECONDS is not asked.
 """
 
-import asyncio
 import math
-import os
+import secrets
 import sqlite3
+from asyncio import timeout
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Self, TypeVar
 
@@ -26,39 +33,21 @@ from exporter.clock import Clock
 from exporter.config.model import GuardConfig
 from exporter.executors import Executor, QueueFull
 from exporter.probe.admission import Refused
+from exporter.probe.budget_time import BudgetTime
+from exporter.probe.originate import MAX_CAP, read_call_id
 from exporter.probe.record import CallRecord, decode, encode
+from exporter.probe.schema import StoreError, keep_time, open_database, open_file, read_time
 
 FILE_NAME: Final = "probes.sqlite"
-SCHEMA: Final = 1
 KEPT_ON_DISK: Final = 20_000
 KEPT_IN_MEMORY: Final = 1_000
 DISK_SECONDS: Final = 10.0
-CLOSE_SECONDS: Final = 2.0  # at a shutdown, which must not wait for a disk that hangs
-_BUSY_SECONDS: Final = 5.0
-_DAY: Final = 86_400
-
-_TABLES: Final = f"""
-CREATE TABLE calls (
-    uuid TEXT PRIMARY KEY,
-    day TEXT NOT NULL,
-    started REAL NOT NULL,
-    destination TEXT NOT NULL,
-    reserved REAL NOT NULL,
-    spent REAL,
-    record BLOB
-) WITHOUT ROWID;
-CREATE INDEX calls_by_day ON calls (day);
-CREATE INDEX calls_by_destination ON calls (destination, started);
-CREATE INDEX calls_by_start ON calls (started);
-PRAGMA user_version = {SCHEMA};
-"""
+CLOSE_SECONDS: Final = 1.0  # at a shutdown, which must not wait for a disk that hangs
+MARGIN: Final = 5.0  # seconds past a call's cap: FreeSWITCH's timers are late by up to 3 s
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 _T = TypeVar("_T")
 log = structlog.get_logger(__name__)
-
-
-class StoreError(Exception):
-    """The file cannot be used; the message says which, why, and what to do."""
 
 
 class Spent(NamedTuple):
@@ -67,7 +56,7 @@ class Spent(NamedTuple):
     Attributes:
         day: YYYY-MM-DD, UTC.
         calls: how many were entered.
-        seconds: of talk; for calls under way and calls whose end was not recorded, the most they can cost.
+        seconds: of talk; for calls under way and calls whose end was not seen, the most they can cost.
     """
 
     day: str
@@ -75,78 +64,96 @@ class Spent(NamedTuple):
     seconds: float
 
 
-def day_of(epoch: float) -> str:
-    """The UTC day of an epoch time, as YYYY-MM-DD."""
-    return datetime.fromtimestamp(epoch, UTC).date().isoformat()
-
-
 class Store:
-    """The calls of this process and earlier ones. Made by `open`."""
+    """The calls of this process and earlier ones. Made by `open`.
+
+    Attributes:
+        in_file: it outlives the process: there is a `state_dir`.
+        problem: why it cannot be read or written; empty while it can.
+    """
 
     def __init__(self, path: Path | None, clock: Clock, disk: Executor) -> None:
+        self.in_file = path is not None
+        self.problem = ""
         self._path = path
         self._clock = clock
         self._disk = disk
         self._kept = KEPT_ON_DISK if path else KEPT_IN_MEMORY
+        self._boot = secrets.token_hex(8)  # of this process, where the boot cannot be known
+        self._time = BudgetTime(clock.epoch(), clock.epoch(), clock.monotonic(), self._boot)
         self._spent = Spent("", 0, 0.0)
         self._pruned = ""
         self._database: sqlite3.Connection | None = None
+        self._inode = 0
+        self._closed = False
+        self._silent = False
 
     @classmethod
     async def open(cls, state_dir: Path | None, clock: Clock, disk: Executor) -> Self:
-        """Open or make the file.
+        """Open or make the file. Where that fails, `problem` says why, and `check` tries again.
 
         Args:
             state_dir: the folder of the file; None keeps everything in memory.
-            clock: the time; its wall clock decides which day it is.
+            clock: the time.
             disk: has one thread, so that sqlite's calls keep their order.
-
-        Raises:
-            StoreError: it cannot be read or written, or is something else.
         """
         self = cls(state_dir / FILE_NAME if state_dir else None, clock, disk)
-        try:
-            async with asyncio.timeout(DISK_SECONDS):
-                self._database = await disk.run(self._open)
-        except (OSError, sqlite3.Error, StoreError, QueueFull) as error:  # OSError: TimeoutError is one
-            why = str(error) or f"no answer within {DISK_SECONDS:g} s"
-            raise StoreError(
-                f"{self._path} cannot be used: {why}; give the exporter's user write access to its folder, "
-                "or move the file away (today's budget then starts anew)"
-            ) from None
+        await self.check()
         return self
+
+    async def check(self) -> None:
+        """Find out whether the store can be read and written; `problem` says so afterwards."""
+        self._silent = False
+        with suppress(Refused):
+            await self._run(self._check)
+            if self.problem:
+                log.info("probe calls can be recorded again", file=str(self._path))
+            self.problem = ""
 
     async def close(self) -> None:
         """Close the file; every call entered before is in it. A second time it does nothing."""
-        database = self._database
-        if database is not None:
-            try:
+        if not self._closed and self._database is not None:
+            with suppress(Refused):
                 await self._run(sqlite3.Connection.close, CLOSE_SECONDS)
-            except Refused as refused:
-                log.warning("the record of probe calls was not closed", reason=refused.message)
-            self._database = None
+        self._closed = True
 
     @property
     def spent(self) -> Spent:
         """What today has cost, as of the last entry of this process."""
-        today = day_of(self._clock.epoch())
+        today = self._time.at(self._clock.epoch(), self._clock.monotonic(), self._boot).day
         return self._spent if self._spent.day == today else Spent(today, 0, 0.0)
+
+    def allows(self, seconds: float, guard: GuardConfig) -> bool:
+        """Whether a call of up to `seconds` of talk could be entered, as far as is known without a look."""
+        spent = self.spent
+        return (
+            not self.problem
+            and spent.calls < guard.max_calls_per_day
+            and spent.seconds + seconds <= guard.max_minutes_per_day * 60
+        )
 
     async def enter(self, uuid: str, destination: str, seconds: float, guard: GuardConfig) -> None:
         """Enter a call that is about to be placed and may cost up to `seconds` of talk.
 
         Raises:
-            Refused: `rate` or `budget`; `state_dir` if it cannot be written down.
+            Refused: `concurrency`, `rate` or `budget`; `state_dir` if it cannot be written down.
         """
+        if self.problem:
+            raise self._refusal(self.problem)
         await self._run(lambda db: self._enter(db, uuid, destination, seconds, guard))
 
-    async def settle(self, record: CallRecord) -> None:
-        """Enter what a call that is over did cost, and keep its record.
+    async def settle(self, record: CallRecord, cost: float, *, over: bool = True) -> None:
+        """Enter what a call did cost, and keep its record.
+
+        Args:
+            record: of the call.
+            cost: seconds of talk.
+            over: its end was seen; else it counts as under way until its cap has passed.
 
         Raises:
             Refused: `state_dir`, it cannot be written down; the call then costs what was set aside for it.
         """
-        await self._run(lambda db: self._settle(db, record))
+        await self._run(lambda db: self._settle(db, record, cost, over))
 
     async def find(self, uuid: str) -> CallRecord | None:
         """The record of a call that is over.
@@ -158,131 +165,190 @@ class Store:
         found = await self._run(lambda db: _records(db, query, uuid))
         return found[0] if found else None
 
+    async def last_to(self, destination: str) -> CallRecord | None:
+        """The record of the last call to that number; None if there is none, or it has no record yet.
+
+        Raises:
+            Refused: `state_dir`, it cannot be read.
+        """
+        query = "SELECT record FROM calls WHERE destination = ? ORDER BY entered DESC LIMIT 1"
+        found = await self._run(lambda db: _records(db, query, destination))
+        return found[0] if found else None
+
     async def recent(self, count: int) -> list[CallRecord]:
         """The latest records, newest first; those that another release wrote in another form are left out.
 
         Raises:
             Refused: `state_dir`, they cannot be read.
         """
-        query = "SELECT record FROM calls WHERE record IS NOT NULL ORDER BY started DESC LIMIT ?"
+        query = "SELECT record FROM calls WHERE record IS NOT NULL ORDER BY entered DESC LIMIT ?"
         return await self._run(lambda db: _records(db, query, count))
 
-    async def _run(self, work: Callable[[sqlite3.Connection], _T], seconds: float = DISK_SECONDS) -> _T:
-        database = self._database
+    async def _run(self, work: Callable[[sqlite3.Connection], _T], seconds: float | None = None) -> _T:
+        """The result of `work`, in the executor's thread; waits DISK_SECONDS for it, or `seconds`.
+
+        Raises:
+            Refused: the work's own; `state_dir` if it cannot be done.
+        """
+        unusable = self._silent or (self.problem and self._database is None and work != self._check)
+        if unusable or self._closed:
+            raise self._refusal(self.problem or "it is closed")
+        seconds = DISK_SECONDS if seconds is None else seconds
         try:
-            if database is None:
-                raise sqlite3.ProgrammingError("closed")
-            async with asyncio.timeout(seconds):
-                return await self._disk.run(work, database)
-        except (sqlite3.Error, QueueFull, TimeoutError) as error:
-            why = str(error) or f"the disk gave no answer within {seconds:g} s"
-            raise Refused(
-                "state_dir",
-                f"The record of probe calls cannot be written or read ({why}), so none is placed.",
-                f"Make room for {self._path or 'it'}, and let the exporter's user write there.",
-            ) from None
+            async with timeout(seconds):
+                result: _T = await self._disk.run(self._work, work)
+        except TimeoutError:
+            self._silent = True
+            raise self._failed(f"the disk gave no answer within {seconds:g} s") from None
+        except (OSError, sqlite3.Error, StoreError, QueueFull) as error:
+            raise self._failed(str(error) or type(error).__name__) from None
+        return result
+
+    def _failed(self, why: str) -> Refused:
+        if not self._closed and self.problem != why:
+            self.problem = why
+            log.warning("probe calls cannot be recorded, so none is placed", file=str(self._path), reason=why)
+        return self._refusal(why)
+
+    def _refusal(self, why: str) -> Refused:
+        file = self._path or "the record"
+        return Refused(
+            "state_dir",
+            f"The record of probe calls cannot be written or read ({why}), so no call is placed.",
+            f"Make room for {file}, and let the exporter's user write there. If the file is damaged or of "
+            "another program, stop the exporter and move it away: the budget of the day then starts anew.",
+        )
 
     # -- in the executor's thread -------------------------------------------------------------------
 
-    def _open(self) -> sqlite3.Connection:
-        if self._path is None:
-            target = ":memory:"
-        else:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))  # it has telephone numbers
-            target = str(self._path)
-        database = sqlite3.connect(target, timeout=_BUSY_SECONDS, isolation_level=None)
+    def _work(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        database = self._opened()
+        if self._path is not None and self._path.stat().st_ino != self._inode:
+            raise StoreError("the file was replaced while the exporter runs; restart the exporter")
         try:
-            database.execute("PRAGMA synchronous = FULL")
-            database.execute("BEGIN IMMEDIATE")
-            version = database.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in _TABLES.split(";"):
-                    database.execute(statement)
-            elif version != SCHEMA:
-                raise StoreError(f"it has version {version}, of another release")
-            database.execute("COMMIT")
-        except BaseException:
-            database.close()
-            raise
-        self._count(database, self._clock.epoch())
-        return database
+            return work(database)
+        finally:
+            if work is not sqlite3.Connection.close and database.in_transaction:
+                database.execute("ROLLBACK")
+
+    def _opened(self) -> sqlite3.Connection:
+        """The database; opened, if it is not open yet."""
+        if self._database is None:
+            if self._path is None:
+                database, inode = open_database(":memory:"), 0
+            else:
+                database, inode = open_file(self._path)
+            with suppress(OSError):
+                self._boot = _BOOT.read_text(encoding="ascii").strip()
+            self._inode = inode
+            self._database = database
+        return self._database
+
+    def _now(self, db: sqlite3.Connection) -> BudgetTime:
+        """Budget time; within a transaction, so that no other process reads an earlier one afterwards."""
+        self._time = read_time(db, self._clock.epoch(), self._clock.monotonic(), self._boot)
+        return self._time
+
+    def _check(self, db: sqlite3.Connection) -> None:
+        db.execute("BEGIN IMMEDIATE")
+        now = self._now(db)
+        keep_time(db, now)
+        self._count(db, now)
+        db.execute("COMMIT")
 
     def _enter(
         self, db: sqlite3.Connection, uuid: str, destination: str, seconds: float, guard: GuardConfig
     ) -> None:
         db.execute("BEGIN IMMEDIATE")
-        try:
-            now = self._clock.epoch()
-            self._prune(db, now)
-            _check_interval(db, destination, now, guard)
-            self._check_budget(db, now, seconds, guard)
-            db.execute(
-                "INSERT INTO calls (uuid, day, started, destination, reserved) VALUES (?, ?, ?, ?, ?)",
-                (uuid, day_of(now), now, destination, seconds),
-            )
-            db.execute("COMMIT")
-        finally:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+        now = self._now(db)
+        self._prune(db, now)
+        _check_destination(db, destination, now, guard)
+        self._check_budget(db, now, seconds, guard)
+        _check_concurrent(db, now, guard)
+        call_id = read_call_id(uuid)
+        over_by = now.epoch + (call_id.cap if call_id is not None else MAX_CAP) + MARGIN
+        db.execute(
+            "INSERT INTO calls (uuid, day, started, destination, reserved, entered, over_by) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (uuid, now.day, self._clock.epoch(), destination, seconds, now.epoch, over_by),
+        )
+        keep_time(db, now)
+        db.execute("COMMIT")
         self._count(db, now)
 
-    def _settle(self, db: sqlite3.Connection, record: CallRecord) -> None:
-        row = (record.talk_seconds, encode(record), record.call_uuid)
-        db.execute("UPDATE calls SET spent = ?, record = ? WHERE uuid = ?", row)
-        self._count(db, self._clock.epoch())
+    def _settle(self, db: sqlite3.Connection, record: CallRecord, cost: float, over: bool) -> None:
+        row = (cost, encode(record), over, record.call_uuid)
+        db.execute(
+            "UPDATE calls SET spent = min(?, reserved), record = ?, over_by = iif(?, 0, over_by) "
+            "WHERE uuid = ?",
+            row,
+        )
+        self._count(db, self._now(db))
 
-    def _count(self, db: sqlite3.Connection, now: float) -> Spent:
-        day = day_of(now)
+    def _count(self, db: sqlite3.Connection, now: BudgetTime) -> Spent:
         query = "SELECT count(*), coalesce(sum(coalesce(spent, reserved)), 0) FROM calls WHERE day = ?"
-        calls, seconds = db.execute(query, (day,)).fetchone()
-        self._spent = Spent(day, calls, seconds)
+        calls, seconds = db.execute(query, (now.day,)).fetchone()
+        self._spent = Spent(now.day, calls, seconds)
         return self._spent
 
-    def _check_budget(self, db: sqlite3.Connection, now: float, seconds: float, guard: GuardConfig) -> None:
+    def _check_budget(
+        self, db: sqlite3.Connection, now: BudgetTime, seconds: float, guard: GuardConfig
+    ) -> None:
         spent = self._count(db, now)
-        until_midnight = _DAY - now % _DAY
         if spent.calls >= guard.max_calls_per_day:
             raise Refused(
                 "budget",
                 f"Today's {guard.max_calls_per_day} probe calls are spent.",
                 "Wait for 00:00 UTC, or raise guard.max_calls_per_day.",
-                until_midnight,
+                now.seconds_left,
             )
         if spent.seconds + seconds > guard.max_minutes_per_day * 60:
-            left = guard.max_minutes_per_day - spent.seconds / 60
+            left = max(guard.max_minutes_per_day - spent.seconds / 60, 0.0)
             raise Refused(
                 "budget",
                 f"Of today's {guard.max_minutes_per_day} minutes of probe calls {left:.1f} are left, "
                 f"and this call may take {seconds / 60:.1f}.",
                 "Wait for 00:00 UTC, or raise guard.max_minutes_per_day.",
-                until_midnight,
+                now.seconds_left,
             )
 
-    def _prune(self, db: sqlite3.Connection, now: float) -> None:
+    def _prune(self, db: sqlite3.Connection, now: BudgetTime) -> None:
         """Once a day, delete all but the newest; never a call of today, for it counts."""
-        today = day_of(now)
-        if self._pruned == today:
+        if self._pruned == now.day:
             return
-        self._pruned = today
+        self._pruned = now.day
         db.execute(
-            "DELETE FROM calls WHERE day <> ? AND started < (SELECT coalesce(min(started), 0) FROM "
-            "(SELECT started FROM calls ORDER BY started DESC LIMIT ?))",
-            (today, self._kept),
+            "DELETE FROM calls WHERE day <> ? AND entered < (SELECT coalesce(min(entered), 0) FROM "
+            "(SELECT entered FROM calls ORDER BY entered DESC LIMIT ?))",
+            (now.day, self._kept),
         )
 
 
 def _records(db: sqlite3.Connection, query: str, value: object) -> list[CallRecord]:
-    found = (decode(text) for (text,) in db.execute(query, (value,)))
+    found = (decode(text) for (text,) in db.execute(query, (value,)) if text is not None)
     return [record for record in found if record is not None]
 
 
-def _check_interval(db: sqlite3.Connection, destination: str, now: float, guard: GuardConfig) -> None:
-    query = "SELECT max(started) FROM calls WHERE destination = ? AND started <= ?"
-    last = db.execute(query, (destination, now)).fetchone()[0]
-    if last is not None and now - last < guard.min_interval:
-        wait = guard.min_interval - (now - last)
-        raise too_soon(destination, wait)
+def _check_destination(db: sqlite3.Connection, destination: str, now: BudgetTime, guard: GuardConfig) -> None:
+    query = "SELECT max(over_by) FROM calls WHERE over_by > ? AND destination = ?"
+    over_by = db.execute(query, (now.epoch, destination)).fetchone()[0]
+    if over_by is not None:
+        raise busy(f"{destination} is being called by another process.", over_by - now.epoch)
+    query = "SELECT max(entered) FROM calls WHERE destination = ?"
+    last = db.execute(query, (destination,)).fetchone()[0]
+    if last is not None and now.epoch - last < guard.min_interval:
+        raise too_soon(destination, guard.min_interval - (now.epoch - last))
+
+
+def _check_concurrent(db: sqlite3.Connection, now: BudgetTime, guard: GuardConfig) -> None:
+    query = "SELECT count(*), min(over_by) FROM calls WHERE over_by > ?"
+    running, first = db.execute(query, (now.epoch,)).fetchone()
+    if running >= guard.max_concurrent:
+        raise busy(
+            f"{running} probe calls are under way, in all processes on this state_dir: as many as "
+            "guard.max_concurrent allows.",
+            first - now.epoch,
+        )
 
 
 def too_soon(destination: str, wait: float) -> Refused:
@@ -293,3 +359,8 @@ def too_soon(destination: str, wait: float) -> Refused:
         f"Ask again in {math.ceil(wait)} s, or lower guard.min_interval.",
         wait,
     )
+
+
+def busy(message: str, wait: float) -> Refused:
+    """The refusal of a call while others are under way, `wait` seconds at most."""
+    return Refused("concurrency", message, "Ask again when it is over, or raise guard.max_concurrent.", wait)

@@ -38,6 +38,11 @@ _NO_AUDIO: Final = (
     "Audio does not arrive: check NAT, the advertised address (ext-rtp-ip), and UDP through the firewall."
 )
 _OWN_ENDS: Final = frozenset({"NORMAL_CLEARING", "ALLOTTED_TIMEOUT", "MEDIA_TIMEOUT"})
+_ENDED_EARLY: Final = {
+    "cancelled": "The last request for the call was gone, so the exporter ended it.",
+    "shutdown": "The exporter was stopped during the call and ended it.",
+    "reload": "A reload of the configuration stopped or restarted the node, so the call was ended.",
+}
 _NO_MEDIA: Final = CallMedia(0, 0, 0, 0, 0, None, None)
 
 
@@ -168,18 +173,15 @@ _ABORTED: Final = (
         "Look at freeswitch_events_dropped_total and at FreeSWITCH's log for this UUID.",
     ),
     _Rule(
-        lambda _, seen: seen.interruption == "cancelled" and _unfinished(seen),
+        lambda _, seen: seen.interruption in _ENDED_EARLY and _unfinished(seen),
         "aborted",
         None,
-        "Nobody waited for the call any more, so it was ended.",
-        "Wait longer for the result: a scrape_timeout above ring_timeout and talk_time.",
-    ),
-    _Rule(
-        lambda _, seen: seen.interruption == "shutdown" and _unfinished(seen),
-        "aborted",
-        None,
-        "The exporter was stopped during the call and ended it.",
-        "",
+        lambda _, seen: _ENDED_EARLY[str(seen.interruption)],
+        lambda _, seen: (
+            "Wait longer for the result: a scrape_timeout above ring_timeout and talk_time."
+            if seen.interruption == "cancelled"
+            else ""
+        ),
     ),
     _Rule(
         lambda _, seen: _killed(seen) and seen.interruption != "overdue",

@@ -92,7 +92,7 @@ class Lifecycle:
         self.since_epoch = clock.epoch()
         self.attempts: dict[str, int] = {}
         self._clock = clock
-        self._log = ProblemLog(NODE_LEVELS, quiet=quiet, node=node)
+        self._log = ProblemLog(NODE_LEVELS, quiet=quiet, limited=False, node=node)  # the pauses limit it
         self._failures = 0
         self._connected_at: float | None = None
         self._lost_at: float | None = None

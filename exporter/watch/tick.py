@@ -7,16 +7,27 @@ this one's earlier connections.
 
 A tick counts as missing only once the command that sent it was answered: a switch that answers no command
 hangs, which is another problem.
+
+Of several exporters on one switch each sees the ticks of the others. A daemon's tick names the scheduled
+probes that it can run now. Of those that name a probe, the one with the lowest token runs it, and the token
+begins with the instance id; the others stand by. Ticks that name nothing, such as those of the commands
+`doctor` and `probe`, count for nothing. An exporter that has not been heard for SILENT seconds is gone.
 """
 
 import asyncio
 import secrets
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exporter.switch.tick import TickEvent, tick_headers
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+SILENT: Final = 7.0  # seconds: three ticks and one more for the way
+LISTENING: Final = 3.0  # seconds after the first tick of a connection: by then all others have sent one
 _KEPT: Final = 16  # ticks that are out; older ones are forgotten
+_MAX_OTHERS: Final = 16  # exporters on one switch
 
 
 @dataclass(slots=True)
@@ -26,6 +37,13 @@ class _Out:
     sent: float
     sent_epoch: float
     accepted: float | None = None
+
+
+class _Heard(NamedTuple):
+    """The last tick of another exporter: when it came (monotonic seconds), and the probes that it named."""
+
+    at: float
+    probes: frozenset[str]
 
 
 class Ticks:
@@ -38,15 +56,19 @@ class Ticks:
         round_trip: seconds of the last tick that returned; None before the first.
         clock_skew: FreeSWITCH's clock less the exporter's, seconds; None before the first.
         returned: how many have returned. came_back: set once one has.
+        runnable: gives the names of the scheduled probes that this exporter can run now, for its ticks.
     """
 
     def __init__(self, instance: str) -> None:
         self._instance = instance
+        self._token = ""
         self.came_back = asyncio.Event()
+        self.runnable: Callable[[], Collection[str]] = tuple
         self.restart()
 
     def restart(self) -> None:
         """A new connection: forget all ticks, and take a new token."""
+        self._earlier = self._token
         self._token = f"{self._instance}-{secrets.token_hex(4)}"
         self._number = 0
         self._out: dict[int, _Out] = {}
@@ -54,6 +76,8 @@ class Ticks:
         self.clock_skew: float | None = None
         self.returned = 0
         self.came_back.clear()
+        self._others: dict[str, _Heard] = {}
+        self._heard_since: float | None = None
 
     def send(self, now: float, epoch: float) -> tuple[int, dict[str, str]]:
         """The number of the next tick, and its headers for `sendevent CUSTOM`."""
@@ -61,7 +85,7 @@ class Ticks:
         self._out[self._number] = _Out(now, epoch)
         if len(self._out) > _KEPT:
             del self._out[next(iter(self._out))]
-        return self._number, tick_headers(self._token, self._number)
+        return self._number, tick_headers(self._token, self._number, self.runnable())
 
     def accepted(self, number: int, now: float) -> None:
         """The command that sent it was answered."""
@@ -71,7 +95,12 @@ class Ticks:
 
     def on_event(self, event: TickEvent, now: float) -> None:
         """A tick, of this connection or another's, came back."""
-        tick = self._out.get(event.number) if event.token == self._token else None
+        if event.token != self._token:
+            self._on_other(event, now)
+            return
+        if self._heard_since is None:
+            self._heard_since = now
+        tick = self._out.get(event.number)
         if tick is None:
             return
         # Earlier ones were lost or overtaken: this one proves that events flow.
@@ -86,3 +115,27 @@ class Ticks:
         """Seconds since FreeSWITCH accepted the oldest tick that is out; 0.0 if none is."""
         accepted = [tick.accepted for tick in self._out.values() if tick.accepted is not None]
         return now - min(accepted) if accepted else 0.0
+
+    # -- other exporters on the same switch -----------------------------------------------------------------
+
+    def _on_other(self, event: TickEvent, now: float) -> None:
+        self._others = {token: heard for token, heard in self._others.items() if now - heard.at <= SILENT}
+        if event.token == self._earlier:
+            return
+        if not event.probes:
+            self._others.pop(event.token, None)
+        elif event.token in self._others or len(self._others) < _MAX_OTHERS:
+            self._others[event.token] = _Heard(now, event.probes)
+
+    def listens(self, now: float) -> bool:
+        """Whether the connection is so young that another exporter may not have been heard yet."""
+        return self._heard_since is not None and now - self._heard_since < LISTENING
+
+    def stands_by(self, probe: str, now: float) -> bool:
+        """Whether another exporter runs the schedule of the probe of that name."""
+        naming = [
+            token
+            for token, heard in self._others.items()
+            if probe in heard.probes and now - heard.at <= SILENT
+        ]
+        return bool(naming) and (min(naming) < self._token or probe not in self.runnable())

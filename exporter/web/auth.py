@@ -94,7 +94,7 @@ async def _require_password(request: web.Request, config: Config) -> None:
         raise Refusal(
             401,
             "unauthorized",
-            "This needs a user and password, and those sent are not right.",
+            "User and password are required; those sent are wrong.",
             "Send those of basic_auth_users in the web config file.",
             {hdrs.WWW_AUTHENTICATE: 'Basic realm="freeswitch-exporter", charset="UTF-8"'},
         )
@@ -109,7 +109,7 @@ def _require_token(request: web.Request, context: AppContext) -> None:
         raise Refusal(
             403,
             "disabled",
-            "This needs a token, and none is configured.",
+            "A token is required, and none is configured.",
             "Set token_file in the config or EXPORTER_TOKEN_FILE, or listen on loopback only.",
         )
     # Not under a name of `hosts`: that is a proxy's, and without a token everyone whom it serves may ask.
@@ -123,7 +123,7 @@ def _check_token(request: web.Request, token: Secret) -> None:
         raise Refusal(
             401,
             "unauthorized",
-            "This needs the exporter's token, and the one sent is not it.",
+            "The exporter's token is required; the one sent is wrong.",
             "Send the header: Authorization: Bearer TOKEN",
             {hdrs.WWW_AUTHENTICATE: 'Bearer realm="freeswitch-exporter"'},
         )
@@ -144,7 +144,7 @@ def _cross_site(reason: str) -> Refusal:
     return Refusal(
         403,
         "cross_site",
-        f"This seems to come from another site's web page. {reason}",
+        f"The request seems to come from another site's web page. {reason}",
         "Send it with curl or a program: to a configured or loopback address, a POST as application/json.",
     )
 

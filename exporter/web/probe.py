@@ -76,7 +76,7 @@ async def place_call(request: web.Request) -> web.Response:
         "status": "cached" if answer.cached else "initiated",
         "message": record.message
         if answer.cached
-        else f"GET /api/calls/{record.call_uuid} tells how it goes.",
+        else f"GET /api/calls/{record.call_uuid} reports its progress.",
     }
     return web.json_response(body, status=200 if answer.cached else 202)
 

@@ -34,5 +34,5 @@ def _dry_run(request: web.Request) -> bool:
     value = query.pop("dry_run", "false")
     if query or value not in ("true", "false") or len(request.query) > 1:
         hint = "Send no query, or dry_run=true for the plan alone."
-        raise Refusal(400, "bad_request", f"{shown(request.query_string)} is no query of this path.", hint)
+        raise Refusal(400, "bad_request", f"{shown(request.query_string)} is not a query of this path.", hint)
     return value == "true"

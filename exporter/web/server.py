@@ -38,7 +38,7 @@ class Server:
     def __init__(self, context: AppContext, app: web.Application) -> None:
         self.listen: tuple[Listen, ...] = ()
         self._context = context
-        self._runner = web.AppRunner(app, shutdown_timeout=_STOP_SECONDS)
+        self._runner = web.AppRunner(app, shutdown_timeout=_STOP_SECONDS, handler_cancellation=True)
         self._accepting: Accepting | None = None
         self._clients = Clients(*_places())
         self._tls: Tls | None = None

@@ -210,7 +210,7 @@ def test_with_several_nodes_the_environment_describes_none(tmp_path: Path) -> No
     text = "nodes: [{name: a}, {name: b}]"
     environ = {"FREESWITCH_HOST": "h", "FREESWITCH_PORT": "x", "FREESWITCH_PASSWORD_FILE": "/nowhere"}
     assert refused(tmp_path, text, environ) == [
-        f"environment: {name}: describes the only node, and the file has 2; write it there under one"
+        f"environment: {name}: is for a file with one node, and this one has 2; write it under one of them"
         for name in environ
     ]
     assert len(loaded(tmp_path, text, {"EXPORTER_LOG_LEVEL": "info"}).nodes) == 2
@@ -285,7 +285,7 @@ guard: {allow: [15550000001, "+1555000*"], max_concurrent: 0}
             "8: nodes[1].gateways['b d']: is 'b d'; write up to 100 letters, digits and . _ -, "
             "as FreeSWITCH names its gateways"
         ),
-        "8: nodes[1].name: duplicate name 'a'; write another, the label of its metrics",
+        "8: nodes[1].name: duplicate name 'a'; write another name: it is the label `node`",
         "9: nodes[2]: is text; write a mapping of names to values",
         (
             "11: probes.p.gateway: is 'a b'; write up to 100 letters, digits and . _ -, "
@@ -342,11 +342,20 @@ guard: {allow: [15550000001, "+1555000*"], max_concurrent: 0}
         ),
         ("nodes: [{password_file: nowhere}]", "nodes[0].password_file: cannot read "),
         ("web_config_file: nowhere", "/nowhere: cannot read "),
-        ("a: 1\na: 2", "duplicate key 'a'; keep one"),
+        ("log: {}\nlog: {}", "duplicate key 'log'; keep one"),
+        ("nodes: [{gateways: {a: {}, 'a': {}}}]", "duplicate key 'a'; keep one"),
     ],
 )
 def test_a_mistake_is_named_with_its_remedy(tmp_path: Path, text: str, said: str) -> None:
     assert any(said in problem for problem in refused(tmp_path, text))
+
+
+
+def test_a_duplicate_key_or_an_unusable_name_hides_no_other_mistake(tmp_path: Path) -> None:
+    text = "log: {level: loud}\nlog: {level: quiet}\nnodes: [{gateways: {'a b': {max_calls: 0}}}]"
+    problems = "\n".join(refused(tmp_path, text))
+    for part in ("duplicate key 'log'", "level: is 'quiet'", "nodes[0].gateways['a b']", "max_calls: is the number 0"):
+        assert part in problems
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """One value at a time: what each reader takes, what it makes of it, and that a refusal says what to write."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config import Listen, Secret, values
+from exporter.config import Listen, Secret, files, values
 from exporter.config.problems import InvalidValue
 
 seconds = values.duration(0.001, 86400)
@@ -255,6 +256,24 @@ def test_an_unreadable_secret_file(tmp_path: Path) -> None:
         values.secret_file(tmp_path, values.password)("missing")
     with pytest.raises(InvalidValue, match="Is a directory"):
         values.secret_file(tmp_path, values.password)(".")
+
+
+def test_a_pipe_is_read_but_never_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_PIPE_SECONDS", 0.01)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InvalidValue, match="is a pipe with nothing in it"):
+        files.read_text(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(pipe, os.O_WRONLY)
+    with pytest.raises(InvalidValue, match="has sent nothing"):
+        files.read_text(pipe)
+    os.write(writer, b"nodes: []\n")
+    os.close(writer)
+    assert files.read_text(pipe) == "nodes: []\n"
+    os.close(reader)
 
 
 def test_a_folder_may_come_to_be_but_is_no_file(tmp_path: Path) -> None:

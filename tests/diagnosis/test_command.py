@@ -234,6 +234,7 @@ def test_causes_consequences_and_other_causes_are_told_apart() -> None:
     assert "Caused by the above: FreeSWITCH refused 5 dials" in printed
     assert "Also warning: Gateway other is not monitored: no registration, no ping." in printed
     assert printed.count("Do: ") == 2
+    assert printed.index("Also warning") < printed.index("Caused by the above")
 
 
 def test_what_is_being_done_is_shown_on_a_terminal_and_gone_afterwards() -> None:

@@ -63,6 +63,46 @@ def test_numbers_whose_owner_is_paid_must_be_listed_exactly(number: str) -> None
     assert reason(number, GuardConfig(allow=(number,))) == "passes"
 
 
+def expensive_with_digits_appended() -> list[str]:
+    """Of each region and kind an example, with digits appended as far as lengths of its country allow it."""
+    import phonenumbers
+
+    kinds = ("PREMIUM_RATE", "SHARED_COST", "UAN", "PERSONAL_NUMBER")
+    found = []
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        for kind in kinds:
+            value = getattr(phonenumbers.PhoneNumberType, kind)
+            example = phonenumbers.example_number_for_type(region, value)
+            if example is None:
+                continue
+            number = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+            longer = [number + "1" * count for count in range(1, 6)]
+            # One that exists is another number, of another kind: of an ordinary one nobody is paid.
+            found += [
+                text
+                for text in longer
+                if reason(text, GuardConfig(allow=(text,))) == "passes"
+                and not phonenumbers.is_valid_number(phonenumbers.parse(text))
+            ]
+    return found
+
+
+def test_digits_after_an_expensive_number_change_nothing() -> None:
+    numbers = expensive_with_digits_appended()
+    assert len(numbers) > 50
+    passed = [number for number in numbers if reason(number, GuardConfig(allow=("+*",))) != "premium"]
+    assert passed == []
+
+
+@pytest.mark.parametrize(
+    "number", ["+870773111632", "+881612345678", "+88213300655", "+883510012345", "+883510001234567"]
+)
+def test_satellites_and_networks_of_no_country_must_be_listed_exactly(number: str) -> None:
+    assert reason(number, GuardConfig(allow=(number[:7] + "*",))) == "premium"
+    assert reason(number, GuardConfig(allow=("+*",))) == "premium"
+    assert reason(number, GuardConfig(allow=(number,))) == "passes"
+
+
 def test_a_number_of_a_kind_nobody_knows_is_ordinary() -> None:
     assert reason("+12125550100", GuardConfig(allow=("+1*",))) == "passes"
 

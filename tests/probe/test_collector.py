@@ -28,7 +28,7 @@ def config(*names: str, **changes: object) -> Config:
 
 
 def made() -> ProbeStats:
-    return ProbeStats(lambda: Spent("2027-01-15", 0, 0.0))
+    return ProbeStats(lambda: Spent("2027-01-15", 0, 0.0), lambda: None)
 
 
 async def page(stats: ProbeStats, *, openmetrics: bool = False) -> str:
@@ -115,7 +115,7 @@ async def test_the_last_run_of_an_earlier_process_is_shown_until_there_is_anothe
 
 
 async def test_the_budget_never_goes_below_nothing() -> None:
-    stats = ProbeStats(lambda: Spent("2027-01-15", 5, 90.0))
+    stats = ProbeStats(lambda: Spent("2027-01-15", 5, 90.0), lambda: None)
     stats.configure(Config(guard=GuardConfig(max_calls_per_day=2, max_minutes_per_day=1)))
     shown = await samples(stats)
     assert shown["freeswitch_probe_budget_calls_remaining"] == 0

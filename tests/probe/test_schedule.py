@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from exporter.probe.admission import Refused
-from exporter.probe.schedule import FIRST_WITHIN, JITTER, Schedule
+from exporter.probe.schedule import FIRST_WITHIN, JITTER, LOOK_AGAIN, Schedule
 from tests.support.virtual_time import VirtualClock, virtual_time
 
 HOUR = 3600.0
@@ -19,6 +19,7 @@ class Runs:
         self.clock = clock
         self.began: list[float] = []
         self.overlaps = 0
+        self.stands_by = False
         self.free = asyncio.Event()
         self.free.set()
 
@@ -30,7 +31,7 @@ class Runs:
         self.overlaps += 1
 
     def schedule(self, last_start: Callable[[str], float | None] = lambda _: None) -> Schedule:
-        return Schedule(self.run, self.overlapped, last_start, self.clock)
+        return Schedule(self.run, self.overlapped, last_start, lambda _: self.stands_by, self.clock)
 
 
 def test_runs_come_by_the_interval_with_jitter() -> None:
@@ -140,11 +141,31 @@ def test_a_refusal_or_a_bug_does_not_end_the_schedule() -> None:
             if error is not None:
                 raise error
 
-        schedule = Schedule(run, lambda: None, lambda _: None, clock)
+        schedule = Schedule(run, lambda: None, lambda _: None, lambda _: False, clock)
         schedule.configure({"a": 60.0})
         await clock.sleep(FIRST_WITHIN + 4 * 60)
         schedule.stop()
         assert ran >= 4
+
+    with virtual_time() as clock:
+        clock.run(scenario(clock))
+
+
+def test_a_probe_that_stands_by_stays_due_and_overlaps_with_nothing() -> None:
+    async def scenario(clock: VirtualClock) -> None:
+        runs = Runs(clock)
+        runs.stands_by = True
+        schedule = runs.schedule()
+        schedule.configure({"a": 300.0})
+        await clock.sleep(HOUR)
+        assert (runs.began, runs.overlaps) == ([], 0)
+        runs.stands_by, before = False, clock.monotonic()
+        await clock.sleep(200)
+        assert len(runs.began) == 1
+        assert runs.began[0] - before <= LOOK_AGAIN
+        await clock.sleep(200)
+        assert len(runs.began) == 2, "from then on by its interval"
+        schedule.stop()
 
     with virtual_time() as clock:
         clock.run(scenario(clock))

@@ -222,7 +222,7 @@ KILLED = short(2.0, cause="MANAGER_REQUEST")
         ("denied", Observation(), "aborted", "place calls"),
         ("lost", Observation(state="dialing", created=True), "aborted", "connection to FreeSWITCH was lost"),
         ("unreported", Observation(state="dialing", created=True), "aborted", "did not report"),
-        ("cancelled", KILLED, "aborted", "Nobody waited"),
+        ("cancelled", KILLED, "aborted", "The last request"),
         ("shutdown", KILLED, "aborted", "exporter was stopped"),
         (None, KILLED, "aborted", "Somebody else"),
         (None, ended(HEALTHY, cause="SYSTEM_SHUTDOWN"), "aborted", "shut down"),

@@ -2,12 +2,14 @@
 
 import json
 
+import pytest
+
 from exporter.esl import Event
 from exporter.switch import events as kinds
 from exporter.switch.events import EVENT_NAMES, EventKind, job_uuid
 from exporter.switch.followed_call import MARK_SUBCLASS
 from exporter.switch.leg import MAX_UUID, ChannelEvent
-from exporter.switch.tick import TickEvent, tick_headers
+from exporter.switch.tick import MAX_NAMES, TickEvent, tick_headers
 from tests.switch.recordings import custom, events
 
 KINDS = {kind.name: kind for kind in vars(kinds).values() if isinstance(kind, EventKind)}
@@ -39,14 +41,14 @@ def test_recorded_events_are_read_by_their_kind() -> None:
 
 
 def test_a_tick_reads_as_it_was_sent() -> None:
-    headers = tick_headers("abcd-1", 7)
+    headers = tick_headers("abcd-00000001", 7)
     event = custom(headers.pop("Event-Subclass"), {**headers, "Event-Date-Timestamp": "1500000"})
     assert event.subclass == kinds.TICK.name
-    assert kinds.TICK.read(event) == TickEvent("abcd-1", 7, 1.5)
+    assert kinds.TICK.read(event) == TickEvent("abcd-00000001", 7, 1.5)
 
 
 def test_a_tick_without_a_number_or_token_is_none() -> None:
-    token = {"Exporter-Instance": "abcd-1"}
+    token = {"Exporter-Instance": "abcd-00000001"}
     for headers in ({}, token, {**token, "Exporter-Tick": "x"}, {"Exporter-Tick": "7"}):
         assert kinds.TICK.read(custom(kinds.TICK.name, headers)) is None
 
@@ -62,3 +64,62 @@ def test_a_leg_uuid_is_of_a_length_that_freeswitch_takes() -> None:
 
     assert uuid("x" * MAX_UUID) == "x" * MAX_UUID
     assert uuid("x" * (MAX_UUID + 1)) == ""
+
+
+def tick(**headers: str) -> TickEvent | None:
+    good = tick_headers("abcd-00000001", 7, ["a"]) | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    return TickEvent.from_event(custom(kinds.TICK.name, good))
+
+
+def test_a_tick_names_probes() -> None:
+    headers = tick_headers("abcd-00000001", 7, ["telnyx-echo", "b_1.x"])
+    read = TickEvent.from_event(custom(kinds.TICK.name, headers))
+    assert read is not None
+    assert read.probes == {"telnyx-echo", "b_1.x"}
+    without = TickEvent.from_event(custom(kinds.TICK.name, tick_headers("abcd-00000001", 7)))
+    assert without is not None
+    assert without.probes == frozenset()
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "abcd", "abcd-1", "ABCD-00000001", "abcd-00000001x", "abcd-0000000\n", "a" * 5000, "éééé-00000001"],
+)
+def test_a_token_of_another_form_is_no_tick(token: str) -> None:
+    assert tick(Exporter_Instance=token) is None
+
+
+@pytest.mark.parametrize("number", ["", "x", "7" * 40, "1e3"])
+def test_a_number_of_another_form_is_no_tick(number: str) -> None:
+    assert tick(Exporter_Tick=number) is None
+
+
+@pytest.mark.parametrize(
+    "probes",
+    [
+        ",",
+        "a,,b",
+        "a b",
+        "a,$(reboot)",
+        "a\nb",
+        "ä",
+        "x" * 101,
+        ",".join(["a"] * (MAX_NAMES + 1)),
+        "ab," * 3000,
+    ],
+)
+def test_names_of_another_form_are_not_read(probes: str) -> None:
+    read = tick(Exporter_Probes=probes)
+    assert read is not None
+    assert read.probes == frozenset()
+
+
+def test_as_many_names_are_sent_as_are_read() -> None:
+    names = [f"{number:0100d}" for number in range(1000)]
+    headers = tick_headers("abcd-00000001", 7, ["no name", *names])
+    assert len(headers["Exporter-Probes"]) <= 4096
+    read = TickEvent.from_event(custom(kinds.TICK.name, headers))
+    assert read is not None
+    assert read.probes == set(names[:40])

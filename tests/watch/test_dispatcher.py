@@ -36,12 +36,12 @@ def test_each_kind_reaches_its_handler_as_a_value() -> None:
     side.dispatcher.on(kinds.HEARTBEAT, side.seen.append)
     side.dispatcher.on(kinds.TICK, side.seen.append)
     side.dispatcher.on_event(event("HEARTBEAT", Session_Count=7))
-    side.dispatcher.on_event(custom(kinds.TICK.name, tick_headers("abcd-1", 3)))
+    side.dispatcher.on_event(custom(kinds.TICK.name, tick_headers("abcd-00000001", 3)))
     side.dispatcher.on_event(event("CHANNEL_CREATE", Unique_ID="u1"))
     beat, tick = side.seen
     assert isinstance(beat, Heartbeat)
     assert beat.session_count == 7
-    assert tick == TickEvent("abcd-1", 3, 0.0)
+    assert tick == TickEvent("abcd-00000001", 3, 0.0)
 
 
 def test_an_event_that_cannot_be_used_reaches_no_handler() -> None:
@@ -94,7 +94,7 @@ def test_a_handler_that_fails_is_counted_and_the_next_event_is_handled() -> None
     side.dispatcher.on(kinds.TICK, side.seen.append)
     with capture_logs() as lines:
         side.dispatcher.on_event(event("HEARTBEAT"))
-        side.dispatcher.on_event(custom(kinds.TICK.name, tick_headers("abcd-1", 3)))
+        side.dispatcher.on_event(custom(kinds.TICK.name, tick_headers("abcd-00000001", 3)))
     assert side.dropped == {"handler_error": 1}
     assert len(side.seen) == 1
     assert [(line["log_level"], line["event_name"]) for line in lines] == [("error", "HEARTBEAT")]

@@ -3,6 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
+from exporter.log import BURST, INTERVAL
 from exporter.metrics.families import PROBLEMS
 from exporter.watch.problem_log import GATEWAY_LEVELS, NODE_LEVELS, Level, ProblemLog
 from exporter.watch.verdict import GATEWAY_PROBLEMS
@@ -68,3 +69,34 @@ def test_a_first_problem_is_logged_and_a_first_none_is_not() -> None:
         ProblemLog(GATEWAY_LEVELS).note("changed", "none", 1.0)
         ProblemLog(GATEWAY_LEVELS).note("changed", "missing", 1.0)
     assert [line["problem"] for line in lines] == ["missing"]
+
+
+def test_the_last_of_many_changes_is_logged() -> None:
+    problems = ProblemLog(GATEWAY_LEVELS, node="fs1", gateway="telnyx")
+    changes = ["unreachable", "none"] * 3 + ["auth_rejected"]
+    with capture_logs() as lines:
+        for now, problem in enumerate(changes):
+            problems.note("changed", problem, float(now))
+        problems.note("changed", "auth_rejected", INTERVAL - 0.1)
+        assert [line["problem"] for line in lines] == changes[:BURST]
+        problems.note("changed", "auth_rejected", INTERVAL)
+        assert len(lines) == BURST + 1
+        problems.note("changed", "auth_rejected", INTERVAL + 10)
+        problems.note("changed", "none", INTERVAL + 20)
+    late, following = lines[BURST:]
+    assert (late["problem"], late["previous"], late["lasted"], late["suppressed"]) == (
+        "auth_rejected",
+        "none",
+        1.0,
+        1,
+    )
+    assert (following["problem"], following["lasted"]) == ("none", INTERVAL + 14)
+    assert "suppressed" not in following
+
+
+def test_changes_that_are_rare_by_themselves_are_not_limited() -> None:
+    problems = ProblemLog(NODE_LEVELS, limited=False, node="fs1")
+    with capture_logs() as lines:
+        for number in range(2 * BURST):
+            problems.note("changed", "none" if number % 2 else "refused", 1.0)
+    assert len(lines) == 2 * BURST

@@ -6,7 +6,6 @@ import itertools
 import threading
 from collections import Counter
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import bcrypt
@@ -144,7 +143,6 @@ async def test_passwords_of_clients_that_have_left_wait_no_more(monkeypatch: pyt
         return go_on.wait(10) and password == "right"
 
     monkeypatch.setattr(basic_auth, "_matches", slow)
-    monkeypatch.setattr(web, "AppRunner", partial(web.AppRunner, handler_cancellation=True))
     context = FakeContext(Config(listen=(LOOPBACK,), web=WITH_USERS))
     async with serving(context) as served:
         turns = served.basic_auth._turns

@@ -156,7 +156,7 @@ async def test_a_call_is_placed_and_can_be_followed() -> None:
             "agentFsId": 0,
             "destination": ECHO,
             "status": "initiated",
-            "message": f"GET /api/calls/{uuid} tells how it goes.",
+            "message": f"GET /api/calls/{uuid} reports its progress.",
         }
         await until(lambda: not web.lab.runner.under_way())
         record = (await web.get(f"/api/calls/{uuid}")).body

@@ -240,7 +240,8 @@ async def test_half_a_change_keeps_the_old_certificate_until_it_is_complete(
         (files / "cert.pem").unlink()
         await refused(logged, 2)
         assert await serial(served) == first
-        (files / "cert.pem").write_text("nonsense")
+        (files / "new").write_text("nonsense")
+        (files / "new").rename(files / "cert.pem")  # at once: an empty file would be a state of its own
         await refused(logged, 3)
         assert await serial(served) == first
         await asyncio.sleep(0.05)  # several looks at the same files

@@ -19,6 +19,7 @@ def check(config: Config, problems: Problems) -> None:
     _destinations(config, problems)
     _expectations(config, problems)
     _open_to_others(config, problems)
+    _users_without_token(config, problems)
     _passwords(config, problems)
     _unlisted_gateways(config, problems)
     _wide_prefixes(config, problems)
@@ -64,6 +65,24 @@ def _open_to_others(config: Config, problems: Problems) -> None:
                 "EXPORTER_TOKEN_FILE), listen on 127.0.0.1 only, or leave guard.allow empty",
             )
             return
+
+
+def _users_without_token(config: Config, problems: Problems) -> None:
+    """Users on a loopback listener mean a proxy; the endpoints that need the token ask for no password."""
+    if (
+        config.web is None
+        or not config.web.users
+        or config.token
+        or any(problems.concern((key,)) for key in ("token", "token_file"))
+    ):
+        return
+    if all(listen.loopback for listen in config.listen):
+        problems.warn(
+            ("web_config_file",),
+            "has basic_auth_users, and there is no token: /probe and every POST ask for the token instead of "
+            "a password, so without one they are open to all whom a proxy lets through; write token_file (or "
+            "set EXPORTER_TOKEN_FILE)",
+        )
 
 
 def _passwords(config: Config, problems: Problems) -> None:

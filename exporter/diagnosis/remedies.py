@@ -321,6 +321,22 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         "On the exporter's host, make room in state_dir and let the exporter's user write there. If "
         "probes.sqlite is damaged or of another program, stop the exporter and move it away.",
     ),
+    # 13: the database
+    ("database", "slow_database"): _Row(
+        "Calls are not affected. Another process holds a lock on FreeSWITCH's database, or its disk is slow: "
+        "find the process. `SQLite is BUSY` in FreeSWITCH's log shows the times. With core-db-dsn the "
+        "database server is the slow one.",
+        (
+            "fuser -v $({cli} -x 'global_getvar db_dir')/core.db",
+            "df -h $({cli} -x 'global_getvar db_dir')",
+            "vmstat 1 5",
+        ),
+    ),
+    ("database", "unusable_answer"): _Row(
+        "Calls are not affected. Run the command on FreeSWITCH's host and compare; a list of calls above "
+        "32 MiB is more than the exporter reads.",
+        ("{cli} -x 'show channels count'", "{cli} -x 'show calls count'"),
+    ),
 }
 
 

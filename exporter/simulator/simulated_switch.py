@@ -191,6 +191,10 @@ class SimulatedSwitch(Switch):
         """Replies to command lines with this beginning ("" is every line) come after so many seconds."""
         self.core.faults.reply_delays[beginning] = seconds
 
+    def move_away(self, seconds: float) -> None:
+        """The network is slow: what is sent arrives so many seconds later, in order; nothing else waits."""
+        self.core.faults.distance = seconds
+
     def lose_events(self, names: Collection[str]) -> None:
         """Events of these names (or CUSTOM subclasses) are dropped, as from a full queue."""
         self.core.faults.lost_events = set(names)

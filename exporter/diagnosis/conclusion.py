@@ -78,7 +78,7 @@ class _Row(NamedTuple):
 EXPLAINS: Final = (
     _Row("commands", frozenset({"paused", "not_ready", "session_limit", "rate_limit", "idle_cpu"}), _CALLS),
     _Row("commands", frozenset({"hung", "unreadable"}), frozenset({"events", "profile", *_GATEWAYS})),
-    _Row("events", frozenset({"events_stalled"}), _GATEWAYS),
+    _Row("events", frozenset({"events_stalled", "unreadable"}), _GATEWAYS),
     _Row("profile", frozenset({"no_profile", "profile_down"}), _GATEWAYS),
     _Row("gateway", frozenset(), frozenset({"registration", "provider", *_CALLS})),
     _Row("provider", frozenset({"name_not_resolved"}), frozenset({"registration", *_CALLS})),

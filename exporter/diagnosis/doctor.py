@@ -104,6 +104,11 @@ class DoctorRun:
         self._on_stage("connecting")
         backend = asyncio.ensure_future(self._ask_backend())
         await self._memory.load()
+        if self._memory.unread:
+            self._unseen["registrations"] = (
+                f"What the providers answered before is not known ({self._memory.unread}): run the doctor as "
+                "the exporter's user"
+            )
         self.node.start()
         await self._until(lambda: self.node.tried, deadline)
         self.connected.set_result(self._snapshot())

@@ -33,12 +33,13 @@ from exporter.esl.errors import (
     ConnectTimeout,
     Disconnected,
     EslError,
+    Exhausted,
     FellBehind,
     GreetingTimeout,
     HandlerFailed,
     PermissionDenied,
     ProtocolError,
-    printable,
+    quoted,
 )
 from exporter.esl.event import Event
 from exporter.esl.session import (
@@ -240,7 +241,7 @@ class Connection(asyncio.Protocol):
         if reply.denied:
             raise PermissionDenied(f"bgapi {command.split(' ', 1)[0]} is not allowed to this user")
         if not reply.ok:
-            raise ProtocolError(f"bgapi was answered with {printable(reply.text)}")
+            raise ProtocolError(f"bgapi was answered with {quoted(reply.text)}")
 
     async def subscribe(self, name: str, deadline: float = COMMAND_DEADLINE) -> None:
         """Ask for one event name, or `CUSTOM subclass`. One command a name: a denied one costs no other.
@@ -254,7 +255,7 @@ class Connection(asyncio.Protocol):
         if reply.denied:
             raise PermissionDenied(f"event {name} is not allowed to this user")
         if not reply.ok:
-            raise ProtocolError(f"event {name} was answered with {printable(reply.text)}")
+            raise ProtocolError(f"event {name} was answered with {quoted(reply.text)}")
 
     def backlog(self) -> int:
         """Bytes received by the kernel that the exporter has not read yet. May be asked from any thread."""
@@ -302,7 +303,8 @@ class Connection(asyncio.Protocol):
         except EslError as error:
             self.abort(error)
         except Exception as error:
-            self.abort(HandlerFailed(f"the exporter's handler failed: {printable(repr(error))}"))
+            failed = HandlerFailed(f"the exporter's handler failed: {quoted(repr(error))}")
+            self.abort(Exhausted.cause(error) or failed)
             raise
 
     def eof_received(self) -> None:
@@ -313,7 +315,9 @@ class Connection(asyncio.Protocol):
         """asyncio: the socket is gone."""
         if self._over is not None:
             return
-        if isinstance(exc, TimeoutError):
+        if exc is not None and (exhausted := Exhausted.cause(exc)) is not None:
+            self._finish(exhausted)
+        elif isinstance(exc, TimeoutError):
             self._finish(ConnectTimeout(_NETWORK_GONE))
         else:
             self._finish(self._severed or self._session.disconnected("reset"))
@@ -344,7 +348,7 @@ class Connection(asyncio.Protocol):
         """Why the command got no reply: a process that hangs leaves its kernel to acknowledge it."""
         if self._queued(termios.TIOCOUTQ):
             return ConnectTimeout(_NETWORK_GONE)
-        return CommandTimeout(f"no reply to '{printable(name)}' within {deadline:g} s")
+        return CommandTimeout(f"no reply to '{quoted(name)}' within {deadline:g} s")
 
     def _queued(self, request: int) -> int:
         """Bytes in the kernel: FIONREAD, received and not read; TIOCOUTQ, sent and not acknowledged."""

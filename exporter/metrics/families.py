@@ -23,6 +23,7 @@ PROBLEMS: Final = (
     "hung",
     "events_stalled",
     "shutdown",
+    "exporter_limit",
 )
 OUTCOMES: Final = ("connected", *PROBLEMS[1:])
 DROP_REASONS: Final = ("behind", "loop_stalled", "call_limit", "gateway_limit", "handler_error")

@@ -183,6 +183,10 @@ class SimulatedSwitch(Switch):
         """The event dispatcher stands still: commands are answered, no event is sent."""
         self.core.faults.events_stalled = True
 
+    def indent_events(self) -> None:
+        """JSON events are written as FreeSWITCH 1.2 wrote them: one header a line, with tabs."""
+        self.core.faults.events_indented = True
+
     def delay_replies(self, seconds: float, beginning: str = "") -> None:
         """Replies to command lines with this beginning ("" is every line) come after so many seconds."""
         self.core.faults.reply_delays[beginning] = seconds

@@ -18,7 +18,13 @@ from enum import Enum
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from exporter.switch.channel import ChannelList, parse_channels, parse_exists, parse_variable
-from exporter.switch.gateway import GatewayList, GatewayStatus, parse_gateway_text, parse_gateways_xml
+from exporter.switch.gateway import (
+    GatewayList,
+    GatewayReader,
+    GatewayStatus,
+    parse_gateway_text,
+    parse_gateways_xml,
+)
 from exporter.switch.profile import Profile, parse_profiles
 from exporter.switch.status import SwitchStatus, parse_count, parse_pause, parse_status
 
@@ -111,7 +117,7 @@ HOSTNAME: Final[Command[str]] = Command("hostname", str.strip)
 STATUS: Final[Command[SwitchStatus]] = Command('json {"command":"status","data":""}', parse_status)
 PAUSED: Final[Command[bool]] = Command("fsctl pause_check {direction}", parse_pause)
 PROFILES: Final[Command[list[Profile]]] = Command("sofia status", parse_profiles)
-GATEWAYS: Final[Command[GatewayList]] = Command("sofia xmlstatus gateway", parse_gateways_xml)
+GATEWAYS: Final[Command[GatewayReader]] = Command("sofia xmlstatus gateway", GatewayReader)
 GATEWAY: Final[Command[GatewayList]] = Command("sofia xmlstatus gateway {name}", parse_gateways_xml)
 GATEWAY_TEXT: Final[Command[GatewayStatus]] = Command("sofia status gateway {name}", parse_gateway_text)
 LEG_EXISTS: Final[Command[bool]] = Command("uuid_exists {uuid}", parse_exists)

@@ -227,6 +227,7 @@ class Node:
                     reason = ProtocolError(f"internal error: {type(error).__name__}")
                 pause = self.lifecycle.ended(reason)
                 self._forget(reason)
+                del reason  # its traceback would keep the ended connections, with what they had received
                 await self._clock.sleep(pause)
         finally:
             self.lifecycle.stopped()

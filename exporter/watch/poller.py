@@ -24,7 +24,7 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.config import NodeConfig
-from exporter.esl import EventsStalled, FellBehind, PermissionDenied
+from exporter.esl import FellBehind, PermissionDenied
 from exporter.switch.reply import GatewayNotFound, ReplyError
 from exporter.watch import commands
 from exporter.watch.connections import Connections
@@ -35,6 +35,7 @@ from exporter.watch.subscriptions import TICK_SUBSCRIPTION
 TICK_INTERVAL: Final = 2.0  # seconds
 LOOK: Final = 1.0  # seconds between looks at what is due, without a mark
 MAX_SINGLE_POLLS: Final = 3
+GATEWAYS_AT_ONCE: Final = 200  # of a list, read before something else has its turn: some 4 ms
 MAX_BACKLOG: Final = 1 << 20  # bytes unread at two looks TICK_INTERVAL apart: the exporter is too slow
 SPACING: Final = 1.1  # seconds for each command about marked gateways
 
@@ -65,7 +66,7 @@ class Poller:
 
         Raises:
             PermissionDenied: the account may run none of the commands.
-            EventsStalled: the tick did not come back.
+            EventsStalled: the tick did not come back; or EventsUnreadable.
             EslError: the connection ended.
         """
         known, denied = self._known, self._connections.denied
@@ -80,7 +81,7 @@ class Poller:
                 async with asyncio.timeout(TICK_OVERDUE):
                     await known.ticks.came_back.wait()
             except TimeoutError:
-                raise EventsStalled(
+                raise known.no_events(
                     f"commands are answered, but the exporter's own event did not come back within "
                     f"{TICK_OVERDUE:g} s"
                 ) from None
@@ -131,7 +132,7 @@ class Poller:
 
         Raises:
             FellBehind: events come faster than the exporter reads them.
-            EventsStalled: events do not come.
+            EventsStalled: events do not come; or EventsUnreadable.
             EslError: the connection ended.
         """
         behind = 0
@@ -146,7 +147,7 @@ class Poller:
                 )
             stalled = self._known.flow.stalled(self._clock.monotonic(), self._connections.denied)
             if stalled is not None:
-                raise EventsStalled(stalled)
+                raise self._known.no_events(stalled)
 
     # -- one question each --------------------------------------------------------------------------------
 
@@ -181,10 +182,13 @@ class Poller:
         """Ask for all gateways; False if they cannot be read."""
         known = self._known
         asked = self._clock.monotonic()
-        reply = await self._ask(commands.GATEWAYS)
-        if reply is None:
+        reader = await self._ask(commands.GATEWAYS)
+        if reader is None:
             known.gateways.on_lost()
             return False
+        while reader.read(GATEWAYS_AT_ONCE):  # noqa: ASYNC110 - it does not wait: events have their turn
+            await asyncio.sleep(0)
+        reply = reader.result()
         for problem in reply.problems:
             self._log_unread(reason=problem)
         known.gateways.on_list(reply, asked, known.skew)

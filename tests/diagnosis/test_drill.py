@@ -268,6 +268,9 @@ DRILLS = (
     Drill("hung process", ("commands", "hung"), lambda s: s.switch.hang()),
     Drill("hung commands", ("commands", "hung"), lambda s: s.switch.hang_commands(), acknowledged=True),
     Drill("dispatcher stalled", ("events", "events_stalled"), lambda s: s.switch.stall_events()),
+    Drill(
+        "events of FreeSWITCH 1.2", ("events", "unreadable"), lambda s: s.switch.indent_events(), says="1.8"
+    ),
     Drill("paused", ("commands", "paused"), lambda s: s.switch.pause()),
     Drill("paused, outbound", ("commands", "paused"), lambda s: s.switch.pause("outbound"), says="outbound"),
     Drill("session limit", ("commands", "session_limit"), lambda s: s.switch.limit_sessions(0)),

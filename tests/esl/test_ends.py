@@ -50,7 +50,7 @@ ENDS: dict[str, tuple[list[bytes], type[EslError], str]] = {
     "a frame too large": (
         [b"Content-Length: 99999999\nContent-Type: api/response\n\n"],
         ProtocolError,
-        "Content-Length 99999999 is larger than 16777216 bytes",
+        "Content-Length 99999999 is larger than 33554432 bytes",
     ),
 }
 

@@ -1,6 +1,7 @@
 """The life of a node: good days and every bad one, against a switch on a real socket."""
 
 import asyncio
+import gc
 import socket
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import pytest
 
 from exporter.clock import Clock
 from exporter.config import GatewayConfig
+from exporter.esl import Connection
 from exporter.executors import Executor
 from exporter.simulator import FarEnd, Leg, SimulatedSwitch, User
-from exporter.switch.events import TICK
+from exporter.switch.events import EVENTS_UNREADABLE, TICK
 from exporter.watch import commands, connections, event_flow, gateway, lifecycle, poller, verdict
 from exporter.watch.registration_memory import RegistrationMemory
 from tests.watch.watching import watching
@@ -163,6 +165,21 @@ async def test_each_fault_has_its_own_word_and_ends(fault: str, problem: str) ->
             if fault != "shut_down":
                 await watch.until(lambda node: node.connected)
                 assert await watch.word("freeswitch_connection_problem", "problem") == "none"
+
+
+async def test_events_of_a_freeswitch_that_is_too_old_are_named_as_such() -> None:
+    async with SimulatedSwitch(tick=0.05) as switch:
+        await registered(switch)
+        switch.indent_events()
+        async with watching(switch, connected=False) as watch:
+            await watch.until_problem("protocol_error")
+            assert watch.node.reason.startswith(EVENTS_UNREADABLE)
+            assert "1.8 is the oldest" in watch.node.reason
+            assert "events_stalled" not in watch.node.attempts
+            switch.recover()
+            await watch.until(lambda node: node.connected)
+            switch.stall_events()
+            await watch.until(lambda node: "events_stalled" in node.attempts)
 
 
 async def test_a_process_that_hangs_is_not_taken_for_a_dead_network() -> None:
@@ -419,3 +436,15 @@ async def test_a_port_without_a_listener_is_tried_again_within_a_second() -> Non
         switch.port = unused.getsockname()[1]
     async with watching(switch, connected=False, gateways={"a": GatewayConfig()}) as watch:
         await watch.until(lambda node: node.attempts.get("refused", 0) >= 3, seconds=5)
+
+
+async def test_nothing_keeps_the_connections_that_ended() -> None:
+    async with SimulatedSwitch() as switch:
+        await registered(switch)
+        async with watching(switch) as watch:
+            switch.send_garbage()
+            await watch.until(lambda node: node.attempts.get("connected") == 2)
+            await asyncio.sleep(0)
+            gc.collect()
+            kept = [thing for thing in gc.get_objects() if isinstance(thing, Connection)]
+            assert not [connection for connection in kept if connection.closed.done()]

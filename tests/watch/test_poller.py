@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import re
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -10,12 +12,13 @@ from typing import Any
 import pytest
 
 from exporter.config import GatewayConfig, NodeConfig
-from exporter.esl import EventsStalled, FellBehind, PermissionDenied
+from exporter.esl import EventsStalled, EventsUnreadable, FellBehind, PermissionDenied
 from exporter.switch.gateway_event import GatewayEvent
 from exporter.watch import poller as poller_module
 from exporter.watch.event_flow import TICK_OVERDUE
+from exporter.watch.gateway_table import MAX_GATEWAYS
 from exporter.watch.knowledge import Knowledge
-from exporter.watch.poller import TICK_INTERVAL, Poller
+from exporter.watch.poller import GATEWAYS_AT_ONCE, TICK_INTERVAL, Poller
 from exporter.watch.registration_memory import RegistrationMemory
 from exporter.watch.subscriptions import TICK_SUBSCRIPTION
 from tests.support.virtual_time import VirtualClock, virtual_time
@@ -86,6 +89,47 @@ def test_a_tick_that_does_not_come_back_ends_the_sync(side: Side) -> None:
         with pytest.raises(EventsStalled):
             await side.poller.sync()
         assert side.clock.monotonic() - began == pytest.approx(TICK_OVERDUE)
+
+    run(side, scenario())
+
+
+def test_events_that_come_and_cannot_be_read_are_not_no_events(side: Side) -> None:
+    side.switch.tick = lambda _tick: side.known.on_unreadable()
+
+    async def scenario() -> None:
+        with pytest.raises(EventsUnreadable, match=r"FreeSWITCH 1\.11.* 1\.8 is the oldest") as found:
+            await side.poller.sync()
+        assert found.value.problem == "protocol_error"
+        side.switch.tick = None
+        with pytest.raises(EventsStalled):
+            await side.poller.sync()
+
+    run(side, scenario())
+
+
+def test_a_list_of_many_gateways_leaves_events_their_turn(side: Side) -> None:
+    block = re.search(r"  <gateway>\n.*?  </gateway>\n", LIST, re.DOTALL)
+    assert block is not None
+    name = re.search(r"<name>.*</name>", block[0])
+    assert name is not None
+    many = "".join(block[0].replace(name[0], f"<name>g{number}</name>") for number in range(25_000))
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        await side.poller.sync()
+        side.switch.answers["sofia xmlstatus gateway"] = LIST.replace(block[0], many + block[0])
+        async with side.doing(count):
+            before = turns
+            await side.poller._poll_gateways()
+            assert turns - before >= 25_000 / GATEWAYS_AT_ONCE
+        assert len(side.known.gateways) == MAX_GATEWAYS
+        assert side.known.gateways.over_limit == 25_000 - MAX_GATEWAYS + LIST.count("<gateway>")
 
     run(side, scenario())
 
@@ -205,6 +249,28 @@ def test_many_marked_gateways_are_polled_by_the_list(side: Side) -> None:
 
     run(side, scenario())
     assert side.switch.commands("sofia xmlstatus") == ["sofia xmlstatus gateway"]
+
+
+def test_gateways_that_flap_at_moments_of_their_own_cost_two_commands_a_second(side: Side) -> None:
+    names = [f"g{number}" for number in range(10)]
+    silent = one_of(LIST, "telnyx").replace("<pingfreq>10", "<pingfreq>0")
+    some = {name: silent.replace("telnyx", name, 1) for name in names}
+    side.switch.answers["sofia xmlstatus gateway"] = f"<gateways>\n{''.join(some.values())}</gateways>\n"
+    side.switch.answers |= {f"sofia xmlstatus gateway {name}": one for name, one in some.items()}
+
+    async def scenario() -> None:
+        await side.poller.sync()
+        side.switch.asked.clear()
+        async with side.doing(side.poller.poll), side.doing(side.poller.watch_events):
+            for number in range(1500):
+                side.known.gateways.on_event(GatewayEvent(names[number % 10], "FAILED", True, 403, ""))
+                await side.clock.sleep(0.4)
+
+    run(side, scenario())
+    began = side.switch.asked[0].at
+    per_minute = Counter(int(at - began) // 60 for at, _ in side.switch.asked)
+    assert max(per_minute.values()) <= 120
+    assert min(per_minute[minute] for minute in range(9)) > 90
 
 
 def test_a_gateway_that_is_not_found_by_name_is_looked_for_in_the_list(side: Side) -> None:

@@ -345,6 +345,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     guard: Annotated[
         GuardConfig, Key(Section(GuardConfig), "Which numbers may be called, how often and how much.")
     ] = GuardConfig()
+    hosts: Annotated[
+        tuple[str, ...],
+        Key(
+            ListOf(kinds.HOST),
+            "Names under which it may be asked, beside the addresses of its listeners and loopback: those "
+            "under which a proxy passes requests to a loopback listener. Beyond loopback any name will do.",
+        ),
+    ] = ()
     web: WebConfig | None = None
     path: Path | None = None
     warnings: tuple[str, ...] = ()

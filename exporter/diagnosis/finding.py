@@ -25,6 +25,7 @@ CheckName = Literal[
     "log",
     "backend",
     "call",
+    "database",
 ]
 
 SEVERITY: Final[dict[Status, int]] = {"fail": 0, "warn": 1, "not_checked": 2, "pass": 3}

@@ -66,7 +66,12 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, no time
 
 class _Waiting(NamedTuple):
     answer: "asyncio.Future[Reply]"
-    timer: asyncio.TimerHandle
+    timer: asyncio.TimerHandle | None
+
+    def settled(self) -> None:
+        """It has its answer, or will have none."""
+        if self.timer is not None:
+            self.timer.cancel()
 
 
 def _ignore_event(event: Event) -> None:
@@ -181,9 +186,18 @@ class Connection(asyncio.Protocol):
     # -- using it -----------------------------------------------------------------------------------
 
     async def command(
-        self, line: str, *, headers: Mapping[str, str] | None = None, deadline: float = COMMAND_DEADLINE
+        self,
+        line: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        deadline: float | None = COMMAND_DEADLINE,
     ) -> Reply:
         """Send one command and return its reply, whatever it says.
+
+        Args:
+            line: the command.
+            headers: the lines after it.
+            deadline: seconds until the reply; None waits for as long as the connection holds.
 
         Raises:
             ValueError: the line or a header contains a line end (it would be a second command), a NUL or
@@ -196,12 +210,14 @@ class Connection(asyncio.Protocol):
             raise copy.copy(self._over)
         number = self._session.command(line, headers)
         name = " ".join(line.split(" ", 2)[:2])  # as much of it as an error may show
-        timer = self._loop.call_later(deadline, self._on_deadline, name, deadline)
+        timer = None
+        if deadline is not None:
+            timer = self._loop.call_later(deadline, self._on_deadline, name, deadline)
         waiting = self._waiting[number] = _Waiting(self._loop.create_future(), timer)
         self._write(self._session.data_to_send())
         return await waiting.answer
 
-    async def api(self, command: str, deadline: float = COMMAND_DEADLINE) -> str:
+    async def api(self, command: str, deadline: float | None = COMMAND_DEADLINE) -> str:
         """Run an api command and return its output. It holds back this connection's events meanwhile.
 
         Raises:
@@ -312,7 +328,7 @@ class Connection(asyncio.Protocol):
         match received:
             case Replied(number, reply):
                 waiting = self._waiting.pop(number)
-                waiting.timer.cancel()
+                waiting.settled()
                 if not waiting.answer.done():  # its caller may have been cancelled
                     waiting.answer.set_result(reply)
             case LogLine(level, text):
@@ -350,7 +366,7 @@ class Connection(asyncio.Protocol):
         if not self.closed.done():
             self.closed.set_result(reason)
         for waiting in self._waiting.values():
-            waiting.timer.cancel()
+            waiting.settled()
             if not waiting.answer.done():
                 # A copy each: one exception raised in many places gathers all their tracebacks.
                 waiting.answer.set_exception(copy.copy(reason))

@@ -79,7 +79,9 @@ def quoted(text: str | bytes) -> str:
 
 
 def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text).strip()
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return text.strip()
 
 
 class EslError(Exception):
@@ -163,6 +165,12 @@ class EventsStalled(EslError):
     """Commands are answered, but events (the exporter's own tick among them) do not arrive."""
 
     problem = "events_stalled"
+
+
+class EventsUnreadable(EslError):
+    """Events arrive, but not in a form that the exporter reads, so its own tick is not found among them."""
+
+    problem = "protocol_error"
 
 
 class FellBehind(EslError):

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from exporter.esl.errors import ProtocolError, quoted
 
 MAX_HEADERS: Final = 64 * 1024
-MAX_BODY: Final = 16 * 1024 * 1024
+MAX_BODY: Final = 32 * 1024 * 1024  # the list of 25,000 gateways has 23 MB
 # "Content-Type: command/reply\n", and of the 512 bytes all but a "~", which is not sent, and the final NUL.
 CUT_REPLY: Final = 28 + 510
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.esl.errors import printable, quoted
+from exporter.switch.gateway import is_profile_name
 from exporter.switch.reply import ReplyError, accepted
 
 
@@ -45,6 +46,8 @@ def parse_profiles(text: str) -> list[Profile]:
     The last line says how many profiles there are. A reply in which that does not come out is refused, for
     the table has no escapes: a newline in a gateway's configuration could write a row of its own.
 
+    A profile whose name is not as gateways have it (`is_profile_name`) is left out.
+
     Raises:
         ReplyError: a refusal, or something else.
     """
@@ -74,7 +77,7 @@ def parse_profiles(text: str) -> list[Profile]:
         raise ReplyError(f"{len(profiles)} profiles listed, but the list says {quoted(total[0])}")
     return [
         Profile(
-            name=printable(name),
+            name=name,
             url=printable(url),
             state=state[1],
             running=state[1] == "RUNNING",
@@ -83,4 +86,5 @@ def parse_profiles(text: str) -> list[Profile]:
             aliases=tuple(map(printable, aliases.get(name, ()))),
         )
         for name, (url, state) in profiles.items()
+        if is_profile_name(name)
     ]

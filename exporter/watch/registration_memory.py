@@ -23,10 +23,9 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.executors import Executor, QueueFull
-from exporter.watch.gateway import Answer
+from exporter.watch.gateway import ANSWER_KEPT, Answer
 
 FILE: Final = "registrations.json"
-KEPT: Final = 24 * 3600.0  # seconds; an older answer explains nothing
 WRITE_DELAY: Final = 1.0  # seconds
 DISK_DEADLINE: Final = 5.0  # seconds
 EDGE_DEADLINE: Final = 2.0  # seconds, at start and stop, which nobody may hold up for long
@@ -108,7 +107,7 @@ class RegistrationMemory:
         self._writes = False
 
     def _is_recent(self, answer: Answer) -> bool:
-        return self._clock.epoch() - answer.at < KEPT
+        return abs(self._clock.epoch() - answer.at) < ANSWER_KEPT  # one of a clock that was ahead ends, too
 
     async def _write_changes(self) -> None:
         while self._changed:

@@ -15,7 +15,7 @@ import yaml
 from exporter import descriptors
 from exporter.config import ConfigError
 from exporter.watch import loop_watchdog
-from exporter.web.connection import MAX_CONNECTIONS
+from exporter.web.server import MAX_CONNECTIONS
 from tests.support.configs import load_config
 from tests.support.tools import ROOT, program
 

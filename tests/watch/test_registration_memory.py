@@ -12,12 +12,11 @@ from structlog.testing import capture_logs
 
 from exporter.executors import Executor
 from exporter.watch import registration_memory
-from exporter.watch.gateway import Answer
+from exporter.watch.gateway import ANSWER_KEPT, Answer
 from exporter.watch.registration_memory import (
     DISK_DEADLINE,
     EDGE_DEADLINE,
     FILE,
-    KEPT,
     WRITE_DELAY,
     RegistrationMemory,
 )
@@ -111,7 +110,7 @@ def test_an_answer_explains_nothing_after_a_day(clock: VirtualClock) -> None:
     async def scenario() -> None:
         memory = RegistrationMemory(None, clock=clock)
         memory.keep("fs1", "telnyx", answer(clock))
-        await clock.sleep(KEPT - 1)
+        await clock.sleep(ANSWER_KEPT - 1)
         assert memory.recall("fs1", "telnyx") is not None
         await clock.sleep(2)
         assert memory.recall("fs1", "telnyx") is None

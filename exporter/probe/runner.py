@@ -39,7 +39,7 @@ from exporter.watch.node import Node
 
 STOP_SECONDS: Final = 5.0
 PLACED_WITHIN: Final = 1.0
-LOADED_WITHIN: Final = 5.0
+LOADED_WITHIN: Final = 1.5
 WAIT_AT_MOST: Final = 5.0  # seconds between tries of a scheduled run: no other process says that it is done
 _RECALLED: Final = 500
 

@@ -10,7 +10,7 @@ SOURCES := exporter tests $(wildcard scripts dashboards benchmarks)
 PYTEST := $(BIN)/pytest -n 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check live bench clean
+.PHONY: help demo test check live chaos soak fuzz bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,15 @@ live: $(VENV)/.dev .cache/.tools ## tests against the FreeSWITCH lab at FREESWIT
 	@test -n "$$FREESWITCH_LIVE" || { echo "Say where it listens: make live FREESWITCH_LIVE=127.0.0.1:8021" >&2; exit 2; }
 	$(BIN)/pytest -m live $(ARGS)
 
+chaos: $(VENV)/.dev ## random faults for a minute; ARGS="--seconds 600", ARGS="--seed 4711" as it printed
+	$(BIN)/python -m tests.chaos $(ARGS)
+
+soak: $(VENV)/.dev ## a week in virtual time, then 5 million events with restarts and cuts
+	$(BIN)/python -m tests.soak $(ARGS)
+
+fuzz: $(VENV)/.fuzz ## any bytes into every parser, guided by coverage; ARGS="--seconds 600" for each
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
 bench: $(VENV)/.bench ## events per CPU-second beside other ESL libraries, scrape time, memory
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -47,6 +56,10 @@ $(VENV)/.run: pyproject.toml | $(BIN)/pip
 $(VENV)/.dev: pyproject.toml | $(BIN)/pip
 	$(PIP) --editable '.[dev]'
 	@touch $(VENV)/.run $@
+
+$(VENV)/.fuzz: pyproject.toml | $(BIN)/pip
+	$(PIP) --editable '.[dev,fuzz]'
+	@touch $(VENV)/.run $(VENV)/.dev $@
 
 $(VENV)/.bench: pyproject.toml | $(BIN)/pip
 	$(PIP) --editable '.[bench]'

@@ -135,6 +135,9 @@ def _dry_run(target: str) -> str:
             ],
         ),
         ("live", ["fetch-debian.sh", "pytest -m live"]),
+        ("chaos", ["pip install", "-m tests.chaos"]),
+        ("soak", ["pip install", "-m tests.soak"]),
+        ("fuzz", ["pip install", "'.[dev,fuzz]'", "-m tests.fuzz"]),
         ("bench", ["pip install", "-m benchmarks"]),
     ],
 )

@@ -1,7 +1,7 @@
 """Rules over several keys: what is refused or warned of although each key alone is right.
 
-Refused is what would place calls that the guard does not allow, or never could. Warned of is what works today and
-causes trouble later. What depends on a part that was refused already is left out.
+Refused is what would place calls that the guard does not allow, or never could. Warned of is what works
+today and causes trouble later. What depends on a part that was refused already is left out.
 """
 
 from exporter.config.address import is_loopback

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from exporter.simulator.clock import local_date
@@ -115,18 +116,22 @@ class Event:
         subclass: `Event-Subclass` of a CUSTOM event, else "".
         headers: every header in wire order, not encoded.
         body: what follows the headers (BACKGROUND_JOB's reply text), mostly "".
+        indented: in JSON each header has a line of its own, as FreeSWITCH 1.2 wrote them.
     """
 
     name: str
     subclass: str
     headers: list[Header]
     body: str = ""
+    indented: bool = False
     _frames: dict[str, bytes] = field(default_factory=dict)
+    _values: dict[str, Value] = field(default_factory=dict)
 
     def get(self, name: str) -> Value | None:
-        """The first value of header `name`, in any case of letters."""
-        wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), None)
+        """The first value of header `name`, in any case of letters. The headers must be complete."""
+        if not self._values:
+            self._values = {key.lower(): value for key, value in reversed(self.headers)}
+        return self._values.get(name.lower())
 
     def frame(self, encoding: str) -> bytes:
         """The complete frame as sent to a client that asked for `encoding` ("plain" or "json")."""
@@ -152,12 +157,24 @@ class Event:
         if self.body:
             length = len(self.body.encode("utf-8", "surrogateescape"))
             pairs += [("Content-Length", str(length)), ("_body", self.body)]
-        return "{" + ",".join(f"{quoted(name)}:{quoted(value)}" for name, value in pairs) + "}"
+        members = [(_quoted_name(name), quoted(value)) for name, value in pairs]
+        if self.indented:
+            return "{\n" + ",\n".join(f"\t{name}:\t{value}" for name, value in members) + "\n}"
+        return "{" + ",".join(f"{name}:{value}" for name, value in members) + "}"
+
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def quoted(value: Value) -> str:
     """`value` as JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _JSON.encode(value)
+
+
+@lru_cache(maxsize=2048)
+def _quoted_name(name: str) -> str:
+    """As `quoted`, of a header's name: there are some hundred, written again and again."""
+    return quoted(name)
 
 
 def flat(value: Value) -> str:

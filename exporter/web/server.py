@@ -16,7 +16,7 @@ from exporter.web.clients import Client, Clients
 from exporter.web.connection import Connection
 from exporter.web.context import AppContext
 from exporter.web.sockets import bind
-from exporter.web.tls import LoadedTls, Tls, load
+from exporter.web.tls import DISK_SECONDS, LoadedTls, Tls, load
 
 _STOP_SECONDS: Final = 2.0  # for answers under way
 MAX_CONNECTIONS: Final = 1200  # a thousand concurrent requests of one address can share one probe call
@@ -80,7 +80,11 @@ class Server:
         if config.web is None or config.web.tls is None:
             return None
         try:
-            return await self._context.executors.disk.run(load, config.web.tls)
+            async with asyncio.timeout(DISK_SECONDS):
+                return await self._context.executors.disk.run(load, config.web.tls)
+        except TimeoutError:
+            reason = f"tls_server_config was not read within {DISK_SECONDS:g} s: the disk does not answer"
+            raise ConfigError((reason,)) from None
         except InvalidValue as invalid:
             raise ConfigError((f"tls_server_config {invalid}",)) from None
 

@@ -42,6 +42,9 @@ def test_it_means_the_same(folder: Path, name: str) -> None:
     then = (WRITTEN / "effective" / f"{name}.yml").read_text().replace("FOLDER", str(folder))
     expected: dict[str, Any] = NEW | UNSET | yaml.safe_load(then)
     expected["probes"] = {name: probe | NEW_IN_PROBES for name, probe in expected.get("probes", {}).items()}
+    for probe in expected["probes"].values():  # 0.1.0 printed these, and they may be secrets
+        headers = [variable for variable in probe["variables"] if variable.startswith("sip_h_")]
+        probe["variables"] |= dict.fromkeys(headers, "<secret>")
     assert yaml.safe_load(effective(_load(folder, name))) == expected
 
 

@@ -60,7 +60,7 @@ def test_a_listener_of_the_environment_needs_a_token_too(tmp_path: Path) -> None
 
 def test_a_refused_token_file_is_reported_once(tmp_path: Path) -> None:
     (problem,) = refused(tmp_path, OPEN.format("") + "\ntoken_file: nowhere")
-    assert problem.startswith("token_file: cannot read")
+    assert problem.startswith("token_file: names a file that does not exist")
     for name, value in (("EXPORTER_TOKEN", "a b"), ("EXPORTER_TOKEN_FILE", "/nowhere/x")):
         (problem,) = refused(tmp_path, OPEN.format(""), {name: value})
         assert problem.startswith(f"environment: {name}: ")

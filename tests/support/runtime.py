@@ -23,6 +23,7 @@ from exporter.executors import Executors
 from exporter.probe.probes import Probes
 from exporter.runtime import Runtime
 from tests.support.configs import load_config
+from tests.support.virtual_time import VirtualClock
 
 USER: Final = ("anna", "pw")
 USER_HASH: Final = bcrypt.hashpw(USER[1].encode(), bcrypt.gensalt(4)).decode()
@@ -116,12 +117,28 @@ class Running:
         return {name: float(value) for name, value in lines}
 
 
+def _busy(executors: Executors) -> bool:
+    """Whether a thread of theirs works, or a call waits for one."""
+    each = (executors.names, executors.disk, executors.hashes)
+    return any(executor.waiting or executor._threads > executor._idle for executor in each)
+
+
 @asynccontextmanager
-async def running(files: Files, *, scheme: str = "http") -> AsyncIterator[Running]:
-    """Start a daemon with these files; it serves, and its first attempts at the nodes go on."""
+async def running(
+    files: Files, *, scheme: str = "http", clock: Clock | None = None
+) -> AsyncIterator[Running]:
+    """Start a daemon with these files; it serves, and its first attempts at the nodes go on.
+
+    Args:
+        files: its config.
+        scheme: of its HTTP side.
+        clock: the time; that of the event loop, if the loop's is virtual. None: the machine's.
+    """
     files.write()
     config = files.load()
-    clock, executors = Clock(), Executors()
+    clock, executors = clock or Clock(), Executors()
+    if isinstance(clock, VirtualClock):
+        clock.loop.wait_for_threads(lambda: _busy(executors))
     probes = await Probes.open(config.state_dir, "ab12", clock, executors.disk)
     daemon = Runtime(config, files.load, "ab12", probes, clock, executors)
     async with aiohttp.ClientSession() as client:

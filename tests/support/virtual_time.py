@@ -34,8 +34,10 @@ class _LeapingSelector(selectors.DefaultSelector):
         ready = super().select(0)
         if timeout is not None and timeout <= 0:
             return ready  # callbacks wait for their turn, whatever threads do
-        while not ready and self.busy():
-            ready = super().select(_LOOK)
+        busy = True
+        while busy and not ready:
+            busy = self.busy()  # asked before the look, which then sees what a thread handed over as it ended
+            ready = super().select(_LOOK if busy else 0)
         if ready or timeout is None:
             return ready or super().select(None)
         self.now += timeout

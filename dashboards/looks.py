@@ -58,6 +58,7 @@ CONNECTION_PROBLEMS: Mapping[str, str] = {
     "shutdown": WARNING,
     "permission_denied": WARNING,
     "events_stalled": CRITICAL,
+    "exporter_limit": CRITICAL,
     "protocol_error": CRITICAL,
     "auth_rejected": CRITICAL,
     "acl_denied": CRITICAL,

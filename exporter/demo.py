@@ -1,12 +1,10 @@
 """`freeswitch-exporter demo`: the daemon, watching a simulated switch in the same process."""
 
-import asyncio
-
 import msgspec
 
 from exporter.clock import Clock
 from exporter.config import Config, GatewayConfig, GuardConfig, NodeConfig, ProbeConfig, Thresholds
-from exporter.runtime import configure_log, serve_until_stopped
+from exporter.runtime import configure_log, run_watched, serve_until_stopped
 from exporter.simulator.demo import demo_switch
 
 
@@ -20,7 +18,7 @@ def demo(config: Config) -> int:
         ConfigError: it cannot start.
     """
     configure_log(config)
-    asyncio.run(_demo(config))
+    run_watched(_demo(config))
     return 0
 
 

@@ -79,7 +79,7 @@ class Executor:
         """The result of `work(*args)`, run in a thread.
 
         Raises:
-            QueueFull: the queue is full; nothing was run.
+            QueueFull: the queue is full, or there is no thread and none can be started; nothing was run.
             RuntimeError: the executor has been shut down.
             Exception: whatever `work` raises.
         """
@@ -91,10 +91,7 @@ class Executor:
                 raise QueueFull(f"too many calls wait for {self._purpose}")
             self._jobs.append(job)
             if self._idle < len(self._jobs) and self._threads < self._limit:
-                self._threads += 1
-                self._idle += 1
-                name = f"{self._purpose} {self._threads}"
-                threading.Thread(target=self._work, name=name, daemon=True).start()
+                self._start_thread(job)
             self._changed.notify()
         try:
             result: _T = await job.future
@@ -110,6 +107,19 @@ class Executor:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+
+    def _start_thread(self, job: _Job) -> None:
+        """Start one for `job`; where the system allows none, the job waits for those that run."""
+        name = f"{self._purpose} {self._threads + 1}"
+        try:
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+        except RuntimeError as error:
+            if not self._threads:
+                self._jobs.remove(job)
+                raise QueueFull(f"no thread for {self._purpose}: {error}") from None
+            return
+        self._threads += 1
+        self._idle += 1
 
     def _work(self) -> None:
         while True:

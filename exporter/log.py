@@ -50,7 +50,8 @@ MAX_ITEMS = 50  # of one list or mapping
 MAX_DEPTH = 3  # lists and mappings inside each other; what is deeper is text
 MAX_TRACEBACK = 8000
 UNNAMED = "exporter"  # the logger of lines whose logger has no name
-_MAX_LOOKED_AT = 20_000  # so far secrets are searched: past what is shown, lest a cut one show its beginning
+# So far secrets are searched: past what is shown, lest a cut one show its beginning, however many are masked.
+_MAX_LOOKED_AT = 100_000
 _MAX_LIMITS = 1000  # names the rate limit remembers
 _MAX_QUEUED = 1000  # lines waiting to be written
 # Shorter secrets are masked only where they are the complete value: masking every "a" would leave no log.

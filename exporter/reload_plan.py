@@ -5,8 +5,9 @@ what is really bound and open, not with what an earlier file said. The parts of 
 `http`, `log`, `diagnosis` and `guard`, and each node and each probe by its name.
 
 TABLE has one row for each config key: the part it belongs to, and what a change of its value does to that
-part. Three rules need more than a comparison of two values and are functions: the listening addresses, TLS on
-or off, and a missing token. A plan with a step that refuses is not applied at all.
+part. Some rules need more than a comparison of two values and are functions: the listening addresses, TLS on
+or off, and what protected the exporter from others and is gone: the token, the users, the certificates that
+clients must have. A plan with a step that refuses is not applied at all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from exporter.config import Config, Listen, NodeConfig, WebConfig, address, is_loopback
+from exporter.config import Config, Listen, NodeConfig, TlsConfig, WebConfig, address, is_loopback
 
 Action = Literal["keep", "start", "stop", "restart", "refuse"]
 Part = Literal["state_dir", "http", "log", "diagnosis", "guard", "node", "probe"]
@@ -53,6 +54,7 @@ TABLE: Final = (
     Row("web_config_file.http_server_config.headers", "http", "keep", _NEXT_REQUEST),
     Row("web_config_file.basic_auth_users", "http", "keep", _NEXT_REQUEST),
     Row("token_file", "http", "keep", _NEXT_REQUEST),
+    Row("hosts", "http", "keep", _NEXT_REQUEST),
     Row("log.level", "log", "keep", "used from the next line"),
     Row("log.format", "log", "keep", "used from the next line"),
     Row("backend_url", "diagnosis", "keep", "used from the next diagnosis"),
@@ -228,7 +230,7 @@ def _state_dir(running: Running, wanted: Config) -> Step:
 def _http(running: Running, wanted: Config, changed: list[str]) -> Step:
     refusals = tuple(
         refusal
-        for rule in (_listen_differs, _tls_differs, _token_missing)
+        for rule in (_listen_differs, _tls_differs, _token_missing, _users_missing, _certificates_not_asked)
         if (refusal := rule(running, wanted)) is not None
     )
     if refusals:
@@ -259,13 +261,44 @@ def _tls_differs(running: Running, wanted: Config) -> _Refusal | None:
 
 def _token_missing(running: Running, wanted: Config) -> _Refusal | None:
     """A reload does not remove the token, or allow calls without one, while others can reach the exporter."""
-    beyond = [address(host, port) for host, port in running.addresses if not is_loopback(host)]
-    if not beyond or wanted.token is not None:
+    where = _beyond(running)
+    if not where or wanted.token is not None:
         return None
     if running.config.token is None and not wanted.guard.allow:
         return None
-    where = ", ".join(beyond)
     return _Refusal("token_file", f"token_file: the config has no token, and others can reach {where}")
+
+
+def _users_missing(running: Running, wanted: Config) -> _Refusal | None:
+    """A reload does not remove all users while others can reach the exporter."""
+    where = _beyond(running)
+    if not where or not _web(running.config).users or _web(wanted).users:
+        return None
+    key = "web_config_file.basic_auth_users"
+    return _Refusal(key, f"{key}: the config has no users, and others can reach {where}")
+
+
+def _certificates_not_asked(running: Running, wanted: Config) -> _Refusal | None:
+    """A reload does not let clients in without a certificate while others can reach the exporter."""
+    where = _beyond(running)
+    old, new = _web(running.config).tls, _web(wanted).tls
+    if not where or old is None or new is None or not _asks(old) or _asks(new):
+        return None
+    key = "web_config_file.tls_server_config"
+    return _Refusal(key, f"{key}: clients would need no certificate, and others can reach {where}")
+
+
+def _asks(tls: TlsConfig) -> bool:
+    return tls.client_auth_type == "RequireAndVerifyClientCert"
+
+
+def _beyond(running: Running) -> str:
+    """The bound addresses that others can reach; "" if there are none."""
+    return ", ".join(address(host, port) for host, port in running.addresses if not is_loopback(host))
+
+
+def _web(config: Config) -> WebConfig:
+    return config.web or WebConfig()
 
 
 def _nodes(running: Running, wanted: Config) -> Iterator[Step]:
@@ -316,7 +349,7 @@ def _row(key: str, part: Part, name: str) -> Row:
 
 def _settings(config: Config) -> dict[str, object]:
     """The value of every key but those of nodes and probes."""
-    web = config.web or WebConfig()
+    web = _web(config)
     settings: dict[str, object] = {
         "state_dir": config.state_dir,
         "listen": frozenset(config.listen),
@@ -325,6 +358,7 @@ def _settings(config: Config) -> dict[str, object]:
         "web_config_file.http_server_config.headers": web.headers,
         "web_config_file.basic_auth_users": web.users,
         "token_file": config.token,
+        "hosts": frozenset(config.hosts),
         "backend_url": config.backend_url,
     }
     for section, values in (("log", config.log), ("guard", config.guard)):

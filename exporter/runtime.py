@@ -17,7 +17,6 @@ waits for the end of the first attempt to connect to each node.
 """
 
 import asyncio
-import resource
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
@@ -25,7 +24,7 @@ from typing import Any, Final
 
 import structlog
 
-from exporter import __version__, names
+from exporter import __version__, descriptors, names
 from exporter import log as logging
 from exporter.clock import Clock
 from exporter.config import Config, ConfigError, is_loopback
@@ -40,7 +39,7 @@ from exporter.probe.record import CallRecord
 from exporter.reload_plan import Plan, Running, plan_reload, plan_start, plan_stop
 from exporter.state_dir import StateDirError, StateLock, kept_instance_id
 from exporter.watch.collector import NodeCollector
-from exporter.watch.loop_watchdog import LoopWatchdog
+from exporter.watch.loop_watchdog import LoopWatchdog, WatchedLoop
 from exporter.watch.node import Node
 from exporter.watch.registration_memory import RegistrationMemory
 from exporter.web.app import make_app
@@ -50,7 +49,7 @@ from exporter.web.tls import LoadedTls
 
 log = structlog.get_logger(__name__)
 
-MEMORY_SECONDS: Final = 1.0  # for the last write of registrations, at a stop that must be over within 10 s
+READ_SECONDS: Final = 10.0  # for the config and its files; a disk that hangs holds nobody up for longer
 
 ReadConfig = Callable[[], Config]
 
@@ -148,7 +147,7 @@ class Runtime:
             ConfigError: the file cannot be used.
             QueueFull: too much else waits for the disk.
         """
-        config = await self.executors.disk.run(self._read_config)
+        config = await self._read_again()
         file = str(config.path) if config.path is not None else None
         return {"file": file, **plan_reload(self._running(), config).as_json()}
 
@@ -171,7 +170,7 @@ class Runtime:
     async def _reload(self) -> None:
         try:
             # The executor has one thread: configs are applied in the order in which they were read.
-            await self._apply_new(await self.executors.disk.run(self._read_config))
+            await self._apply_new(await self._read_again())
         except ConfigError as error:
             self._process.reload_successful = False
             log.error("reload refused, the old config stays in force", problems=list(error.problems))
@@ -179,6 +178,20 @@ class Runtime:
         except Exception:
             self._process.reload_successful = False
             raise
+
+    async def _read_again(self) -> Config:
+        """The config as it is written now; takes READ_SECONDS at most.
+
+        Raises:
+            ConfigError: it cannot be used, or the disk does not answer.
+            QueueFull: too much else waits for the disk.
+        """
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                return await self.executors.disk.run(self._read_config)
+        except TimeoutError:
+            reason = f"the config was not read within {READ_SECONDS:g} s: the disk does not answer"
+            raise ConfigError((reason,)) from None
 
     # -- start and stop
 
@@ -282,8 +295,7 @@ class Runtime:
             await _logging_failure("probe calls", self._probes.end_calls(leaving))
         await asyncio.gather(*(_logging_failure(f"node {node.name}", node.stop()) for node in leaving))
         if http == "stop":
-            closing = asyncio.wait_for(self._memory.close(), MEMORY_SECONDS)
-            await _logging_failure("registration memory", closing)
+            await _logging_failure("registration memory", self._memory.close())
             await self._server.stop()
 
     def _put_in_force(
@@ -319,7 +331,7 @@ class Runtime:
         return Node(node, self._instance, self._memory, clock=self.clock, look_up=look_up)
 
     def _sever(self) -> None:
-        """Give FreeSWITCH's connections up; the watchdog calls it from its thread while the loop is stuck."""
+        """Give FreeSWITCH's connections up; called from any thread, once for each standstill of the loop."""
         for node in self._nodes:
             node.dropped["loop_stalled"] += 1
             node.sever()
@@ -344,8 +356,14 @@ def serve(config: Config, read_config: ReadConfig) -> int:
         ConfigError: it cannot start.
     """
     configure_log(config)
-    asyncio.run(serve_until_stopped(config, read_config, Clock()))
+    run_watched(serve_until_stopped(config, read_config, Clock()))
     return 0
+
+
+def run_watched(serving: Coroutine[Any, Any, None]) -> None:
+    """As `asyncio.run`, in a loop whose standstills are noticed first of all."""
+    with asyncio.Runner(loop_factory=WatchedLoop) as runner:
+        runner.run(serving)
 
 
 async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Clock) -> None:
@@ -354,7 +372,8 @@ async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Cl
     Raises:
         ConfigError: it cannot start.
     """
-    _raise_descriptor_limit()
+    descriptors.raise_limit()
+    asyncio.get_running_loop().set_exception_handler(descriptors.LoopErrors(clock))
     executors = Executors()
     state_dir = config.state_dir
     lock = StateLock(state_dir, clock, executors.disk) if state_dir is not None else None
@@ -370,12 +389,6 @@ async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Cl
         if lock is not None:
             lock.release()
         executors.shutdown()
-
-
-def _raise_descriptor_limit() -> None:
-    """Use as many descriptors as allowed: the usual soft limit is below what the HTTP side accepts."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _logging_failure(what: str, stopping: Coroutine[Any, Any, None]) -> None:

@@ -14,7 +14,7 @@ from exporter.metrics.exposition import Family, number
 from exporter.probe.collector import ANSWER_FAMILIES
 from exporter.switch.events import EVENT_NAMES
 from exporter.switch.provider import PROVIDERS, provider
-from exporter.watch.commands import COMMAND_NAMES
+from exporter.watch.commands import COMMAND_NAMES, OPTIONAL
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
 
 SECTIONS: Final = (
@@ -32,6 +32,7 @@ VALUES: Final[tuple[tuple[str, str, Iterable[str]], ...]] = (
     ("event", f"`{families.EVENTS.name}`", (*EVENT_NAMES, "other")),
     ("reason", f"`{families.EVENTS_DROPPED.name}`", families.DROP_REASONS),
     ("command", f"`{families.COMMAND_DURATION.name}`", COMMAND_NAMES),
+    ("command", f"`{families.OPTIONAL_ANSWERS_OK.name}`", OPTIONAL),
     ("state", "gateway families", GATEWAY_STATES),
     ("problem", f"`{families.GATEWAY_PROBLEM.name}`", GATEWAY_PROBLEMS),
     ("direction", _CALL_FAMILIES, ("inbound", "outbound")),

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import trustme
 from structlog.testing import capture_logs
@@ -17,7 +18,7 @@ from exporter import cli
 from exporter.config import ConfigError
 from exporter.simulator import FarEnd, SimulatedSwitch
 from exporter.web.tls import LoadedTls
-from tests.support.runtime import Files, Running, running, until
+from tests.support.runtime import USER, USER_HASH, Files, Running, running, until
 
 RELOADED = (200, {"message": "The configuration was reloaded."})
 SUCCESSFUL = "freeswitch_exporter_config_last_reload_successful"
@@ -360,6 +361,46 @@ async def test_a_reload_does_not_make_the_token_unnecessary(tmp_path: Path) -> N
             assert "others can reach 0.0.0.0:" in answer["message"]
             assert daemon.daemon.config is before
             assert await without_token() == 401
+
+
+async def test_a_reload_does_not_make_the_password_unnecessary(tmp_path: Path) -> None:
+    """The users are removed while others can reach the exporter; on loopback they can go."""
+    files = files_for(tmp_path, listen=["0.0.0.0:0"])
+    files.web = {"basic_auth_users": {USER[0]: USER_HASH}}
+    async with running(files) as daemon, aiohttp.ClientSession() as stranger:
+
+        async def status() -> int:
+            async with stranger.get(daemon.base + "/metrics") as answer:
+                return answer.status
+
+        assert (await status(), (await daemon.get("/metrics"))[0]) == (401, 200)
+        files.web = {}
+        files.write()
+        with pytest.raises(ConfigError, match="basic_auth_users: the config has no users, and others can"):
+            await daemon.daemon.reload()
+        assert await status() == 401
+
+
+async def test_a_reload_changes_the_hosts_and_opens_no_call(tmp_path: Path) -> None:
+    """Without a token, a name of the config is enough to read, and not to place a call or reload."""
+    files = files_for(tmp_path, guard={"allow": ["+1555000*"]})
+    async with running(files) as daemon, aiohttp.ClientSession(headers={"Host": "m.example.com"}) as proxy:
+
+        async def ask(method: str, path: str) -> int:
+            async with proxy.request(method, daemon.base + path, json={} if method == "POST" else None) as a:
+                return a.status
+
+        asked = [("GET", path) for path in ("/metrics", "/probe")]
+        asked += [("POST", path) for path in ("/api/calls/test-echo", "/-/reload")]
+        assert [await ask(*one) for one in asked] == [403, 403, 403, 403]
+        files.document["hosts"] = ["m.example.com"]
+        files.write()
+        assert await daemon.post("/-/reload") == RELOADED
+        assert [await ask(*one) for one in asked] == [200, 403, 403, 403]
+        del files.document["hosts"]
+        files.write()
+        assert await daemon.post("/-/reload") == RELOADED
+        assert [await ask(*one) for one in asked] == [403, 403, 403, 403]
 
 
 async def test_on_loopback_the_token_can_go(tmp_path: Path) -> None:

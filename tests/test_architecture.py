@@ -19,6 +19,7 @@ GRAPH = imports(MODULES)
 SHARED = {"clock", "executors", "instance", "log", "names"}
 ALLOWED: dict[str, set[str]] = {
     "clock": set(),
+    "descriptors": {"clock"},
     "executors": set(),
     "instance": set(),
     "log": set(),

@@ -189,8 +189,8 @@ def test_a_bad_config_is_refused(
     problems = [
         f"{path}:1: prot: unknown key; did you mean probes?",
         (
-            f"{path}:2: nodes[0].password_file: cannot read {tmp_path}/nowhere: "
-            "No such file or directory; name a file that this user can read"
+            f"{path}:2: nodes[0].password_file: names a file that does not exist, and is not shown "
+            "because it may be the secret itself; write the path of a file with the secret in it"
         ),
     ]
     if command == ["check-config"]:

@@ -99,3 +99,17 @@ asyncio.run(main())
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stdout, done.stderr) == (0, "gave up\n", "")
+
+
+async def test_a_thread_that_cannot_be_started_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    executor = Executor("disk")
+    with monkeypatch.context() as limited:
+        limited.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(QueueFull, match="no thread for disk: can't start new thread"):
+            await executor.run(int)
+        assert executor.waiting == 0
+    assert await executor.run(int, 7) == 7
+    executor.shutdown()

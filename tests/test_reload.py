@@ -100,6 +100,7 @@ ROWS: Final = (
     Row("web_config_file.basic_auth_users", web("basic_auth_users", {USER[0]: USER_HASH}), ("keep http",)),
     Row("token_file", token("t1ken"), ("keep http",)),
     Row("token_file", token(""), ("keep http",)),
+    Row("hosts", put("hosts", ["monitor.example.com"]), ("keep http",)),
     Row("log.level", put("log.level", "error"), ("keep log",)),
     Row("log.format", put("log.format", "json"), ("keep log",)),
     Row("backend_url", put("backend_url", "http://127.0.0.1:1"), ("keep diagnosis",)),

@@ -109,6 +109,7 @@ CHANGES: list[tuple[Config, str, str, tuple[str, ...]]] = [
     (with_web(users={}), "http", "keep", ("web_config_file.basic_auth_users",)),
     (replace(CONFIG, token=Secret("another")), "http", "keep", ("token_file",)),
     (replace(CONFIG, token=None), "http", "keep", ("token_file",)),  # on loopback only
+    (replace(CONFIG, hosts=("monitor.example.com",)), "http", "keep", ("hosts",)),
     (replace(CONFIG, log=LogConfig(level="debug")), "log", "keep", ("log.level",)),
     (replace(CONFIG, log=LogConfig(format="json")), "log", "keep", ("log.format",)),
     (replace(CONFIG, backend_url="http://127.0.0.1:4000"), "diagnosis", "keep", ("backend_url",)),
@@ -169,7 +170,7 @@ def test_the_changes_above_are_of_every_row_of_the_table() -> None:
     assert {_row_key(key) for _, _, _, keys in CHANGES for key in keys} == {row.key for row in TABLE}
 
 
-EMPTY: dict[str, Any] = {"listen": (), "nodes": (), "probes": {}}
+EMPTY: dict[str, Any] = {"hosts": ("monitor.example.com",), "listen": (), "nodes": (), "probes": {}}
 
 
 def _variants() -> Iterator[tuple[str, Config]]:
@@ -274,16 +275,64 @@ def test_a_reload_does_not_open_what_a_token_protects(
     assert not refused or plan.refusals[0].keys == ("token_file",)
 
 
+ASKING = replace(TLS, client_auth_type="RequireAndVerifyClientCert", client_ca_file=Path("ca.pem"))
+IF_GIVEN = replace(ASKING, client_auth_type="VerifyClientCertIfGiven")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ({"users": {"anna": Secret("hash")}}, {"users": {}}, "basic_auth_users"),
+        ({"users": {"anna": Secret("hash")}}, {"users": {"ben": Secret("other")}}, ""),
+        ({"users": {}}, {"users": {"anna": Secret("hash")}}, ""),
+        ({"tls": ASKING}, {"tls": TLS}, "tls_server_config"),
+        ({"tls": ASKING}, {"tls": IF_GIVEN}, "tls_server_config"),
+        ({"tls": ASKING}, {"tls": replace(ASKING, client_allowed_sans=("a",))}, ""),
+        ({"tls": IF_GIVEN}, {"tls": TLS}, ""),  # without a certificate a client was let in before, too
+        ({"tls": TLS}, {"tls": ASKING}, ""),
+    ],
+)
+def test_a_reload_does_not_open_what_users_and_client_certificates_protect(
+    before: dict[str, Any], after: dict[str, Any], key: str
+) -> None:
+    old, new = with_web(**before), with_web(**after)
+    refused = plan_reload(running(old, addresses=BEYOND), new).refusals
+    assert [step.keys for step in refused] == ([(f"web_config_file.{key}",)] if key else [])
+    assert not key or "others can reach 192.0.2.7:9282; restart needed" in refused[0].reason
+    assert not plan_reload(running(old, addresses=BEYOND[:1]), new).refusals, "on loopback: keep"
+
+
+def test_without_a_web_config_file_there_are_no_users_either() -> None:
+    old = with_web(tls=None)
+    gone = replace(old, web=None, web_config_file=None)
+    [refused] = plan_reload(running(old, addresses=BEYOND), gone).refusals
+    assert refused.keys == ("web_config_file.basic_auth_users",)
+
+
+def test_a_loopback_listen_and_no_token_are_refused_while_others_can_reach_the_exporter() -> None:
+    """What is bound decides, not what the file says of where the exporter listens."""
+    old = replace(CONFIG, listen=(Listen(host=""),))
+    wanted = replace(CONFIG, listen=(Listen(),), token=None)
+    [refused] = plan_reload(running(old), wanted).refusals
+    assert refused.keys == ("listen", "token_file")
+    assert "others can reach 0.0.0.0:9282" in refused.reason
+
+
 def test_all_that_is_refused_is_named_at_once() -> None:
     wanted = replace(CONFIG, listen=(Listen(host=""),), state_dir=None, token=None, web=None)
     bound = running(addresses=BEYOND)
     plan = plan_reload(bound, wanted)
     assert [step.what for step in plan.refusals] == ["state_dir", "http"]
-    assert plan.refusals[1].keys == ("listen", "web_config_file.tls_server_config", "token_file")
+    web = "web_config_file"
+    assert plan.refusals[1].keys == (
+        *("listen", f"{web}.tls_server_config", "token_file", f"{web}.basic_auth_users"),
+    )
     assert plan.refusals[1].reason == (
         "listen: bound to 127.0.0.1:9282, the config says :9282; "
         "web_config_file.tls_server_config: TLS is on, the config turns it off; "
-        "token_file: the config has no token, and others can reach 192.0.2.7:9282; restart needed"
+        "token_file: the config has no token, and others can reach 192.0.2.7:9282; "
+        "web_config_file.basic_auth_users: the config has no users, and others can reach 192.0.2.7:9282; "
+        "restart needed"
     )
 
 

@@ -18,6 +18,7 @@ PYTHON = [
 TEXTS = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
+    ROOT / "SECURITY.md",
     ROOT / "compose.yaml",
     ROOT / "Dockerfile",
     *(

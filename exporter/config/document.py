@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from exporter.config.located import Items, Mapping
-from exporter.config.problems import InvalidValue, show
+from exporter.config.problems import InvalidValue
 
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|yes|Yes|YES|on|On|ON|false|False|FALSE|no|No|NO|off|Off|OFF")

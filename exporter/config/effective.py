@@ -1,6 +1,7 @@
 """The effective config as YAML, as `check-config` prints it: every key with its value, secrets masked.
 
-Apart from the masked secrets, loading what it prints gives the same config again.
+Headers of probe calls and what looks like a token in a web address count as secrets. Apart from what is
+masked, loading what it prints gives the same config again.
 """
 
 from typing import Any
@@ -39,7 +40,7 @@ def plain(kind: AnyKind, value: Any) -> Any:
             return None if value is None else section(value)
         case ListOf(item=item):
             return [plain(item, one) for one in value]
-        case MapOf(value=of):
-            return {name: plain(of, one) for name, one in value.items()}
+        case MapOf(value=of, hides=hides):
+            return {name: MASK if hides(name) else plain(of, one) for name, one in value.items()}
         case Kind():
             return kind.plain(value)

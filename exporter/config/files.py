@@ -5,6 +5,7 @@ A directory, a device, an image or a core dump is refused with a sentence, and n
 that waits for ever would hold up everything else that waits for the disk.
 """
 
+import errno
 import os
 import select
 import stat
@@ -29,6 +30,8 @@ def read_text(path: Path) -> str:
         finally:
             os.close(file)
     except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise InvalidValue(f"cannot read {path}: the exporter has no file descriptor left") from None
         raise InvalidValue(
             f"cannot read {path}: {error.strerror}; name a file that this user can read"
         ) from None

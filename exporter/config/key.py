@@ -105,6 +105,7 @@ class MapOf:
 
     Attributes:
         name: the names.
+        hides: whether the value under a name may be a secret, which is not printed.
         split: from a name to the name itself and to what it says of the fields of its `Section`.
         from_text: from the text of an environment variable to names, each with fields of its `Section`. Those
             names replace the mapping; fields the variable does not give stay as in the file.
@@ -112,6 +113,7 @@ class MapOf:
 
     name: Kind[str]
     value: "Kind[Any] | Section"
+    hides: Callable[[str], bool] = lambda _name: False
     split: Callable[[str], tuple[str, Mapping[str, object]]] = lambda name: (name, {})
     from_text: Callable[[object], Mapping[str, Mapping[str, object]]] | None = None
 

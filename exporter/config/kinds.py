@@ -133,7 +133,7 @@ NO_HTTP2 = _one("`false`", values.no_http2, {"const": False})
 
 HOST = _one("host name or IP address", values.host)
 LISTEN: Kind[Listen] = _one('"HOST:PORT"', values.listen, _matching(".*:[0-9]{1,5}"), str)
-URL = _one("web address", values.url, _matching("https?://.*"))
+URL = _one("web address", values.url, _matching("https?://.*"), values.shown_url)
 
 
 def _path(words: str, read: Callable[[Path], Read[Path]]) -> Kind[Path]:

@@ -16,6 +16,7 @@ from exporter.config.address import Listen
 from exporter.config.key import Key, ListOf, MapOf, SecretOf, Section
 from exporter.config.numbers import permits
 from exporter.config.secret import Secret
+from exporter.config.variables import is_header
 from exporter.config.web_model import WebConfig
 
 # FreeSWITCH's own default, published with it (event_socket.conf.xml).
@@ -231,7 +232,7 @@ class ProbeConfig(msgspec.Struct, frozen=True, kw_only=True):
     variables: Annotated[
         dict[str, str],
         Key(
-            MapOf(kinds.VARIABLE_NAME, kinds.VARIABLE),
+            MapOf(kinds.VARIABLE_NAME, kinds.VARIABLE, hides=is_header),
             "Channel variables of the call; only these names are allowed.",
         ),
     ] = {}
@@ -344,6 +345,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     guard: Annotated[
         GuardConfig, Key(Section(GuardConfig), "Which numbers may be called, how often and how much.")
     ] = GuardConfig()
+    hosts: Annotated[
+        tuple[str, ...],
+        Key(
+            ListOf(kinds.HOST),
+            "Names under which it may be asked, beside the addresses of its listeners and loopback: those "
+            "under which a proxy passes requests to a loopback listener. Beyond loopback any name will do.",
+        ),
+    ] = ()
     web: WebConfig | None = None
     path: Path | None = None
     warnings: tuple[str, ...] = ()

@@ -139,8 +139,14 @@ def spelled(path: KeyPath) -> str:
         elif _PLAIN_KEY.fullmatch(step):
             text += f".{step}" if text else step
         else:
-            text += f"[{show(step)}]"
+            text += f"[{show_key(step)}]"
     return text
+
+
+def show_key(key: str) -> str:
+    """A key as a message shows it: of `name: secret` or `user:password` what stands before the colon."""
+    before, colon, behind = key.partition(":")
+    return show(f"{before}:...") if colon and not behind.startswith(":") else show(key)
 
 
 def kind(value: object) -> str:

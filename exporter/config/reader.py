@@ -25,7 +25,7 @@ from exporter.config.key import (
     Section,
     keys,
 )
-from exporter.config.problems import InvalidValue, KeyPath, Origin, Problems, kind, show
+from exporter.config.problems import InvalidValue, KeyPath, Origin, Problems, kind, show, show_key
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -294,7 +294,7 @@ class Reader:
             return {}
         for duplicate, line in raw.duplicates:
             origin = Origin(self._source, line)
-            self._problems.add(path, f"duplicate key {show(duplicate)}; keep one", origin)
+            self._problems.add(path, f"duplicate key {show_key(duplicate)}; keep one", origin)
         items: dict[str, object] = {}
         for name, item in raw.items():
             origin = Origin(self._source, raw.lines[name])

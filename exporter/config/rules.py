@@ -1,7 +1,7 @@
 """Rules over several keys: what is refused or warned of although each key alone is right.
 
-Refused is what would place calls that the guard does not allow, or never could. Warned of is what works today and
-causes trouble later. What depends on a part that was refused already is left out.
+Refused is what would place calls that the guard does not allow, or never could. Warned of is what works
+today and causes trouble later. What depends on a part that was refused already is left out.
 """
 
 from exporter.config.address import is_loopback
@@ -19,6 +19,7 @@ def check(config: Config, problems: Problems) -> None:
     _destinations(config, problems)
     _expectations(config, problems)
     _open_to_others(config, problems)
+    _users_without_token(config, problems)
     _passwords(config, problems)
     _unlisted_gateways(config, problems)
     _wide_prefixes(config, problems)
@@ -64,6 +65,24 @@ def _open_to_others(config: Config, problems: Problems) -> None:
                 "EXPORTER_TOKEN_FILE), listen on 127.0.0.1 only, or leave guard.allow empty",
             )
             return
+
+
+def _users_without_token(config: Config, problems: Problems) -> None:
+    """Users on a loopback listener mean a proxy; the endpoints that need the token ask for no password."""
+    if (
+        config.web is None
+        or not config.web.users
+        or config.token
+        or any(problems.concern((key,)) for key in ("token", "token_file"))
+    ):
+        return
+    if all(listen.loopback for listen in config.listen):
+        problems.warn(
+            ("web_config_file",),
+            "has basic_auth_users, and there is no token: /probe and every POST ask for the token instead of "
+            "a password, so without one they are open to all whom a proxy lets through; write token_file (or "
+            "set EXPORTER_TOKEN_FILE)",
+        )
 
 
 def _passwords(config: Config, problems: Problems) -> None:

@@ -5,6 +5,7 @@ builds one and drops it; the server builds another each time one of `TlsConfig.f
 """
 
 import ipaddress
+import os
 import ssl
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -54,13 +55,24 @@ def context(tls: TlsConfig) -> ssl.SSLContext:
 
 @contextmanager
 def _path(file: Path | None, pem: str | Secret | None) -> Iterator[Path]:
-    """The file, or a temporary one with `pem` that no other user can read: OpenSSL takes only paths."""
+    """The file, or one with `pem` that no other user can read: OpenSSL takes only paths.
+
+    On Linux that one is in memory and has no name in any folder: a system may have no folder to write to, and
+    a key has no business on a disk.
+    """
     if file:
         read_text(file)  # its errors name the file and what to do; OpenSSL's do not
         yield file
         return
-    with tempfile.NamedTemporaryFile("w", prefix="exporter-") as temporary:
-        temporary.write(pem.reveal() if isinstance(pem, Secret) else pem or "")
+    text = (pem.reveal() if isinstance(pem, Secret) else pem or "").encode()
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("exporter"), "wb") as memory:  # closed with it
+            memory.write(text)
+            memory.flush()
+            yield Path(f"/proc/self/fd/{memory.fileno()}")
+        return
+    with tempfile.NamedTemporaryFile(prefix="exporter-") as temporary:
+        temporary.write(text)
         temporary.flush()
         yield Path(temporary.name)
 

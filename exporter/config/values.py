@@ -5,6 +5,7 @@ guess is never repaired; the message says which quotes to add. `kinds` has what 
 """
 
 import difflib
+import errno
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -35,17 +36,37 @@ _NAME = re.compile(NAME_PATTERN)
 _TOKEN = re.compile(r"[\x21-\x7e]{1,1000}")
 _BCRYPT = re.compile(r"\$2[aby]\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _MAX_TEXT = 1000
+_VARIABLE_TEXT = "write up to 128 letters, digits and . _ + - in quotes"
+# 16 characters or more, with a digit: words of a path are shorter or have none.
+_TOKEN_IN_PATH = re.compile(r"(?<!/)/(?=[^/]*[0-9])[^/]{16,}")
 
 
 def text(value: object) -> str:
     """Printable text on one line, not empty."""
     if not isinstance(value, str):
         raise InvalidValue(f"is {show(value)}, not text; {_quoted(value)}")
-    if not value or len(value) > _MAX_TEXT or not value.isprintable() or value != value.strip():
-        raise InvalidValue(
-            f"is {show(value)}; write up to {_MAX_TEXT} printable characters, without blanks at the ends"
-        )
+    _check_line(value)
     return value
+
+
+def _check_line(value: str) -> None:
+    """Not shown in the message: a key or a password in the wrong place would be."""
+    limits = f"write up to {_MAX_TEXT} printable characters, without blanks at the ends"
+    if not value:
+        raise InvalidValue(f"is empty text; {limits}")
+    if len(value) > _MAX_TEXT:
+        raise InvalidValue(f"is too long; {limits}")
+    if not value.isprintable():
+        raise InvalidValue(f"has a line end or another control character in it; {limits}")
+    if value != value.strip():
+        raise InvalidValue(f"has a blank at one of its ends; {limits}")
+
+
+def _hidden_text(value: object) -> str:
+    """As `text`, of a key where a secret is easily put; no message shows the value."""
+    if not isinstance(value, str):
+        raise InvalidValue(f"is {kind(value)}, not text; {_quoted(value)}")
+    return text(value)
 
 
 def _quoted(value: object) -> str:
@@ -157,6 +178,8 @@ def separated(read: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
 def host(value: object) -> str:
     """A host name, IPv4 or IPv6 address (the last with or without brackets)."""
     name = text(value)
+    if "@" in name:  # not shown: what stands before it may be a password
+        raise InvalidValue("has an @ in it; write a host name or an IP address alone")
     bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
     try:
         ipaddress.ip_address(bare)
@@ -172,6 +195,8 @@ def host(value: object) -> str:
 def listen(value: object) -> Listen:
     """An address to serve on: HOST:PORT, [IPv6]:PORT, or :PORT for every interface."""
     address = text(value)
+    if "@" in address:
+        raise InvalidValue('has an @ in it; write "HOST:PORT", such as "127.0.0.1:9282", or ":9282" for all')
     match = _LISTEN.fullmatch(address)
     if not match or int(match["port"]) > 65535:
         raise InvalidValue(
@@ -266,12 +291,20 @@ def url(value: object) -> str:
         named = parts.username is not None or parts.password is not None
     except ValueError:
         fits = named = False
-    # Not shown in the message: a password in it would be.
+    # Not shown in the message: a password or token in it would be.
     if not fits:
         raise InvalidValue('is not a web address; write one such as "https://app.example.org:8443/base"')
     if named:
         raise InvalidValue("has a user or password in it; write the address without")
+    if MASK in address:
+        raise InvalidValue("has the mask that check-config prints in it; write the address itself")
     return address
+
+
+def shown_url(address: str) -> str:
+    """A web address as it may be shown: its query, and what looks like a token in its path, are masked."""
+    path, mark, _ = address.partition("?")
+    return _TOKEN_IN_PATH.sub(f"/{MASK}", path) + (f"?{MASK}" if mark else "")
 
 
 def path_below(folder: Path) -> Callable[[object], Path]:
@@ -291,6 +324,8 @@ def folder_below(folder: Path) -> Callable[[object], Path]:
         try:
             if path.exists() and not path.is_dir():
                 raise InvalidValue(f"is {path}, which is a file; write the path of a folder")
+        except PermissionError:
+            return path  # another user's, as the doctor meets it; whoever opens it says what is wrong
         except OSError as error:
             raise InvalidValue(
                 f"is {path}: {error.strerror}; write the path of a folder of this user's"
@@ -322,7 +357,13 @@ def secret_file(folder: Path, read: Callable[[object], Secret]) -> Callable[[obj
     """The secret in a file whose path is relative to `folder`; one line end behind it is not part of it."""
 
     def from_file(value: object) -> Secret:
-        path = folder / text(value)
+        written = _hidden_text(value)
+        path = folder / written
+        if not _may_be_shown(written, path):
+            raise InvalidValue(
+                "names a file that does not exist, and is not shown because it may be the secret itself; "
+                "write the path of a file with the secret in it"
+            )
         content = read_text(path).removesuffix("\n").removesuffix("\r")
         try:
             return read(content)
@@ -330,6 +371,15 @@ def secret_file(folder: Path, read: Callable[[object], Secret]) -> Callable[[obj
             raise InvalidValue(f"is {path}, and the content of that file {invalid}") from None
 
     return from_file
+
+
+def _may_be_shown(written: str, path: Path) -> bool:
+    """Whether what names a secret's file is no secret: the file exists, or the folder named in it does."""
+    try:
+        return path.exists() or ("/" in written and path.parent.is_dir())
+    except OSError as error:
+        # A folder that this user may not enter exists; a name that is too long is none.
+        return error.errno == errno.EACCES and "/" in written
 
 
 def pem(value: object) -> str:
@@ -364,9 +414,9 @@ def no_http2(value: object) -> bool:
 
 def user(value: object) -> str:
     """The account of a `userauth`: `name@domain`. FreeSWITCH splits `user:password` at a colon."""
-    account = text(value)
-    if ":" in account or " " in account:
-        raise InvalidValue(f"is {show(account)}; write name@domain, without colon or blank")
+    account = _hidden_text(value)
+    if ":" in account or " " in account:  # not shown: what follows the colon is the password
+        raise InvalidValue("has a colon or a blank in it; write name@domain, the password under its own key")
     return account
 
 
@@ -389,4 +439,6 @@ def variable(value: object) -> str:
     """The value of a channel variable."""
     if isinstance(value, str) and is_value(value):
         return value
-    raise InvalidValue(f"is {show(value)}; write up to 128 letters, digits and . _ + - in quotes")
+    if value == MASK:
+        raise InvalidValue("is the mask that check-config prints; write the value")
+    raise InvalidValue(f"is {kind(value)} that cannot be sent; {_VARIABLE_TEXT}")

@@ -30,6 +30,11 @@ def is_name(name: str) -> bool:
     return name in NAMES or _HEADER.fullmatch(name) is not None
 
 
+def is_header(name: str) -> bool:
+    """Whether the variable is a SIP header, whose value may be a secret between the probe and its far end."""
+    return _HEADER.fullmatch(name) is not None
+
+
 def is_value(value: str) -> bool:
     """Whether `value` may be in an originate command."""
     return _VALUE.fullmatch(value) is not None

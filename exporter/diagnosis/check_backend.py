@@ -7,15 +7,17 @@ about the application. The text in its answer is free text.
 import socket
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from exporter.config.values import shown_url
 from exporter.diagnosis.finding import Finding, not_checked, passed, shown
 from exporter.diagnosis.remedies import remedy
 from exporter.diagnosis.snapshot import BackendSeen, Snapshot
-from exporter.esl.errors import printable
+from exporter.esl.errors import quoted
 from exporter.executors import Executor, QueueFull
 
 SECONDS: Final = 4.0
@@ -99,14 +101,15 @@ class _Resolver(AbstractResolver):
         """Nothing is held."""
 
 
-async def ask_backend(url: str, executor: Executor, seconds: float = SECONDS) -> BackendSeen:
+async def ask_backend(address: str, executor: Executor, seconds: float = SECONDS) -> BackendSeen:
     """What the application at `url` reports about its own connection to FreeSWITCH. Raises nothing.
 
     Args:
-        url: without the path.
+        address: without the path of its health.
         executor: for the look-up of its host name.
         seconds: for everything.
     """
+    url = shown_url(address)  # in all that is said of it
     try:
         async with (
             ClientSession(
@@ -114,16 +117,22 @@ async def ask_backend(url: str, executor: Executor, seconds: float = SECONDS) ->
                 timeout=ClientTimeout(total=seconds),
                 auto_decompress=False,
             ) as client,
-            client.get(url.rstrip("/") + PATH, allow_redirects=False) as answer,
+            client.get(_health_at(address), allow_redirects=False) as answer,
         ):
             body = await answer.content.read(_MAX_BODY)
             status = answer.status
     except TimeoutError:
         return BackendSeen(url, error=f"no answer within {seconds:g} s")
     except (ClientError, OSError, QueueFull, ValueError) as error:
-        return BackendSeen(url, error=printable(str(error)) or type(error).__name__)
+        return BackendSeen(url, error=quoted(str(error).replace(address, url)) or type(error).__name__)
     try:
         health = msgspec.json.decode(body, type=_Health)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return BackendSeen(url, answered=True, error=f"HTTP {status}: {printable(body[:200])}")
+        return BackendSeen(url, answered=True, error=f"HTTP {status}: {quoted(body)}")
     return BackendSeen(url, health.connected, answered=True, message=health.message)
+
+
+def _health_at(address: str) -> str:
+    """The address of its health: PATH comes behind the path, and before a query."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(path=parts.path.rstrip("/") + PATH))

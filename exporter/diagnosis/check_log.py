@@ -18,7 +18,7 @@ from exporter.diagnosis.check_switch import unreached
 from exporter.diagnosis.finding import Finding, duration, not_checked, passed, shown
 from exporter.diagnosis.remedies import remedy
 from exporter.diagnosis.snapshot import LogEntry, LogSeen, Snapshot
-from exporter.esl.errors import printable
+from exporter.esl.errors import quoted
 from exporter.switch.log_line import LogLine
 
 LINES_SHOWN: Final = 3
@@ -58,7 +58,7 @@ class LogCount:
         pattern = re.compile(rf"(?<![\w.-])({alternatives})(?![\w-])") if names else None
         lines = []
         for error, kept in self._lines.items():
-            for text in map(printable, kept):
+            for text in map(quoted, kept):
                 found = pattern.search(text) if pattern is not None else None
                 lines.append(LogEntry(found[1] if found else "", error, text))
         return LogSeen(

@@ -32,7 +32,7 @@ from exporter.diagnosis.check_switch import unreached
 from exporter.diagnosis.finding import SEVERITY, Finding, not_checked, passed, shown
 from exporter.diagnosis.remedies import remedy
 from exporter.diagnosis.snapshot import GatewaySeen, NameSeen, Snapshot
-from exporter.esl.errors import printable
+from exporter.esl.errors import quoted
 from exporter.executors import Executor, QueueFull
 from exporter.watch.gateway_table import proxy_host
 
@@ -69,6 +69,8 @@ def check_provider(snapshot: Snapshot) -> Iterator[Finding]:
     if not here:
         yield not_checked("provider", "FreeSWITCH lists none of the gateways")
         return
+    if (unread := snapshot.unseen.get("registrations")) is not None:
+        yield not_checked("provider", unread)
     problems = [finding for gateway in here for finding in _reach(snapshot, gateway)]
     problems.sort(key=lambda finding: SEVERITY[finding.status])
     yield from problems[:MAX_NAMED]
@@ -217,7 +219,7 @@ async def look_up(
         async with asyncio.timeout(seconds):
             resolver = await executor.run(make_resolver)
     except (dns.exception.DNSException, QueueFull, OSError) as error:  # OSError: a TimeoutError, too
-        failed = NameSeen(error=f"this machine's resolver cannot be used: {printable(str(error))}")
+        failed = NameSeen(error=f"this machine's resolver cannot be used: {quoted(str(error))}")
         return dict.fromkeys(wanted, failed)
     found = await asyncio.gather(*(_look_up(name, resolver, executor, seconds) for name in wanted))
     return dict(zip(wanted, found, strict=True))
@@ -251,7 +253,7 @@ async def _ask(resolver: Resolver, name: str, kind: str, seconds: float) -> tupl
     except dns.exception.Timeout:
         return [], f"no answer within {seconds:g} s"
     except (dns.exception.DNSException, OSError) as error:
-        return [], printable(str(error))
+        return [], quoted(str(error))
     records = [*answer] if answer.rrset is not None else []
     if kind == "SRV":
         records.sort(key=lambda record: (record.priority, -record.weight))

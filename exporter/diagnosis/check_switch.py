@@ -18,6 +18,7 @@ from exporter.diagnosis.finding import (
 )
 from exporter.diagnosis.remedies import remedy
 from exporter.diagnosis.snapshot import Snapshot, SwitchSeen
+from exporter.switch.events import EVENTS_UNREADABLE
 
 REPORTABLE_SKEW: Final = 1.0  # seconds, as freeswitch_time_synced
 REPORTABLE_ROUND_TRIP: Final = 1.0  # seconds; below 0.05 is usual
@@ -29,6 +30,7 @@ _ORDER: Final[tuple[CheckName, ...]] = ("port", "password", "commands", "events"
 class _Failure(NamedTuple):
     check: CheckName
     summary: str
+    fault: str = ""  # of the remedy; empty: the problem's word
 
 
 _FAILED_AT: Final[dict[str, _Failure]] = {
@@ -37,6 +39,7 @@ _FAILED_AT: Final[dict[str, _Failure]] = {
     "timeout": _Failure("port", "FreeSWITCH's host does not answer on the event socket port"),
     "protocol_error": _Failure("port", "Another service answers on the event socket port"),
     "shutdown": _Failure("port", "FreeSWITCH closed the connection: it is stopping or was killed"),
+    "exporter_limit": _Failure("port", "The exporter has no descriptor or memory left for a connection"),
     "auth_rejected": _Failure("password", "FreeSWITCH rejects the password"),
     "acl_denied": _Failure("password", "FreeSWITCH's access list rejects this machine's address"),
     "permission_denied": _Failure(
@@ -45,6 +48,7 @@ _FAILED_AT: Final[dict[str, _Failure]] = {
     "hung": _Failure("commands", "FreeSWITCH hangs: it accepts connections but answers nothing"),
     "events_stalled": _Failure("events", "FreeSWITCH answers commands but delivers no events"),
 }
+_UNREADABLE: Final = _Failure("events", "FreeSWITCH's events arrive but cannot be read", "unreadable")
 _CONNECTING: Final = "The first connection attempt is still running"
 
 
@@ -54,7 +58,7 @@ def unreached(snapshot: Snapshot) -> str | None:
         return None
     if not snapshot.problem:
         return _CONNECTING
-    failure = _FAILED_AT.get(snapshot.problem)
+    failure = _failure(snapshot)
     return failure.summary if failure is not None else "The connection was opened a moment ago"
 
 
@@ -148,28 +152,34 @@ def check_events(snapshot: Snapshot) -> Iterator[Finding]:
 # -- inside -------------------------------------------------------------------------------------------
 
 
+def _failure(snapshot: Snapshot) -> _Failure | None:
+    if snapshot.problem == "protocol_error" and snapshot.reason.startswith(EVENTS_UNREADABLE):
+        return _UNREADABLE
+    return _FAILED_AT.get(snapshot.problem)
+
+
 def _pending(snapshot: Snapshot) -> bool:
     return not snapshot.problem and not snapshot.connected
 
 
 def _failed(snapshot: Snapshot, check: CheckName) -> Finding | None:
-    failure = _FAILED_AT.get(snapshot.problem)
+    failure = _failure(snapshot)
     if snapshot.connected or failure is None or failure.check != check:
         return None
     return Finding(
         check=check,
         status="fail",
-        fault=snapshot.problem,
+        fault=failure.fault or snapshot.problem,
         summary=f"{failure.summary} ({_address(snapshot)})",
         seen=shown(snapshot.reason, 200),
-        remedy=remedy(snapshot, check, snapshot.problem),
+        remedy=remedy(snapshot, check, failure.fault or snapshot.problem),
     )
 
 
 def _failed_before(snapshot: Snapshot, check: CheckName) -> Finding | None:
     if _pending(snapshot):
         return not_checked(check, _CONNECTING)
-    failure = _FAILED_AT.get(snapshot.problem)
+    failure = _failure(snapshot)
     if snapshot.connected or failure is None or _ORDER.index(failure.check) >= _ORDER.index(check):
         return None
     return not_checked(check, failure.summary)

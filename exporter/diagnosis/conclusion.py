@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from exporter.diagnosis.check_backend import check_backend
 from exporter.diagnosis.check_calls import check_call, check_calls
+from exporter.diagnosis.check_database import check_database
 from exporter.diagnosis.check_gateways import check_gateway, check_profile, check_registration
 from exporter.diagnosis.check_log import check_log
 from exporter.diagnosis.check_provider import check_provider
@@ -58,6 +59,7 @@ CHECKS: Final = (
     Check(10, "log", "FreeSWITCH's log", check_log, ok_before=_GATEWAYS_OK),
     Check(11, "backend", "Calling application", check_backend, ok_before=_GATEWAYS_OK),
     Check(12, "call", "Synthetic call", check_call, ok_before=_GATEWAYS_OK),
+    Check(13, "database", "FreeSWITCH's database", check_database),
 )
 CHECK: Final = {check.name: check for check in CHECKS}
 """The checks by name."""
@@ -76,7 +78,7 @@ class _Row(NamedTuple):
 EXPLAINS: Final = (
     _Row("commands", frozenset({"paused", "not_ready", "session_limit", "rate_limit", "idle_cpu"}), _CALLS),
     _Row("commands", frozenset({"hung", "unreadable"}), frozenset({"events", "profile", *_GATEWAYS})),
-    _Row("events", frozenset({"events_stalled"}), _GATEWAYS),
+    _Row("events", frozenset({"events_stalled", "unreadable"}), _GATEWAYS),
     _Row("profile", frozenset({"no_profile", "profile_down"}), _GATEWAYS),
     _Row("gateway", frozenset(), frozenset({"registration", "provider", *_CALLS})),
     _Row("provider", frozenset({"name_not_resolved"}), frozenset({"registration", *_CALLS})),

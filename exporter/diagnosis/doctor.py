@@ -104,6 +104,11 @@ class DoctorRun:
         self._on_stage("connecting")
         backend = asyncio.ensure_future(self._ask_backend())
         await self._memory.load()
+        if self._memory.unread:
+            self._unseen["registrations"] = (
+                f"What the providers answered before is not known ({self._memory.unread}): run the doctor as "
+                "the exporter's user"
+            )
         self.node.start()
         await self._until(lambda: self.node.tried, deadline)
         self.connected.set_result(self._snapshot())
@@ -147,7 +152,7 @@ class DoctorRun:
         enough = self._clock.monotonic() + self._look
         while self._clock.monotonic() < deadline and self.node.connected:
             await self._make_register()
-            if self._clock.monotonic() >= enough and not any(map(self._undecided, self.node.gateways)):
+            if self._clock.monotonic() >= enough and not self._anything_undecided():
                 break
             await self._clock.sleep(_TICK)
         self._on_stage("looking up names")
@@ -176,6 +181,11 @@ class DoctorRun:
             return accepted(await self.node.api("global_getvar conf_dir"))
         except (EslError, ReplyError):
             return ""
+
+    def _anything_undecided(self) -> bool:
+        """A verdict or the answer of FreeSWITCH's database may come within seconds."""
+        awaited = self.node.connections.optional_answers.undecided(self._clock.monotonic())
+        return awaited or any(map(self._undecided, self.node.gateways))
 
     def _undecided(self, gateway: GatewayWatch) -> bool:
         """Its verdict may change within seconds."""

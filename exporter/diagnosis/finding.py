@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from exporter.esl.errors import printable
+from exporter.esl.errors import quoted
 
 Status = Literal["pass", "warn", "fail", "not_checked"]
 CheckName = Literal[
@@ -25,6 +25,7 @@ CheckName = Literal[
     "log",
     "backend",
     "call",
+    "database",
 ]
 
 SEVERITY: Final[dict[Status, int]] = {"fail": 0, "warn": 1, "not_checked": 2, "pass": 3}
@@ -96,7 +97,7 @@ def not_checked(check: CheckName, reason: str) -> Finding:
 
 def shown(text: str, limit: int = SHOWN) -> str:
     """A text from elsewhere as one short printable line."""
-    line = printable(text)
+    line = quoted(text)
     return line if len(line) <= limit else line[:limit] + "..."
 
 

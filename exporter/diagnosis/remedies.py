@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from exporter.diagnosis.finding import CheckName, Remedy
 from exporter.diagnosis.snapshot import Snapshot
+from exporter.switch.events import OLDEST_FREESWITCH
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9_.:-]{1,253}", re.ASCII)
@@ -67,6 +68,14 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         "FreeSWITCH is stopping or restarting, or was killed. If this was not planned, look for the reason "
         "in its log.",
         ("systemctl status freeswitch", "journalctl -u freeswitch -n 50", "systemctl start freeswitch"),
+    ),
+    ("port", "exporter_limit"): _Row(
+        "The exporter's own limit is reached; FreeSWITCH has no part in it. Raise the limit that the reason "
+        "names: LimitNOFILE or MemoryMax of the systemd unit, limits.memory of the container.",
+        (
+            "systemctl show freeswitch-exporter -p LimitNOFILE -p MemoryMax -p MemoryPeak",
+            "systemctl edit freeswitch-exporter",
+        ),
     ),
     # 2: the password
     ("password", "auth_rejected"): _Row(
@@ -148,6 +157,11 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         "FreeSWITCH's event threads wait, often for an event socket client that does not read. Stop that "
         "client. If this does not help, restart FreeSWITCH.",
         ("ss -tnp 'sport = :{port}'", "systemctl restart freeswitch"),
+    ),
+    ("events", "unreadable"): _Row(
+        "FreeSWITCH sends its events in a form that the exporter does not read. Do not restart it: upgrade "
+        f"it to {OLDEST_FREESWITCH} or later, or remove what changes the stream on the way.",
+        ("{cli} -x 'version'",),
     ),
     ("events", "slow"): _Row(
         "FreeSWITCH's event threads or the network are overloaded. Find out what loads the host.",
@@ -306,6 +320,22 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
     ("call", "state_dir"): _Row(
         "On the exporter's host, make room in state_dir and let the exporter's user write there. If "
         "probes.sqlite is damaged or of another program, stop the exporter and move it away.",
+    ),
+    # 13: the database
+    ("database", "slow_database"): _Row(
+        "Calls are not affected. Another process holds a lock on FreeSWITCH's database, or its disk is slow: "
+        "find the process. `SQLite is BUSY` in FreeSWITCH's log shows the times. With core-db-dsn the "
+        "database server is the slow one.",
+        (
+            "fuser -v $({cli} -x 'global_getvar db_dir')/core.db",
+            "df -h $({cli} -x 'global_getvar db_dir')",
+            "vmstat 1 5",
+        ),
+    ),
+    ("database", "unusable_answer"): _Row(
+        "Calls are not affected. Run the command on FreeSWITCH's host and compare; a list of calls above "
+        "32 MiB is more than the exporter reads.",
+        ("{cli} -x 'show channels count'", "{cli} -x 'show calls count'"),
     ),
 }
 

@@ -17,6 +17,7 @@ from exporter.switch.profile import Profile
 from exporter.switch.status import SwitchFigures
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
+from exporter.watch.optional_answers import SlowAnswer, WorthlessAnswer
 
 _SYNC_TAKES: Final = 30.0  # seconds from the first poll after a connect to its end, on a very busy switch
 
@@ -32,6 +33,8 @@ class SwitchSeen:
         stopped: names of profiles that were running and have stopped.
         clock_skew: FreeSWITCH's clock less this machine's. round_trip: of the exporter's test event (the
             tick). None: not known.
+        slow_answers: to optional questions, late or still awaited. worthless_answers: those that cannot be
+            used. answers_ok: none of the questions that were asked has such an answer.
     """
 
     version: str = ""
@@ -43,6 +46,9 @@ class SwitchSeen:
     stopped: frozenset[str] = frozenset()
     clock_skew: float | None = None
     round_trip: float | None = None
+    slow_answers: tuple[SlowAnswer, ...] = ()
+    worthless_answers: tuple[WorthlessAnswer, ...] = ()
+    answers_ok: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,7 +265,7 @@ def snapshot_of(node: Node, clock: Clock, gateways: Iterable[GatewaySeen] | None
 
 
 def _switch(node: Node, clock: Clock) -> SwitchSeen:
-    facts = node.switch
+    facts, answers = node.switch, node.connections.optional_answers
     return SwitchSeen(
         version=facts.version,
         hostname=facts.hostname,
@@ -270,6 +276,9 @@ def _switch(node: Node, clock: Clock) -> SwitchSeen:
         stopped=frozenset(facts.stopped),
         clock_skew=node.ticks.clock_skew,
         round_trip=node.ticks.round_trip,
+        slow_answers=tuple(answers.slow(clock.monotonic())),
+        worthless_answers=tuple(answers.worthless()),
+        answers_ok=bool(answers.ok) and all(answers.ok.values()),
     )
 
 

@@ -33,12 +33,13 @@ from exporter.esl.errors import (
     ConnectTimeout,
     Disconnected,
     EslError,
+    Exhausted,
     FellBehind,
     GreetingTimeout,
     HandlerFailed,
     PermissionDenied,
     ProtocolError,
-    printable,
+    quoted,
 )
 from exporter.esl.event import Event
 from exporter.esl.session import (
@@ -65,7 +66,12 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, no time
 
 class _Waiting(NamedTuple):
     answer: "asyncio.Future[Reply]"
-    timer: asyncio.TimerHandle
+    timer: asyncio.TimerHandle | None
+
+    def settled(self) -> None:
+        """It has its answer, or will have none."""
+        if self.timer is not None:
+            self.timer.cancel()
 
 
 def _ignore_event(event: Event) -> None:
@@ -180,9 +186,18 @@ class Connection(asyncio.Protocol):
     # -- using it -----------------------------------------------------------------------------------
 
     async def command(
-        self, line: str, *, headers: Mapping[str, str] | None = None, deadline: float = COMMAND_DEADLINE
+        self,
+        line: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        deadline: float | None = COMMAND_DEADLINE,
     ) -> Reply:
         """Send one command and return its reply, whatever it says.
+
+        Args:
+            line: the command.
+            headers: the lines after it.
+            deadline: seconds until the reply; None waits for as long as the connection holds.
 
         Raises:
             ValueError: the line or a header contains a line end (it would be a second command), a NUL or
@@ -195,12 +210,14 @@ class Connection(asyncio.Protocol):
             raise copy.copy(self._over)
         number = self._session.command(line, headers)
         name = " ".join(line.split(" ", 2)[:2])  # as much of it as an error may show
-        timer = self._loop.call_later(deadline, self._on_deadline, name, deadline)
+        timer = None
+        if deadline is not None:
+            timer = self._loop.call_later(deadline, self._on_deadline, name, deadline)
         waiting = self._waiting[number] = _Waiting(self._loop.create_future(), timer)
         self._write(self._session.data_to_send())
         return await waiting.answer
 
-    async def api(self, command: str, deadline: float = COMMAND_DEADLINE) -> str:
+    async def api(self, command: str, deadline: float | None = COMMAND_DEADLINE) -> str:
         """Run an api command and return its output. It holds back this connection's events meanwhile.
 
         Raises:
@@ -224,7 +241,7 @@ class Connection(asyncio.Protocol):
         if reply.denied:
             raise PermissionDenied(f"bgapi {command.split(' ', 1)[0]} is not allowed to this user")
         if not reply.ok:
-            raise ProtocolError(f"bgapi was answered with {printable(reply.text)}")
+            raise ProtocolError(f"bgapi was answered with {quoted(reply.text)}")
 
     async def subscribe(self, name: str, deadline: float = COMMAND_DEADLINE) -> None:
         """Ask for one event name, or `CUSTOM subclass`. One command a name: a denied one costs no other.
@@ -238,7 +255,7 @@ class Connection(asyncio.Protocol):
         if reply.denied:
             raise PermissionDenied(f"event {name} is not allowed to this user")
         if not reply.ok:
-            raise ProtocolError(f"event {name} was answered with {printable(reply.text)}")
+            raise ProtocolError(f"event {name} was answered with {quoted(reply.text)}")
 
     def backlog(self) -> int:
         """Bytes received by the kernel that the exporter has not read yet. May be asked from any thread."""
@@ -286,7 +303,8 @@ class Connection(asyncio.Protocol):
         except EslError as error:
             self.abort(error)
         except Exception as error:
-            self.abort(HandlerFailed(f"the exporter's handler failed: {printable(repr(error))}"))
+            failed = HandlerFailed(f"the exporter's handler failed: {quoted(repr(error))}")
+            self.abort(Exhausted.cause(error) or failed)
             raise
 
     def eof_received(self) -> None:
@@ -297,7 +315,9 @@ class Connection(asyncio.Protocol):
         """asyncio: the socket is gone."""
         if self._over is not None:
             return
-        if isinstance(exc, TimeoutError):
+        if exc is not None and (exhausted := Exhausted.cause(exc)) is not None:
+            self._finish(exhausted)
+        elif isinstance(exc, TimeoutError):
             self._finish(ConnectTimeout(_NETWORK_GONE))
         else:
             self._finish(self._severed or self._session.disconnected("reset"))
@@ -308,7 +328,7 @@ class Connection(asyncio.Protocol):
         match received:
             case Replied(number, reply):
                 waiting = self._waiting.pop(number)
-                waiting.timer.cancel()
+                waiting.settled()
                 if not waiting.answer.done():  # its caller may have been cancelled
                     waiting.answer.set_result(reply)
             case LogLine(level, text):
@@ -328,7 +348,7 @@ class Connection(asyncio.Protocol):
         """Why the command got no reply: a process that hangs leaves its kernel to acknowledge it."""
         if self._queued(termios.TIOCOUTQ):
             return ConnectTimeout(_NETWORK_GONE)
-        return CommandTimeout(f"no reply to '{printable(name)}' within {deadline:g} s")
+        return CommandTimeout(f"no reply to '{quoted(name)}' within {deadline:g} s")
 
     def _queued(self, request: int) -> int:
         """Bytes in the kernel: FIONREAD, received and not read; TIOCOUTQ, sent and not acknowledged."""
@@ -346,7 +366,7 @@ class Connection(asyncio.Protocol):
         if not self.closed.done():
             self.closed.set_result(reason)
         for waiting in self._waiting.values():
-            waiting.timer.cancel()
+            waiting.settled()
             if not waiting.answer.done():
                 # A copy each: one exception raised in many places gathers all their tracebacks.
                 waiting.answer.set_exception(copy.copy(reason))

@@ -18,10 +18,10 @@ Known cost: a frame that arrives in many pieces is copied twice (into the buffer
 
 from typing import Final, NamedTuple
 
-from exporter.esl.errors import ProtocolError, printable
+from exporter.esl.errors import ProtocolError, quoted
 
 MAX_HEADERS: Final = 64 * 1024
-MAX_BODY: Final = 16 * 1024 * 1024
+MAX_BODY: Final = 32 * 1024 * 1024  # the list of 25,000 gateways has 23 MB
 # "Content-Type: command/reply\n", and of the 512 bytes all but a "~", which is not sent, and the final NUL.
 CUT_REPLY: Final = 28 + 510
 
@@ -154,20 +154,20 @@ def _read_head(head: bytes) -> tuple[str, int]:
         name, value = _split(line)
         if name == b"Content-Type":
             if content_type is not None:
-                raise ProtocolError(f"Content-Type twice in one frame: {printable(head)}")
-            content_type = _KNOWN.get(value) or printable(value)
+                raise ProtocolError(f"Content-Type twice in one frame: {quoted(head)}")
+            content_type = _KNOWN.get(value) or quoted(value)
         elif name == b"Content-Length":
             if length is not None:
-                raise ProtocolError(f"Content-Length twice in one frame: {printable(head)}")
+                raise ProtocolError(f"Content-Length twice in one frame: {quoted(head)}")
             length = _length(value)
     if content_type is None:
-        raise ProtocolError(f"frame without Content-Type: {printable(head)}")
+        raise ProtocolError(f"frame without Content-Type: {quoted(head)}")
     return content_type, length or 0
 
 
 def _length(value: bytes) -> int:
     if not value.isdigit() or len(value) > 12:
-        raise ProtocolError(f"Content-Length is not a number: {printable(value)}")
+        raise ProtocolError(f"Content-Length is not a number: {quoted(value)}")
     length = int(value)
     if length > MAX_BODY:
         raise ProtocolError(f"Content-Length {length} is larger than {MAX_BODY} bytes")
@@ -178,7 +178,7 @@ def _split(line: bytes) -> tuple[bytes, bytes]:
     """Name and value of a header line. FreeSWITCH's names hold no blank; a mail server's first words do."""
     name, colon, value = line.partition(b":")
     if not colon or b" " in name:
-        raise ProtocolError(f"not an event socket, it says: {printable(line)}")
+        raise ProtocolError(f"not an event socket, it says: {quoted(line)}")
     return name, value.strip()
 
 

@@ -13,8 +13,8 @@ Replies carry no number and come strictly in the order of the commands (one thre
 and answers them, mod_event_socket.c: listener_run). So commands are numbered here, and each reply gets the
 number of the oldest command that has none.
 
-The end comes once, as `Ended` with an EslError. Until FreeSWITCH has accepted it, the password is known
-here and masked in that error: a far end that repeats what it was sent must not bring it into a log.
+The end comes once, as `Ended` with an EslError. A far end that repeats what it was sent must not bring the
+password into a log: it is masked in every text that is quoted (errors.py), from the first frame on.
 """
 
 import enum
@@ -23,13 +23,15 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from exporter.esl import protocol
 from exporter.esl.errors import (
+    MASK,
     AclDenied,
     AuthRejected,
     Disconnected,
     EslError,
     FellBehind,
     ProtocolError,
-    printable,
+    mask,
+    quoted,
 )
 from exporter.esl.event import Event
 from exporter.esl.protocol import Frame, Protocol
@@ -38,7 +40,6 @@ from exporter.esl.protocol import Frame, Protocol
 EMPTY_LINES: Final = b"\n\n"
 _DENIED: Final = "-ERR permission denied"
 _LOST_EVENTS: Final = "lost events"  # "killed listener because of lost events": FreeSWITCH's queue was full
-_MASK: Final = "<secret>"
 
 
 class State(enum.Enum):
@@ -118,6 +119,7 @@ class Session:
     """
 
     def __init__(self, password: str, user: str | None = None, local: str = "this address") -> None:
+        mask(password)
         self._become(State.AWAITING_GREETING)
         self._protocol = Protocol()
         self._outgoing = bytearray()
@@ -205,7 +207,7 @@ class Session:
         """The first command/reply: whether FreeSWITCH accepts the password."""
         reply = _reply(frame)
         if not reply.text.startswith("+OK"):
-            return self._end(AuthRejected(f"FreeSWITCH says: {printable(reply.text)}"))
+            return self._end(AuthRejected(f"FreeSWITCH says: {quoted(reply.text)}"))
         self._become(State.READY)
         self._password = ""
         return Authenticated(reply)
@@ -219,7 +221,7 @@ class Session:
 
     def _on_unasked_reply(self, frame: Frame) -> Received:
         """A reply, but no command waits for one: no later reply could be trusted."""
-        return self._end(ProtocolError(f"a reply nobody asked for: {printable(_reply(frame).text)}"))
+        return self._end(ProtocolError(f"a reply nobody asked for: {quoted(_reply(frame).text)}"))
 
     def _on_event(self, frame: Frame) -> Received:
         """text/event-json, text/event-plain."""
@@ -236,7 +238,7 @@ class Session:
 
         FreeSWITCH may keep its side open until the last job of this session ends, but it sends nothing more.
         """
-        notice = printable(frame.body.partition(b"\n")[0])
+        notice = quoted(frame.body.partition(b"\n")[0])
         kind = FellBehind if _LOST_EVENTS in notice else Disconnected
         return self._end(kind(f"FreeSWITCH says: {notice}"))
 
@@ -281,8 +283,10 @@ class Session:
         """Close the session; the reason in what is returned does not contain the password."""
         self._become(State.CLOSED)
         text = str(reason)
-        secret = printable(self._password)  # as is everything received that the text contains
-        return Ended(type(reason)(text.replace(secret, _MASK) if secret else text))
+        # A short password is masked here, where it may still be a repeated one, and in no later text.
+        if self._password and MASK not in text:
+            text = text.replace(self._password, MASK)
+        return Ended(type(reason)(text))
 
 
 def _encoded(lines: list[str]) -> bytes:
@@ -303,4 +307,4 @@ def _reply(frame: Frame) -> Reply:
 
 
 def _no_event_socket(said: bytes) -> ProtocolError:
-    return ProtocolError(f"not an event socket, it says: {printable(said)}")
+    return ProtocolError(f"not an event socket, it says: {quoted(said)}")

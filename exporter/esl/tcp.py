@@ -7,7 +7,7 @@ NEXT_ATTEMPT seconds, and the first to accept is taken. All addresses together g
 many of them the attempts follow each other faster, so that each gets its turn.
 
 The error is that of the most telling attempt: a refusal shows that a host answered, so it counts more than
-silence.
+silence. An exporter that has no descriptor left says so, and neither the name nor the host is blamed.
 """
 
 import asyncio
@@ -18,7 +18,14 @@ from typing import Any, Final, TypeAlias, cast
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
-from exporter.esl.errors import ConnectionRefused, ConnectTimeout, EslError, NameNotResolved, printable
+from exporter.esl.errors import (
+    ConnectionRefused,
+    ConnectTimeout,
+    EslError,
+    Exhausted,
+    NameNotResolved,
+    printable,
+)
 
 NEXT_ATTEMPT: Final = 0.25  # seconds; RFC 8305, section 5
 MAX_ADDRESSES: Final = 20  # of one name; each takes a socket while it is tried
@@ -36,6 +43,7 @@ async def connect(host: str, port: int, look_up: LookUp, timeout: float) -> sock
         timeout: seconds for the look-up, and again for all attempts to connect together.
 
     Raises:
+        Exhausted: the exporter has no descriptor or memory left for it.
         NameNotResolved: the look-up failed, took too long or found nothing.
         ConnectionRefused: an address refused, and none accepted.
         ConnectTimeout: no address answered.
@@ -82,10 +90,23 @@ async def _looked_up(host: str, port: int, look_up: LookUp, timeout: float) -> l
     except TimeoutError:
         raise NameNotResolved(f"looking up {printable(host)} took longer than {timeout:g} s") from None
     except (OSError, ValueError) as error:
+        if (exhausted := _exhausted(error)) is not None:
+            raise exhausted from None
         raise NameNotResolved(f"{printable(host)}: {getattr(error, 'strerror', None) or error}") from None
     if not infos:
         raise NameNotResolved(f"{printable(host)} has no address")
     return [_without_scope_name(info) for info in infos[:MAX_ADDRESSES]]
+
+
+def _exhausted(error: Exception) -> Exhausted | None:
+    """Whether the look-up failed because the resolver could open no file: its own error does not tell."""
+    if (exhausted := Exhausted.cause(error)) is not None:
+        return exhausted
+    try:
+        socket.socket().close()
+    except OSError as refused:
+        return Exhausted.cause(refused)
+    return None
 
 
 def _without_scope_name(info: AddrInfoType) -> AddrInfoType:
@@ -127,12 +148,15 @@ class _Attempts:
 
     def failure(self, host: str, infos: list[AddrInfoType]) -> EslError:
         """Why none of the addresses can be connected to."""
+        for error in self._failures.values():
+            if (exhausted := Exhausted.cause(error)) is not None:
+                return exhausted
         addresses = [info[4] for info in infos]
         for address in addresses:
             if isinstance(self._failures.get(address), ConnectionRefusedError):
                 return ConnectionRefused(f"{_where(host, address)} refuses connections")
-        error = self._failures.get(addresses[-1])
-        why = error.strerror if error is not None and error.strerror else "no answer"
+        failure = self._failures.get(addresses[-1])
+        why = failure.strerror if failure is not None and failure.strerror else "no answer"
         return ConnectTimeout(f"{_where(host, addresses[-1])}: {why}")
 
 

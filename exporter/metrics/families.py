@@ -23,6 +23,7 @@ PROBLEMS: Final = (
     "hung",
     "events_stalled",
     "shutdown",
+    "exporter_limit",
 )
 OUTCOMES: Final = ("connected", *PROBLEMS[1:])
 DROP_REASONS: Final = ("behind", "loop_stalled", "call_limit", "gateway_limit", "handler_error")
@@ -119,7 +120,12 @@ LAST_POLL = _gauge(
 COMMAND_DURATION = _histogram(
     "freeswitch_command_duration_seconds",
     "How long FreeSWITCH took to answer a command; answers get slow before it hangs.",
-    (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    ("node", "command"),
+)
+OPTIONAL_ANSWERS_OK = _gauge(
+    "freeswitch_optional_answers_ok",
+    "0 while FreeSWITCH's answer to this question is late or unusable; its families are absent then.",
     ("node", "command"),
 )
 LOOP_LAG = _gauge(

@@ -60,6 +60,7 @@ class Client(asyncio.Protocol):
         self._busy = False
         self._held: Callable[[], None] | None = None  # a command whose reply is held back
         self._waiting: deque[bytes] = deque()  # events held back
+        self._under_way: deque[bytes] = deque()  # sent, and not arrived yet
         self._idle: asyncio.TimerHandle | None = None
 
     @property
@@ -99,7 +100,9 @@ class Client(asyncio.Protocol):
 
     def close(self) -> None:
         """End the connection once all is written."""
-        if self._transport:
+        if self._under_way:
+            asyncio.get_running_loop().call_later(self._faults.distance, self.close)
+        elif self._transport:
             self._transport.close()
 
     def abort(self) -> None:
@@ -114,8 +117,20 @@ class Client(asyncio.Protocol):
 
     def write(self, data: str | bytes) -> None:
         """Send, whatever is queued."""
+        if isinstance(data, str):
+            data = data.encode("utf-8", "surrogateescape")
+        if self._faults.distance or self._under_way:
+            self._under_way.append(data)
+            asyncio.get_running_loop().call_later(self._faults.distance, self._arrive)
+        else:
+            self._arrive_with(data)
+
+    def _arrive(self) -> None:
+        self._arrive_with(self._under_way.popleft())
+
+    def _arrive_with(self, data: bytes) -> None:
         if self._transport and not self._transport.is_closing():
-            self._transport.write(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
+            self._transport.write(data)
 
     # Commands.
 

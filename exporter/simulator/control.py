@@ -93,7 +93,9 @@ VERBS: Final = (
     _of_switch("hang"),
     _of_switch("hang_commands"),
     _of_switch("stall_events"),
+    _of_switch("indent_events"),
     _of_switch("delay_replies", (0.5,), (2.0, "api show")),
+    _of_switch("move_away", (0.01,)),
     _of_switch("lose_events", (["HEARTBEAT", "sofia::gateway_state"],)),
     _of_switch("leave_ends_unsent", (), (3,)),
     # Broken streams.

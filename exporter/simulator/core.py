@@ -102,6 +102,7 @@ class Core:
         lost = self.faults.lost_events
         if event.name in lost or event.subclass in lost:
             return
+        event.indented = self.faults.events_indented
         for subscription in list(self.subscriptions):
             subscription.offer(event)
 

@@ -116,12 +116,14 @@ class Event:
         subclass: `Event-Subclass` of a CUSTOM event, else "".
         headers: every header in wire order, not encoded.
         body: what follows the headers (BACKGROUND_JOB's reply text), mostly "".
+        indented: in JSON each header has a line of its own, as FreeSWITCH 1.2 wrote them.
     """
 
     name: str
     subclass: str
     headers: list[Header]
     body: str = ""
+    indented: bool = False
     _frames: dict[str, bytes] = field(default_factory=dict)
     _values: dict[str, Value] = field(default_factory=dict)
 
@@ -155,7 +157,10 @@ class Event:
         if self.body:
             length = len(self.body.encode("utf-8", "surrogateescape"))
             pairs += [("Content-Length", str(length)), ("_body", self.body)]
-        return "{" + ",".join(f"{_quoted_name(name)}:{quoted(value)}" for name, value in pairs) + "}"
+        members = [(_quoted_name(name), quoted(value)) for name, value in pairs]
+        if self.indented:
+            return "{\n" + ",\n".join(f"\t{name}:\t{value}" for name, value in members) + "\n}"
+        return "{" + ",".join(f"{name}:{value}" for name, value in members) + "}"
 
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

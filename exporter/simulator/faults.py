@@ -16,9 +16,11 @@ class Faults:
         hung: nothing is read or written.
         commands_hung: no command is answered.
         events_stalled: no event is sent.
+        events_indented: JSON events are written as FreeSWITCH 1.2 wrote them (cJSON_Print).
         acl_denies: new connections are refused.
         banner: what another service, in FreeSWITCH's place, sends to a new connection.
         reply_delays: seconds until the reply, by the beginning of the command line; "" fits every command.
+        distance: seconds that everything sent takes to the client.
         lost_events: names and subclasses of events that are dropped.
         unsent_ends: how many more legs end without an event.
     """
@@ -26,9 +28,11 @@ class Faults:
     hung: bool = False
     commands_hung: bool = False
     events_stalled: bool = False
+    events_indented: bool = False
     acl_denies: bool = False
     banner: str | None = None
     reply_delays: dict[str, float] = field(default_factory=dict)
+    distance: float = 0.0
     lost_events: set[str] = field(default_factory=set)
     unsent_ends: int = 0
 

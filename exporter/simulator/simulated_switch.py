@@ -183,9 +183,17 @@ class SimulatedSwitch(Switch):
         """The event dispatcher stands still: commands are answered, no event is sent."""
         self.core.faults.events_stalled = True
 
+    def indent_events(self) -> None:
+        """JSON events are written as FreeSWITCH 1.2 wrote them: one header a line, with tabs."""
+        self.core.faults.events_indented = True
+
     def delay_replies(self, seconds: float, beginning: str = "") -> None:
         """Replies to command lines with this beginning ("" is every line) come after so many seconds."""
         self.core.faults.reply_delays[beginning] = seconds
+
+    def move_away(self, seconds: float) -> None:
+        """The network is slow: what is sent arrives so many seconds later, in order; nothing else waits."""
+        self.core.faults.distance = seconds
 
     def lose_events(self, names: Collection[str]) -> None:
         """Events of these names (or CUSTOM subclasses) are dropped, as from a full queue."""

@@ -21,9 +21,9 @@ from typing import Final
 import msgspec
 
 from exporter.esl.errors import printable
+from exporter.switch.leg import is_leg_uuid
 from exporter.switch.reply import EmptyReply, accepted, decoded, flag
 
-_UUID: Final = re.compile(r"[\w.-]{1,128}", re.ASCII)
 _EPOCH: Final = re.compile(r"[0-9]{1,12}")
 
 
@@ -83,7 +83,7 @@ def parse_channels(text: str) -> ChannelList:
             hostname=printable(row.hostname),
         )
         for row in rows
-        if _UUID.fullmatch(row.uuid)
+        if is_leg_uuid(row.uuid)
     ]
     return ChannelList(channels=channels, malformed=len(rows) - len(channels))
 

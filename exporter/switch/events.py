@@ -49,6 +49,12 @@ GATEWAY_DELETE: Final = EventKind("sofia::gateway_delete", GatewayDeleted.from_e
 PROFILE_START: Final = EventKind("sofia::profile_start", ProfileStarted.from_event)
 TICK: Final = EventKind(TICK_SUBCLASS, TickEvent.from_event)
 
+OLDEST_FREESWITCH: Final = "1.8"
+"""The oldest release whose events and replies are read; 1.2 and before write JSON in another form."""
+
+EVENTS_UNREADABLE: Final = "events arrive, but cannot be read"
+"""How the reason begins where a connection ends because of that."""
+
 BACKGROUND_JOB: Final = "BACKGROUND_JOB"
 SHUTDOWN: Final = "SHUTDOWN"
 

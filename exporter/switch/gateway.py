@@ -16,11 +16,10 @@ Source: mod_sofia.c, cmd_status and xml_gateway_status (1.11).
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.esl.errors import printable
+from exporter.esl.errors import printable, quoted
 from exporter.switch.reply import ReplyError, accepted
 
 STATES: Final = (
@@ -68,7 +67,40 @@ _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?")
 _RETRY: Final = re.compile(r"(-?[0-9]{1,18})s|NEVER")
 _FIELD: Final = re.compile(r"<([a-z][a-z0-9-]{0,31})>(.*)</\1>")
+_BLANKS: Final = " \t\r"
+_FIRST: Final = re.compile(r"[ \t\r]*<gateway(s?)>[ \t\r]*(?:\n|$)")
+_GATEWAY_LINE: Final = re.compile(r"^[ \t\r]*<gateway>[ \t\r]*$", re.MULTILINE)
+_EDGE_LINE: Final = re.compile(r"^[ \t\r]*</?gateway>[ \t\r]*$", re.MULTILINE)
 
+# Healthy gateways in FreeSWITCH's own layout, with the forms of the fields that are read. Nearly all blocks
+# are so; any other, also one with a value below 0, is read line by line.
+_ANY: Final = r"[^\n]*"
+_COUNT: Final = r"([0-9]{1,18})"
+_LAYOUT_FIELDS: Final = (
+    ("name", r"([A-Za-z0-9_.-]{1,128})"),
+    ("profile", r"([^\x00-\x1f\x7f<>]{1,128})"),
+    ("scheme", _ANY),
+    ("realm", f"({_ANY})"),
+    *((tag, _ANY) for tag in ("username", "password", "from", "contact", "exten", "to")),
+    ("proxy", f"({_ANY})"),
+    *((tag, _ANY) for tag in ("context", "expires", "freq")),
+    *((tag, _COUNT) for tag in ("ping", "pingfreq", "pingmin", "pingcount", "pingmax")),
+    ("pingtime", r"([0-9]{1,12}\.[0-9]{1,6})"),
+    ("pinging", _COUNT),
+    ("state", r"([A-Za-z0-9_]{1,32})"),
+    ("status", r"([A-Za-z0-9_]{1,32})"),
+    *(
+        (tag, _COUNT)
+        for tag in ("uptime-usec", "calls-in", "calls-out", "failed-calls-in", "failed-calls-out")
+    ),
+)
+_LAYOUT: Final = re.compile(
+    " *<gateway>\n"
+    + "".join(rf"    <{tag}>{form}</{tag}>\n" for tag, form in _LAYOUT_FIELDS)
+    + r"(?:    <retry>(?:([0-9]{1,18})s|NEVER)</retry>\n)?  </gateway>(?=\n|$)"
+)
+
+_AT_ONCE: Final = 1000
 _PROBLEMS_KEPT: Final = 5
 
 
@@ -162,19 +194,19 @@ def parse_gateway_text(text: str) -> GatewayStatus:
     """
     lines = accepted(text).split("\n")
     if len(lines) < 3 or not lines[0].startswith(_RULER) or not lines[-1].startswith(_RULER):
-        raise ReplyError(f"not the status of one gateway: {printable(text)}")
+        raise ReplyError(f"not the status of one gateway: {quoted(text)}")
     keys: dict[str, str] = {}
     for line in lines[1:-1]:
         padded, tab, value = line.partition("\t")
         key = padded.rstrip(" ")
         if not tab or not key or key in keys:
-            raise ReplyError(f"unknown line in the status of a gateway: {printable(line)}")
+            raise ReplyError(f"unknown line in the status of a gateway: {quoted(line)}")
         keys[key] = value
     fields = {name: keys[key] for key, name in _TEXT_KEYS.items() if key in keys}
     if "PingState" in keys:
         counts = keys["PingState"].split("/")
         if len(counts) != 3:
-            raise ReplyError(f"unknown PingState: {printable(keys['PingState'])}")
+            raise ReplyError(f"unknown PingState: {quoted(keys['PingState'])}")
         fields["pingmin"], fields["pingcount"], fields["pingmax"] = counts
     if "Status" in keys:
         fields["status"] = keys["Status"].removesuffix(_PINGING)
@@ -184,72 +216,133 @@ def parse_gateway_text(text: str) -> GatewayStatus:
     return _typed(fields)
 
 
-def parse_gateways_xml(text: str) -> GatewayList:
-    """Reads the reply of `sofia xmlstatus gateway` or `sofia xmlstatus gateway NAME`.
+class GatewayReader:
+    """Reads the reply of `sofia xmlstatus gateway`, or of it with a name, some gateways at a time.
+
+    A switch may have tens of thousands of gateways, and reading them takes longer than the event loop may be
+    held. So the caller decides how many are read before something else has its turn:
+
+        reader = GatewayReader(text)
+        while reader.read(200):
+            await asyncio.sleep(0)
+        found = reader.result()
+
+    The time is proportional to the length of the text, whatever is in it.
+
+    Args:
+        text: the reply.
 
     Raises:
         GatewayNotFound: `Invalid Gateway!`.
         ReplyError: other refusals, and everything that is not this reply. A single unreadable gateway
             raises nothing: it is counted.
     """
-    lines = [line.strip(" \t\r") for line in accepted(text).split("\n")]
-    if lines[0].startswith("<?xml"):
-        del lines[0]
-    if not lines or lines[0] not in ("<gateways>", "<gateway>"):
-        raise ReplyError(f"not a list of gateways: {printable(text)}")
 
-    read: dict[tuple[str, str], tuple[GatewayStatus, dict[str, str]]] = {}
-    doubtful: set[tuple[str, str]] = set()
-    problems: list[str] = []
-    for block in _blocks(lines):
-        try:
-            fields = _fields(block)
-            gateway = _typed(fields)
-        except ReplyError as error:
-            problems.append(str(error))
-            continue
+    def __init__(self, text: str) -> None:
+        self._text = text = accepted(text)
+        self._at = text.find("\n") + 1 if text.startswith("<?xml") else 0
+        first = _FIRST.match(text, self._at)
+        if first is None:
+            raise ReplyError(f"not a list of gateways: {quoted(text)}")
+        if first[1]:
+            self._at = first.end()
+        self._read: dict[tuple[str, str], tuple[GatewayStatus, slice]] = {}
+        self._doubtful: set[tuple[str, str]] = set()
+        self._problems: list[str] = []
+
+    def read(self, most: int) -> bool:
+        """Read so many gateways more; False when there is none left."""
+        text = self._text
+        for _ in range(most):
+            found = _LAYOUT.match(text, self._at)
+            if found is not None:
+                self._at = found.end() + 1
+                self._add(_from_layout(found), slice(*found.span()))
+                continue
+            first = _GATEWAY_LINE.search(text, self._at)
+            if first is None:
+                return False
+            edge = _EDGE_LINE.search(text, first.end())
+            closed = edge is not None and "/" in edge[0]
+            end = len(text) if edge is None else edge.end() if closed else edge.start()
+            self._at = end + closed
+            block = slice(first.start(), end)
+            try:
+                self._add(_typed(_fields(text[block])), block)
+            except ReplyError as error:
+                self._problems.append(str(error))
+        return True
+
+    def result(self) -> GatewayList:
+        """What was read."""
+        problems = self._problems + [
+            f"gateway {profile}::{name}: listed twice, with different values"
+            for profile, name in self._doubtful
+        ]
+        return GatewayList(
+            gateways=[gateway for key, (gateway, _) in self._read.items() if key not in self._doubtful],
+            malformed=len(problems),
+            problems=tuple(problems[:_PROBLEMS_KEPT]),
+        )
+
+    def _add(self, gateway: GatewayStatus, block: slice) -> None:
         key = (gateway.profile, gateway.name)
-        configured = {tag: value for tag, value in fields.items() if tag not in _MEASURED}
-        if read.setdefault(key, (gateway, configured))[1] != configured:
-            doubtful.add(key)
-    problems += [
-        f"gateway {profile}::{name}: listed twice, with different values" for profile, name in doubtful
-    ]
-    return GatewayList(
-        gateways=[gateway for key, (gateway, _) in read.items() if key not in doubtful],
-        malformed=len(problems),
-        problems=tuple(problems[:_PROBLEMS_KEPT]),
-    )
+        earlier = self._read.setdefault(key, (gateway, block))[1]
+        if earlier is not block and self._configured(earlier) != self._configured(block):
+            self._doubtful.add(key)
+
+    def _configured(self, block: slice) -> dict[str, str]:
+        return {tag: value for tag, value in _fields(self._text[block]).items() if tag not in _MEASURED}
 
 
-def _blocks(lines: list[str]) -> Iterator[list[str]]:
-    """The lines of each gateway, from its first line to its last, as far as it has one."""
-    block: list[str] = []
-    for line in lines:
-        if line == "<gateway>":
-            if block:
-                yield block
-            block = [line]
-        elif block:
-            block.append(line)
-            if line == "</gateway>":
-                yield block
-                block = []
-    if block:
-        yield block
+def parse_gateways_xml(text: str) -> GatewayList:
+    """Reads all of a reply at once; arguments and errors as `GatewayReader`."""
+    reader = GatewayReader(text)
+    while reader.read(_AT_ONCE):
+        pass
+    return reader.result()
 
 
-def _fields(block: list[str]) -> dict[str, str]:
+def _fields(block: str) -> dict[str, str]:
     """The lines of one gateway as tag and value, raw as FreeSWITCH wrote it."""
+    lines = [line.strip(_BLANKS) for line in block.strip(_BLANKS + "\n").split("\n")]
     fields: dict[str, str] = {}
-    for line in block[1:-1]:
+    for line in lines[1:-1]:
         found = _FIELD.fullmatch(line)
         if not found or found[1] in fields:
-            raise _unreadable(fields, f"cannot read {printable(line)!r}")
+            raise _unreadable(fields, f"cannot read {quoted(line)!r}")
         fields[found[1]] = found[2]
-    if block[-1] != "</gateway>":
+    if lines[-1] != "</gateway>":
         raise _unreadable(fields, "without an end")
     return fields
+
+
+def _from_layout(found: re.Match[str]) -> GatewayStatus:
+    """The gateway of a block in FreeSWITCH's own layout: the same as `_typed(_fields(block))`, sooner."""
+    name, profile, realm, proxy, ping, interval, least, answered, most, milliseconds, *rest = found.groups()
+    pinging, state, status, uptime, calls_in, calls_out, failed_in, failed_out, retry = rest
+    pause, round_trip = int(interval), float(milliseconds)
+    return GatewayStatus(
+        name,
+        profile,
+        state,
+        status,
+        int(pinging) > 0,
+        int(ping),
+        pause,
+        round_trip / 1000 if pause > 0 and round_trip > 0 else None,
+        int(least),
+        int(answered),
+        int(most),
+        int(uptime) / 1e6,
+        int(calls_in),
+        int(calls_out),
+        int(failed_in),
+        int(failed_out),
+        int(retry) if retry is not None else None,
+        printable(proxy),
+        printable(realm),
+    )
 
 
 def _typed(fields: dict[str, str]) -> GatewayStatus:
@@ -284,7 +377,7 @@ def _match(fields: dict[str, str], tag: str, form: re.Pattern[str], absent: str 
     if value is None:
         raise _unreadable(fields, f"no {tag}")
     if not form.fullmatch(value):
-        raise _unreadable(fields, f"unknown {tag} {printable(value)!r}")
+        raise _unreadable(fields, f"unknown {tag} {quoted(value)!r}")
     return value
 
 
@@ -294,4 +387,4 @@ def _integer(fields: dict[str, str], tag: str) -> int:
 
 
 def _unreadable(fields: dict[str, str], reason: str) -> ReplyError:
-    return ReplyError(f"gateway {printable(fields.get('name', '?'))}: {reason}")
+    return ReplyError(f"gateway {quoted(fields.get('name', '?'))}: {reason}")

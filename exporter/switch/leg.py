@@ -10,11 +10,15 @@ Facts (facts.md 4, tried.md 3 and 4):
 - `variable_sip_term_status` is set only when the far end ended the call; FreeSWITCH's own CANCEL leaves none.
 - `in_mos` reads 4.50 and the loss 0.00 when no packet came at all, so quality counts only with packets.
 - `in_jitter_loss_rate` is computed every 5 s and means nothing in shorter calls.
+- The UUID may be any text that an originate chose, blanks and `$(...)` included. It goes into commands, so
+  one that is not a word counts as none.
+- `variable_sofia_profile_name` is the profile of an outbound leg's gateway: its name may stand in several.
 - CHANNEL_DESTROY repeats all headers of CHANNEL_HANGUP_COMPLETE. A dial that FreeSWITCH refused before any
   INVITE (gateway down or unknown) has a DESTROY with `Channel-State: CS_NONE` and no other event.
 """
 
 import math
+import re
 from typing import Final, NamedTuple
 
 from exporter.esl import Event
@@ -23,7 +27,8 @@ PROBE_PREFIX: Final = "70726f62-"  # "prob": the UUIDs of any exporter's synthet
 MIN_LOSS_SECONDS: Final = 10.0
 MIN_SILENT_SECONDS: Final = 5.0
 MIN_SENT_PACKETS: Final = 100  # two seconds at 20 ms: FreeSWITCH sent, so the far end had something to answer
-MAX_UUID: Final = 256  # characters; FreeSWITCH takes no longer `origination_uuid` (facts.md 6.2)
+# FreeSWITCH makes one of 36 characters, and takes any `origination_uuid` of up to 255 (facts.md 6.2).
+_UUID: Final = re.compile(r"[\w.:@+-]{1,128}", re.ASCII)
 _RTP_FIRST: Final = b"variable_rtp_audio_in_raw_bytes"
 
 
@@ -43,6 +48,7 @@ class LegEnd(NamedTuple):
         cause: FreeSWITCH's cause name as received.
         talk_seconds: answer to hang-up; None if it was never answered.
         gateway: of an outbound leg that was never answered; else empty.
+        profile: that gateway's; empty where the event has none.
         sip_code: final SIP status from the far end of an unanswered leg, as received; empty if there is none.
         phrase: the reason phrase that came with it.
         media: the RTP figures; None if it was never answered or RTP never started.
@@ -52,6 +58,7 @@ class LegEnd(NamedTuple):
     cause: str
     talk_seconds: float | None
     gateway: str
+    profile: str
     sip_code: str
     phrase: str
     media: "Media | None"
@@ -79,7 +86,7 @@ class ChannelEvent:
     """A CHANNEL_* event; each method reads what it returns from the event.
 
     Attributes:
-        uuid: the leg's; empty if the event has none that FreeSWITCH would have accepted.
+        uuid: the leg's; empty if the event has none, or one that could not stand in a command.
     """
 
     __slots__ = ("_event", "uuid")
@@ -87,7 +94,7 @@ class ChannelEvent:
     def __init__(self, event: Event) -> None:
         self._event = event
         uuid = event.get(b"Unique-ID")
-        self.uuid = uuid if uuid is not None and len(uuid) <= MAX_UUID else ""
+        self.uuid = uuid if uuid is not None and is_leg_uuid(uuid) else ""
 
     @property
     def stamp(self) -> float:
@@ -127,12 +134,13 @@ class ChannelEvent:
         if not answered:
             outbound = event.get(b"Call-Direction") == "outbound"
             gateway = (event.get(b"variable_sip_gateway_name") or "") if outbound else ""
+            profile = (event.get(b"variable_sofia_profile_name") or "") if gateway else ""
             code = event.get(b"variable_sip_term_status") or ""
             phrase = (event.get(b"variable_sip_invite_failure_phrase") or "") if code else ""
-            return LegEnd(self.uuid, cause, None, gateway, code, phrase, None)
+            return LegEnd(self.uuid, cause, None, gateway, profile, code, phrase, None)
         ended = event.get_int(b"Caller-Channel-Hangup-Time") or answered
         talk = max(ended - answered, 0) / 1e6
-        return LegEnd(self.uuid, cause, talk, "", "", "", self._media(talk))
+        return LegEnd(self.uuid, cause, talk, "", "", "", "", self._media(talk))
 
     def _seconds_from_start(self, *stamps: bytes) -> float | None:
         """Seconds from the leg's creation to the earliest of the named stamps that happened."""
@@ -165,8 +173,13 @@ class ChannelEvent:
 
 
 def leg_uuid(event: Event) -> str:
-    """The UUID of the leg an event is about; empty if it has none of at most MAX_UUID characters."""
+    """The UUID of the leg an event is about; empty if it has none, or one that is not a word."""
     return ChannelEvent(event).uuid
+
+
+def is_leg_uuid(text: str) -> bool:
+    """A UUID that can stand in a command."""
+    return _UUID.fullmatch(text) is not None
 
 
 def is_probe(uuid: str) -> bool:

@@ -9,6 +9,8 @@ the date, from FreeSWITCH 1.10 on the idle CPU, the level, the source file and t
 import re
 from typing import Final, NamedTuple
 
+from exporter.esl.errors import masked
+
 _ERROR: Final = 3  # and below: CRIT, ALERT, CONSOLE
 _WARNING: Final = 4
 _MAX_LENGTH: Final = 400  # characters of a line
@@ -21,7 +23,8 @@ class LogLine(NamedTuple):
     Attributes:
         error: ERR or above.
         file: the source file; empty if the line names none.
-        text: without the date, cut, otherwise as received: pass it through `printable` before showing it.
+        text: without the date, passwords masked, cut, otherwise as received: pass it through `printable`
+            before showing it.
     """
 
     error: bool
@@ -33,7 +36,7 @@ def parse_log_line(level: int, line: str) -> LogLine | None:
     """The line; None if it is below WARNING. Runs for every line FreeSWITCH sends, so it does one search."""
     if level > _WARNING:
         return None
-    line = line[:_MAX_LENGTH]
+    line = masked(line)[:_MAX_LENGTH]
     found = _SOURCE.search(line)
     if found is None:
         return LogLine(level <= _ERROR, "", line)

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.esl.errors import printable
+from exporter.esl.errors import printable, quoted
+from exporter.switch.gateway import is_profile_name
 from exporter.switch.reply import ReplyError, accepted
 
 
@@ -45,13 +46,15 @@ def parse_profiles(text: str) -> list[Profile]:
     The last line says how many profiles there are. A reply in which that does not come out is refused, for
     the table has no escapes: a newline in a gateway's configuration could write a row of its own.
 
+    A profile whose name is not as gateways have it (`is_profile_name`) is left out.
+
     Raises:
         ReplyError: a refusal, or something else.
     """
     lines = accepted(text).split("\n")
     total = _PROFILE_TOTAL.fullmatch(lines[-1].strip())
     if not total:
-        raise ReplyError(f"not a list of profiles: {printable(text)}")
+        raise ReplyError(f"not a list of profiles: {quoted(text)}")
     profiles: dict[str, tuple[str, re.Match[str]]] = {}
     gateways: dict[str, list[str]] = {}
     aliases: dict[str, list[str]] = {}
@@ -68,13 +71,13 @@ def parse_profiles(text: str) -> list[Profile]:
         elif kind == "profile":
             state = _PROFILE_STATE.fullmatch(said)
             if not state:
-                raise ReplyError(f"unknown state of a profile: {printable(line)}")
+                raise ReplyError(f"unknown state of a profile: {quoted(line)}")
             profiles.setdefault(name, (data, state))
     if len(profiles) != int(total[1]):
-        raise ReplyError(f"{len(profiles)} profiles listed, but the list says {printable(total[0])}")
+        raise ReplyError(f"{len(profiles)} profiles listed, but the list says {quoted(total[0])}")
     return [
         Profile(
-            name=printable(name),
+            name=name,
             url=printable(url),
             state=state[1],
             running=state[1] == "RUNNING",
@@ -83,4 +86,5 @@ def parse_profiles(text: str) -> list[Profile]:
             aliases=tuple(map(printable, aliases.get(name, ()))),
         )
         for name, (url, state) in profiles.items()
+        if is_profile_name(name)
     ]

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from exporter.esl.errors import printable
+from exporter.esl.errors import quoted
 
 _T = TypeVar("_T")
 
@@ -85,7 +85,7 @@ def accepted(reply: str) -> str:
     text = reply.strip()
     for pattern, error, advice in _REFUSALS:
         if pattern.match(text):
-            raise error(f"{printable(text) or 'empty reply'}: {advice}")
+            raise error(f"{quoted(text) or 'empty reply'}: {advice}")
     return text
 
 
@@ -97,7 +97,7 @@ def flag(reply: str) -> bool:
     """
     text = accepted(reply)
     if text not in ("true", "false"):
-        raise ReplyError(f"neither true nor false: {printable(text)}")
+        raise ReplyError(f"neither true nor false: {quoted(text)}")
     return text == "true"
 
 
@@ -110,4 +110,4 @@ def decoded(text: str, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise ReplyError(f"{printable(str(error))}: {printable(text)}") from None
+        raise ReplyError(f"{quoted(str(error))}: {quoted(text)}") from None

@@ -17,7 +17,7 @@ from typing import Final, Self
 
 import msgspec
 
-from exporter.esl.errors import printable
+from exporter.esl.errors import printable, quoted
 from exporter.esl.event import Event
 from exporter.switch.reply import ReplyError, accepted, decoded, flag
 
@@ -217,7 +217,7 @@ def parse_status(text: str) -> SwitchStatus:
     else:
         found = _STATUS_TEXT.match(body)
         if not found:
-            raise ReplyError(f"not the status of a switch: {printable(body)}")
+            raise ReplyError(f"not the status of a switch: {quoted(body)}")
         status = _Status(
             uptime=_Uptime(**{unit: int(found[unit]) for unit in _Uptime.__struct_fields__}),
             version=found["version"],
@@ -231,7 +231,7 @@ def parse_status(text: str) -> SwitchStatus:
     count, rate = status.sessions.count, status.sessions.rate
     numbers = (*msgspec.structs.astuple(status.uptime), *msgspec.structs.astuple(count))
     if not all(0 <= number < _LARGEST for number in (*numbers, *msgspec.structs.astuple(rate))):
-        raise ReplyError(f"a number in the status of the switch is out of range: {printable(body)}")
+        raise ReplyError(f"a number in the status of the switch is out of range: {quoted(body)}")
     return SwitchStatus(
         ready=status.system_status == "ready",
         version=printable(status.version),
@@ -267,7 +267,7 @@ def parse_count(text: str) -> int:
             return count
     elif total := _TOTAL.fullmatch(body):
         return int(total[1])
-    raise ReplyError(f"not a count: {printable(body)}")
+    raise ReplyError(f"not a count: {quoted(body)}")
 
 
 def parse_pause(text: str) -> bool:

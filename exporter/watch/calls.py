@@ -7,8 +7,11 @@ per gateway and direction:
     started + learned = hang-ups + lost + active
 
 Events may be missing, doubled or out of order, and this still holds: a leg without a CREATE was up before
-(learned); a second CREATE or HANGUP_COMPLETE of a leg changes nothing, also after its end; a DESTROY of a leg
-that never had a CREATE is a dial that FreeSWITCH refused itself.
+(learned); a second CREATE, HANGUP_COMPLETE or DESTROY of a leg changes nothing, also after its end; a DESTROY
+of a leg that never had a CREATE is a dial that FreeSWITCH refused itself. To know them again, the latest
+_ENDED_KEPT legs that ended are remembered.
+
+A leg whose end was lost stays until `lose` is told that FreeSWITCH does not have it any more.
 
 Legs of synthetic calls are left out of everything but `unanswered`, which is compared with FreeSWITCH's own
 counters, and these include them.
@@ -16,10 +19,10 @@ counters, and these include them.
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, TypeVar
 
 from exporter.metrics.exposition import Exemplar
-from exporter.switch.leg import ChannelEvent, LegEnd, LegStart, is_probe
+from exporter.switch.leg import ChannelEvent, LegStart, is_probe
 from exporter.switch.provider import Provider
 from exporter.watch.call_stats import CallStats
 
@@ -27,13 +30,15 @@ MAX_LEGS: Final = 100_000
 DIRECTIONS: Final = ("inbound", "outbound")
 _ENDED_KEPT: Final = 4096  # so that a late list or event does not bring a leg back
 _UUID: Final = re.compile(r"[0-9a-f-]{36}", re.ASCII)
+_T = TypeVar("_T")
 
 
 class _Leg:
-    __slots__ = ("answered", "progressed", "stats")
+    __slots__ = ("answered", "created", "progressed", "stats")
 
     def __init__(self, stats: CallStats) -> None:
         self.stats = stats
+        self.created = False
         self.answered = False
         self.progressed = False
 
@@ -43,24 +48,27 @@ class CallTable:
 
     Args:
         attribute: gives the gateway label of a leg: a gateway of the switch, `other`, or the empty string.
-        on_unanswered: called with the gateway of every outbound leg that ended unanswered, probes included.
+        on_unanswered: called with the gateway and its profile, for every outbound leg that ended unanswered,
+            probes included.
 
     Attributes:
         stats: counters by gateway and direction.
-        creates: CHANNEL_CREATE events, probes included.
+        creates: legs whose CHANNEL_CREATE was seen, probes included.
         refused_locally: dials that FreeSWITCH refused before any INVITE.
-        over_limit: legs not tracked because MAX_LEGS were up.
+        over_limit: legs not tracked because MAX_LEGS were up, or their UUID is not a word.
     """
 
     def __init__(
         self,
         attribute: Callable[[LegStart], str],
-        on_unanswered: Callable[[str], None],
+        on_unanswered: Callable[[str, str], None],
     ) -> None:
         self._attribute = attribute
         self._on_unanswered = on_unanswered
         self._legs: dict[str, _Leg] = {}
-        self._ended: dict[str, None] = {}  # in the order they ended, the latest _ENDED_KEPT
+        # In the order in which they ended, the latest _ENDED_KEPT; whether their CREATE was seen.
+        self._ended: dict[str, bool] = {}
+        self._probes: dict[str, None] = {}  # those created, the latest _ENDED_KEPT
         self.stats: dict[tuple[str, str], CallStats] = {}
         self.creates = 0
         self.refused_locally = 0
@@ -100,13 +108,29 @@ class CallTable:
 
     def on_create(self, event: ChannelEvent) -> None:
         """CHANNEL_CREATE."""
-        self.creates += 1
         uuid = event.uuid
-        if not uuid or is_probe(uuid) or uuid in self._legs or uuid in self._ended:
-            return
-        leg = self._enter(event.start())
+        leg = self._legs.get(uuid)
         if leg is not None:
-            leg.stats.started += 1
+            self.creates += not leg.created
+            leg.created = True
+        elif not uuid:
+            self.creates += 1
+            self.over_limit += 1
+        elif is_probe(uuid):
+            if uuid not in self._probes:
+                self.creates += 1
+                _remember(self._probes, uuid, None)
+        elif uuid in self._ended:
+            self.creates += not self._ended[uuid]
+            self._ended[uuid] = True
+        else:
+            self.creates += 1
+            leg = self._enter(event.start())
+            if leg is None:
+                self.over_limit += 1
+            else:
+                leg.created = True
+                leg.stats.started += 1
 
     def on_progress(self, event: ChannelEvent) -> None:
         """CHANNEL_PROGRESS (ringing) or CHANNEL_PROGRESS_MEDIA (early media)."""
@@ -135,20 +159,18 @@ class CallTable:
 
     def on_hangup(self, event: ChannelEvent) -> None:
         """CHANNEL_HANGUP_COMPLETE."""
-        end = event.end()
-        if end.gateway:
-            self._on_unanswered(end.gateway)
-        leg = self._find(event)
-        if leg is not None:
-            self._leave(leg, end, event)
+        if event.uuid not in self._ended:
+            self._end(event)
 
     def on_destroy(self, event: ChannelEvent) -> None:
         """CHANNEL_DESTROY: the last event of a leg, and the only one of dials refused before any INVITE."""
-        leg = self._legs.get(event.uuid)
-        if leg is not None:  # its HANGUP_COMPLETE was lost; DESTROY repeats all of it
-            self._leave(leg, event.end(), event)
-        elif event.never_began:
+        uuid = event.uuid
+        if uuid in self._legs:  # its HANGUP_COMPLETE was lost; DESTROY repeats all of it
+            self._end(event)
+        elif event.never_began and uuid not in self._ended:
             self.refused_locally += 1
+            if uuid:
+                _remember(self._ended, uuid, True)
 
     # -- the switch comes and goes ----------------------------------------------------------------------
 
@@ -159,23 +181,30 @@ class CallTable:
         if not uuid or is_probe(uuid) or uuid in self._legs or uuid in self._ended:
             return
         leg = self._enter(start)
-        if leg is not None:
+        if leg is None:
+            self.over_limit += 1
+        else:
             leg.stats.learned += 1
             leg.answered = leg.progressed = answered
 
     def lose(self, uuids: Iterable[str] | None = None) -> None:
-        """Legs whose end no event will report: all of them, or those named."""
+        """Legs whose end no event will report.
+
+        Args:
+            uuids: legs that FreeSWITCH does not have any more; None for all, which may still be up.
+        """
         for uuid in list(self._legs if uuids is None else uuids):
             leg = self._legs.pop(uuid, None)
             if leg is not None:
                 leg.stats.active -= 1
                 leg.stats.lost += 1
+                if uuids is not None:
+                    _remember(self._ended, uuid, leg.created)
 
     # -- inside ---------------------------------------------------------------------------------------
 
     def _enter(self, start: LegStart) -> _Leg | None:
         if len(self._legs) >= MAX_LEGS:
-            self.over_limit += 1
             return None
         key = (self._attribute(start), start.direction)
         stats = self.stats.get(key)
@@ -195,13 +224,24 @@ class CallTable:
                 leg.stats.learned += 1
         return leg
 
-    def _leave(self, leg: _Leg, end: LegEnd, event: ChannelEvent) -> None:
+    def _end(self, event: ChannelEvent) -> None:
+        """The end of a leg, seen for the first time."""
         uuid = event.uuid
-        del self._legs[uuid]
-        self._ended[uuid] = None
-        if len(self._ended) > _ENDED_KEPT:
-            del self._ended[next(iter(self._ended))]
-        leg.stats.count_end(end, _exemplar(event))
+        end = event.end()
+        if end.gateway:
+            self._on_unanswered(end.gateway, end.profile)
+        leg = self._find(event)
+        if leg is not None:
+            del self._legs[uuid]
+            leg.stats.count_end(end, _exemplar(event))
+        if uuid:
+            _remember(self._ended, uuid, leg.created if leg is not None else True)
+
+
+def _remember(table: dict[str, _T], uuid: str, value: _T) -> None:
+    table[uuid] = value
+    if len(table) > _ENDED_KEPT:
+        del table[next(iter(table))]
 
 
 def _exemplar(event: ChannelEvent) -> Exemplar | None:

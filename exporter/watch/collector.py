@@ -124,6 +124,8 @@ class NodeCollector:
     def _write_switch_gauges(self, page: Page, own: str) -> None:
         node, facts = self._node, self._node.switch
         page.add(families.EVENT_BACKLOG, own, node.backlog())
+        for command, ok in node.connections.optional_answers.ok.items():
+            page.add(families.OPTIONAL_ANSWERS_OK, f'{own},command="{command}"', ok)
         if node.ticks.round_trip is not None:
             page.add(families.EVENT_ROUND_TRIP, own, node.ticks.round_trip)
         if node.ticks.clock_skew is not None:

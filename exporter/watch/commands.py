@@ -1,29 +1,98 @@
-"""The commands that the exporter sends to watch a FreeSWITCH: text, meaning of the answer, deadline.
+"""The commands that the exporter sends: on which lane, until when, and what the answer means.
 
-Consequences, the same for all of them:
+FreeSWITCH runs the commands of one connection one after another and answers in that order, so one slow answer
+holds back all that follow. Hence lanes: a connection for each kind of question, RULES says which command
+belongs to which, and `Lane` what a missed deadline costs there.
 
-- no answer within the deadline: replies come in order and carry no number, so the connection ends and the
-  node is lost (`hung`);
-- refused to the account: the command is noted as denied, the families of its answer are absent;
-- an answer that cannot be read: a line in the log, the families of its answer are absent.
+Whatever the lane: a command refused to the account is noted as denied, an answer that cannot be read is a
+line in the log, and in both cases the families of the answer are absent.
 
-Costs (facts.md 8, tried.md 6): MEMORY commands take FreeSWITCH under 2 ms. DATABASE commands ask its core
-database, where `show calls count` grows quadratically; they are asked once a minute.
+Costs (facts.md 8, tried.md 6): what FreeSWITCH answers from its memory takes it under 2 ms. `show` asks its
+core database, where `show calls count` grows quadratically and any answer waits while another holds a lock;
+its own limit is 30 s.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from enum import Enum
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from exporter.switch.channel import ChannelList, parse_channels, parse_exists, parse_variable
-from exporter.switch.gateway import GatewayList, GatewayStatus, parse_gateway_text, parse_gateways_xml
+from exporter.switch.gateway import (
+    GatewayList,
+    GatewayReader,
+    GatewayStatus,
+    parse_gateway_text,
+    parse_gateways_xml,
+)
 from exporter.switch.profile import Profile, parse_profiles
 from exporter.switch.status import SwitchStatus, parse_count, parse_pause, parse_status
 
 _T = TypeVar("_T")
 
-MEMORY: Final = 5.0  # seconds: answered from FreeSWITCH's memory
-DATABASE: Final = 5.0  # seconds: answered from FreeSWITCH's core database
+
+class Lane(Enum):
+    """A connection for one kind of command, and the consequence of a missed deadline on it."""
+
+    VITAL = "vital"
+    """The connection ends, since no later answer could be trusted, and the node is lost (`hung`)."""
+    DATABASE = "database"
+    """The answer is awaited, however late, and thrown away. Its families are absent, the next command waits
+    until it has come. The node is not affected, not even by the loss of the connection."""
+
+
+class Rule(NamedTuple):
+    """What holds for the commands with one beginning.
+
+    Attributes:
+        beginning: whole words; of several that fit, the longest decides.
+        lane: where they run.
+        deadline: seconds until the answer.
+        optional: the value of `command` in `freeswitch_optional_answers_ok`; empty where it has none.
+    """
+
+    beginning: str
+    lane: Lane
+    deadline: float
+    optional: str = ""
+
+
+VITAL_DEADLINE: Final = 5.0
+RULES: Final = (
+    Rule("fsctl", Lane.VITAL, VITAL_DEADLINE),
+    Rule("global_getvar", Lane.VITAL, VITAL_DEADLINE),
+    Rule("hostname", Lane.VITAL, VITAL_DEADLINE),
+    Rule("json", Lane.VITAL, VITAL_DEADLINE),
+    Rule("originate", Lane.VITAL, VITAL_DEADLINE),
+    Rule("sendevent", Lane.VITAL, VITAL_DEADLINE),
+    Rule("sofia", Lane.VITAL, VITAL_DEADLINE),
+    Rule("status", Lane.VITAL, VITAL_DEADLINE),
+    Rule("uuid_kill", Lane.VITAL, VITAL_DEADLINE),
+    Rule("version", Lane.VITAL, VITAL_DEADLINE),
+    Rule("show calls", Lane.DATABASE, 5.0, "show_calls"),
+    Rule("show channels", Lane.DATABASE, 5.0, "show_channels"),
+    Rule("show registrations", Lane.DATABASE, 5.0, "show_registrations"),
+    Rule("uuid_exists", Lane.DATABASE, 5.0),  # of memory, but thousands of them, to learn calls
+    Rule("uuid_getvar", Lane.DATABASE, 5.0),
+)
+"""All commands, those of probes and the doctor included."""
+_OTHER: Final = Rule("", Lane.VITAL, VITAL_DEADLINE)
+
+OPTIONAL: Final = tuple(rule.optional for rule in RULES if rule.optional)
+COMMAND_NAMES: Final = tuple(sorted({rule.beginning.partition(" ")[0] for rule in RULES}))
+"""First words of all commands that the exporter sends."""
+
+
+def rule_of(text: str) -> Rule:
+    """The rule of a command."""
+    fitting = [rule for rule in RULES if f"{text} ".startswith(f"{rule.beginning} ")]
+    return max(fitting, key=lambda rule: len(rule.beginning), default=_OTHER)
+
+
+def command_name(text: str) -> str:
+    """The command's first word if it is one of COMMAND_NAMES, else `other`."""
+    name = text.partition(" ")[0]
+    return name if name in COMMAND_NAMES else "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,54 +102,27 @@ class Command(Generic[_T]):
     Attributes:
         text: the api command; braces are filled by `of`.
         parse: the answer as a value; raises ReplyError.
-        deadline: seconds until the answer.
     """
 
     text: str
     parse: Callable[[str], _T]
-    deadline: float
 
     def of(self, **parts: str) -> "Command[_T]":
         """The command about one gateway, leg or direction; the parts must be words without blanks."""
-        return Command(self.text.format(**parts), self.parse, self.deadline)
+        return Command(self.text.format(**parts), self.parse)
 
 
-CORE_UUID: Final[Command[str]] = Command("global_getvar core_uuid", str.strip, MEMORY)
-HOSTNAME: Final[Command[str]] = Command("hostname", str.strip, MEMORY)
-STATUS: Final[Command[SwitchStatus]] = Command('json {"command":"status","data":""}', parse_status, MEMORY)
-PAUSED: Final[Command[bool]] = Command("fsctl pause_check {direction}", parse_pause, MEMORY)
-PROFILES: Final[Command[list[Profile]]] = Command("sofia status", parse_profiles, MEMORY)
-GATEWAYS: Final[Command[GatewayList]] = Command("sofia xmlstatus gateway", parse_gateways_xml, MEMORY)
-GATEWAY: Final[Command[GatewayList]] = Command("sofia xmlstatus gateway {name}", parse_gateways_xml, MEMORY)
-GATEWAY_TEXT: Final[Command[GatewayStatus]] = Command(
-    "sofia status gateway {name}", parse_gateway_text, MEMORY
-)
-LEG_EXISTS: Final[Command[bool]] = Command("uuid_exists {uuid}", parse_exists, MEMORY)
-LEG_VARIABLE: Final[Command[str | None]] = Command("uuid_getvar {uuid} {variable}", parse_variable, MEMORY)
-CHANNELS: Final[Command[ChannelList]] = Command("show channels as json", parse_channels, DATABASE)
-CHANNELS_COUNT: Final[Command[int]] = Command("show channels count", parse_count, DATABASE)
-CALLS_COUNT: Final[Command[int]] = Command("show calls count", parse_count, DATABASE)
-REGISTRATIONS_COUNT: Final[Command[int]] = Command("show registrations count", parse_count, DATABASE)
-
-COMMAND_NAMES: Final = (
-    "fsctl",
-    "global_getvar",
-    "hostname",
-    "json",
-    "originate",
-    "sendevent",
-    "show",
-    "sofia",
-    "status",
-    "uuid_exists",
-    "uuid_getvar",
-    "uuid_kill",
-    "version",
-)
-"""First words of all commands that the exporter sends, those of probes and the doctor included."""
-
-
-def command_name(text: str) -> str:
-    """The command's first word if it is one of COMMAND_NAMES, else `other`."""
-    name = text.partition(" ")[0]
-    return name if name in COMMAND_NAMES else "other"
+CORE_UUID: Final[Command[str]] = Command("global_getvar core_uuid", str.strip)
+HOSTNAME: Final[Command[str]] = Command("hostname", str.strip)
+STATUS: Final[Command[SwitchStatus]] = Command('json {"command":"status","data":""}', parse_status)
+PAUSED: Final[Command[bool]] = Command("fsctl pause_check {direction}", parse_pause)
+PROFILES: Final[Command[list[Profile]]] = Command("sofia status", parse_profiles)
+GATEWAYS: Final[Command[GatewayReader]] = Command("sofia xmlstatus gateway", GatewayReader)
+GATEWAY: Final[Command[GatewayList]] = Command("sofia xmlstatus gateway {name}", parse_gateways_xml)
+GATEWAY_TEXT: Final[Command[GatewayStatus]] = Command("sofia status gateway {name}", parse_gateway_text)
+LEG_EXISTS: Final[Command[bool]] = Command("uuid_exists {uuid}", parse_exists)
+LEG_VARIABLE: Final[Command[str | None]] = Command("uuid_getvar {uuid} {variable}", parse_variable)
+CHANNELS: Final[Command[ChannelList]] = Command("show channels as json", parse_channels)
+CHANNELS_COUNT: Final[Command[int]] = Command("show channels count", parse_count)
+CALLS_COUNT: Final[Command[int]] = Command("show calls count", parse_count)
+REGISTRATIONS_COUNT: Final[Command[int]] = Command("show registrations count", parse_count)

@@ -11,6 +11,7 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.esl import Event
+from exporter.esl.errors import printable
 from exporter.metrics import families
 from exporter.metrics.exposition import Histogram
 from exporter.switch import events as kinds
@@ -54,6 +55,7 @@ class Dispatcher:
         self._epoch = clock.epoch
         self._dropped = dropped
         self._measured = Lag()
+        self._on_unreadable: Callable[[], None] = lambda: None
         self._handlers: dict[str, tuple[Callable[[Event], Any], Callable[[Any], None]]] = {}
         self._leg_followers: dict[str, Callable[[LegEvent | ProbeMark], None]] = {}
         self._job_followers: dict[str, Callable[[JobReply], None]] = {}
@@ -61,6 +63,10 @@ class Dispatcher:
     def on(self, kind: EventKind[_T], handle: Callable[[_T], None]) -> None:
         """Have events of that kind handled; one handler a kind."""
         self._handlers[kind.name] = (kind.read, handle)
+
+    def on_unreadable(self, handle: Callable[[], None]) -> None:
+        """Call `handle` for each event that cannot be read."""
+        self._on_unreadable = handle
 
     def follow_leg(self, uuid: str, callback: Callable[[LegEvent | ProbeMark], None]) -> None:
         """Call `callback` for every event of one leg, and for every probe mark fired on it."""
@@ -89,6 +95,8 @@ class Dispatcher:
             self.counts[name] += 1
         else:
             self.counts[OTHER] += 1
+            if not name:
+                self._on_unreadable()
         stamp = event.timestamp
         if stamp:
             self.lag.observe(self._measured.measure(arrival, stamp))
@@ -99,6 +107,8 @@ class Dispatcher:
                 value = read(event)
                 if value is not None:
                     handle(value)
+                elif name == kinds.TICK.name:
+                    self._on_unreadable()
             if self._leg_followers or self._job_followers:
                 self._notify_follower(name, event)
         except Exception:
@@ -107,7 +117,7 @@ class Dispatcher:
                 "an event could not be handled",
                 limit=("an event could not be handled", self._node),
                 node=self._node,
-                event_name=name,
+                event_name=printable(name),
             )
 
     def _notify_follower(self, name: str, event: Event) -> None:
@@ -137,3 +147,4 @@ def wire(dispatcher: Dispatcher, known: Knowledge) -> None:
     dispatcher.on(kinds.GATEWAY_DELETE, gateways.on_deleted)
     dispatcher.on(kinds.PROFILE_START, gateways.on_profile_started)
     dispatcher.on(kinds.TICK, known.on_tick)
+    dispatcher.on_unreadable(known.on_unreadable)

@@ -9,11 +9,16 @@ A poll and an event may cross, as they travel on two connections. Two rules keep
 asked before an event arrived does not move the state back, and a poll that contradicts the state is believed
 only after CROSSING seconds without an event.
 
+Not all that a poll brings is of now. FreeSWITCH keeps the time of the last answered OPTIONS after one that
+failed, and while it registers and sends none (sofia.c, sofia_handle_sip_r_options), so that time counts only
+while the last OPTIONS was answered. And what explains a failed registration goes when a poll shows that one
+has succeeded since, and after ANSWER_KEPT.
+
 All times are monotonic seconds given by the caller; epochs have `epoch` in their names.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from exporter.switch.gateway import GatewayStatus, is_failed_ping
@@ -31,6 +36,9 @@ from exporter.watch.verdict import (
 )
 
 CROSSING: Final = 0.1
+ANSWER_KEPT: Final = 24 * 3600.0  # seconds; an older answer to REGISTER explains nothing
+# With Status UP these follow a registration: a failed one takes Status down until the next has succeeded.
+_UP_SINCE_REGISTERED: Final = ("UNREGED", "TRYING", "REGISTER", "REGED")
 _REGISTERED: Final = ("REGISTER", "REGED")
 _SHOWN_BY_ANSWER: Final = ("auth_rejected", "rejected", "unreachable", "ping_failed")
 _NOT_REGISTERING: Final = ("NOREG", "MISSING", "UNKNOWN")
@@ -65,7 +73,7 @@ class GatewayWatch:
     Attributes:
         listed: FreeSWITCH listed it the last time. readable: FreeSWITCH could be asked; False while its
             node is lost.
-        status: of the last poll.
+        status: of the last poll; without a round trip if the last OPTIONS failed or none are sent.
         state, up, problem, usable: as of now.
         answer: the last failed answer to REGISTER, until a registration succeeds.
         seconds, changes: time in each state, and entries into it.
@@ -123,6 +131,8 @@ class GatewayWatch:
         self._before_loss = ("UNKNOWN", 0.0)
         self._ping_since: float | None = None
         self._not_pinging = now
+        self._ping_seen: tuple[int, float | None] | None = None  # count and time as FreeSWITCH has them
+        self._ping_failed = False
 
     # -- what changes it ------------------------------------------------------------------------------
 
@@ -138,6 +148,7 @@ class GatewayWatch:
         if event.code and (flipped or event.state == "NOREG"):  # the OPTIONS in flight has ended
             self._ping_since = None
             self._not_pinging = now
+            self._ping_failed = is_failed_ping(event.code)
         self.up = event.ping_up
         self._enter(event.state, now, epoch)
         self._judge(now)
@@ -162,10 +173,12 @@ class GatewayWatch:
         self.absent_since = None
         self.profile = status.profile or self.profile
         self._count(status)
-        self.status = status
+        self.status = self._with_fresh_ping(status)
         self._time_ping(status, now, epoch + clock_skew)
         if self._event_at <= asked:  # no event is newer than this reply
             self.up = status.status == "UP"
+            if self.up and status.state in _UP_SINCE_REGISTERED:
+                self._latch(None)
             state = status.state if status.state in GATEWAY_STATES else "UNKNOWN"
             if state == self.state:
                 self._contradiction = None
@@ -179,16 +192,21 @@ class GatewayWatch:
         self._judge(now)
 
     def on_absent(self, now: float, profile_down: bool) -> None:
-        """FreeSWITCH does not list it, or reports that it deleted it."""
+        """FreeSWITCH does not list it."""
         self.advance(now)
         self.readable = True
         self.profile_down = profile_down
         if self.absent_since is None:
             self.absent_since = now
             self.listed = False
-            self._counters = None  # a new object of that name counts from 0
-            self.refused.restart()
+            self.on_deleted()
         self._judge(now)
+
+    def on_deleted(self) -> None:
+        """FreeSWITCH reports that it deleted it; a new one of that name counts from 0."""
+        self._counters = None
+        self.refused.restart()
+        self._ping_seen = None
 
     def on_lost(self, now: float) -> None:
         """The node is lost: nothing is known until the next poll."""
@@ -284,16 +302,23 @@ class GatewayWatch:
             self._on_answer(self)
 
     def _read_answer(self, event: GatewayEvent, epoch: float) -> None:
+        """The answer to REGISTER in an event. The same event may report an OPTIONS, in any state."""
         code = event.code
         if event.state == "FAILED" and code:
-            # A failed OPTIONS takes the Status down at once, a rejected REGISTER a second later.
-            if self.up and not event.ping_up and is_failed_ping(code):
+            if self.state == "FAILED":
+                return  # the OPTIONS that was in flight: the registration has failed before
+            # A failed OPTIONS takes the Status down at once, a rejected REGISTER a second later. It does not
+            # where more answers are counted than are needed (ping-max); but then it was seen in flight.
+            if is_failed_ping(code) and (
+                (self.up and not event.ping_up) or (self.state == "REGED" and self.pinging)
+            ):
                 self._latch(Answer(PING_FLIP, event.phrase, epoch))
                 return
             self._latch(Answer(code, event.phrase, epoch))
         elif event.state == "TIMEOUT":
             self._latch(Answer(TIMED_OUT, "", epoch))
-        if event.state in ("FAILED", "REGISTER") and code >= 200:
+        # Nothing but a 200 to REGISTER leads to the state REGISTER.
+        if (event.state == "FAILED" and code >= 200) or (event.state == "REGISTER" and code == 200):
             self.responses[code] = self.responses.get(code, 0) + 1
 
     def _count(self, status: GatewayStatus) -> None:
@@ -310,6 +335,17 @@ class GatewayWatch:
         self._counters = counters
         self.refused.read(counters[2], self.unanswered_legs)
 
+    def _with_fresh_ping(self, status: GatewayStatus) -> GatewayStatus:
+        """The status without the round trip of an OPTIONS that is not the last, or of long ago."""
+        seen = (status.ping_count, status.ping_seconds)
+        if self._ping_seen is not None and seen != self._ping_seen:
+            self._ping_failed = status.ping_count < self._ping_seen[0]
+        self._ping_seen = seen
+        # An answer raises the count, up to ping-max.
+        failed = self._ping_failed or (status.ping_count == 0 and status.ping_max > 0)
+        sends = status.state == "NOREG" or status.status == "UP"
+        return status if sends and not failed else replace(status, ping_seconds=None)
+
     def _time_ping(self, status: GatewayStatus, now: float, switch_epoch: float) -> None:
         if not status.pinging:
             self._ping_since = None
@@ -321,7 +357,9 @@ class GatewayWatch:
             self._ping_since = max(sent, self._entered) if self.state == "REGED" else sent
 
     def _settle(self, now: float, epoch: float) -> None:
-        """Accept what was provisional: a poll that no event contradicted, an absence that lasts."""
+        """Accept what was provisional, a poll that no event contradicted or an absence that lasts."""
+        if self.answer is not None and epoch - self.answer.at > ANSWER_KEPT:
+            self._latch(None)
         if self._contradiction is not None and now - self._contradiction[1] > CROSSING:
             self._enter(self._contradiction[0], now, epoch)
         if self.absent_since is not None and now - self.absent_since > ABSENT_GRACE:
@@ -344,7 +382,7 @@ class GatewayWatch:
                 in_state=self.in_state(now),
                 registration_expected=self.registration_expected,
                 ping_interval=status.ping_interval if status else 0,
-                ping_answered=status is not None and status.ping_seconds is not None,
+                ping_answered=self._ping_seen is not None and self._ping_seen[1] is not None,
                 ping_pending=self.ping_pending(now),
                 latched=self.answer.code if self.answer else 0,
             )

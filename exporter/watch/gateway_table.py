@@ -5,10 +5,16 @@ listed with; one that moves to another profile stays itself. A name may stand in
 FreeSWITCH's events carry the name alone and `sofia xmlstatus gateway NAME` answers for one of the two
 (facts.md 2.1). So:
 
-- only the list of all gateways decides which gateways there are, and that one is gone; new ones are learned
-  from it;
+- only the list of all gateways decides which gateways there are, and that one is gone, also where an event
+  reports it; new ones are learned from it;
 - an event moves a gateway only if no other has its name;
 - a poll of one gateway changes the one it names, by name and profile.
+
+At most MAX_GATEWAYS are watched. A gateway that is gone stays for FORGET_AFTER, so that a short absence
+costs no series; but where gateways are made per user and short-lived, a new one that is listed takes the
+place of the one that has been gone longest and that nobody expects. What is given up either way is counted.
+
+The time that a list takes is proportional to its length.
 
 Polls are asked for by marks: an event, an OPTIONS in flight or due marks its gateway, whatever only the list
 can decide wants the list. A gateway is polled at most once a second, so that many events cost FreeSWITCH no
@@ -16,7 +22,7 @@ more than few.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from exporter.clock import Clock
@@ -25,11 +31,13 @@ from exporter.switch.gateway import GatewayList, GatewayStatus
 from exporter.switch.gateway_event import GatewayAdded, GatewayDeleted, GatewayEvent, ProfileStarted
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.problem_log import GATEWAY_LEVELS, ProblemLog
+from exporter.watch.verdict import ABSENT_GRACE
 
 MAX_GATEWAYS: Final = 1000
 FORGET_AFTER: Final = 3600.0  # seconds after which a gateway that is gone and not expected is forgotten
 POLL_SPACING: Final = 1.0
 _ANSWER_TIME: Final = 0.5  # seconds that an OPTIONS is given before a poll asks for its answer
+_Key = tuple[str, str]  # name and profile
 
 
 class GatewayTable:
@@ -45,7 +53,8 @@ class GatewayTable:
 
     Attributes:
         poll_wanted: set when a gateway is marked, or the list is wanted.
-        over_limit: gateways not taken because there were MAX_GATEWAYS.
+        over_limit: gateways not taken, each once while it is listed, and gateways forgotten early, because
+            there were MAX_GATEWAYS.
         malformed: entries of the last list that could not be read.
     """
 
@@ -70,15 +79,16 @@ class GatewayTable:
         self._on_gone = on_gone
         self._on_answer = on_answer
         self._quiet = quiet
-        self._known: dict[tuple[str, str], GatewayWatch] = {}
+        self._known: dict[_Key, GatewayWatch] = {}
         self._by_name: dict[str, list[GatewayWatch]] = {}
         self._marked: dict[str, float] = {}  # name to when it was marked
         self._polled: dict[str, float] = {}
         self._list_wanted = False
         self._list_polled = float("-inf")
         self._running_profiles: frozenset[str] | None = None
+        self._refused: set[_Key] = set()  # of the last list
         for name, config in expected.items():
-            self._add(name, config.profile)
+            self.over_limit += self._add(name, config.profile) is None
 
     def __iter__(self) -> Iterator[GatewayWatch]:
         return iter(list(self._known.values()))
@@ -116,7 +126,7 @@ class GatewayTable:
         """FreeSWITCH removed a gateway."""
         for gateway in self.named(event.name):
             if gateway.profile in ("", event.profile):
-                gateway.on_absent(self._clock.monotonic(), profile_down=False)
+                gateway.on_deleted()
         self.want_list()
 
     def on_profile_started(self, _event: ProfileStarted) -> None:
@@ -134,20 +144,25 @@ class GatewayTable:
             skew: FreeSWITCH's clock less the exporter's, seconds.
         """
         self.malformed = reply.malformed
-        self._list_polled = self._clock.monotonic()
+        now = self._list_polled = self._clock.monotonic()
+        profiles: dict[str, set[str]] = {}
         for status in reply.gateways:
-            gateway = self._listed(status, reply.gateways)
+            profiles.setdefault(status.name, set()).add(status.profile)
+        new = []
+        for status in reply.gateways:
+            gateway = self._listed(status, profiles[status.name])
             if gateway is not None:
                 self._take(gateway, status, asked, skew)
-        listed = {(status.name, status.profile) for status in reply.gateways}
-        now = self._clock.monotonic()
-        for key, gateway in list(self._known.items()):
-            if key in listed:
+            else:
+                new.append(status)
+        for key, gateway in self._known.items():
+            if key[1] in profiles.get(key[0], ()):
                 continue
             if reply.malformed:
                 self._mark(gateway.name)  # it may be one of those that could not be read: ask for it alone
             else:
                 gateway.on_absent(now, self._is_down(key[1]))
+        self._take_new(new, asked, skew)
         for status in reply.gateways:
             if not status.pinging and self._marked.get(status.name, asked) < asked:
                 del self._marked[status.name]
@@ -230,14 +245,10 @@ class GatewayTable:
     def advance(self) -> None:
         """Let time pass for all of them, and forget the unexpected that have been gone for an hour."""
         now, epoch = self._clock.monotonic(), self._clock.epoch()
-        for key, gateway in list(self._known.items()):
+        for gateway in list(self._known.values()):
             gateway.advance(now, epoch)
-            gone = gateway.absent_since is not None and now - gateway.absent_since > FORGET_AFTER
-            if gone and not gateway.expected:
-                # Calls are counted by name: those of another profile's gateway go on.
-                shared = len(self._by_name[gateway.name]) > 1
-                if shared or self._on_gone(gateway.name):
-                    self._remove(key)
+            if gateway.absent_since is not None and now - gateway.absent_since > FORGET_AFTER:
+                self._forget(gateway)
 
     # -- inside -------------------------------------------------------------------------------------------
 
@@ -249,16 +260,45 @@ class GatewayTable:
         else:
             self.want_list()
 
-    def _listed(self, status: GatewayStatus, listed: Iterable[GatewayStatus]) -> GatewayWatch | None:
-        """The gateway of an entry of the list; None if there are too many."""
+    def _listed(self, status: GatewayStatus, profiles: Collection[str]) -> GatewayWatch | None:
+        """The gateway of an entry of the list; None if it is new.
+
+        Args:
+            status: the entry.
+            profiles: those in which the list has the name.
+        """
         gateway = self._known.get((status.name, status.profile))
         if gateway is not None:
             return gateway
-        taken = {other.profile for other in listed if other.name == status.name}
         for other in self.named(status.name):
-            if other.profile not in taken:  # known without its profile, or moved to another
+            if other.profile not in profiles:  # known without its profile, or moved to another
                 return self._renamed(other, status.profile)
-        return self._add(status.name, status.profile)
+        return None
+
+    def _take_new(self, new: Iterable[GatewayStatus], asked: float, skew: float) -> None:
+        """Watch gateways that are listed for the first time, as many as there is room for."""
+        gone = self._gone_longest()
+        refused = set()
+        for status in new:
+            while len(self._known) >= MAX_GATEWAYS and (longest := next(gone, None)) is not None:
+                self.over_limit += self._forget(longest)
+            gateway = self._add(status.name, status.profile)
+            if gateway is not None:
+                self._take(gateway, status, asked, skew)
+            else:
+                refused.add((status.name, status.profile))
+        self.over_limit += len(refused - self._refused)
+        self._refused = refused
+
+    def _gone_longest(self) -> Iterator[GatewayWatch]:
+        """The gateways that are gone, not just for a moment, in the order in which they went."""
+        before = self._clock.monotonic() - ABSENT_GRACE
+        went = [
+            (gateway.absent_since, at, gateway)
+            for at, gateway in enumerate(self._known.values())
+            if gateway.absent_since is not None and gateway.absent_since < before
+        ]
+        return (gateway for _, _, gateway in sorted(went, key=lambda one: one[:2]))
 
     def _renamed(self, gateway: GatewayWatch, profile: str) -> GatewayWatch:
         del self._known[gateway.name, gateway.profile]
@@ -274,10 +314,12 @@ class GatewayTable:
         return bool(profile) and self._running_profiles is not None and profile not in self._running_profiles
 
     def _add(self, name: str, profile: str) -> GatewayWatch | None:
+        """Watch one more; None if there are too many."""
         if len(self._known) >= MAX_GATEWAYS:
-            self.over_limit += 1
             return None
         config = self._expected.get(name)
+        if config is not None and config.profile not in ("", profile):
+            config = None  # the configuration expects that name in another profile
         gateway = GatewayWatch(
             name,
             profile,
@@ -292,8 +334,19 @@ class GatewayTable:
         self._on_new(gateway)
         return gateway
 
-    def _remove(self, key: tuple[str, str]) -> None:
-        gateway = self._known.pop(key)
+    def _forget(self, gateway: GatewayWatch) -> bool:
+        """Watch it no longer, unless it is expected or has calls; whether it is forgotten."""
+        if gateway.expected:
+            return False
+        # Calls are counted by name: those of another profile's gateway go on.
+        shared = len(self._by_name[gateway.name]) > 1
+        if not shared and not self._on_gone(gateway.name):
+            return False
+        self._remove(gateway)
+        return True
+
+    def _remove(self, gateway: GatewayWatch) -> None:
+        del self._known[gateway.name, gateway.profile]
         others = [other for other in self._by_name[gateway.name] if other is not gateway]
         if others:
             self._by_name[gateway.name] = others

@@ -9,7 +9,10 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.config import NodeConfig
+from exporter.esl import EslError, EventsStalled, EventsUnreadable
+from exporter.esl.errors import printable
 from exporter.metrics.families import DROP_REASONS
+from exporter.switch.events import EVENTS_UNREADABLE, OLDEST_FREESWITCH
 from exporter.switch.leg import LegStart
 from exporter.switch.provider import provider
 from exporter.switch.status import Heartbeat
@@ -38,6 +41,7 @@ class Knowledge:
 
     Attributes:
         core_uuid: identifies FreeSWITCH's present run; empty before the first sync.
+        unread_events: events of the present connection that could not be read.
         unaccounted: sessions that FreeSWITCH counted and no event showed.
         dropped: what was given up, by the reasons of `freeswitch_events_dropped_total`.
         last_poll_epoch: when the gateways were last listed; 0.0 before.
@@ -57,18 +61,20 @@ class Knowledge:
         self.ticks = Ticks(instance)
         self.flow = EventFlow(self.ticks)
         self.calls = CallTable(self._attribute, self._on_unanswered)
+        self.unread_events = 0
         self.unaccounted = UnexplainedCount()
         self.dropped: dict[str, int] = dict.fromkeys(DROP_REASONS, 0)
         self.last_poll_epoch = 0.0
         self._config = config
         self._clock = clock
         self._memory = memory
+        self._first: dict[str, GatewayWatch] = {}  # of each name
         self.gateways = GatewayTable(
             config.name,
             config.gateways,
             clock,
             on_new=self._on_new_gateway,
-            on_gone=self.calls.stop_tracking,
+            on_gone=self._on_gone,
             on_answer=self._on_answer,
             quiet=quiet,
         )
@@ -82,12 +88,13 @@ class Knowledge:
     def recall(self) -> None:
         """Take the registration answers of earlier runs, once the memory has been loaded."""
         for gateway in self.gateways:
-            gateway.answer = self._memory.recall(self._config.name, gateway.name)
+            gateway.answer = self._memory.recall(self._config.name, self._remembered_as(gateway))
 
     def on_connection(self, core_uuid: str | None) -> None:
         """The first answer on a new connection: which run of FreeSWITCH it is (None: denied)."""
         self.flow.restart(self._clock.monotonic())
         self.unaccounted.restart()
+        self.unread_events = 0
         if core_uuid and core_uuid != self.core_uuid:
             if self.core_uuid:
                 log.warning("FreeSWITCH was restarted", node=self._config.name)
@@ -115,22 +122,53 @@ class Knowledge:
         """A tick came back."""
         self.ticks.on_event(tick, self._clock.monotonic())
 
+    def on_unreadable(self) -> None:
+        """An event without a name, or a tick without what it was sent with."""
+        self.unread_events += 1
+
+    def no_events(self, reason: str) -> EslError:
+        """Why the connection is of no use: for that reason, or because events come and cannot be read."""
+        if not self.unread_events:
+            return EventsStalled(reason)
+        version = f" {printable(self.switch.version)}" if self.switch.version else ""
+        return EventsUnreadable(
+            f"{EVENTS_UNREADABLE} ({self.unread_events} so far): this FreeSWITCH{version} writes them in "
+            f"another form; FreeSWITCH {OLDEST_FREESWITCH} is the oldest that is supported"
+        )
+
     # -- what the parts need of each other ----------------------------------------------------------------
 
     def _attribute(self, start: LegStart) -> str:
         name = start.gateway or (self.gateways.at_address(start.remote_ip) if start.remote_ip else "")
         return name if not name or self.gateways.named(name) else "other"
 
-    def _on_unanswered(self, name: str) -> None:
-        for gateway in self.gateways.named(name):
-            gateway.unanswered_legs += 1
+    def _on_unanswered(self, name: str, profile: str) -> None:
+        """An outbound leg ended unanswered; of two gateways of one name, that of the leg's profile."""
+        named = self.gateways.named(name)
+        for gateway in named:
+            if len(named) == 1 or gateway.profile == profile:
+                gateway.unanswered_legs += 1
 
     def _on_new_gateway(self, gateway: GatewayWatch) -> None:
         name = gateway.name
-        gateway.answer = self._memory.recall(self._config.name, name)
+        gateway.answer = self._memory.recall(self._config.name, self._remembered_as(gateway))
         config = self._config.gateways.get(name)
         known = config.provider if config is not None else None
         self.calls.start_tracking(name, provider(known) if known else None)
 
+    def _on_gone(self, name: str) -> bool:
+        """A gateway is to be forgotten; False while calls are up through it."""
+        if not self.calls.stop_tracking(name):
+            return False
+        self._memory.keep(self._config.name, name, None)
+        self._first.pop(name, None)
+        return True
+
     def _on_answer(self, gateway: GatewayWatch) -> None:
-        self._memory.keep(self._config.name, gateway.name, gateway.answer)
+        self._memory.keep(self._config.name, self._remembered_as(gateway), gateway.answer)
+
+    def _remembered_as(self, gateway: GatewayWatch) -> str:
+        """Its name; of several of one name, all but the first with the profile."""
+        if self._first.setdefault(gateway.name, gateway) is gateway:
+            return gateway.name
+        return f"{gateway.profile}::{gateway.name}"

@@ -44,7 +44,7 @@ class Happened(StrEnum):
     """What can happen to it."""
 
     BEGAN = "an attempt began"
-    OPENED = "both connections are open and authenticated"
+    OPENED = "events and vital commands have their connections"
     SYNCED = "subscribed, answering, events flow"
     ENDED = "it failed or was lost"
     STOPPED = "the exporter stops watching"
@@ -113,7 +113,7 @@ class Lifecycle:
         self._enter(Happened.BEGAN)
 
     def opened(self) -> None:
-        """Both connections are open."""
+        """Events and vital commands have their connections."""
         self._enter(Happened.OPENED)
 
     def synced(self, **facts: object) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from exporter.config import NodeConfig
 from exporter.esl import Connection, Disconnected, LookUp, PermissionDenied
-from exporter.esl.errors import printable
+from exporter.esl.errors import quoted
 from exporter.switch.log_line import LogLine, parse_log_line
 
 
@@ -46,7 +46,7 @@ class LogStream:
             reply = await connection.command("log warning")
             if not reply.ok:
                 raise PermissionDenied(
-                    f"FreeSWITCH answers `log warning` with {printable(reply.text)}; set esl-allowed-log of "
+                    f"FreeSWITCH answers `log warning` with {quoted(reply.text)}; set esl-allowed-log of "
                     "the event socket user to true"
                 )
         except BaseException:

@@ -1,9 +1,12 @@
 """One FreeSWITCH under watch: owns its connections, and has the parts do their work while they are open.
 
 An attempt subscribes first and syncs then: what happens between is reported by an event. A node counts as
-connected once it is subscribed, has answered, and the exporter's own tick has come back. It is lost when
-either connection ends, a command is not answered in time, or accepted ticks do not return; then all that was
-known of its state is forgotten (counters stay), and after a pause (lifecycle.py) the next attempt begins.
+connected once it is subscribed, has answered, and the exporter's own tick has come back. What FreeSWITCH's
+database knows, calls that were up before among it, is asked for after that (database.py).
+
+The node is lost when the connection of events or of vital commands ends, a vital command is not answered in
+time, or accepted ticks do not return; then all that was known of its state is forgotten (counters stay), and
+after a pause (lifecycle.py) the next attempt begins.
 """
 
 import asyncio
@@ -19,6 +22,7 @@ from exporter.esl import Disconnected, EslError, LookUp, ProtocolError
 from exporter.switch.followed_call import JobReply, LegEvent, ProbeMark
 from exporter.watch.calls import CallTable
 from exporter.watch.connections import Connections
+from exporter.watch.database import DatabasePoller
 from exporter.watch.dispatcher import Dispatcher, wire
 from exporter.watch.gateway_table import GatewayTable
 from exporter.watch.knowledge import Knowledge
@@ -28,7 +32,7 @@ from exporter.watch.registration_memory import RegistrationMemory
 from exporter.watch.switch import SwitchFacts
 from exporter.watch.tick import Ticks
 
-COMMAND_DEADLINE: Final = 5.0  # seconds, of commands that probes and the doctor run
+COMMAND_DEADLINE: Final = 5.0  # seconds, of jobs that probes start
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +76,7 @@ class Node:
         self.dispatcher = Dispatcher(config.name, clock, self.known.dropped)
         wire(self.dispatcher, self.known)
         self._poller = Poller(config, clock, self.known, self.connections)
+        self._database = DatabasePoller(clock, self.known, self.connections)
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
 
@@ -155,14 +160,14 @@ class Node:
         self._task = asyncio.create_task(self._run(), name=f"node {self.name}")
 
     async def stop(self) -> None:
-        """Stop watching and close both connections."""
+        """Stop watching and close all connections."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
     def sever(self) -> None:
-        """Close both connections from another thread, while the event loop is stuck."""
+        """Close all connections from another thread, while the event loop is stuck."""
         self.connections.sever()
 
     def backlog(self) -> int:
@@ -171,11 +176,15 @@ class Node:
 
     # -- commands and followers -----------------------------------------------------------------------------
 
-    async def api(self, command: str, deadline: float = COMMAND_DEADLINE) -> str:
-        """Run an api command on the command connection and return its output.
+    async def api(self, command: str, deadline: float | None = None) -> str:
+        """Run an api command on its lane and return its output.
+
+        Args:
+            command: the command.
+            deadline: seconds until the output; None takes that of the table (commands.py).
 
         Raises:
-            EslError: not connected, refused, or no reply within `deadline` seconds.
+            EslError: not connected, refused, or no reply within the deadline.
         """
         return await self.connections.api(command, deadline)
 
@@ -230,7 +239,9 @@ class Node:
         self.lifecycle.opened()
         await self.connections.while_open(self._enter())
         poller = self._poller
-        await self.connections.while_open(poller.poll(), poller.watch_events(), poller.count())
+        await self.connections.while_open(
+            poller.poll(), poller.watch_events(), self.connections.keep_lanes(), self._database.run()
+        )
 
     async def _enter(self) -> None:
         await self.connections.subscribe()

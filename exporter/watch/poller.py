@@ -1,44 +1,47 @@
-"""What is asked of FreeSWITCH, and when: the sync of a new connection, polls, ticks and counts.
+"""What is asked of FreeSWITCH on the vital lane, and when: the sync of a new connection, polls and ticks.
 
 ====================  =====================================================================================
-at each sync          core UUID, a tick, status, pauses, profiles, gateways, calls that are up, counts; then
-                      the tick must come back
+at each sync          core UUID, a tick, status, pauses, profiles, gateways; then the tick must come back
 every poll_interval   status, pauses, profiles, all gateways
 when marked           one gateway, or all where more than MAX_SINGLE_POLLS are marked; marks come from events
                       and from OPTIONS in flight (gateway_table.py)
 every TICK_INTERVAL   a tick; then: is the exporter behind, do events flow (event_flow.py)
-every COUNTS_INTERVAL counts of FreeSWITCH's database, and legs whose end was lost
 ====================  =====================================================================================
 
-No answer within a command's deadline ends the connection, and with it all of this (commands.py).
+After a sync these are two commands a second at most, over a minute and whatever the events: what exceeds the
+allowance waits, and the marks of one gateway become one poll meanwhile (allowance.py).
+
+No answer within a command's deadline ends the connection, and with it all of this (commands.py). Questions
+for FreeSWITCH's database are asked elsewhere (database.py).
 """
 
 import asyncio
 import contextlib
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
 from exporter.clock import Clock
 from exporter.config import NodeConfig
-from exporter.esl import EventsStalled, FellBehind, PermissionDenied
-from exporter.switch.leg import LegStart, is_probe
+from exporter.esl import FellBehind, PermissionDenied
 from exporter.switch.reply import GatewayNotFound, ReplyError
 from exporter.watch import commands
+from exporter.watch.allowance import Allowance
+from exporter.watch.commands import Command
 from exporter.watch.connections import Connections
 from exporter.watch.event_flow import TICK_OVERDUE
 from exporter.watch.knowledge import Knowledge
 from exporter.watch.subscriptions import TICK_SUBSCRIPTION
 
 TICK_INTERVAL: Final = 2.0  # seconds
-COUNTS_INTERVAL: Final = 60.0
 LOOK: Final = 1.0  # seconds between looks at what is due, without a mark
 MAX_SINGLE_POLLS: Final = 3
+GATEWAYS_AT_ONCE: Final = 200  # of a list, read before something else has its turn: some 4 ms
 MAX_BACKLOG: Final = 1 << 20  # bytes unread at two looks TICK_INTERVAL apart: the exporter is too slow
-MAX_LEARNED: Final = 2000  # legs
-_NOT_ANSWERED: Final = ("DOWN", "DIALING", "RINGING", "EARLY")
+POLL_COMMANDS: Final = 5  # of a poll of the switch and all gateways
 
 log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
 
 
 class Poller:
@@ -56,16 +59,16 @@ class Poller:
         self._clock = clock
         self._known = known
         self._connections = connections
-        self._ask = connections.ask
+        self._allowance = Allowance(clock)
 
     # -- a new connection ---------------------------------------------------------------------------------
 
     async def sync(self) -> None:
-        """Learn all there is to know, and see a tick come back.
+        """Learn the state of switch and gateways, and see a tick come back.
 
         Raises:
             PermissionDenied: the account may run none of the commands.
-            EventsStalled: the tick did not come back.
+            EventsStalled: the tick did not come back; or EventsUnreadable.
             EslError: the connection ended.
         """
         known, denied = self._known, self._connections.denied
@@ -75,14 +78,12 @@ class Poller:
         await self._poll_switch()
         if not await self._poll_gateways() and {"api sofia", "api json"} <= denied:
             raise PermissionDenied("this user may run none of the commands; see esl-allowed-api")
-        await self._learn_calls()
-        await self._poll_counts()
         if TICK_SUBSCRIPTION not in denied:
             try:
                 async with asyncio.timeout(TICK_OVERDUE):
                     await known.ticks.came_back.wait()
             except TimeoutError:
-                raise EventsStalled(
+                raise known.no_events(
                     f"commands are answered, but the exporter's own event did not come back within "
                     f"{TICK_OVERDUE:g} s"
                 ) from None
@@ -96,6 +97,8 @@ class Poller:
             EslError: the connection ended.
         """
         gateways = self._known.gateways
+        allowance = self._allowance
+        allowance.fill()
         due = self._clock.monotonic() + self._interval
         while True:
             with contextlib.suppress(TimeoutError):
@@ -104,8 +107,11 @@ class Poller:
             gateways.poll_wanted.clear()
             gateways.advance()
             gateways.mark_pings(self._clock.epoch() + self._known.skew)
+            everything = self._clock.monotonic() >= due
+            if not allowance.covers(POLL_COMMANDS if everything else MAX_SINGLE_POLLS):
+                continue
             the_list, names = gateways.take_wanted()
-            if self._clock.monotonic() >= due:
+            if everything:
                 due = self._clock.monotonic() + self._interval
                 await self._poll_switch()
                 await self._poll_gateways()
@@ -120,7 +126,7 @@ class Poller:
 
         Raises:
             FellBehind: events come faster than the exporter reads them.
-            EventsStalled: events do not come.
+            EventsStalled: events do not come; or EventsUnreadable.
             EslError: the connection ended.
         """
         behind = 0
@@ -135,24 +141,22 @@ class Poller:
                 )
             stalled = self._known.flow.stalled(self._clock.monotonic(), self._connections.denied)
             if stalled is not None:
-                raise EventsStalled(stalled)
-
-    async def count(self) -> None:
-        """Ask for the counts of FreeSWITCH's database.
-
-        Raises:
-            EslError: the connection ended.
-        """
-        while True:
-            await self._clock.sleep(COUNTS_INTERVAL)
-            await self._poll_counts()
+                raise self._known.no_events(stalled)
 
     # -- one question each --------------------------------------------------------------------------------
+
+    async def _ask(self, command: Command[_T]) -> _T | None:
+        self._allowance.spend()
+        return await self._connections.ask(command)
+
+    async def _send(self, command: str) -> str:
+        self._allowance.spend()
+        return await self._connections.api(command)
 
     async def _tick(self) -> None:
         ticks = self._known.ticks
         number, headers = ticks.send(self._clock.monotonic(), self._clock.epoch())
-        if await self._connections.send_event(headers, commands.MEMORY):
+        if await self._connections.send_event(headers, commands.VITAL_DEADLINE):
             ticks.accepted(number, self._clock.monotonic())
 
     async def _poll_switch(self) -> None:
@@ -175,10 +179,13 @@ class Poller:
             known.switch.on_profiles(profiles)
             known.gateways.on_profiles(profile.name for profile in profiles if profile.running)
         asked = self._clock.monotonic()
-        reply = await self._ask(commands.GATEWAYS)
-        if reply is None:
+        reader = await self._ask(commands.GATEWAYS)
+        if reader is None:
             known.gateways.on_lost()
             return False
+        while reader.read(GATEWAYS_AT_ONCE):  # noqa: ASYNC110 - it does not wait: events have their turn
+            await asyncio.sleep(0)
+        reply = reader.result()
         for problem in reply.problems:
             self._log_unread(reason=problem)
         known.gateways.on_list(reply, asked, known.skew)
@@ -187,15 +194,15 @@ class Poller:
 
     async def _poll_gateway(self, name: str) -> None:
         """Ask for one gateway, in the text form where the list could not be read."""
-        gateways, connections = self._known.gateways, self._connections
+        gateways = self._known.gateways
         asked = self._clock.monotonic()
         try:
             if gateways.malformed:
                 one = commands.GATEWAY_TEXT.of(name=name)
-                found = [one.parse(await connections.api(one.text, one.deadline))]
+                found = [one.parse(await self._send(one.text))]
             else:
                 some = commands.GATEWAY.of(name=name)
-                found = some.parse(await connections.api(some.text, some.deadline)).gateways
+                found = some.parse(await self._send(some.text)).gateways
         except GatewayNotFound:
             gateways.on_not_found()
             return
@@ -208,38 +215,3 @@ class Poller:
     def _log_unread(self, **keys: str) -> None:
         line = "a gateway could not be read"
         log.warning(line, limit=(line, self._node), node=self._node, **keys)
-
-    async def _poll_counts(self) -> None:
-        switch, calls = self._known.switch, self._known.calls
-        before = calls.uuids()
-        switch.channels = await self._ask(commands.CHANNELS_COUNT)
-        switch.calls = await self._ask(commands.CALLS_COUNT)
-        switch.registrations = await self._ask(commands.REGISTRATIONS_COUNT)
-        if switch.channels is not None and len(before) > switch.channels:
-            await self._drop_lost(before)
-
-    async def _drop_lost(self, before: set[str]) -> None:
-        """More legs are tracked than FreeSWITCH has channels: the ends of some were lost. Ask for those."""
-        reply = await self._ask(commands.CHANNELS)
-        if reply is None or reply.malformed:
-            return
-        listed = {channel.uuid for channel in reply.channels}
-        for uuid in list(before - listed)[:MAX_LEARNED]:
-            if uuid in self._known.calls and await self._ask(commands.LEG_EXISTS.of(uuid=uuid)) is False:
-                self._known.calls.lose([uuid])
-
-    async def _learn_calls(self) -> None:
-        """Enter the calls that were up before. The list outlives hang-ups and has no gateway: ask."""
-        calls = self._known.calls
-        reply = await self._ask(commands.CHANNELS)
-        for channel in reply.channels[:MAX_LEARNED] if reply is not None else []:
-            if is_probe(channel.uuid) or channel.uuid in calls:
-                continue
-            if not await self._ask(commands.LEG_EXISTS.of(uuid=channel.uuid)):
-                continue
-            variable = "sip_gateway" if channel.direction == "inbound" else "sip_gateway_name"
-            gateway = await self._ask(commands.LEG_VARIABLE.of(uuid=channel.uuid, variable=variable))
-            calls.learn(
-                LegStart(channel.uuid, channel.direction, gateway or "", ""),
-                answered=channel.callstate not in _NOT_ANSWERED,
-            )

@@ -30,6 +30,7 @@ NODE_LEVELS: Final[Mapping[str, Level]] = {
     "hung": "error",
     "events_stalled": "error",
     "shutdown": "warning",
+    "exporter_limit": "error",
 }
 """By the words of `freeswitch_connection_problem`."""
 

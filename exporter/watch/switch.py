@@ -4,9 +4,12 @@ All of it is forgotten when the node is lost. None means that FreeSWITCH has not
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from exporter.switch.profile import Profile
 from exporter.switch.status import Heartbeat, SwitchFigures, SwitchStatus
+
+MAX_PROFILES: Final = 200  # kept: those listed first, then those that stopped
 
 
 class SwitchFacts:
@@ -18,7 +21,8 @@ class SwitchFacts:
         ready: False while FreeSWITCH starts or shuts down.
         figures: the numbers of `status` and HEARTBEAT.
         paused: direction to whether FreeSWITCH refuses new calls in it.
-        profiles: profile name to the profile; one that stopped stays, and its name is in `stopped`.
+        profiles: profile name to the profile, MAX_PROFILES at most; one that stopped stays, and its name is
+            in `stopped`.
         calls, channels, registrations: counts of FreeSWITCH's database.
     """
 
@@ -51,7 +55,6 @@ class SwitchFacts:
     def on_profiles(self, profiles: Iterable[Profile]) -> None:
         """The reply of `sofia status`, which lists running profiles only."""
         listed = {profile.name: profile for profile in profiles}
-        self.stopped = {
-            name for name in (*self.profiles, *listed) if name not in listed or not listed[name].running
-        }
-        self.profiles.update(listed)
+        stopped = {name: profile for name, profile in self.profiles.items() if name not in listed}
+        self.profiles = dict([*listed.items(), *stopped.items()][:MAX_PROFILES])
+        self.stopped = {name for name in self.profiles if name in stopped or not self.profiles[name].running}

@@ -3,6 +3,10 @@
 What a protection needs depends on the config in force and on the addresses that are really served, so both
 are read at each request. A path that does not exist has the protection BASIC: without a password, nobody
 learns which paths exist.
+
+On loopback, `Host` must be a name of this machine or one that the config lists, for reading too: under DNS
+rebinding any web page can read from 127.0.0.1, and its own name is in `Host` then. Only OPEN has no such
+check, because load balancers ask it under any name and it reveals nothing.
 """
 
 import base64
@@ -20,6 +24,7 @@ from exporter.web import csrf
 from exporter.web.answers import Handler, Refusal
 from exporter.web.basic_auth import BasicAuth
 from exporter.web.context import APP_CONTEXT, AppContext
+from exporter.web.fair import Full, party
 
 
 class Protection(enum.Enum):
@@ -45,12 +50,28 @@ async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
         case Protection.OPEN:
             pass
         case Protection.BASIC:
+            _require_known_host(request, context)
             await _require_password(request, context.config)
         case Protection.TOKEN:
             _require_token(request, context)
         case Protection.CALL:
             _protect_call(request, context)
     return await handler(request)
+
+
+def _require_known_host(request: web.Request, context: AppContext) -> None:
+    if context.loopback_only and (reason := csrf.foreign_host(request.headers, _hosts(context.config))):
+        raise Refusal(
+            403,
+            "cross_site",
+            f"This seems to come from another site's web page. {reason}",
+            "Ask at a loopback address, or list the name under hosts in the config.",
+        )
+
+
+def _hosts(config: Config) -> frozenset[str] | None:
+    """Every name under which the exporter may be asked; None: any."""
+    return csrf.known_hosts(config.listen, config.hosts)
 
 
 async def _require_password(request: web.Request, config: Config) -> None:
@@ -64,8 +85,9 @@ async def _require_password(request: web.Request, config: Config) -> None:
         decoded = ""
     user, colon, password = decoded.partition(":")
     try:
-        right = bool(colon) and await request.app[BASIC_AUTH].match(users, user, password)
-    except QueueFull:
+        of = party(request.remote)
+        right = bool(colon) and await request.app[BASIC_AUTH].match(users, user, password, of)
+    except (Full, QueueFull):
         message = "Too many passwords wait to be checked."
         raise Refusal(429, "busy", message, "Ask again.", {hdrs.RETRY_AFTER: _BUSY_SECONDS}) from None
     if not right:
@@ -90,7 +112,8 @@ def _require_token(request: web.Request, context: AppContext) -> None:
             "A token is required, and none is configured.",
             "Set token_file in the config or EXPORTER_TOKEN_FILE, or listen on loopback only.",
         )
-    if reason := csrf.foreign(request.headers, csrf.configured_hosts(config.listen)):
+    # Not under a name of `hosts`: that is a proxy's, and without a token everyone whom it serves may ask.
+    if reason := csrf.foreign(request.headers, csrf.known_hosts(config.listen)):
         raise _cross_site(reason)
 
 
@@ -110,8 +133,7 @@ def _protect_call(request: web.Request, context: AppContext) -> None:
     """As `_require_token`; cross-site requests are refused even with the token, and refusals are counted."""
     try:
         _require_token(request, context)
-        hosts = csrf.configured_hosts(context.config.listen)
-        if reason := csrf.cross_site(request.method, request.headers, hosts):
+        if reason := csrf.cross_site(request.method, request.headers, _hosts(context.config)):
             raise _cross_site(reason)
     except Refusal as refusal:
         context.count_refusal(refusal.error)

@@ -1,15 +1,16 @@
 """Basic authentication: checks a user's password against its bcrypt hash, off the event loop.
 
 bcrypt takes 50 ms and more by design. It runs in the executor for hashes, one check at a time: a flood of
-wrong passwords costs one core at most, and past the executor's queue it is refused. Requests with the same
-user and password share one check. Results are remembered: per user the last right password, and a bounded
-number of wrong ones. What is remembered is an HMAC under a key of this process, never the password.
+wrong passwords costs one core at most. Few checks may wait, and addresses have their turns: wrong passwords
+of one address do not keep the right one of another waiting. Requests with the same user and password share
+one check; it is given up when the last of them has left. Results are remembered: per user the last right
+password, which then needs no check at all, and a bounded number of wrong ones. What is remembered is an HMAC
+under a key of this process, never the password.
 
 The time of an answer does not tell whether a user exists: a name that does not exist costs a check against a
 hash that no password matches, and digests are compared in constant time.
 """
 
-import asyncio
 import hmac
 import secrets
 from collections.abc import Mapping
@@ -17,7 +18,11 @@ from typing import Final
 
 from exporter.config import Secret
 from exporter.executors import Executor
+from exporter.web.fair import FairSlots
+from exporter.web.shared import Shared
 
+MAX_WAITING: Final = 32  # checks
+MAX_WAITING_OF_ONE: Final = 4  # of one address
 _MAX_WRONG: Final = 1000
 _MAX_PASSWORD: Final = 72  # bytes: bcrypt reads no more, and raises an error for more
 _NOBODY_COST: Final = "10"  # bcrypt's cost, where there is no user to take it from
@@ -35,37 +40,34 @@ class BasicAuth:
         self._key = secrets.token_bytes(32)
         self._right: dict[str, bytes] = {}
         self._wrong: dict[bytes, None] = {}
-        self._checks: dict[bytes, asyncio.Task[bool]] = {}
+        self._checks: Shared[bytes, bool] = Shared()
+        self._turns = FairSlots(1, per_party=1, waiting=MAX_WAITING, waiting_per_party=MAX_WAITING_OF_ONE)
 
-    async def match(self, users: Mapping[str, Secret], user: str, password: str) -> bool:
+    async def match(self, users: Mapping[str, Secret], user: str, password: str, of: str) -> bool:
         """Whether `password` is that of `user`.
 
         Args:
             users: bcrypt hashes by name.
             user: the name given.
             password: the password given.
+            of: the party (`exporter.web.fair.party`) that gave them.
 
         Raises:
-            QueueFull: too many other passwords wait to be checked.
+            Full: too many other passwords wait to be checked.
         """
         known = users.get(user)
         hashed = known.reveal() if known else _hash_without_password(users)
         digest = self._digest(user, hashed, password)
         if (remembered := self._recall(user, digest)) is not None:
             return remembered
-        check = self._checks.get(digest)
-        if check is None:
-            checking = self._check(user, digest, password, hashed, exists=known is not None)
-            check = self._checks[digest] = asyncio.create_task(checking, name="password check")
-        return await asyncio.shield(check)  # a request that is given up must not take it from the others
 
-    async def _check(self, user: str, digest: bytes, password: str, hashed: str, *, exists: bool) -> bool:
-        try:
-            right = await self._hashes.run(_matches, password, hashed) and exists
-        finally:
-            del self._checks[digest]
-        self._remember(user, digest, right)
-        return right
+        async def check() -> bool:
+            async with self._turns.slot(of):
+                right = await self._hashes.run(_matches, password, hashed) and known is not None
+            self._remember(user, digest, right)
+            return right
+
+        return await self._checks.get(digest, check)
 
     def _digest(self, user: str, hashed: str, password: str) -> bytes:
         message = b"\0".join(part.encode(errors="surrogatepass") for part in (hashed, user, password))

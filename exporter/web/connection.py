@@ -1,7 +1,11 @@
 """One client's connection: limits of size and time, and a short answer to what is not HTTP.
 
-aiohttp enforces the limits. To a client that does not send HTTP it would answer with its own version and
-parts of what it read, and log a traceback each time: both are replaced here.
+aiohttp enforces the limits of size, and the time of an idle connection. It has none for a client that does
+not read its answer: an answer that is not sent after SEND_SECONDS, or after CLOSE_SECONDS when the connection
+is over, ends the connection at once. So does a first request whose head has not come after HEAD_SECONDS.
+
+To a client that does not send HTTP, aiohttp would answer with its own version and parts of what it read, and
+log a traceback each time: both are replaced here.
 """
 
 import asyncio
@@ -11,11 +15,15 @@ import structlog
 from aiohttp import web
 
 from exporter.web.answers import SERVER_HEADER, Refusal
+from exporter.web.clients import Client
 from exporter.web.tls import Tls
 
 log = structlog.get_logger(__name__)
 
-MAX_CONNECTIONS: Final = 1200  # a thousand concurrent requests can share one probe call
+HEAD_SECONDS: Final = 10.0  # for the head of the first request
+SEND_SECONDS: Final = 30.0  # for one answer
+CLOSE_SECONDS: Final = 10.0  # for what is not sent yet when the connection is over
+_WRITE_BYTES: Final = 64 * 1024  # of an answer in the transport before it waits; over TLS it would be 512 kB
 LIMITS: Final[dict[str, Any]] = {
     "max_line_size": 8190,  # of the request line, and so of the URL
     "max_field_size": 8190,  # of one header
@@ -34,21 +42,67 @@ class Connection(web.RequestHandler):
     Args:
         server: aiohttp's server, to which the connection belongs.
         tls: the TLS of the listening socket; None for plain HTTP.
+        client: what counts it.
     """
 
-    __slots__ = ("_tls",)
+    __slots__ = ("_client", "_close_deadline", "_head_deadline", "_lost", "_tls")
 
-    def __init__(self, server: web.Server, tls: Tls | None) -> None:
+    def __init__(self, server: web.Server, tls: Tls | None, client: Client) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **LIMITS)
         self._tls = tls
+        self._client = client
+        self._head_deadline: asyncio.TimerHandle | None = None
+        self._close_deadline: asyncio.TimerHandle | None = None
+        self._lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve, if the client's certificate is allowed."""
+        stream = cast(asyncio.Transport, transport)
         if self._tls and not self._tls.admits(transport.get_extra_info("ssl_object")):
             log.info("client certificate refused", limit="client certificate refused")
-            cast(asyncio.Transport, transport).abort()
+            stream.abort()
             return
+        self._client.end = stream.abort
+        stream.set_write_buffer_limits(high=_WRITE_BYTES)
+        self._head_deadline = self._loop.call_later(HEAD_SECONDS, stream.abort)
         super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Count the client no more."""
+        self._lost = True
+        for deadline in (self._head_deadline, self._close_deadline):
+            if deadline is not None:
+                deadline.cancel()
+        self._client.leave()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take more of a request; the first one whose head is complete is in time."""
+        super().data_received(data)
+        if self._head_deadline is not None and self._request_count:
+            self._head_deadline.cancel()
+            self._head_deadline = None
+
+    async def start(self) -> None:
+        """Serve requests until the connection is over."""
+        assert self.transport is not None  # noqa: S101 - for the type checker
+        stream = self.transport
+        try:
+            await super().start()
+        finally:
+            if not self._lost:
+                self._close_deadline = self._loop.call_later(CLOSE_SECONDS, stream.abort)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer, or end the connection if the client does not read it."""
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                return await super().finish_response(request, resp, start_time)
+        except TimeoutError:
+            self._client.end()
+            return resp, True
 
     def handle_error(
         self,

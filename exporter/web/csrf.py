@@ -1,12 +1,13 @@
 """Protection against cross-site request forgery: recognises requests that another site's page has sent.
 
 Any web page can make its reader's browser send requests to 127.0.0.1, and one request is enough to place a
-call. Three headers show that a page sent the request. A request for a call must pass all three checks:
+call. Three headers show that a page sent the request. A request for a call must pass all three checks, a
+request that only reads the first one:
 
 - Host. Under DNS rebinding the page's own name resolves to the exporter's address, and the browser then sees
-  one origin. But the name stays in `Host`: it must be one that the exporter is configured to listen on, or
-  loopback. With a listener on every interface there is no such list; a token is required there, and the
-  page does not have it.
+  one origin. But the name stays in `Host`: it must be one that the exporter is configured to listen on or to
+  be asked under (`hosts`), or loopback. With a listener on every interface there is no such list;
+  a token is required there, and the page does not have it.
 - Origin and Sec-Fetch-Site. Browsers set them, and pages cannot. Another port of the same host is another
   origin: a page on localhost:3000 may not place calls.
 - Content-Type. Forms and scripts that need no permission from the server (CORS "simple" requests) cannot
@@ -30,10 +31,25 @@ _EVERY_INTERFACE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not boun
 _SAME_SITE = ("same-origin", "none")  # "none": a person typed the address in
 
 
-def configured_hosts(listen: Iterable[Listen]) -> frozenset[str] | None:
-    """The configured host names and addresses; None if one of them is every interface."""
+def known_hosts(listen: Iterable[Listen], names: Iterable[str] = ()) -> frozenset[str] | None:
+    """The host names and addresses of the listeners, and `names`; None if a listener is every interface."""
     hosts = frozenset(_plain(address.host) for address in listen)
-    return None if hosts & frozenset(_EVERY_INTERFACE) else hosts
+    return None if hosts & frozenset(_EVERY_INTERFACE) else hosts | frozenset(map(_plain, names))
+
+
+def foreign_host(headers: Headers, hosts: Collection[str] | None) -> str | None:
+    """Why the Host of a request that only reads is another site's; None if it is not.
+
+    Without a Host (HTTP/1.0) it is not: a browser always sends one.
+
+    Args:
+        headers: the request's.
+        hosts: the result of `known_hosts`.
+    """
+    if "Host" not in headers:
+        return None
+    named = _named(headers)
+    return "The request has no valid Host header, or several." if named is None else _unknown(named, hosts)
 
 
 def foreign(headers: Headers, hosts: Collection[str] | None) -> str | None:
@@ -41,15 +57,13 @@ def foreign(headers: Headers, hosts: Collection[str] | None) -> str | None:
 
     Args:
         headers: the request's.
-        hosts: the result of `configured_hosts`.
+        hosts: the result of `known_hosts`.
     """
-    host = _only(headers, "Host")
-    named = _HOST.fullmatch(host) if host else None
+    named = _named(headers)
     if named is None:
         return "The request has no valid Host header, or several."
-    name = _plain(named["host"])
-    if hosts is not None and name not in hosts and not is_loopback(name):
-        return "Its Host is neither an address this exporter is configured to listen on nor loopback."
+    if reason := _unknown(named, hosts):
+        return reason
     if "Origin" in headers:
         origin = _ORIGIN.fullmatch(_only(headers, "Origin") or "")
         if origin is None or _address(origin, origin["scheme"]) != _address(named, origin["scheme"]):
@@ -67,6 +81,18 @@ def cross_site(method: str, headers: Headers, hosts: Collection[str] | None) -> 
         if content_type != "application/json":
             return "Its Content-Type is not application/json."
     return reason
+
+
+def _named(headers: Headers) -> re.Match[str] | None:
+    host = _only(headers, "Host")
+    return _HOST.fullmatch(host) if host else None
+
+
+def _unknown(named: re.Match[str], hosts: Collection[str] | None) -> str | None:
+    name = _plain(named["host"])
+    if hosts is None or name in hosts or is_loopback(name):
+        return None
+    return "Its Host is neither an address this exporter is configured to listen on nor loopback."
 
 
 def _only(headers: Headers, name: str) -> str | None:

@@ -20,7 +20,7 @@ from exporter.probe.probes import Probes
 from exporter.probe.record import Answer, CallRecord, encode
 from exporter.web.answers import Refusal, read_object, shown
 from exporter.web.context import APP_CONTEXT
-from exporter.web.scrape import negotiate
+from exporter.web.negotiation import negotiate
 
 PROBES: Final = web.AppKey("probes", Probes)
 SCRAPE_TIMEOUT: Final = "X-Prometheus-Scrape-Timeout-Seconds"

@@ -3,8 +3,11 @@
 A page is never older than its request: a request that comes while a page is being rendered gets the next one.
 Pages are rendered one at a time, and all requests that wait for the same page share it, so a thousand
 concurrent scrapes cost two pages. Rendering, compressing and sending let other tasks run after each slice.
-Memory is bounded by the number of pages that are still being sent: beyond MAX_PAGES, the readers of the
-oldest page, who are the slowest, are cut off.
+
+Nobody starves anybody. Pages limited by `?name[]=` or `?node=` are rendered in turns, one address after the
+other, and the complete page has a turn of its own among them. Memory is bounded by the number of pages that
+are still being sent: beyond MAX_PAGES, readers of the address with the most pages are cut off, those of its
+oldest page first.
 """
 
 import asyncio
@@ -14,17 +17,21 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from aiohttp import hdrs, web
-from prometheus_client.exposition import choose_encoder
 
 from exporter.clock import Clock
 from exporter.metrics.exposition import Page, Turns, render
 from exporter.metrics.families import FAMILIES
 from exporter.web.answers import Refusal, shown
 from exporter.web.context import APP_CONTEXT, AppContext
+from exporter.web.fair import FairSlots, Full, party
+from exporter.web.negotiation import accepts_gzip, negotiate
+from exporter.web.shared import Shared
 
 SEND_SECONDS: Final = 30.0  # Prometheus itself gives up after 10 s by default
-MAX_WAITING: Final = 16  # different pages requested and not begun
+MAX_WAITING: Final = 32  # different pages requested and not begun
+MAX_WAITING_OF_ONE: Final = 16  # of one address; a Prometheus may scrape each node by itself
 MAX_PAGES: Final = 8  # pages being sent
+_COMPLETE: Final = "complete"  # the party of complete pages; no address has this name
 _BLOCK: Final = 128 * 1024  # bytes compressed or sent at a time: less than a millisecond
 _GZIP_LEVEL: Final = 1  # 6.4 MB become 0.23 MB in 15 ms; level 6 takes three times as long and saves a tenth
 
@@ -44,14 +51,26 @@ class Wanted(NamedTuple):
     nodes: frozenset[str] | None
     names: frozenset[str] | None
 
+    @property
+    def complete(self) -> bool:
+        """Everything is requested."""
+        return self.nodes is None and self.names is None
+
 
 class Rendered:
-    """A page in blocks, and the time limits of the requests that are reading it."""
+    """A page in blocks."""
 
     def __init__(self, blocks: list[bytes]) -> None:
         self.blocks = blocks
         self.length = sum(map(len, blocks))
-        self.readers: set[asyncio.Timeout] = set()
+
+
+class _Reading(NamedTuple):
+    """One request that is being sent a page."""
+
+    page: Rendered
+    party: str
+    limit: asyncio.Timeout
 
 
 class Scrapes:
@@ -59,29 +78,31 @@ class Scrapes:
 
     def __init__(self, context: AppContext) -> None:
         self._context = context
-        self._turn = asyncio.Lock()
-        self._waiting: dict[Wanted, asyncio.Task[Rendered]] = {}
-        self._read: list[Rendered] = []
+        self._turns = FairSlots(1, per_party=1, waiting=MAX_WAITING, waiting_per_party=MAX_WAITING_OF_ONE)
+        self._waiting: Shared[Wanted, Rendered] = Shared()
+        self._readings: dict[_Reading, None] = {}  # in the order in which they began
 
-    async def page(self, wanted: Wanted) -> Rendered:
+    async def page(self, wanted: Wanted, of: str) -> Rendered:
         """A page no older than this call.
+
+        Args:
+            wanted: what the page must have.
+            of: the party that asks for it.
 
         Raises:
             Refusal: too many different pages are waiting to be rendered.
         """
-        task = self._waiting.get(wanted)
-        if task is None:
-            if len(self._waiting) >= MAX_WAITING:
-                raise Refusal(
-                    503, "busy", "Too many different scrapes at once.", "Ask again.", {hdrs.RETRY_AFTER: "1"}
-                )
-            task = asyncio.create_task(self._render(wanted))
-            self._waiting[wanted] = task
-        return await asyncio.shield(task)
+        turn = _COMPLETE if wanted.complete else of
+        try:
+            return await self._waiting.get(wanted, lambda: self._render(wanted, turn))
+        except Full:
+            raise Refusal(
+                503, "busy", "Too many different scrapes at once.", "Ask again.", {hdrs.RETRY_AFTER: "1"}
+            ) from None
 
-    async def _render(self, wanted: Wanted) -> Rendered:
-        async with self._turn:
-            del self._waiting[wanted]
+    async def _render(self, wanted: Wanted, turn: str) -> Rendered:
+        async with self._turns.slot(turn):
+            self._waiting.seal(wanted)
             page = Page(FAMILIES.values(), openmetrics=wanted.openmetrics, names=wanted.names)
             sources = [
                 source
@@ -93,20 +114,33 @@ class Scrapes:
             return Rendered(await _compress(blocks, clock) if wanted.gzip else list(blocks))
 
     @contextmanager
-    def reading(self, page: Rendered, limit: asyncio.Timeout) -> Iterator[None]:
-        """Count a reader of `page`; its `limit` expires at once when there are too many newer pages."""
-        if not page.readers:
-            self._read.append(page)
-        page.readers.add(limit)
-        while len(self._read) > MAX_PAGES:
-            for reader in self._read.pop(0).readers:
-                reader.reschedule(0.0)  # a time that has passed
+    def reading(self, page: Rendered, of: str, limit: asyncio.Timeout) -> Iterator[None]:
+        """Count a reader of `page`; its `limit` expires at once when its party reads too many pages.
+
+        Args:
+            page: what is sent.
+            of: the party that reads it.
+            limit: of the time that it takes.
+        """
+        reading = _Reading(page, of, limit)
+        self._readings[reading] = None
+        self._cut_off()
         try:
             yield
         finally:
-            page.readers.discard(limit)
-            if not page.readers and page in self._read:
-                self._read.remove(page)
+            self._readings.pop(reading, None)
+
+    def _cut_off(self) -> None:
+        """End readings until no more than MAX_PAGES are being sent."""
+        while len({id(reading.page) for reading in self._readings}) > MAX_PAGES:
+            pages: dict[str, dict[int, None]] = {}
+            for reading in self._readings:
+                pages.setdefault(reading.party, {})[id(reading.page)] = None
+            most = max(pages, key=lambda of: len(pages[of]))
+            oldest = next(iter(pages[most]))
+            for reading in [one for one in self._readings if one.party == most and id(one.page) == oldest]:
+                del self._readings[reading]
+                reading.limit.reschedule(0.0)  # a time that has passed
 
 
 SCRAPES: Final = web.AppKey("scrapes", Scrapes)
@@ -123,7 +157,8 @@ async def metrics(request: web.Request) -> web.StreamResponse:
         frozenset(filter(None, request.query.getall("name[]", []))) or None,
     )
     scrapes = request.app[SCRAPES]
-    page = await scrapes.page(wanted)
+    of = party(request.remote)
+    page = await scrapes.page(wanted, of)
     response = web.StreamResponse(
         headers={hdrs.CONTENT_TYPE: content_type, hdrs.VARY: f"{hdrs.ACCEPT}, {hdrs.ACCEPT_ENCODING}"}
     )
@@ -132,7 +167,7 @@ async def metrics(request: web.Request) -> web.StreamResponse:
     response.content_length = page.length
     try:
         async with asyncio.timeout(SEND_SECONDS) as limit:
-            with scrapes.reading(page, limit):
+            with scrapes.reading(page, of, limit):
                 await response.prepare(request)
                 if request.method != hdrs.METH_HEAD:
                     for block in page.blocks:
@@ -142,27 +177,6 @@ async def metrics(request: web.Request) -> web.StreamResponse:
         if request.transport is not None:
             request.transport.abort()
     return response
-
-
-def negotiate(accept: str) -> tuple[bool, str]:
-    """Whether OpenMetrics is requested, and the content type, as prometheus_client reads an Accept header."""
-    try:
-        # The requested version is repeated in the content type, so it must be valid in a header.
-        content_type = choose_encoder(accept if accept.isascii() and accept.isprintable() else "")[1]
-    except TypeError:  # a version that is no number
-        content_type = choose_encoder("")[1]
-    # No name here needs escaping. Only "dots" would change them, by doubling underscores: not done here.
-    content_type = content_type.replace("escaping=dots", "escaping=underscores")
-    return content_type.startswith("application/openmetrics-text"), content_type
-
-
-def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether an Accept-Encoding header accepts gzip (RFC 9110, 12.5.3; "*" does not count)."""
-    for accepted in accept_encoding.lower().split(","):
-        coding, _, weight = accepted.replace(" ", "").partition(";")
-        if coding == "gzip":
-            return not weight.rstrip("0.").endswith("q=")
-    return False
 
 
 def chosen_nodes(request: web.Request, known: Collection[str]) -> frozenset[str] | None:

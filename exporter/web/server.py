@@ -5,19 +5,23 @@ config in force.
 """
 
 import asyncio
-from typing import Any, Final
+import resource
+from typing import Final
 
 from aiohttp import web
 
 from exporter.config import Config, ConfigError, InvalidValue, Listen
-from exporter.web.connection import MAX_CONNECTIONS, Connection
+from exporter.web.accepting import Accepting
+from exporter.web.clients import Client, Clients
+from exporter.web.connection import Connection
 from exporter.web.context import AppContext
-from exporter.web.sockets import BACKLOG, bind
-from exporter.web.tls import LoadedTls, Tls, load
+from exporter.web.sockets import bind
+from exporter.web.tls import DISK_SECONDS, LoadedTls, Tls, load
 
 _STOP_SECONDS: Final = 2.0  # for answers under way
-_HANDSHAKE_SECONDS: Final = 10.0
-_GOODBYE_SECONDS: Final = 2.0  # for the other side's end of TLS
+MAX_CONNECTIONS: Final = 1200  # a thousand concurrent requests of one address can share one probe call
+MAX_OF_ONE_ADDRESS: Final = 1000
+_OTHER_DESCRIPTORS: Final = 256  # left for the event sockets, files and look-ups
 
 
 class Server:
@@ -35,7 +39,8 @@ class Server:
         self.listen: tuple[Listen, ...] = ()
         self._context = context
         self._runner = web.AppRunner(app, shutdown_timeout=_STOP_SECONDS, handler_cancellation=True)
-        self._listeners: list[asyncio.Server] = []
+        self._accepting: Accepting | None = None
+        self._clients = Clients(*_places())
         self._tls: Tls | None = None
         self._refreshing: asyncio.Task[None] | None = None
 
@@ -47,28 +52,19 @@ class Server:
         """
         config = self._context.config
         executors = self._context.executors
-        options: dict[str, Any] = {}
         if loaded := await self.load_tls(config):
             self._tls = Tls(loaded, executors.disk, self._context.clock)
             self._refreshing = asyncio.create_task(self._tls.run(), name="certificates")
-            options = {
-                "ssl": self._tls.listening,
-                "ssl_handshake_timeout": _HANDSHAKE_SECONDS,
-                "ssl_shutdown_timeout": _GOODBYE_SECONDS,
-            }
         await self._runner.setup()
         sockets = await executors.names.run(bind, config.listen)
-        loop = asyncio.get_running_loop()
-        for listener in sockets:
-            serving = await loop.create_server(self._connect, sock=listener, backlog=BACKLOG, **options)
-            self._listeners.append(serving)
+        self._accepting = Accepting(sockets, self._connect, self._tls, self._clients)
         self.listen = config.listen
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
         """Host and port of every listening socket."""
-        names = [opened.getsockname() for listener in self._listeners for opened in listener.sockets]
-        return [(host, port) for host, port, *_ in names]
+        sockets = self._accepting.sockets if self._accepting else ()
+        return [(host, port) for host, port, *_ in (listening.getsockname() for listening in sockets)]
 
     @property
     def tls(self) -> bool:
@@ -84,7 +80,11 @@ class Server:
         if config.web is None or config.web.tls is None:
             return None
         try:
-            return await self._context.executors.disk.run(load, config.web.tls)
+            async with asyncio.timeout(DISK_SECONDS):
+                return await self._context.executors.disk.run(load, config.web.tls)
+        except TimeoutError:
+            reason = f"tls_server_config was not read within {DISK_SECONDS:g} s: the disk does not answer"
+            raise ConfigError((reason,)) from None
         except InvalidValue as invalid:
             raise ConfigError((f"tls_server_config {invalid}",)) from None
 
@@ -95,26 +95,28 @@ class Server:
 
     async def stop(self) -> None:
         """Accept no more connections, give answers under way a moment, close every connection."""
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
+        if self._accepting is not None:
+            await self._accepting.close()
+            self._accepting = None
         self.listen = ()
         await self._runner.cleanup()
+        self._clients.end_all()
         if self._refreshing is not None:
             self._refreshing.cancel()
             await asyncio.gather(self._refreshing, return_exceptions=True)
             self._refreshing = None
 
-    def _connect(self) -> asyncio.Protocol:
+    def _connect(self, client: Client) -> Connection:
         server = self._runner.server
-        if server is None or len(server.connections) >= MAX_CONNECTIONS:
-            return _Full()
-        return Connection(server, self._tls)
+        assert server is not None  # noqa: S101 - it accepts only while it serves
+        return Connection(server, self._tls, client)
 
 
-class _Full(asyncio.Protocol):
-    """A connection beyond the limit: ended at once."""
+def _places() -> tuple[int, int]:
+    """How many connections there may be, and how many of one address.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checker
-        transport.abort()
+    Fewer where the process may not have so many descriptors: FreeSWITCH's connections come first.
+    """
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = min(MAX_CONNECTIONS, max(descriptors - _OTHER_DESCRIPTORS, descriptors // 2))
+    return most, min(MAX_OF_ONE_ADDRESS, max(most * MAX_OF_ONE_ADDRESS // MAX_CONNECTIONS, 1))

@@ -13,6 +13,7 @@ a session of TLS 1.2 from before the newest context is rejected. The handshake c
 certificate; whom it names is checked after the handshake (`admits`).
 """
 
+import asyncio
 import ssl
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -26,6 +27,7 @@ from exporter.executors import Executor, QueueFull
 
 log = structlog.get_logger(__name__)
 
+DISK_SECONDS: Final = 10.0
 CHECK_EVERY: Final = 1.0  # seconds between two looks at the files
 
 Stamps = tuple[tuple[int, int, int] | None, ...]
@@ -87,12 +89,18 @@ class Tls:
 
     async def run(self) -> None:
         """Look at the files every CHECK_EVERY seconds, until cancelled."""
+        warned = False
         while True:
             await self._clock.sleep(CHECK_EVERY)
             try:
-                await self._refresh()
-            except QueueFull:
-                continue  # the files are looked at again in a moment
+                async with asyncio.timeout(DISK_SECONDS):
+                    await self._refresh()
+                warned = False
+            except (QueueFull, TimeoutError) as error:  # the files are looked at again in a moment
+                if not warned:
+                    reason = str(error) or f"the disk did not answer within {DISK_SECONDS:g} s"
+                    log.warning("certificates cannot be looked at", reason=reason)
+                warned = True
 
     def admits(self, connection: ssl.SSLObject) -> bool:
         """Whether the client of a finished handshake is allowed."""

@@ -20,7 +20,7 @@ from exporter.config import (
     Thresholds,
     effective,
 )
-from tests.config.files import loaded
+from tests.config.files import loaded, refused
 from tests.support.configs import load_config
 
 
@@ -32,6 +32,22 @@ def test_secrets_are_masked(tmp_path: Path) -> None:
     assert document["token"] == "<secret>"
     assert document["nodes"][0]["password"] == "<secret>"
     assert document["guard"]["allow"] == ["+15550000001"]
+
+
+def test_what_may_be_a_secret_is_masked_too(tmp_path: Path) -> None:
+    variables = "{call_direction: outbound, sip_h_X-Key: hunter2}"
+    probe = f"{{gateway: g, destination: '+15550000001', variables: {variables}}}"
+    text = (
+        "backend_url: https://app.example:8443/base/hunter2hunter2hunter2?token=hunter3\n"
+        f"guard: {{allow: ['+15550000001']}}\nprobes: {{p: {probe}}}"
+    )
+    printed = effective(loaded(tmp_path, text))
+    assert "hunter" not in printed
+    document = yaml.safe_load(printed)
+    assert document["backend_url"] == "https://app.example:8443/base/<secret>?<secret>"
+    assert document["probes"]["p"]["variables"] == {"call_direction": "outbound", "sip_h_X-Key": "<secret>"}
+    problems = refused(tmp_path, printed.replace("token: <secret>", ""))
+    assert [problem.split(": ", 1)[0] for problem in problems if "mask that check-config prints" in problem]
 
 
 milliseconds = st.integers(1000, 86_400_000).map(lambda count: count / 1000)
@@ -139,4 +155,13 @@ def test_it_loads_as_what_it_was_printed_from(config: Config, tmp_path_factory) 
     path: Path = tmp_path_factory.getbasetemp() / "effective.yml"
     path.write_text(effective(config).replace("<secret>", "hunter2"))
     again = load_config(path, {})
-    assert msgspec.structs.replace(again, path=None, warnings=()) == config
+    probes = {
+        name: msgspec.structs.replace(
+            probe,
+            variables=probe.variables
+            | {key: "hunter2" for key in probe.variables if key.startswith("sip_h_")},
+        )
+        for name, probe in config.probes.items()
+    }
+    expected = msgspec.structs.replace(config, probes=probes)
+    assert msgspec.structs.replace(again, path=None, warnings=()) == expected

@@ -222,7 +222,7 @@ def test_with_several_nodes_the_environment_describes_none(tmp_path: Path) -> No
         ("FREESWITCH_HOST", "fs1:8021", "is 'fs1:8021'; write a host name or an IP address"),
         ("FREESWITCH_PORT", "http", "is 'http'; write a whole number from 1 to 65535"),
         ("FREESWITCH_USER", "a:b", "write name@domain"),
-        ("FREESWITCH_PASSWORD_FILE", "/nowhere/x", "cannot read /nowhere/x: No such file"),
+        ("FREESWITCH_PASSWORD_FILE", "/nowhere/x", "names a file that does not exist"),
         ("FREESWITCH_GATEWAYS", "a,b/c", "is 'b/c'; write up to 100 letters, digits and . _ -"),
         ("FREESWITCH_GATEWAYS", "a,a:noreg", "lists gateway 'a' twice; write it once"),
         ("FREESWITCH_GATEWAYS", "a,external::a", "lists gateway 'a' twice; write it once"),
@@ -340,7 +340,10 @@ guard: {allow: [15550000001, "+1555000*"], max_concurrent: 0}
             "nodes: [{password: a, password_file: b}]",
             "nodes[0].password_file: is set together with password; keep one",
         ),
-        ("nodes: [{password_file: nowhere}]", "nodes[0].password_file: cannot read "),
+        (
+            "nodes: [{password_file: nowhere}]",
+            "nodes[0].password_file: names a file that does not exist, and is not shown",
+        ),
         ("web_config_file: nowhere", "/nowhere: cannot read "),
         ("log: {}\nlog: {}", "duplicate key 'log'; keep one"),
         ("nodes: [{gateways: {a: {}, 'a': {}}}]", "duplicate key 'a'; keep one"),
@@ -350,11 +353,15 @@ def test_a_mistake_is_named_with_its_remedy(tmp_path: Path, text: str, said: str
     assert any(said in problem for problem in refused(tmp_path, text))
 
 
-
 def test_a_duplicate_key_or_an_unusable_name_hides_no_other_mistake(tmp_path: Path) -> None:
     text = "log: {level: loud}\nlog: {level: quiet}\nnodes: [{gateways: {'a b': {max_calls: 0}}}]"
     problems = "\n".join(refused(tmp_path, text))
-    for part in ("duplicate key 'log'", "level: is 'quiet'", "nodes[0].gateways['a b']", "max_calls: is the number 0"):
+    for part in (
+        "duplicate key 'log'",
+        "level: is 'quiet'",
+        "nodes[0].gateways['a b']",
+        "max_calls: is the number 0",
+    ):
         assert part in problems
 
 
@@ -371,8 +378,14 @@ def test_a_duplicate_key_or_an_unusable_name_hides_no_other_mistake(tmp_path: Pa
         ("variables: {sip_h_X-: x}", "variables.sip_h_X-: may not be set by a probe"),
         ("variables: {sip_h_Route: x}", "variables.sip_h_Route: may not be set by a probe"),
         ("variables: {'sip_h_X-a b': x}", "variables['sip_h_X-a b']: may not be set by a probe"),
-        ("variables: {call_direction: 'a,b'}", "variables.call_direction: is 'a,b'; write up to 128 letters"),
-        ("variables: {call_direction: yes}", "variables.call_direction: is the yes/no value true; write"),
+        (
+            "variables: {call_direction: 'a,b'}",
+            "variables.call_direction: is text that cannot be sent; write up to 128 letters",
+        ),
+        (
+            "variables: {call_direction: yes}",
+            "variables.call_direction: is a yes/no value that cannot be sent; write",
+        ),
         ("expect: {result: busy}", "expect.result: is 'busy'; write answered or rejected"),
         ("expect: {result: rejected, cause: BUSY}", "expect.cause: is 'BUSY'; "),
         ("expect: {cause: USER_BUSY}", "expect.result: is answered, which has neither cause nor sip; write"),

@@ -60,10 +60,45 @@ def test_a_listener_of_the_environment_needs_a_token_too(tmp_path: Path) -> None
 
 def test_a_refused_token_file_is_reported_once(tmp_path: Path) -> None:
     (problem,) = refused(tmp_path, OPEN.format("") + "\ntoken_file: nowhere")
-    assert problem.startswith("token_file: cannot read")
+    assert problem.startswith("token_file: names a file that does not exist")
     for name, value in (("EXPORTER_TOKEN", "a b"), ("EXPORTER_TOKEN_FILE", "/nowhere/x")):
         (problem,) = refused(tmp_path, OPEN.format(""), {name: value})
         assert problem.startswith(f"environment: {name}: ")
+
+
+USERS = f"basic_auth_users: {{anna: '$2b$04${'.' * 53}'}}"
+BEYOND = "listen: ['127.0.0.1:1', '10.0.0.1:1']\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "warned"),
+    [
+        ("", {}, True),
+        ("listen: ['127.0.0.1:1', '[::1]:1']\n", {}, True),
+        (OPEN.format("127.0.0.2") + "\n", {}, True),
+        ("", {"EXPORTER_TOKEN": "t0ken"}, False),
+        ("token_file: token\n", {}, False),
+        (BEYOND, {}, False),  # there the endpoints that need the token are disabled without one
+    ],
+)
+def test_users_without_a_token(tmp_path: Path, text: str, environ: dict[str, str], warned: bool) -> None:
+    (tmp_path / "web.yml").write_text(USERS)
+    (tmp_path / "token").write_text("t0ken")
+    (tmp_path / "empty.yml").write_text("{}")
+    warning = (
+        "web_config_file: has basic_auth_users, and there is no token: /probe and every POST ask for the "
+        "token instead of a password, so without one they are open to all whom a proxy lets through; write "
+        "token_file (or set EXPORTER_TOKEN_FILE)"
+    )
+    found = _warnings(tmp_path, text + "web_config_file: web.yml", **environ)
+    assert found == ([warning] if warned else [])
+    assert _warnings(tmp_path, text + "web_config_file: empty.yml", **environ) == []
+
+
+def test_a_refused_token_is_not_a_missing_one(tmp_path: Path) -> None:
+    (tmp_path / "web.yml").write_text(USERS)
+    (problem,) = refused(tmp_path, "web_config_file: web.yml\ntoken_file: nowhere")
+    assert problem.startswith("token_file: cannot read")
 
 
 @pytest.mark.parametrize("host", ["10.0.0.5", "fs1", "::2"])

@@ -253,7 +253,7 @@ def test_a_bad_secret_file_is_named_and_not_shown(tmp_path: Path, content: bytes
 
 def test_an_unreadable_secret_file(tmp_path: Path) -> None:
     with pytest.raises(InvalidValue, match="No such file or directory; name a file that this user can read"):
-        values.secret_file(tmp_path, values.password)("missing")
+        values.secret_file(tmp_path, values.password)("./missing")
     with pytest.raises(InvalidValue, match="Is a directory"):
         values.secret_file(tmp_path, values.password)(".")
 

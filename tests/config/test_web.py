@@ -184,7 +184,7 @@ TLS = "tls_server_config: {{cert_file: cert.pem, key_file: key.pem, {}}}"
             "basic_auth_users: {me: hunter2}",
             "basic_auth_users.me: is not a bcrypt hash; write what `htpasswd",
         ),
-        (f"basic_auth_users: {{'a:b': {HASH}}}", "basic_auth_users['a:b']: is not a user name"),
+        (f"basic_auth_users: {{'a:b': {HASH}}}", "basic_auth_users['a:...']: is not a user name"),
         ("basic_auth_users: [hunter2]", "basic_auth_users: is a list; write a mapping"),
         ("basic_auth_users: hunter2", "basic_auth_users: is text; write a mapping"),
         ("a: b: c", "mapping values are not allowed here"),

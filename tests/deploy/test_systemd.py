@@ -10,9 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from exporter import descriptors
 from exporter.config import ConfigError
 from exporter.watch import loop_watchdog
+from exporter.web.server import MAX_CONNECTIONS
 from tests.support.configs import load_config
 from tests.support.tools import ROOT, program
 
@@ -108,3 +111,14 @@ def test_every_proposed_setting_is_valid(name: str, value: str, tmp_path: Path) 
         path.write_text("nodes: [{name: fs1}]\n")
         value = str(path)
     assert load_config(None, {name: value}).warnings == ()
+
+
+def test_its_limits_hold_what_the_exporter_needs() -> None:
+    assert int(only("LimitNOFILE")) >= descriptors.NEEDED > MAX_CONNECTIONS
+    assert only("MemoryMax") == "512M"
+    manifest = yaml.safe_load((ROOT / "deploy/kubernetes/deployment.yaml").read_text())
+    [container] = manifest["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"] == {"memory": "512Mi"}, "the same as the unit's"
+    text = (ROOT / "docs/install.md").read_text()
+    for stated in ("`MemoryMax=512M`", "`LimitNOFILE=4096`", "`limits.memory: 512Mi`", "`TasksMax=64`"):
+        assert stated in text

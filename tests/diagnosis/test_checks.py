@@ -5,8 +5,10 @@ import pytest
 from exporter.diagnosis.conclusion import CHECKS, diagnose
 from exporter.diagnosis.finding import CheckName
 from exporter.diagnosis.snapshot import BackendSeen, GatewaySeen, LogEntry, LogSeen, NameSeen, Snapshot
+from exporter.esl import ProtocolError
 from exporter.metrics import families
 from exporter.probe.record import CallRecord, ProviderRecord
+from exporter.watch.optional_answers import SlowAnswer, WorthlessAnswer
 from exporter.watch.verdict import GATEWAY_PROBLEMS
 from tests.diagnosis.snapshots import calls, found, gateway, lost, one, profile, snapshot, switch
 
@@ -76,6 +78,35 @@ def test_events_that_are_late_or_denied() -> None:
     assert one(snapshot(denied=frozenset({"HEARTBEAT", "api sofia"})), "events").fault == "denied"
     assert one(snapshot(denied=frozenset({"api sofia"})), "events").status == "pass"
     assert one(snapshot(switch=switch(round_trip=None)), "events").status == "not_checked"
+
+
+@pytest.mark.parametrize(
+    ("answered", "words"), [(True, "answered after 7 s"), (False, "no answer for 1 h 1 min")]
+)
+def test_a_slow_database_is_a_warning_that_gives_the_time_and_advises_no_restart(
+    answered: bool, words: str
+) -> None:
+    late = SlowAnswer("show registrations count", 7.2 if answered else 3700.0, answered)
+    seen = snapshot(switch=switch(slow_answers=(late,), answers_ok=False))
+    finding = one(seen, "database")
+    assert (finding.status, finding.fault) == ("warn", "slow_database")
+    assert finding.summary == f"FreeSWITCH's database is slow: {words}"
+    assert "show registrations count" in finding.seen
+    assert not any(word in " ".join(finding.remedy.commands) for word in ("gdb", "restart", "gcore"))
+    assert diagnose(seen).conclusion.status == "warn"
+
+
+def test_an_answer_of_the_database_that_cannot_be_used_is_shown_with_the_reason() -> None:
+    worthless = WorthlessAnswer("show channels as json", ProtocolError("Content-Length 17000000"))
+    finding = one(snapshot(switch=switch(worthless_answers=(worthless,), answers_ok=False)), "database")
+    assert finding.fault == "unusable_answer"
+    assert finding.seen == "Content-Length 17000000"
+
+
+def test_a_database_that_was_not_asked_is_skipped() -> None:
+    assert one(snapshot(switch=switch(answers_ok=False)), "database").status == "not_checked"
+    denied = snapshot(switch=switch(answers_ok=False), denied=frozenset({"api show"}))
+    assert "may not run" in one(denied, "database").seen
 
 
 def test_a_private_address_is_a_warning_only_towards_a_public_provider() -> None:

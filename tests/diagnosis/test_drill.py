@@ -238,6 +238,16 @@ def profile_known(scene: Scene) -> None:
     scene.switch.stop_profile("external")
 
 
+def slow(seconds: float, command: str) -> Arrange:
+    """Answers that come so much later; the doctor looks long enough to be in doubt about them."""
+
+    def arrange(scene: Scene) -> None:
+        scene.switch.delay_replies(seconds, command)
+        scene.look = 1.5
+
+    return arrange
+
+
 DRILLS = (
     Drill("no such host", ("port", "dns"), no_name, threads=True),
     Drill("refused", ("port", "refused"), lambda s: s.switch.refuse_connections()),
@@ -258,10 +268,27 @@ DRILLS = (
     Drill("hung process", ("commands", "hung"), lambda s: s.switch.hang()),
     Drill("hung commands", ("commands", "hung"), lambda s: s.switch.hang_commands(), acknowledged=True),
     Drill("dispatcher stalled", ("events", "events_stalled"), lambda s: s.switch.stall_events()),
+    Drill(
+        "events of FreeSWITCH 1.2", ("events", "unreadable"), lambda s: s.switch.indent_events(), says="1.8"
+    ),
     Drill("paused", ("commands", "paused"), lambda s: s.switch.pause()),
     Drill("paused, outbound", ("commands", "paused"), lambda s: s.switch.pause("outbound"), says="outbound"),
     Drill("session limit", ("commands", "session_limit"), lambda s: s.switch.limit_sessions(0)),
     Drill("rate limit", ("commands", "rate_limit"), lambda s: s.switch.limit_rate(1)),
+    Drill(
+        "slow database",
+        ("database", "slow_database"),
+        slow(7, "api show registrations count"),
+        "warn",
+        "show registrations count",
+    ),
+    Drill(
+        "stuck database",
+        ("database", "slow_database"),
+        slow(600, "api show"),
+        "warn",
+        "no answer for",
+    ),
     Drill("too little idle CPU", ("commands", "idle_cpu"), few_idle),
     Drill("clock skew", ("commands", "clock_skew"), lambda s: s.switch.skew_clock(-90), "warn", "behind"),
     Drill("mod_sofia not loaded", ("commands", "unreadable"), mute_sofia),

@@ -267,7 +267,7 @@ GATEWAY_DRILLS = (
         lambda scene: scene.provider.accepts(),
         DOWN,
         "is down: ping_failed",
-        "(the provider does not answer OPTIONS, or answers 408 or 503)",
+        "(the provider does not answer OPTIONS, or answers 408, 503, or 600 and above)",
         gateway=PINGED,
     ),
     gateway(

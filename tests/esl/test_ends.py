@@ -50,7 +50,7 @@ ENDS: dict[str, tuple[list[bytes], type[EslError], str]] = {
     "a frame too large": (
         [b"Content-Length: 99999999\nContent-Type: api/response\n\n"],
         ProtocolError,
-        "Content-Length 99999999 is larger than 16777216 bytes",
+        "Content-Length 99999999 is larger than 33554432 bytes",
     ),
 }
 
@@ -138,8 +138,24 @@ async def test_a_caller_may_stop_waiting_for_the_end(listen: Listen, connect: Co
     deadline = connection._waiting[2].timer
     connection.abort(Disconnected("that is all"))
     connection.abort(Disconnected("and again"))
+    assert deadline is not None
     assert deadline.cancelled()
     with pytest.raises(Disconnected, match=r"^that is all$"):
         await waiting
     with pytest.raises(Disconnected, match=r"^that is all$"):
         await connection.command("three")
+
+
+async def test_a_command_without_a_deadline_waits_for_as_long_as_the_connection_holds(
+    listen: Listen, connect: Connect
+) -> None:
+    connection = await connect(await listen(answering("+OK")))
+    waiting = asyncio.create_task(connection.command("one", deadline=None))
+    await asyncio.sleep(0)
+    assert connection._waiting[1].timer is None
+    assert (await waiting).ok
+    unanswered = asyncio.create_task(connection.command("two", deadline=None))
+    await asyncio.sleep(0)
+    connection.abort(Disconnected("that is all"))
+    with pytest.raises(Disconnected, match=r"^that is all$"):
+        await unanswered

@@ -90,6 +90,22 @@ async def test_a_handler_that_fails_ends_the_connection_and_says_so(
     assert isinstance(loop_errors.pop()["exception"], KeyError)  # where asyncio logs it, with its traceback
 
 
+async def test_an_exporter_without_memory_names_its_own_limit(
+    listen: Listen, connect: Connect, loop_errors: list[dict[str, Any]]
+) -> None:
+    async def script(far: Far) -> None:
+        await far.welcome()
+        far.event('{"Event-Name":"A"}')
+        await far.gone()
+
+    def on_event(event: Event) -> None:
+        raise MemoryError
+
+    reason = await ended(await connect(await listen(script), on_event=on_event))
+    assert reason.problem == "exporter_limit"
+    assert isinstance(loop_errors.pop()["exception"], MemoryError)
+
+
 async def test_a_handler_may_say_why_it_ends_the_connection(listen: Listen, connect: Connect) -> None:
     async def script(far: Far) -> None:
         await far.welcome()

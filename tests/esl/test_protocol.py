@@ -266,7 +266,7 @@ def test_another_service_is_known_by_its_first_line(banner: bytes) -> None:
             "Content-Length is not a number: \uff15",
         ),
         (b"Content-Type: api/response\nContent-Length: " + b"9" * 5000, "is not a number: 999"),
-        (b"Content-Type: api/response\nContent-Length: 16777217", "16777217 is larger than 16777216 bytes"),
+        (b"Content-Type: api/response\nContent-Length: 33554433", "33554433 is larger than 33554432 bytes"),
         (b"Content-Type: api/response\nContent-Length: 999999999999", "999999999999 is larger"),
         (b"Content-Type: api/response\nContent-Length: 1\nContent-Length: 1", "Content-Length twice"),
         (b"Content-Type: api/response\nContent-Type: api/response", "Content-Type twice"),

@@ -425,10 +425,35 @@ def test_a_far_end_that_repeats_the_password_does_not_bring_it_into_an_error(
         assert shown not in str(reason)
 
 
-def test_a_session_that_is_ready_has_forgotten_the_password() -> None:
+# Each text is quoted with 200 characters at most; the password lies across the 200th at some distance.
+ACROSS_THE_CUT = [
+    "Content-Type: command/reply\nReply-Text: -ERR {}\n\n",
+    "X-{}: 1\n\n",
+    "{}: 1 2 3 4\n\n",
+    "Content-Type: text/disconnect-notice\nContent-Length: LENGTH\n\n{}",
+    "Content-Type: text/event-json\nContent-Length: {}\n\n",
+]
+
+
+@pytest.mark.parametrize("is_ready", [False, True], ids=["authenticating", "ready"])
+@pytest.mark.parametrize("repeated", ACROSS_THE_CUT)
+def test_a_password_that_is_repeated_across_the_cut_is_masked_before_it(
+    repeated: str, is_ready: bool
+) -> None:
+    password = "sesame-0123456789-open"
+    for before in range(150, 205):
+        session = Session(password)
+        session.receive(OPENED if is_ready else GREETING)
+        body = "-" * before + password + "-" * 300
+        text = repeated.replace("LENGTH", str(len(body))).format(body)
+        shown = str(end(session.receive(text.encode())))
+        assert "sesa" not in shown, f"{before} characters before it"
+
+
+def test_a_session_that_is_ready_still_masks_the_password_and_does_not_keep_it() -> None:
     session = ready("exporter@lab")
     assert PASSWORD not in repr(vars(session))
-    assert str(end(session.receive(reply(PASSWORD)))) == f"a reply nobody asked for: {PASSWORD}"
+    assert str(end(session.receive(reply(PASSWORD)))) == "a reply nobody asked for: <secret>"
 
 
 def test_an_empty_password_masks_nothing() -> None:

@@ -2,16 +2,19 @@
 
 import asyncio
 import gc
+import os
+import resource
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohappyeyeballs import AddrInfoType
 
-from exporter.esl import ConnectionRefused, ConnectTimeout, LookUp, NameNotResolved
+from exporter.esl import ConnectionRefused, ConnectTimeout, Exhausted, LookUp, NameNotResolved
 from exporter.esl.tcp import MAX_ADDRESSES, NEXT_ATTEMPT, _Attempts, connect
 from tests.support.no_look_up import no_look_up
 
@@ -226,7 +229,7 @@ async def test_no_socket_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(socket, "socket", full)
-    with pytest.raises(ConnectTimeout, match=r"port 8021: Too many open files$"):
+    with pytest.raises(Exhausted, match="LimitNOFILE"):
         await reached("127.0.0.1", 8021)
 
 
@@ -260,3 +263,36 @@ async def test_a_caller_that_gives_up_leaves_no_socket_open(count: int) -> None:
 
 async def test_what_stands_in_for_the_loop_passes_on_all_else() -> None:
     assert _Attempts().create_future().get_loop() is asyncio.get_running_loop()
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """The process has as many open files as it may have."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(fd.name) for fd in Path("/proc/self/fd").iterdir())
+    taken: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, limits[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        yield
+    finally:
+        for fd in taken:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+async def test_an_address_is_not_blamed_when_the_exporter_has_no_descriptor_left() -> None:
+    with listening() as address, no_descriptor_left(), pytest.raises(Exhausted, match="LimitNOFILE"):
+        await reached("127.0.0.1", address[1])
+
+
+async def test_a_name_is_not_blamed_when_the_exporter_has_no_descriptor_left() -> None:
+    async def resolver(host: str, port: int) -> list[AddrInfoType]:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    with no_descriptor_left(), pytest.raises(Exhausted, match="LimitNOFILE"):
+        await reached("fs.example.org", 8021, resolver)
+    with pytest.raises(NameNotResolved, match="Temporary"):
+        await reached("fs.example.org", 8021, resolver)

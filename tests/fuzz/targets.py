@@ -32,8 +32,8 @@ from exporter.watch.collector import NodeCollector
 from exporter.watch.commands import Command
 from exporter.watch.node import Node
 from exporter.web.app import make_app
+from exporter.web.negotiation import accepts_gzip, negotiate
 from exporter.web.probe import PROBES
-from exporter.web.scrape import accepts_gzip, negotiate
 from tests.probe.settings import settings
 from tests.support.configs import load_config
 from tests.support.no_look_up import no_look_up

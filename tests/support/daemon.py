@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -52,9 +52,18 @@ class Daemon:
 
 
 @asynccontextmanager
-async def daemon(config: Path, **environ: str) -> AsyncIterator[Daemon]:
+async def daemon(
+    config: Path, *, program: Sequence[str] = (sys.executable, "-m", "exporter"), **environ: str
+) -> AsyncIterator[Daemon]:
+    """Run the daemon until the end of the block.
+
+    Args:
+        config: its config file.
+        program: what takes the daemon's arguments.
+        environ: added to the environment.
+    """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "exporter", "serve", "--config", str(config), "--log-format", "json"),
+        *(*program, "serve", "--config", str(config), "--log-format", "json"),
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, **environ},
     )

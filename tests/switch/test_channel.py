@@ -31,7 +31,7 @@ def test_an_empty_table_has_no_rows() -> None:
         assert parse_channels(reply(name)).channels == []
 
 
-@pytest.mark.parametrize("uuid", ["", "a b", "a\\nb", "a;b", "x" * 129, "ä", "${x}", "a'b"])
+@pytest.mark.parametrize("uuid", ["", "a b", "a\\nb", "a;b", "x" * 129, "ä", "${x}", "$(x)", "a'b"])
 def test_a_uuid_that_is_no_word_is_left_out(uuid: str) -> None:
     found = parse_channels('{"row_count":2,"rows":[{"uuid":"' + uuid + '"},{"uuid":"ok-1"}]}')
     assert ([channel.uuid for channel in found.channels], found.malformed) == (["ok-1"], 1)

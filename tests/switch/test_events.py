@@ -8,7 +8,7 @@ from exporter.esl import Event
 from exporter.switch import events as kinds
 from exporter.switch.events import EVENT_NAMES, EventKind, job_uuid
 from exporter.switch.followed_call import MARK_SUBCLASS
-from exporter.switch.leg import MAX_UUID, ChannelEvent
+from exporter.switch.leg import ChannelEvent
 from exporter.switch.tick import MAX_NAMES, TickEvent, tick_headers
 from tests.switch.recordings import custom, events
 
@@ -58,12 +58,14 @@ def test_a_job_is_known_by_its_uuid() -> None:
     assert job_uuid(Event(b'{"Event-Name":"BACKGROUND_JOB"}')) == ""
 
 
-def test_a_leg_uuid_is_of_a_length_that_freeswitch_takes() -> None:
+def test_a_leg_uuid_is_one_word_that_can_stand_in_a_command() -> None:
     def uuid(text: str) -> str:
         return ChannelEvent(Event(json.dumps({"Unique-ID": text}, separators=(",", ":")).encode())).uuid
 
-    assert uuid("x" * MAX_UUID) == "x" * MAX_UUID
-    assert uuid("x" * (MAX_UUID + 1)) == ""
+    for word in ("x" * 128, "e9bb7beb-7d5b-48b4-8d8e-669656c3cb21", "order-7:b@host_1.2+3"):
+        assert uuid(word) == word
+    for text in ("x" * 129, "x" * 8192, "a b", "a\nb", "a;b", "ä", "$(reboot)", "${x}", "a'b", "", "a\x00b"):
+        assert uuid(text) == ""
 
 
 def tick(**headers: str) -> TickEvent | None:

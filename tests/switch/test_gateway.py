@@ -1,13 +1,17 @@
 """Both forms of a gateway's status: all recorded ones, and what nobody should ever send."""
 
 import re
+import time
+from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 
+from exporter.switch import gateway as gateway_module
 from exporter.switch.gateway import (
     STATES,
+    GatewayReader,
     GatewayStatus,
     is_failed_ping,
     parse_gateway_text,
@@ -386,6 +390,61 @@ def test_any_list_is_read_or_refused(text: str) -> None:
         for gateway in found.gateways:
             check_bounds(gateway)
         assert all(len(problem) < 1000 and "\n" not in problem for problem in found.problems)
+
+
+# -- many gateways ------------------------------------------------------------------------------------------
+
+BLOCK = re.search(r"  <gateway>\n.*?  </gateway>\n", reply("api-sofia-xmlstatus-gateway.txt"), re.DOTALL)
+assert BLOCK is not None
+NAME = re.search(r"<name>.*</name>", BLOCK[0])
+assert NAME is not None
+RECORDED = BLOCK[0].replace(NAME[0], "<name>{}</name>")
+
+SHAPES: dict[str, Callable[[int], str]] = {
+    "healthy": RECORDED.format,
+    "listed twice": lambda number: RECORDED.format(number // 2),
+    "all of one name": lambda _: RECORDED.format("same"),
+    "not in FreeSWITCH's order": lambda number: block(f"g{number}"),
+    "unreadable": lambda number: block(f"g{number}", state=None),
+    "without an end": lambda _: "  <gateway>\n",
+    "without a beginning": lambda _: "  </gateway>\n",
+    "one value": lambda _: "<name>",
+}
+
+
+@given(damaged(XML_ONE + XML_ALL))
+def test_a_block_in_freeswitchs_layout_reads_as_line_by_line(text: str) -> None:
+    for found in gateway_module._LAYOUT.finditer(text):
+        fields = gateway_module._fields(found[0])
+        assert gateway_module._from_layout(found) == gateway_module._typed(fields)
+
+
+@pytest.mark.parametrize("name", XML_ALL)
+def test_recorded_gateways_have_the_layout_that_is_read_at_once(name: str) -> None:
+    text = reply(name)
+    assert len(gateway_module._LAYOUT.findall(text)) == text.count("<gateway>")
+
+
+def test_a_list_is_read_a_few_gateways_at_a_time() -> None:
+    text = gateways(*(RECORDED.format(number) for number in range(10)), block("bad", state=None))
+    reader = GatewayReader(text)
+    assert [reader.read(4), reader.read(4), reader.read(4)] == [True, True, False]
+    assert reader.result() == parse_gateways_xml(text)
+    assert (len(reader.result().gateways), reader.result().malformed) == (10, 1)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_twice_as_many_gateways_take_twice_as_long(shape: str) -> None:
+    def seconds(count: int) -> float:
+        text = gateways("".join(SHAPES[shape](number) for number in range(count)))
+        best = float("inf")
+        for _ in range(7):
+            began = time.perf_counter()
+            parse_gateways_xml(text)
+            best = min(best, time.perf_counter() - began)
+        return best
+
+    assert min(seconds(2000) / seconds(1000) for _ in range(3)) < 2.6
 
 
 def test_every_status_outside_200_to_599_is_a_failed_ping_and_two_within() -> None:

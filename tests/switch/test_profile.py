@@ -54,6 +54,12 @@ def test_a_profile_with_tls_is_one_profile() -> None:
     assert (secure.url, secure.in_use, secure.running) == ("sips:mod_sofia@192.0.2.1:5081", 0, True)
 
 
+@pytest.mark.parametrize("name", ["x" * 129, "x" * 8192, "<b>", "a\x1fb", "\x7f"])
+def test_a_profile_with_a_name_that_gateways_cannot_have_is_left_out(name: str) -> None:
+    found = parse_profiles(TLS.replace("                   secure\tprofile", f"{name}\tprofile"))
+    assert [profile.name for profile in found] == ["internal"]
+
+
 def test_no_profile_runs() -> None:
     assert parse_profiles(f"Name\tType\tData\tState\n{LINE}\n{LINE}\n0 profiles 0 aliases\n") == []
 

@@ -31,7 +31,7 @@ class Tracked:
 
     def __init__(self) -> None:
         self.unanswered: list[str] = []
-        self.calls = CallTable(self._attribute, self.unanswered.append)
+        self.calls = CallTable(self._attribute, lambda gateway, _profile: self.unanswered.append(gateway))
         self.calls.start_tracking("", None)
         self.calls.start_tracking("telnyx", provider("telnyx"))
 
@@ -250,6 +250,51 @@ def test_an_event_without_a_uuid_is_no_leg() -> None:
     assert tracked.calls.live == 0
 
 
+@pytest.mark.parametrize("uuid", ["two words", "$(reboot)", "a%0Auuid_kill%20b", "x" * 8192])
+def test_a_uuid_that_could_not_stand_in_a_command_is_given_up_and_counted(uuid: str) -> None:
+    tracked = Tracked().take(leg("CHANNEL_CREATE", uuid), leg("CHANNEL_ANSWER", uuid), hangup(Unique_ID=uuid))
+    assert (tracked.calls.uuids(), tracked.calls.over_limit, tracked.calls.creates) == (set(), 1, 1)
+    assert (tracked.out.started, tracked.out.learned, tracked.out.hangups) == (0, 0, {})
+
+
+def test_events_that_come_twice_change_nothing() -> None:
+    busy = leg("CHANNEL_HANGUP_COMPLETE", Hangup_Cause="USER_BUSY")
+    probe = "70726f62-aaaa-4bbb-8ccc-000000000001"
+    refused = leg("CHANNEL_DESTROY", "u2", Channel_State="CS_NONE")
+    probe_busy = leg("CHANNEL_HANGUP_COMPLETE", probe, Hangup_Cause="USER_BUSY")
+    tracked = Tracked()
+    for one in (leg("CHANNEL_CREATE"), busy, leg("CHANNEL_CREATE", probe), probe_busy, refused):
+        tracked.take(one, one)
+    assert (tracked.calls.creates, tracked.calls.refused_locally) == (2, 1)
+    assert tracked.unanswered == ["telnyx", "telnyx"], "the leg and the probe, each once"
+    assert (tracked.out.started, tracked.out.active) == (1, 0)
+
+
+def test_a_create_that_comes_late_is_still_a_session_seen() -> None:
+    tracked = Tracked().take(leg("CHANNEL_PROGRESS"), leg("CHANNEL_CREATE"), hangup(), leg("CHANNEL_CREATE"))
+    assert (tracked.calls.creates, tracked.out.learned, tracked.out.started) == (1, 1, 0)
+    tracked = Tracked().take(hangup(), leg("CHANNEL_CREATE"), leg("CHANNEL_CREATE"))
+    assert (tracked.calls.creates, tracked.calls.live) == (1, 0)
+
+
+def test_a_leg_that_freeswitch_does_not_have_is_not_brought_back() -> None:
+    tracked = Tracked().take(leg("CHANNEL_CREATE"))
+    tracked.calls.lose(["u1"])
+    tracked.take(leg("CHANNEL_ANSWER"), leg("CHANNEL_CREATE"), hangup())
+    assert (tracked.calls.live, tracked.out.lost, tracked.out.hangups) == (0, 1, {})
+    assert tracked.agrees()
+
+
+def test_an_unanswered_leg_names_the_profile_of_its_gateway() -> None:
+    found: list[tuple[str, str]] = []
+    calls = CallTable(lambda start: start.gateway, lambda gateway, profile: found.append((gateway, profile)))
+    frames = Protocol().receive((CAPTURES / "ev-plain-call-busy.txt").read_bytes())
+    for one in (Event(frame.body) for frame in frames if "event" in frame.content_type):
+        if one.name == "CHANNEL_HANGUP_COMPLETE":
+            calls.on_hangup(ChannelEvent(one))
+    assert found == [("telnyx", "external")]
+
+
 @given(st.lists(st.tuples(st.sampled_from([*HANDLERS]), st.sampled_from("abc")), max_size=40))
 def test_a_leg_that_has_ended_stays_ended_in_any_order(steps: list[tuple[str, str]]) -> None:
     tracked = Tracked()
@@ -295,6 +340,8 @@ def test_live_legs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls_module, "MAX_LEGS", 3)
     tracked = Tracked().take(*(leg("CHANNEL_CREATE", f"u{n}") for n in range(5)))
     assert (tracked.calls.live, tracked.calls.over_limit) == (3, 2)
+    tracked.take(leg("CHANNEL_PROGRESS", "u4"), leg("CHANNEL_ANSWER", "u4"), hangup(Unique_ID="u4"))
+    assert (tracked.calls.live, tracked.calls.over_limit) == (3, 2), "each leg is counted once"
     assert tracked.agrees()
 
 

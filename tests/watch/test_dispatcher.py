@@ -53,6 +53,27 @@ def test_an_event_that_cannot_be_used_reaches_no_handler() -> None:
     assert side.dispatcher.counts[kinds.GATEWAY_STATE.name] == 1
 
 
+def test_events_that_cannot_be_read_are_reported() -> None:
+    side = Side()
+    side.dispatcher.on(kinds.TICK, side.seen.append)
+    side.dispatcher.on(kinds.GATEWAY_STATE, side.seen.append)
+    side.dispatcher.on_unreadable(lambda: side.seen.append("unreadable"))
+    readable = (
+        event("HEARTBEAT"),
+        event("NOT_KNOWN"),
+        custom("other::thing", {}),
+        custom(kinds.GATEWAY_STATE.name, {"Gateway": "a b"}),
+    )
+    for one in readable:
+        side.dispatcher.on_event(one)
+    assert side.seen == []
+    indented = Event(b'{\n\t"Event-Name":\t"HEARTBEAT",\n\t"Core-UUID":\t"x"\n}')
+    for one in (indented, Event(b""), Event(b"{}"), custom(kinds.TICK.name, {"Exporter-Instance": "abcd-1"})):
+        side.dispatcher.on_event(one)
+        assert side.seen == ["unreadable"]
+        side.seen.clear()
+
+
 def test_events_are_counted_under_a_fixed_set_of_names() -> None:
     side = Side()
     for one in (

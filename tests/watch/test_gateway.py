@@ -1,13 +1,14 @@
 """One gateway: state, time, counters and verdict, by everything that can change it."""
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.switch.gateway_event import GatewayEvent
-from exporter.watch.gateway import GatewayWatch
+from exporter.watch.gateway import ANSWER_KEPT, GatewayWatch
 from exporter.watch.problem_log import GATEWAY_LEVELS, ProblemLog
 from exporter.watch.verdict import GATEWAY_STATES
 from tests.watch.builders import status
@@ -239,7 +240,7 @@ def test_dials_refused_while_down_are_what_no_leg_explains() -> None:
 
 
 def test_an_options_in_flight_ages_from_when_it_can_have_been_sent() -> None:
-    pinged = {"ping_interval": 10, "ping_seconds": 0.02}
+    pinged: dict[str, Any] = {"ping_interval": 10, "ping_seconds": 0.02}
     story = Story().poll(**pinged, ping_next=int(EPOCH + 105)).after(6)
     story.poll(**pinged, ping_next=int(EPOCH + 105), pinging=True)
     assert story.gateway.ping_pending(story.now) == pytest.approx(1.0)
@@ -316,3 +317,101 @@ def test_a_ping_that_failed_is_in_flight_no_more() -> None:
     story = Story(register=False).poll(**pinged, state="NOREG").after(6)
     story.poll(**pinged, state="NOREG", pinging=True).after(31)
     assert story.event("NOREG", up=False, code=408).gateway.ping_pending(story.now) == 0
+
+
+# -- what FreeSWITCH keeps though it is of before ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("state", "up", "code"), [("REGISTER", False, 408), ("REGISTER", True, 404)])
+def test_a_ping_that_ends_during_a_refresh_is_no_answer_to_register(state: str, up: bool, code: int) -> None:
+    story = Story().poll(ping_interval=10, ping_seconds=0.02).after(1)
+    story.event(state, up=up, code=code)
+    assert story.gateway.responses == {}
+    story.after(1).event("REGISTER", up=True, code=200)
+    assert story.gateway.responses == {200: 1}
+
+
+def test_a_failed_ping_that_takes_status_down_later_was_seen_in_flight() -> None:
+    pinged = {"ping_interval": 10, "ping_count": 3, "ping_max": 3, "ping_seconds": 0.02}
+    story = Story().poll(**pinged).after(5).poll(**pinged, pinging=True).after(2)
+    story.event("FAILED", up=True, code=503).after(1).event("FAIL_WAIT", up=False)
+    assert (story.gateway.problem, story.gateway.responses) == ("ping_failed", {})
+
+
+def test_a_ping_that_fails_after_the_registration_did_is_not_the_reason() -> None:
+    story = Story().poll(ping_interval=10, ping_seconds=0.02).after(1)
+    story.event("FAILED", up=True, code=403).event("FAILED", up=False, code=408).after(1)
+    story.event("FAIL_WAIT", up=False)
+    assert (story.gateway.problem, story.gateway.responses) == ("auth_rejected", {403: 1})
+
+
+def test_a_round_trip_is_of_the_last_ping_while_that_was_answered() -> None:
+    def seconds(story: Story) -> float | None:
+        assert story.gateway.status is not None
+        return story.gateway.status.ping_seconds
+
+    noreg: dict[str, Any] = {"state": "NOREG", "ping_interval": 10, "ping_min": 1, "ping_max": 3}
+    story = Story().poll(**noreg, ping_count=3, ping_seconds=0.02)
+    assert seconds(story) == 0.02
+    story.after(10).poll(**noreg, ping_count=2, ping_seconds=0.02)
+    assert seconds(story) is None, "the count fell: the last one failed, and the time is the one before"
+    assert story.gateway.problem == "none"
+    story.after(5).poll(**noreg, ping_count=2, ping_seconds=0.02)
+    assert seconds(story) is None
+    story.after(5).poll(**noreg, ping_count=1, ping_seconds=0.02)
+    assert seconds(story) is None
+    story.after(10).poll(**noreg, ping_count=2, ping_seconds=0.03)
+    assert seconds(story) == 0.03
+    story.after(10).poll(**noreg, ping_count=3, ping_seconds=0.03)
+    assert seconds(story) == 0.03
+    story.after(10).event("NOREG", up=True, code=503).poll(**noreg, ping_count=3, ping_seconds=0.03)
+    assert seconds(story) is None, "the event tells before the poll does"
+
+
+def test_a_round_trip_is_none_while_no_ping_counts_or_none_is_sent() -> None:
+    story = Story().poll(state="NOREG", ping_interval=10, ping_max=1, ping_count=0, ping_seconds=0.02)
+    assert story.gateway.status is not None
+    assert story.gateway.status.ping_seconds is None, "ping-min 0: it stays UP, and the count stays 0"
+    waiting: dict[str, Any] = {
+        "state": "FAIL_WAIT",
+        "status": "DOWN",
+        "ping_interval": 10,
+        "ping_max": 1,
+        "ping_count": 1,
+    }
+    story = Story().poll(**waiting, ping_seconds=0.02)
+    assert story.gateway.status is not None
+    assert story.gateway.status.ping_seconds is None, "while it waits to register, FreeSWITCH sends none"
+
+
+@pytest.mark.parametrize("state", ["UNREGED", "TRYING", "REGISTER", "REGED"])
+def test_a_rejection_goes_when_a_poll_alone_shows_a_registration(state: str) -> None:
+    story = Story().poll().after(1).event("FAILED", up=True, code=403).after(1).event("FAIL_WAIT", up=False)
+    story.gateway.on_lost(story.now)
+    story.after(600).poll(state=state)
+    assert (story.gateway.answer, story.gateway.problem) == (None, "none")
+
+
+def test_a_rejection_does_not_go_while_the_next_attempt_runs() -> None:
+    story = Story().poll().after(1).event("FAILED", up=True, code=403).poll(state="FAILED").after(1)
+    story.event("FAIL_WAIT", up=False).after(60).poll(state="TRYING", status="DOWN")
+    assert story.after(1).tick().gateway.problem == "auth_rejected"
+
+
+def test_a_rejection_of_a_day_ago_explains_nothing() -> None:
+    story = Story().poll().after(1).event("FAILED", up=True, code=403).after(1).event("FAIL_WAIT", up=False)
+    story.after(ANSWER_KEPT - 10).tick()
+    assert story.gateway.problem == "auth_rejected"
+    story.after(20).tick()
+    assert (story.gateway.answer, story.gateway.problem) == (None, "register_failed")
+
+
+@pytest.mark.parametrize(("steps", "problem"), [(("NOREG",), "not_registering"), (("DOWN",), "unregistered")])
+def test_a_gateway_that_was_unregistered_is_no_healthy_one_on_any_release(
+    steps: tuple[str, ...], problem: str
+) -> None:
+    """Before FreeSWITCH 1.10.6 there is no state DOWN: NOREG follows, with Status UP after a second."""
+    story = Story().poll().after(1).event("UNREGISTER", up=True).after(1)
+    for state in steps:
+        story.event(state, up=False).after(1).poll(state=state, status="UP")
+    assert story.gateway.problem == problem

@@ -1,5 +1,7 @@
 """All gateways of a node: the list decides which there are, events and single polls change one at most."""
 
+import time
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -8,6 +10,7 @@ from exporter.switch.gateway import GatewayList, GatewayStatus
 from exporter.switch.gateway_event import GatewayAdded, GatewayDeleted, GatewayEvent, ProfileStarted
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.gateway_table import FORGET_AFTER, MAX_GATEWAYS, POLL_SPACING, GatewayTable, proxy_host
+from tests.switch.recordings import custom
 from tests.watch.builders import HandClock, status
 
 ONE = status()
@@ -17,7 +20,7 @@ OTHER = status(profile="internal", state="FAIL_WAIT", status="DOWN")
 class Table:
     """A table, its clock, and what it called back."""
 
-    def __init__(self, **expected: GatewayConfig) -> None:
+    def __init__(self, *, quiet: bool = False, **expected: GatewayConfig) -> None:
         self.clock = HandClock()
         self.new: list[str] = []
         self.gone: list[str] = []
@@ -30,6 +33,7 @@ class Table:
             on_new=lambda gateway: self.new.append(gateway.name),
             on_gone=self._on_gone,
             on_answer=self._on_answer,
+            quiet=quiet,
         )
 
     def _on_gone(self, name: str) -> bool:
@@ -146,13 +150,41 @@ def test_a_profile_that_does_not_run_is_the_reason() -> None:
     assert gateway.problem == "profile_down"
 
 
-def test_a_deletion_counts_for_the_profile_it_names() -> None:
-    table = Table().listed(ONE, OTHER).after(5)
-    table.table.on_deleted(GatewayDeleted("telnyx", "internal"))
-    external, internal = table.table.named("telnyx")
-    assert external.absent_since is None
-    assert internal.absent_since is not None
+def test_a_deletion_is_absence_once_the_list_says_so() -> None:
+    table = Table(telnyx=GatewayConfig()).listed(ONE).after(5)
+    table.table.on_deleted(GatewayDeleted("telnyx", "external"))
+    (gateway,) = table.table.named("telnyx")
+    assert table.after(10).states() == {("telnyx", "external"): "REGED"}
     assert table.wanted()[0]
+    table.listed().after(4)
+    assert gateway.problem == "missing"
+
+
+def test_a_deletion_while_nothing_can_be_listed_makes_nothing_missing() -> None:
+    table = Table(telnyx=GatewayConfig()).listed(ONE).after(5)
+    table.table.on_lost()
+    table.table.on_deleted(GatewayDeleted("telnyx", "external"))
+    (gateway,) = table.after(10).table.named("telnyx")
+    assert (gateway.problem, gateway.readable) == ("unknown", False)
+
+
+def test_a_deletion_ends_the_counters_of_the_profile_it_names() -> None:
+    table = Table().listed(status(calls_out=5), status(calls_out=5, profile="internal")).after(5)
+    table.table.on_deleted(GatewayDeleted("telnyx", "internal"))
+    table.listed(status(calls_out=7), status(calls_out=7, profile="internal"))
+    external, internal = table.table.named("telnyx")
+    assert (external.calls["outbound"], internal.calls["outbound"]) == (2, 0)
+
+
+def test_the_configuration_expects_a_name_in_the_profile_that_it_names() -> None:
+    table = Table(telnyx=GatewayConfig(profile="external"), other=GatewayConfig())
+    table.listed(ONE, OTHER, status(name="other"), status(name="other", profile="internal"))
+    assert {(g.name, g.profile): g.expected for g in table.table} == {
+        ("telnyx", "external"): True,
+        ("telnyx", "internal"): False,
+        ("other", "external"): True,
+        ("other", "internal"): True,
+    }
 
 
 def test_a_list_with_unreadable_entries_makes_no_gateway_missing() -> None:
@@ -177,6 +209,68 @@ def test_gateways_are_bounded() -> None:
     table = Table().listed(*(status(name=f"g{number}") for number in range(MAX_GATEWAYS + 3)))
     assert len(table.table) == MAX_GATEWAYS
     assert table.table.over_limit == 3
+
+
+def many(count: int, first: int = 0) -> list[GatewayStatus]:
+    return [status(name=f"user{number}") for number in range(first, first + count)]
+
+
+def test_what_has_no_room_is_counted_once_while_it_is_listed() -> None:
+    table = Table()
+    for _ in range(5):
+        table.after(10).listed(*many(MAX_GATEWAYS + 3))
+    assert table.table.over_limit == 3
+    table.after(10).listed(*many(MAX_GATEWAYS)).after(10).listed(*many(MAX_GATEWAYS + 1))
+    assert table.table.over_limit == 4
+
+
+def test_gateways_made_per_user_leave_room_for_those_that_are_listed() -> None:
+    table = Table(telnyx=GatewayConfig())
+    for batch in range(12):  # 1,200 gateways within two minutes, a hundred at a time
+        table.after(10).listed(ONE, *many(100, first=100 * batch))
+    assert len(table.table) == MAX_GATEWAYS
+    assert all(table.table.named(one.name) for one in many(100, first=1100)), "those listed now are watched"
+    assert not any(table.table.named(one.name) for one in many(201)), "those gone longest are not"
+    assert table.table.over_limit == len(table.gone) == 201
+    table.after(10).listed(status(name="real"), ONE)
+    assert table.table.named("real")[0].problem == "none"
+
+
+def test_expected_gateways_those_with_calls_and_those_gone_for_a_moment_keep_their_place() -> None:
+    table = Table(telnyx=GatewayConfig()).listed(ONE, *many(MAX_GATEWAYS - 1)).after(10)
+    table.listed(*many(MAX_GATEWAYS - 2)).after(2)
+    table.listed(*many(MAX_GATEWAYS - 2), status(name="real"))
+    assert not table.table.named("real"), "a profile that restarts makes its gateways vanish for a moment"
+    table.may_go = False
+    table.after(10).listed(*many(MAX_GATEWAYS - 2), status(name="real"))
+    assert not table.table.named("real"), "calls are up through the one that is gone"
+    table.may_go = True
+    table.after(10).listed(*many(MAX_GATEWAYS - 2), status(name="real"))
+    assert table.table.named("real")
+    assert table.table.named("telnyx"), "it is gone, too, but expected"
+
+
+def test_a_list_of_twice_as_many_gateways_takes_twice_as_long() -> None:
+    def seconds(count: int) -> float:
+        table, best = Table(quiet=True), float("inf")
+        for turn in range(5):
+            table.after(10)
+            listed = GatewayList(many(count, first=turn % 2 * count), 0, ())
+            began = time.perf_counter()
+            table.table.on_list(listed, table.clock.now, 0.0)
+            best = min(best, time.perf_counter() - began)
+        return best
+
+    assert min(seconds(8000) / seconds(4000) for _ in range(3)) < 2.6
+
+
+@pytest.mark.parametrize("name", ["two words", "line\nend", "$(reboot)", "x" * 8192, "", "größe"])
+def test_names_of_events_are_checked_as_those_of_polls(name: str) -> None:
+    table = Table().listed(ONE).after(5)
+    headers = {"Gateway": name, "profile-name": "external", "State": "REGED", "Ping-Status": "UP"}
+    for kind in (GatewayEvent, GatewayAdded, GatewayDeleted):
+        assert kind.from_event(custom("sofia::gateway", headers)) is None
+    assert table.states() == {("telnyx", "external"): "REGED"}
 
 
 # -- what is to be polled -----------------------------------------------------------------------------------

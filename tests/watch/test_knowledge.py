@@ -3,11 +3,12 @@
 from structlog.testing import capture_logs
 
 from exporter.config import GatewayConfig, NodeConfig
-from exporter.switch.gateway import GatewayList
+from exporter.switch.gateway import GatewayList, GatewayStatus
 from exporter.switch.gateway_event import GatewayEvent
 from exporter.switch.leg import ChannelEvent
 from exporter.switch.status import Heartbeat
 from exporter.watch.gateway import Answer
+from exporter.watch.gateway_table import FORGET_AFTER
 from exporter.watch.knowledge import Knowledge
 from exporter.watch.registration_memory import RegistrationMemory
 from tests.watch.builders import HandClock, event, status
@@ -23,6 +24,9 @@ class Known:
         self.clock = HandClock()
         self.memory = RegistrationMemory(None, clock=self.clock)
         self.known = Knowledge(CONFIG, "abcd", self.clock, self.memory)
+
+    def lists_all(self, *gateways: GatewayStatus) -> None:
+        self.known.gateways.on_list(GatewayList(list(gateways), 0, ()), self.clock.now, 0.0)
 
     def lists(self, **changes: object) -> None:
         self.known.gateways.on_list(GatewayList([status(**changes)], 0, ()), self.clock.now, 0.0)
@@ -112,6 +116,65 @@ def test_answers_go_to_the_memory_and_come_from_it() -> None:
     kept = side.memory.recall("fs1", "telnyx")
     assert kept is not None
     assert kept.code == 403
+
+
+def test_of_two_gateways_of_one_name_neither_answers_for_the_other() -> None:
+    side = Known()
+    internal = {"profile": "internal", "state": "FAIL_WAIT", "status": "DOWN"}
+    answer = Answer(403, "Forbidden", side.clock.epoch())
+    side.memory._answers = {"fs1": {"telnyx": answer}}
+    side.known.recall()
+    side.lists_all(status(state="FAIL_WAIT", status="DOWN"), status(**internal))
+    external, other = side.known.gateways.named("telnyx")
+    assert (external.problem, other.problem) == ("auth_rejected", "register_failed")
+    side.clock.now += 5
+    side.lists_all(status(), status(**internal))
+    side.known.gateways.advance()
+    side.clock.now += 5
+    side.known.gateways.advance()
+    assert side.memory.recall("fs1", "telnyx") is None
+    side.known._on_answer(other)
+    other.answer = answer
+    side.known._on_answer(other)
+    assert side.memory.recall("fs1", "telnyx") is None
+    assert side.memory.recall("fs1", "internal::telnyx") == answer
+
+
+def test_an_unanswered_leg_is_of_the_gateway_in_its_profile() -> None:
+    side = Known()
+    headers = {"variable_sip_gateway_name": "telnyx", "variable_sofia_profile_name": "external"}
+    for failed in (0, 0, 0, 2, 2):
+        if failed:
+            for uuid in ("u1", "u2"):
+                side.known.calls.on_hangup(side.leg("CHANNEL_HANGUP_COMPLETE", uuid, **headers))
+        side.lists_all(status(failed_calls_out=failed), status(profile="internal", failed_calls_out=failed))
+    refused = {gateway.profile: gateway.refused.total for gateway in side.known.gateways.named("telnyx")}
+    assert refused == {"external": 0, "internal": 2}
+
+
+def test_what_is_forgotten_leaves_no_answer_behind() -> None:
+    side = Known()
+    side.lists_all(status(), status(name="user7"))
+    side.known.gateways.on_event(GatewayEvent("user7", "FAILED", True, 403, "Forbidden"))
+    assert side.memory.recall("fs1", "user7") is not None
+    side.lists_all(status())
+    side.clock.now += FORGET_AFTER + 10
+    side.known.gateways.advance()
+    assert side.known.gateways.named("user7") == []
+    assert side.memory._answers["fs1"] == {}
+    assert not [key for key in side.known.calls.stats if key[0] == "user7"]
+
+
+def test_names_that_strangers_choose_make_no_label() -> None:
+    side = Known()
+    for number in range(1000):
+        name = f"{number}" + "x" * 8192
+        headers = {"variable_sip_gateway_name": name, "Hangup_Cause": name, "variable_sip_term_status": name}
+        side.known.calls.on_create(side.leg("CHANNEL_CREATE", f"u{number}", **headers))
+        side.known.calls.on_hangup(side.leg("CHANNEL_HANGUP_COMPLETE", f"u{number}", **headers))
+    assert {gateway for gateway, _ in side.known.calls.stats} == {"", "telnyx", "other"}
+    other = side.known.calls.stats["other", "outbound"]
+    assert (list(other.hangups), list(other.sip_responses)) == ([("other", False)], ["other"])
 
 
 def test_a_lost_node_leaves_counters_and_nothing_else() -> None:

@@ -12,8 +12,8 @@ from exporter.config import GatewayConfig
 from exporter.esl import Connection
 from exporter.executors import Executor
 from exporter.simulator import FarEnd, Leg, SimulatedSwitch, User
-from exporter.switch.events import TICK
-from exporter.watch import commands, connections, event_flow, gateway, lifecycle, poller, verdict
+from exporter.switch.events import EVENTS_UNREADABLE, TICK
+from exporter.watch import allowance, commands, connections, event_flow, gateway, lifecycle, poller, verdict
 from exporter.watch.registration_memory import RegistrationMemory
 from tests.watch.watching import watching
 
@@ -26,7 +26,8 @@ def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poller, "TICK_INTERVAL", 0.1)
     monkeypatch.setattr(poller, "TICK_OVERDUE", 0.6)
     monkeypatch.setattr(event_flow, "TICK_OVERDUE", 0.6)
-    monkeypatch.setattr(commands, "MEMORY", 1.0)
+    monkeypatch.setattr(commands, "VITAL_DEADLINE", 1.0)
+    monkeypatch.setattr(allowance, "RATE", 20.0)
     monkeypatch.setattr(connections, "CONNECT_TIMEOUT", 1.0)
     monkeypatch.setattr(lifecycle, "FIRST_RETRY", 0.1)
     monkeypatch.setattr(lifecycle, "LAST_RETRY", 0.3)
@@ -64,7 +65,7 @@ async def test_a_healthy_switch_is_watched_in_all_its_parts() -> None:
             assert await watch.value("freeswitch_sofia_profile_up", profile="external") == 1
             assert await watch.value("freeswitch_paused", direction="outbound") == 0
             assert await watch.value("freeswitch_time_synced") == 1
-            assert await watch.value("freeswitch_current_channels") == 0
+            await watch.until_value("freeswitch_current_channels", 0)
             await watch.until(lambda node: node.dispatcher.counts["HEARTBEAT"] >= 2)
             assert (await watch.value("freeswitch_events_total", event="HEARTBEAT") or 0) >= 2
             assert (await watch.value("freeswitch_event_round_trip_seconds") or 9) < 1
@@ -98,7 +99,7 @@ async def test_calls_that_were_up_before_are_learned_and_leave_nothing_behind() 
         leg = dial(switch, "+15550000099", FarEnd(ring=0.01, answer=0.02), seconds=600)
         await switch.until(lambda: bool(leg.times["answered"]))
         async with watching(switch) as watch:
-            assert await watch.value("freeswitch_calls_learned_total", gateway="telnyx") == 1
+            await watch.until_value("freeswitch_calls_learned_total", 1, gateway="telnyx")
             assert await watch.value("freeswitch_calls_active", gateway="telnyx") == 1
             assert await watch.value("freeswitch_calls_started_total", gateway="telnyx") == 0
             switch.drop_connections()
@@ -166,6 +167,21 @@ async def test_each_fault_has_its_own_word_and_ends(fault: str, problem: str) ->
                 assert await watch.word("freeswitch_connection_problem", "problem") == "none"
 
 
+async def test_events_of_a_freeswitch_that_is_too_old_are_named_as_such() -> None:
+    async with SimulatedSwitch(tick=0.05) as switch:
+        await registered(switch)
+        switch.indent_events()
+        async with watching(switch, connected=False) as watch:
+            await watch.until_problem("protocol_error")
+            assert watch.node.reason.startswith(EVENTS_UNREADABLE)
+            assert "1.8 is the oldest" in watch.node.reason
+            assert "events_stalled" not in watch.node.attempts
+            switch.recover()
+            await watch.until(lambda node: node.connected)
+            switch.stall_events()
+            await watch.until(lambda node: "events_stalled" in node.attempts)
+
+
 async def test_a_process_that_hangs_is_not_taken_for_a_dead_network() -> None:
     async with SimulatedSwitch(tick=0.05) as switch:
         await registered(switch)
@@ -215,7 +231,7 @@ async def test_a_user_who_may_little_costs_only_what_is_denied() -> None:
         async with watching(switch, user="watch@lab.local", password="secret") as watch:
             assert "CHANNEL_ANSWER" in watch.node.denied
             assert f"CUSTOM {TICK.name}" in watch.node.denied
-            assert "api show" in watch.node.denied
+            await watch.until(lambda node: "api show" in node.denied)
             assert await watch.word("freeswitch_gateway_state", "state", gateway="telnyx") == "REGED"
             assert await watch.value("freeswitch_current_channels") is None
             assert await watch.value("freeswitch_event_round_trip_seconds") is None

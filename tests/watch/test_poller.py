@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,25 +10,17 @@ from typing import Any
 import pytest
 
 from exporter.config import GatewayConfig, NodeConfig
-from exporter.esl import EventsStalled, FellBehind, PermissionDenied
+from exporter.esl import EventsStalled, EventsUnreadable, FellBehind, PermissionDenied
 from exporter.switch.gateway_event import GatewayEvent
-from exporter.switch.leg import LegStart
 from exporter.watch import poller as poller_module
 from exporter.watch.event_flow import TICK_OVERDUE
+from exporter.watch.gateway_table import MAX_GATEWAYS
 from exporter.watch.knowledge import Knowledge
-from exporter.watch.poller import COUNTS_INTERVAL, TICK_INTERVAL, Poller
+from exporter.watch.poller import GATEWAYS_AT_ONCE, TICK_INTERVAL, Poller
 from exporter.watch.registration_memory import RegistrationMemory
 from exporter.watch.subscriptions import TICK_SUBSCRIPTION
 from tests.support.virtual_time import VirtualClock, virtual_time
 from tests.watch.scripted import CORE_UUID, LIST, Scripted
-
-UUID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
-CHANNELS = (
-    '{"row_count":3,"rows":['
-    f'{{"uuid":"{UUID}","direction":"outbound","callstate":"ACTIVE"}},'
-    '{"uuid":"gone","direction":"inbound","callstate":"ACTIVE"},'
-    '{"uuid":"70726f62-0000-4000-8000-000000000000","direction":"outbound"}]}'
-)
 
 
 class Side:
@@ -81,7 +74,6 @@ def test_a_sync_asks_everything_once_and_knows_it(side: Side) -> None:
     assert known.switch.figures.max_sessions == 1000
     assert known.switch.paused == {"inbound": False, "outbound": True}
     assert set(known.switch.profiles) == {"external", "internal"}
-    assert known.switch.registrations == 3
     assert [gateway.problem for gateway in known.gateways.named("telnyx")] == ["none"]
     assert known.last_poll_epoch == side.clock.epoch()
     assert known.ticks.round_trip == 0
@@ -95,6 +87,47 @@ def test_a_tick_that_does_not_come_back_ends_the_sync(side: Side) -> None:
         with pytest.raises(EventsStalled):
             await side.poller.sync()
         assert side.clock.monotonic() - began == pytest.approx(TICK_OVERDUE)
+
+    run(side, scenario())
+
+
+def test_events_that_come_and_cannot_be_read_are_not_no_events(side: Side) -> None:
+    side.switch.tick = lambda _tick: side.known.on_unreadable()
+
+    async def scenario() -> None:
+        with pytest.raises(EventsUnreadable, match=r"FreeSWITCH 1\.11.* 1\.8 is the oldest") as found:
+            await side.poller.sync()
+        assert found.value.problem == "protocol_error"
+        side.switch.tick = None
+        with pytest.raises(EventsStalled):
+            await side.poller.sync()
+
+    run(side, scenario())
+
+
+def test_a_list_of_many_gateways_leaves_events_their_turn(side: Side) -> None:
+    block = re.search(r"  <gateway>\n.*?  </gateway>\n", LIST, re.DOTALL)
+    assert block is not None
+    name = re.search(r"<name>.*</name>", block[0])
+    assert name is not None
+    many = "".join(block[0].replace(name[0], f"<name>g{number}</name>") for number in range(25_000))
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        await side.poller.sync()
+        side.switch.answers["sofia xmlstatus gateway"] = LIST.replace(block[0], many + block[0])
+        async with side.doing(count):
+            before = turns
+            await side.poller._poll_gateways()
+            assert turns - before >= 25_000 / GATEWAYS_AT_ONCE
+        assert len(side.known.gateways) == MAX_GATEWAYS
+        assert side.known.gateways.over_limit == 25_000 - MAX_GATEWAYS + LIST.count("<gateway>")
 
     run(side, scenario())
 
@@ -120,14 +153,13 @@ def test_an_account_that_may_run_nothing_is_denied(side: Side) -> None:
 
 
 def test_a_denied_command_costs_its_families_and_no_more(side: Side) -> None:
-    side.switch.denied_commands = ("show", "json")
+    side.switch.denied_commands = ("json",)
 
     async def scenario() -> None:
         await side.poller.sync()
 
     run(side, scenario())
-    assert side.switch.denied == {"api show", "api json"}
-    assert side.known.switch.channels is None
+    assert side.switch.denied == {"api json"}
     assert side.known.switch.figures.max_sessions is None
     assert [gateway.problem for gateway in side.known.gateways.named("telnyx")] == ["none"]
 
@@ -142,23 +174,6 @@ def test_gateways_that_cannot_be_read_are_unknown(side: Side) -> None:
     run(side, scenario())
     assert [gateway.problem for gateway in side.known.gateways.named("telnyx")] == ["unknown"]
     assert side.known.last_poll_epoch < side.clock.epoch() - 10
-
-
-def test_calls_that_were_up_before_are_learned_if_they_still_are(side: Side) -> None:
-    side.switch.answers |= {
-        "show channels as json": CHANNELS,
-        "uuid_exists": "false",
-        f"uuid_exists {UUID}": "true",
-        f"uuid_getvar {UUID} sip_gateway_name": "telnyx",
-    }
-
-    async def scenario() -> None:
-        await side.poller.sync()
-
-    run(side, scenario())
-    assert side.known.calls.uuids() == {UUID}
-    assert side.known.calls.stats["telnyx", "outbound"].learned == 1
-    assert not side.switch.commands("uuid_exists 70726f62")
 
 
 # -- polls --------------------------------------------------------------------------------------------------
@@ -236,7 +251,7 @@ def test_a_gateway_that_is_not_found_by_name_is_looked_for_in_the_list(side: Sid
     assert [gateway.problem for gateway in side.known.gateways.named("telnyx")] == ["none"]
 
 
-# -- ticks and counts ---------------------------------------------------------------------------------------
+# -- ticks --------------------------------------------------------------------------------------------------
 
 
 def test_ticks_are_sent_and_lost_ones_are_a_stall(side: Side) -> None:
@@ -284,27 +299,6 @@ def test_events_that_pile_up_end_the_connection_at_the_second_look(side: Side) -
         assert side.known.dropped["behind"] == 1
 
     run(side, scenario())
-
-
-def test_legs_that_freeswitch_has_no_more_are_lost_at_the_next_count(side: Side) -> None:
-    for uuid in ("u1", "u2"):
-        side.known.calls.learn(LegStart(uuid, "outbound", "telnyx", ""), answered=True)
-    side.switch.answers |= {
-        "show channels count": "\n1 total.\n",
-        "show channels as json": '{"row_count":1,"rows":[{"uuid":"u2"}]}',
-        "uuid_exists u1": "false",
-    }
-
-    async def scenario() -> None:
-        async with side.doing(side.poller.count):
-            await side.clock.sleep(COUNTS_INTERVAL - 1)
-            assert side.switch.asked == []
-            await side.clock.sleep(2)
-
-    run(side, scenario())
-    assert side.known.calls.uuids() == {"u2"}
-    assert side.known.calls.stats["telnyx", "outbound"].lost == 1
-    assert side.switch.commands("uuid_exists") == ["uuid_exists u1"]
 
 
 def one_of(text: str, name: str) -> str:

@@ -11,8 +11,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.executors import Executor
-from exporter.watch.gateway import Answer
-from exporter.watch.registration_memory import DISK_DEADLINE, FILE, KEPT, WRITE_DELAY, RegistrationMemory
+from exporter.watch import registration_memory
+from exporter.watch.gateway import ANSWER_KEPT, Answer
+from exporter.watch.registration_memory import (
+    DISK_DEADLINE,
+    EDGE_DEADLINE,
+    FILE,
+    WRITE_DELAY,
+    RegistrationMemory,
+)
 from tests.support.virtual_time import VirtualClock, virtual_time
 
 BY_0_1_0 = '{"fs1": {"telnyx": [403, "Forbidden", 1799999990.25], "old": [503, "", 1700000000.0]}, "fs2": {}}'
@@ -103,7 +110,7 @@ def test_an_answer_explains_nothing_after_a_day(clock: VirtualClock) -> None:
     async def scenario() -> None:
         memory = RegistrationMemory(None, clock=clock)
         memory.keep("fs1", "telnyx", answer(clock))
-        await clock.sleep(KEPT - 1)
+        await clock.sleep(ANSWER_KEPT - 1)
         assert memory.recall("fs1", "telnyx") is not None
         await clock.sleep(2)
         assert memory.recall("fs1", "telnyx") is None
@@ -115,13 +122,13 @@ def test_changes_in_quick_succession_are_one_write(
     tmp_path: Path, clock: VirtualClock, disk: Threads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[str] = []
-    write_text = Path.write_text
+    replace = registration_memory._replace  # what the disk's thread runs
 
-    def noted(file: Path, text: str, encoding: str) -> int:
+    def noted(file: Path, text: str) -> None:
         written.append(text)
-        return write_text(file, text, encoding=encoding)
+        replace(file, text)
 
-    monkeypatch.setattr(Path, "write_text", noted)
+    monkeypatch.setattr(registration_memory, "_replace", noted)
 
     async def scenario() -> None:
         memory = await loaded(tmp_path, clock, disk)
@@ -190,7 +197,7 @@ def test_a_disk_that_hangs_costs_one_warning_and_holds_up_nothing(
     tmp_path: Path, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hung = threading.Event()
-    monkeypatch.setattr(Path, "write_text", lambda *_, **__: hung.wait())
+    monkeypatch.setattr(registration_memory, "_replace", lambda *_: hung.wait())
     disk = Executor("disk")  # virtual time does not wait for this one
 
     async def scenario() -> None:
@@ -212,10 +219,51 @@ def test_a_disk_that_hangs_costs_one_warning_and_holds_up_nothing(
     disk.shutdown()
 
 
-def test_a_pipe_in_place_of_the_file_is_ignored(tmp_path: Path, clock: VirtualClock, disk: Threads) -> None:
-    os.mkfifo(tmp_path / FILE)
+@pytest.mark.parametrize("what", ["pipe", "folder", "link to a device"])
+def test_what_is_no_file_in_its_place_is_ignored_and_replaced_if_it_can_be(
+    tmp_path: Path, clock: VirtualClock, disk: Threads, what: str
+) -> None:
+    def put(path: Path) -> None:
+        match what:
+            case "pipe":
+                os.mkfifo(path)
+            case "folder":
+                path.mkdir()
+            case _:
+                path.symlink_to("/dev/zero")
+
+    put(tmp_path / FILE)
+    if what != "folder":
+        put((tmp_path / FILE).with_suffix(".part"))
 
     async def scenario() -> None:
-        assert (await loaded(tmp_path, clock, disk)).recall("fs1", "telnyx") is None
+        with capture_logs() as lines:
+            memory = await loaded(tmp_path, clock, disk)
+            assert memory.recall("fs1", "telnyx") is None
+            memory.keep("fs1", "telnyx", answer(clock))
+            await clock.sleep(WRITE_DELAY + 0.1)
+            await memory.close()
+        assert len(lines) == (2 if what == "folder" else 1), lines
+        kept = (await loaded(tmp_path, clock, disk)).recall("fs1", "telnyx")
+        assert (kept is None) == (what == "folder")
 
     clock.run(scenario())
+
+
+def test_a_disk_that_hangs_at_the_start_holds_it_up_for_a_moment_only(
+    tmp_path: Path, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung = threading.Event()
+    monkeypatch.setattr(registration_memory, "_read", lambda *_: hung.wait())
+    disk = Executor("disk")  # virtual time does not wait for this one
+
+    async def scenario() -> None:
+        began = clock.monotonic()
+        memory = await loaded(tmp_path, clock, disk)
+        memory.keep("fs1", "telnyx", answer(clock))
+        await memory.close()
+        assert clock.monotonic() - began <= 2 * EDGE_DEADLINE + 0.1
+
+    clock.run(scenario())
+    hung.set()
+    disk.shutdown()

@@ -1,7 +1,5 @@
 """A real node watching a switch over a real socket, and its page as Prometheus would read it."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -32,13 +30,14 @@ class Switch(Protocol):
 class Watch:
     """A node and what it shows."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, clock: Clock) -> None:
         self.node = node
+        self._clock = clock
 
     async def page(self) -> str:
         """A fresh page, as OpenMetrics."""
         page = Page(families.FAMILIES.values(), openmetrics=True)
-        return b"".join(await render(page, [NodeCollector(self.node, Clock())], Clock())).decode()
+        return b"".join(await render(page, [NodeCollector(self.node, self._clock)], self._clock)).decode()
 
     async def samples(self) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
         """Every sample of a fresh page by name and labels (`node` left out)."""
@@ -69,10 +68,10 @@ class Watch:
 
     async def until(self, condition: Callable[[Node], bool], seconds: float = 15.0) -> None:
         """Wait for something to become true of the node."""
-        deadline = time.monotonic() + seconds
+        deadline = self._clock.monotonic() + seconds
         while not condition(self.node):
-            assert time.monotonic() < deadline, f"{self.node.problem}: {self.node.reason}"
-            await asyncio.sleep(0.01)
+            assert self._clock.monotonic() < deadline, f"{self.node.problem}: {self.node.reason}"
+            await self._clock.sleep(0.01)
 
     async def until_problem(self, problem: str, seconds: float = 20.0) -> None:
         """Wait for a word of `freeswitch_connection_problem`."""
@@ -84,17 +83,17 @@ class Watch:
 
     async def until_value(self, name: str, wanted: float, seconds: float = 15.0, **labels: str) -> None:
         """Wait for a sample to have a value."""
-        deadline = time.monotonic() + seconds
+        deadline = self._clock.monotonic() + seconds
         while (seen := await self.value(name, **labels)) != wanted:
-            assert time.monotonic() < deadline, f"{name}{labels} is {seen}, not {wanted}"
-            await asyncio.sleep(0.02)
+            assert self._clock.monotonic() < deadline, f"{name}{labels} is {seen}, not {wanted}"
+            await self._clock.sleep(0.02)
 
     async def until_gone(self, name: str, seconds: float = 15.0, **labels: str) -> None:
         """Wait until there is no such sample."""
-        deadline = time.monotonic() + seconds
+        deadline = self._clock.monotonic() + seconds
         while (seen := await self.value(name, **labels)) is not None:
-            assert time.monotonic() < deadline, f"{name}{labels} is still {seen}"
-            await asyncio.sleep(0.02)
+            assert self._clock.monotonic() < deadline, f"{name}{labels} is still {seen}"
+            await self._clock.sleep(0.02)
 
 
 @asynccontextmanager
@@ -108,6 +107,7 @@ async def watching(
     memory: RegistrationMemory | None = None,
     host: str = "127.0.0.1",
     poll_interval: float = 0.5,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Watch]:
     """Watch a switch; `connected`: wait until the node is."""
     config = NodeConfig(
@@ -119,8 +119,9 @@ async def watching(
         poll_interval=poll_interval,
         gateways=GATEWAYS if gateways is None else gateways,
     )
-    node = Node(config, "abcd", memory, clock=Clock(), look_up=partial(names.look_up, Executors().names))
-    watch = Watch(node)
+    clock = clock or Clock()
+    node = Node(config, "abcd", memory, clock=clock, look_up=partial(names.look_up, Executors().names))
+    watch = Watch(node, clock)
     node.start()
     try:
         if connected:

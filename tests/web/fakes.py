@@ -21,6 +21,8 @@ from exporter.metrics.exposition import Family, Histogram, Page, Source, Unit
 from exporter.metrics.families import FAMILIES
 from exporter.probe.record import CallRecord
 from exporter.web.app import ROUTES, Route, make_app
+from exporter.web.auth import BASIC_AUTH
+from exporter.web.basic_auth import BasicAuth
 from exporter.web.server import Server
 
 UUID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
@@ -198,6 +200,7 @@ class Served:
     base: str
     port: int
     client: aiohttp.ClientSession
+    basic_auth: BasicAuth
 
 
 @asynccontextmanager
@@ -205,7 +208,8 @@ async def serving(
     context: FakeContext, routes: tuple[Route, ...] = ROUTES, scheme: str = "http"
 ) -> AsyncIterator[Served]:
     """Serve `context` for as long as the block lasts."""
-    server = Server(context, make_app(context, routes))
+    app = make_app(context, routes)
+    server = Server(context, app)
     await server.start()
     port = server.addresses[0][1]
     try:
@@ -213,7 +217,7 @@ async def serving(
         async with aiohttp.ClientSession(
             auto_decompress=False, skip_auto_headers=["Accept-Encoding", "Accept"]
         ) as client:
-            yield Served(server, f"{scheme}://127.0.0.1:{port}", port, client)
+            yield Served(server, f"{scheme}://127.0.0.1:{port}", port, client, app[BASIC_AUTH])
     finally:
         await server.stop()
         context.executors.shutdown()

@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import itertools
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,11 +13,11 @@ import pytest
 from aiohttp import web
 
 from exporter.config import Config, Listen, Secret, WebConfig
-from exporter.executors import Executor
 from exporter.web import basic_auth
 from exporter.web.app import ROUTES, Route
 from exporter.web.auth import Protection
 from tests.web.fakes import LOOPBACK, FakeContext, Served, exchange, serving, until
+from tests.web.flood import ATTACKER, SCRAPER, client_at
 
 
 async def place(request: web.Request) -> web.Response:
@@ -119,8 +121,8 @@ async def test_passwords_beyond_the_queue_of_checks_are_refused_with_retry_after
         return not go_on.wait(10)
 
     monkeypatch.setattr(basic_auth, "_matches", slow)
+    monkeypatch.setattr(basic_auth, "MAX_WAITING_OF_ONE", 0)
     context = FakeContext(Config(listen=(LOOPBACK,), web=WITH_USERS))
-    context.executors.hashes = Executor("hashes", queue=0)
     async with serving(context) as served:
         first = asyncio.create_task(ask(served, "GET", "/metrics", basic("anna:guess")))
         await until(checking.is_set)
@@ -130,6 +132,67 @@ async def test_passwords_beyond_the_queue_of_checks_are_refused_with_retry_after
         assert (await ask(served, "GET", "/-/healthy", {})).status == 200
         go_on.set()
         assert (await first).status == 401
+
+
+async def test_passwords_of_clients_that_have_left_wait_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    begun: list[str] = []
+
+    def slow(password: str, _hashed: str) -> bool:
+        begun.append(password)
+        return go_on.wait(10) and password == "right"
+
+    monkeypatch.setattr(basic_auth, "_matches", slow)
+    context = FakeContext(Config(listen=(LOOPBACK,), web=WITH_USERS))
+    async with serving(context) as served:
+        turns = served.basic_auth._turns
+        for attempt in range(3):  # each time as many as may wait
+            writers = []
+            for number in range(1 + basic_auth.MAX_WAITING_OF_ONE):
+                _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+                header = basic(f"anna:guess {attempt} {number}")["Authorization"]
+                writer.write(f"GET /metrics HTTP/1.0\r\nAuthorization: {header}\r\n\r\n".encode())
+                writers.append(writer)
+            await until(lambda: turns.waiting == basic_auth.MAX_WAITING_OF_ONE)
+            for writer in writers:
+                writer.close()
+            await until(lambda: turns.waiting == 0)
+        right = asyncio.create_task(ask(served, "GET", "/metrics", basic("anna:right")))
+        go_on.set()
+        assert (await right).status == 200
+        assert len(begun) == 2, "the very first one had begun; of the others only the right one is checked"
+
+
+# As `htpasswd -C 10` makes it: a check takes 50 ms and more.
+SLOW: Final = Secret(bcrypt.hashpw(b"right", bcrypt.gensalt(10)).decode())
+
+
+async def test_sixty_wrong_passwords_a_second_do_not_cost_a_right_one_its_answer() -> None:
+    """First one that has never been checked, from another address; then the same from the attacker's own."""
+    context = FakeContext(Config(listen=(LOOPBACK,), web=WebConfig(users={"anna": SLOW})))
+    statuses: Counter[int] = Counter()
+    async with serving(context) as served, client_at(ATTACKER) as attacker, client_at(SCRAPER) as scraper:
+
+        async def guess(number: int) -> None:
+            url, headers = served.base + "/metrics", basic(f"anna:guess {number}")
+            async with attacker.get(url, headers=headers) as answer:
+                statuses[answer.status] += 1
+
+        async def attack() -> None:
+            async with asyncio.TaskGroup() as guesses:
+                for number in itertools.count():
+                    guesses.create_task(guess(number))
+                    await asyncio.sleep(1 / 60)
+
+        attacking = asyncio.create_task(attack())
+        await until(lambda: statuses[429] > 5)
+        for client in (scraper, attacker):
+            right = client.get(served.base + "/metrics", headers=basic("anna:right"))
+            async with asyncio.timeout(3), right as answer:
+                assert answer.status == 200
+        attacking.cancel()
+        await asyncio.gather(attacking, return_exceptions=True)
+    assert set(statuses) == {401, 429}
 
 
 async def test_two_authorization_headers_count_as_none() -> None:
@@ -226,9 +289,48 @@ async def test_no_page_of_another_site_places_calls(headers: dict[str, str], tok
         # For a reload the right token is enough.
         reloaded = await ask(served, "POST", "/-/reload", {**headers, **bearer("t0ken")})
         assert reloaded.status == (200 if token else 403)
-        for method, path in PLAIN:
-            assert (await ask(served, method, path, headers)).status == 200, path
+        for method, path in PLAIN:  # they place no call: their Host alone counts
+            status = (await ask(served, method, path, headers)).status
+            assert status == (403 if "Host" in headers else 200), path
     assert context.refusals == ["cross_site"] * len(CALLS)
+
+
+PROXY: Final = {"Host": "monitor.example.com"}
+
+
+async def test_on_loopback_only_known_hosts_may_read() -> None:
+    context = FakeContext(Config(listen=(LOOPBACK,), web=WITH_USERS))
+    async with serving(context, EVERY_ROUTE) as served:
+        for method, path in (*PLAIN, ("GET", "/nothing")):
+            answer = await ask(served, method, path, {**PROXY, **RIGHT})
+            assert answer.status == 403, path
+            assert answer.error == ("" if method == "HEAD" else "cross_site")
+        for method, path in OPEN:
+            assert (await ask(served, method, path, PROXY)).status == 200, path
+        two = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nHost: monitor.example.com\r\n\r\n"
+        assert (await exchange(served.port, two)).split()[1] in (b"400", b"403")
+
+
+async def test_a_host_of_the_config_may_read_and_without_a_token_not_call() -> None:
+    context = FakeContext(Config(listen=(LOOPBACK,), hosts=("Monitor.example.com",)))
+    async with serving(context, EVERY_ROUTE) as served:
+        for method, path in PLAIN:
+            assert (await ask(served, method, path, PROXY)).status == 200, path
+        for method, path in PROTECTED:
+            answer = await ask(served, method, path, PROXY)
+            assert (answer.status, answer.error) == (403, "cross_site"), path
+        context.config = Config(listen=(LOOPBACK,), hosts=("monitor.example.com",), token=TOKEN)
+        for method, path in PROTECTED:
+            assert (await ask(served, method, path, {**PROXY, **bearer("t0ken")})).status == 200, path
+            assert (await ask(served, method, path, PROXY)).status == 401, path
+
+
+async def test_beyond_loopback_any_host_may_read() -> None:
+    context = FakeContext()
+    async with serving(context, EVERY_ROUTE) as served:
+        context.config = Config(listen=(LOOPBACK, Listen(host="192.0.2.7")))
+        for method, path in PLAIN:
+            assert (await ask(served, method, path, PROXY)).status == 200, path
 
 
 async def test_a_call_by_post_must_be_json_and_a_reload_need_not() -> None:

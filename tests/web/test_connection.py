@@ -1,9 +1,13 @@
 """Clients that send too much, too slowly, or no HTTP: they get a short answer or none."""
 
 import asyncio
+import errno
 import gzip
 import json
 import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
@@ -11,11 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.typing import EventDict
 
-from exporter.web import answers, connection
+from exporter.web import accepting, answers, connection, server
 from exporter.web.answers import read_object
 from exporter.web.app import ROUTES, Route
 from exporter.web.auth import Protection
 from tests.web.fakes import FakeContext, Served, every_family, exchange, serving, until
+from tests.web.flood import SCRAPER, client_at
 
 
 async def echo(request: web.Request) -> web.Response:
@@ -257,28 +262,171 @@ async def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> Non
         assert body(answer)["error"] == "timeout"
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET /metrics HTTP/1.1\r\nHost: loc"])
-async def test_a_head_that_does_not_come(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(connection.LIMITS, "keepalive_timeout", 0.1)
+HALF = b"GET /metrics HTTP/1.1\r\nHost: loc"
+COMPLETE = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "limit"),
+    [(b"", "accepting.ARRIVAL_SECONDS"), (HALF, "connection.HEAD_SECONDS")],
+)
+async def test_a_first_head_that_does_not_come(
+    sent: bytes, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"exporter.web.{limit}", 0.1)
     async with serving(FakeContext()) as served:
         assert await exchange(served.port, sent) == b""
+        await until(lambda: len(served.server._clients) == 0)
 
 
-async def test_connections_beyond_the_limit_are_ended_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.web.server.MAX_CONNECTIONS", 3)
+async def test_a_further_head_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.1)
+    monkeypatch.setitem(connection.LIMITS, "keepalive_timeout", 0.5)
+    async with serving(FakeContext()) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        for _ in range(3):  # longer than the limit of the first head
+            writer.write(COMPLETE)
+            assert b"200 OK" in await reader.readuntil(b"Healthy.\n")
+            await asyncio.sleep(0.08)
+        writer.write(HALF)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+        await until(lambda: len(served.server._clients) == 0)
+
+
+async def large(request: web.Request) -> web.Response:
+    """More than the sockets' buffers hold."""
+    return web.Response(body=b"x" * 20_000_000)
+
+
+LARGE = Route(("GET",), "/large", large, Protection.OPEN)
+GET_LARGE = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@asynccontextmanager
+async def not_reading(port: int, sent: bytes) -> AsyncIterator[None]:
+    """A client that sends this and reads nothing."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(client, ("127.0.0.1", port))
+    sending = asyncio.create_task(loop.sock_sendall(client, sent))
+    yield
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    client.close()
+
+
+@pytest.mark.parametrize("sent", [GET_LARGE, GET_LARGE * 2, COMPLETE * 100_000], ids=len)
+async def test_a_client_that_does_not_read_its_answer(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "SEND_SECONDS", 0.2)
+    async with serving(FakeContext(), (*ALL_ROUTES, LARGE)) as served:
+        async with not_reading(served.port, sent):
+            await until(lambda: len(served.server._clients) == 1)
+            await until(lambda: len(served.server._clients) == 0, 20)
+        assert await healthy(served)
+
+
+async def test_what_a_closed_connection_has_not_sent_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer is in the transport's buffer, so it counts as sent; the connection must end all the same."""
+    monkeypatch.setattr(connection, "CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "_WRITE_BYTES", 50_000_000)
+    sent = GET_LARGE.replace(b"/1.1", b"/1.0")
+    async with serving(FakeContext(), (LARGE,)) as served, not_reading(served.port, sent):
+        await until(lambda: len(served.server._clients) == 1)
+        await until(lambda: len(served.server._clients) == 0)
+
+
+async def test_a_stop_drops_what_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_WRITE_BYTES", 50_000_000)
+    async with serving(FakeContext(), (LARGE,)) as served, not_reading(served.port, GET_LARGE):
+        await until(lambda: len(served.server._clients) == 1)
+        await until(lambda: bool(served.server._runner.server.requests_count))  # type: ignore[union-attr]
+        await served.server.stop()
+        assert len(served.server._clients) == 0
+
+
+async def test_connections_of_one_address_beyond_its_limit_are_ended_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "MAX_OF_ONE_ADDRESS", 3)
     async with serving(FakeContext()) as served:
         kept = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(3)]
-        server = served.server._runner.server
-        assert server
-        await until(lambda: len(server.connections) == 3)
+        clients = served.server._clients
+        await until(lambda: len(clients) == 3)
         assert await exchange(served.port, GET + b"\r\n") == b""
+        async with client_at(SCRAPER) as other, other.get(served.base + "/-/healthy") as answer:
+            assert answer.status == 200
         for _, writer in kept:
             writer.write(GET + b"\r\n")
         for reader, writer in kept:
             assert head(await reader.read())[0] == 200
             writer.close()
-        await until(lambda: not server.connections)
+        await until(lambda: len(clients) == 0)
         assert await healthy(served)
+
+
+async def test_when_all_places_are_taken_the_oldest_connection_gives_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 4)
+    monkeypatch.setattr(server, "MAX_OF_ONE_ADDRESS", 4)
+    async with serving(FakeContext()) as served:
+        clients = served.server._clients
+        silent = await asyncio.open_connection("127.0.0.1", served.port)
+        served_before = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(3)]
+        for reader, writer in served_before:
+            writer.write(COMPLETE)
+            await reader.readuntil(b"Healthy.\n")
+        for reader, writer in (silent, served_before[0]):
+            await until(lambda: len(clients) == 4)
+            async with client_at(SCRAPER) as other, other.get(served.base + "/-/healthy") as answer:
+                assert answer.status == 200
+                async with asyncio.timeout(5):
+                    assert await reader.read() == b""
+            writer.close()
+            served_before.append(await asyncio.open_connection("127.0.0.1", served.port))
+        for _, writer in served_before:
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "places"),
+    [(65536, (1200, 1000)), (1456, (1200, 1000)), (1024, (768, 640)), (100, (50, 41)), (1, (0, 1))],
+)
+def test_connections_leave_descriptors_for_freeswitch(
+    descriptors: int, places: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (descriptors, descriptors))
+    assert server._places() == places
+
+
+async def test_without_descriptors_it_accepts_again_later(
+    monkeypatch: pytest.MonkeyPatch, logged: list[EventDict]
+) -> None:
+    monkeypatch.setattr(accepting, "_PAUSE_SECONDS", 0.05)
+    real = socket.socket.accept
+    failures = 0
+
+    def accept(self: socket.socket) -> tuple[socket.socket, object]:
+        nonlocal failures
+        if failures < 3:
+            failures += 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real(self)
+
+    async with serving(FakeContext()) as served:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        monkeypatch.setattr(socket.socket, "accept", accept)
+        assert await healthy(served)
+        assert loop.time() - began > 0.14, "three pauses"
+    assert failures == 3
+    assert {(entry["event"], entry["reason"]) for entry in logged} == {
+        ("cannot accept connections", "Too many open files")
+    }
 
 
 async def test_pipelined_requests_are_answered_in_order() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from exporter.config import Listen
-from exporter.web.csrf import configured_hosts, cross_site, foreign
+from exporter.web.csrf import cross_site, foreign, foreign_host, known_hosts
 
 LOOPBACK_ONLY = frozenset({"127.0.0.1"})
 NAMED = frozenset({"fs.example.org", "192.0.2.7", "2001:db8::7"})
@@ -27,8 +27,36 @@ def host(name: str) -> tuple[str, str]:
         ([Listen(host="::")], None),
     ],
 )
-def test_configured_hosts(listen: list[Listen], hosts: frozenset[str] | None) -> None:
-    assert configured_hosts(listen) == hosts
+def test_the_hosts_of_the_listeners(listen: list[Listen], hosts: frozenset[str] | None) -> None:
+    assert known_hosts(listen) == hosts
+
+
+def test_names_of_the_config_are_hosts_too() -> None:
+    hosts = known_hosts([Listen()], ["Monitor.example.com."])
+    assert hosts == frozenset({"127.0.0.1", "monitor.example.com"})
+    assert known_hosts([Listen(host="")], ["monitor.example.com"]) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ([], ""),  # HTTP/1.0; a browser always sends one
+        ([host("127.0.0.1:9282")], ""),
+        ([host("localhost:1")], ""),
+        ([host("FS.example.org:9282")], ""),
+        ([host("evil.example:9282")], "neither"),
+        ([host("localhost.evil.example")], "neither"),
+        ([host("")], "valid"),
+        ([host("a b")], "valid"),
+        ([host("localhost"), host("localhost")], "valid"),
+        ([host("fs.example.org"), ("Origin", "https://evil.example")], ""),  # only Host is checked on reads
+    ],
+)
+def test_the_host_of_a_request_that_reads(headers: list[tuple[str, str]], reason: str) -> None:
+    found = foreign_host(CIMultiDict(headers), NAMED)
+    assert (reason in found) if found and reason else (not found and not reason)
+    valid = reason != "valid"
+    assert (foreign_host(CIMultiDict(headers), None) is None) is valid, "any name where there is no list"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import asyncio
 import gzip
 import socket
 from asyncio.subprocess import PIPE
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import pytest
@@ -19,21 +20,13 @@ from exporter.metrics import families
 from exporter.metrics.exposition import Page, Unit
 from exporter.web import scrape
 from exporter.web.answers import Refusal
-from exporter.web.scrape import Scrapes, Wanted, accepts_gzip, negotiate
+from exporter.web.scrape import Rendered, Scrapes, Wanted
 from tests.support.tools import program
 from tests.web.fakes import UUID, FakeContext, Oracle, every_family, serving, until
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-# As Prometheus 2.42 and 3.5 send it.
-PROMETHEUS_2 = (
-    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
-    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
-)
-PROMETHEUS_3 = (
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
-    "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
-    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
-)
+ONE = "192.0.2.1"  # the party of a client
+OTHER = "192.0.2.2"
 STATES = [str(number) for number in range(13)]
 ALL = [every_family("fs1"), every_family("fs2", 'odd"\\\nü'), every_family(None)]
 
@@ -159,75 +152,11 @@ async def test_promtool_finds_no_fault() -> None:
     assert (checking.returncode, said, complained) == (0, b"", b"")
 
 
-@pytest.mark.parametrize(
-    "accept",
-    [
-        "",
-        "*/*",
-        "text/plain",
-        "text/plain;version=0.0.4",
-        "text/plain; version=1.0.0",
-        "text/html,application/xhtml+xml",
-        "application/openmetrics-text",
-        "application/openmetrics-text; version=0.0.1",
-        "application/openmetrics-text; version=1.0.0; escaping=values",
-        "application/openmetrics-text; version=2.0.0; escaping=allow-utf-8",
-        "text/plain, application/openmetrics-text",
-        OPENMETRICS,
-        PROMETHEUS_2,
-        PROMETHEUS_3,
-    ],
-)
-def test_negotiates_as_prometheus_client(accept: str) -> None:
-    encoder, content_type = exposition.choose_encoder(accept)
-    function = getattr(encoder, "func", encoder)
-    assert negotiate(accept) == (function is openmetrics_exposition.generate_latest, content_type)
-
-
-@pytest.mark.parametrize(
-    "accept",
-    [
-        "application/openmetrics-text; version=one",
-        "text/plain; version=",
-        "text/plain;version=1.x;q",
-        "\0;=,;;=",
-    ],
-)
-def test_accept_headers_that_prometheus_client_cannot_read_get_the_text_format(accept: str) -> None:
-    assert negotiate(accept) == (False, exposition.CONTENT_TYPE_PLAIN_0_0_4)
-
-
-def test_underscores_are_not_doubled_for_escaping_dots() -> None:
-    openmetrics, content_type = negotiate("application/openmetrics-text;version=1.0.0;escaping=dots")
-    assert openmetrics
-    assert content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
-
-
-@pytest.mark.parametrize(
-    ("header", "accepted"),
-    [
-        ("gzip", True),
-        ("GZIP", True),
-        ("deflate, gzip;q=0.5", True),
-        ("gzip ; q=0.001", True),
-        ("gzip;q=0", False),
-        ("gzip; q=0.000, br", False),
-        ("gzip;q=1.0", True),
-        ("identity", False),
-        ("x-gzipped", False),
-        ("*", False),
-        ("", False),
-    ],
-)
-def test_gzip_only_where_it_is_accepted(header: str, accepted: bool) -> None:
-    assert accepts_gzip(header) is accepted
-
-
 async def test_a_thousand_concurrent_scrapes_share_one_page() -> None:
     context = FakeContext(shown=ALL)
     scrapes = Scrapes(context)
     wanted = Wanted(openmetrics=True, gzip=True, nodes=None, names=None)
-    pages = await asyncio.gather(*[scrapes.page(wanted) for _ in range(1000)])
+    pages = await asyncio.gather(*[scrapes.page(wanted, ONE) for _ in range(1000)])
     assert context.asked == 1
     assert len({id(page) for page in pages}) == 1
 
@@ -254,25 +183,104 @@ async def test_a_page_is_no_older_than_its_request() -> None:
     context.shown = [Slow()]
     scrapes = Scrapes(context)
     wanted = Wanted(openmetrics=False, gzip=False, nodes=None, names=None)
-    first = asyncio.create_task(scrapes.page(wanted))
+    first = asyncio.create_task(scrapes.page(wanted, ONE))
     await begun.wait()
     assert not first.done()
     value = 2.0
-    second = await scrapes.page(wanted)
+    second = await scrapes.page(wanted, ONE)
     assert b'freeswitch_up{node="fs1"} 1.0' in b"".join((await first).blocks)
     assert b'freeswitch_up{node="fs1"} 2.0' in b"".join(second.blocks)
 
 
-async def test_too_many_different_scrapes_are_refused_with_retry_after() -> None:
+def only(name: str) -> Wanted:
+    return Wanted(openmetrics=False, gzip=False, nodes=None, names=frozenset({name}))
+
+
+COMPLETE = Wanted(openmetrics=False, gzip=False, nodes=None, names=None)
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_too_many_different_scrapes_of_one_address_are_refused_with_retry_after() -> None:
     scrapes = Scrapes(FakeContext())
-    wanted = [
-        Wanted(openmetrics=False, gzip=False, nodes=None, names=frozenset({str(number)}))
-        for number in range(scrape.MAX_WAITING + 1)
-    ]
-    answers = await asyncio.gather(*map(scrapes.page, wanted), return_exceptions=True)
-    refused = [answer for answer in answers if isinstance(answer, Refusal)]
-    assert [(answer.status, answer.headers) for answer in refused] == [(503, {"Retry-After": "1"})]
-    assert (await scrapes.page(wanted[-1])).length == 0
+    async with scrapes._turns.slot("a page that is being rendered"):
+        waiting = [
+            asyncio.create_task(scrapes.page(only(str(number)), ONE))
+            for number in range(scrape.MAX_WAITING_OF_ONE)
+        ]
+        await settle()
+        for wanted in (only("one more"), COMPLETE._replace(nodes=frozenset({"fs1"}))):
+            with pytest.raises(Refusal) as refused:
+                await scrapes.page(wanted, ONE)
+            assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
+        others = [
+            asyncio.create_task(scrapes.page(*asked))
+            for asked in ((only("0"), ONE), (COMPLETE, ONE), (only("one more"), OTHER))
+        ]
+        await settle()
+    await asyncio.gather(*waiting, *others)
+    assert (await scrapes.page(only("one more"), ONE)).length == 0
+
+
+async def test_the_complete_page_and_another_address_have_turns_of_their_own() -> None:
+    order: list[str] = []
+
+    class Noted(Scrapes):
+        async def _render(self, wanted: Wanted, turn: str) -> Rendered:
+            rendered = await super()._render(wanted, turn)
+            order.append("complete" if wanted.complete else min(wanted.names or ()))
+            return rendered
+
+    scrapes = Noted(FakeContext())
+    async with scrapes._turns.slot("a page that is being rendered"):
+        asked = [(only(f"variety {number}"), ONE) for number in range(scrape.MAX_WAITING_OF_ONE)]
+        asked += [(COMPLETE, ONE), (only("other"), OTHER)]
+        tasks = [asyncio.create_task(scrapes.page(*one)) for one in asked]
+        await settle()
+    await asyncio.gather(*tasks)
+    assert order[:4] == ["variety 0", "complete", "other", "variety 1"]
+
+
+async def test_a_page_whose_clients_have_left_is_not_rendered() -> None:
+    context = FakeContext()
+    scrapes = Scrapes(context)
+    async with scrapes._turns.slot("a page that is being rendered"):
+        for number in range(100):
+            leaving = asyncio.create_task(scrapes.page(only(str(number)), ONE))
+            await settle()
+            leaving.cancel()
+            await settle()
+    await scrapes.page(COMPLETE, ONE)
+    assert context.asked == 1
+
+
+async def test_who_reads_many_pages_is_cut_off_and_nobody_else() -> None:
+    scrapes = Scrapes(FakeContext())
+
+    @asynccontextmanager
+    async def reading(page: Rendered, of: str) -> AsyncIterator[asyncio.Timeout]:
+        async with asyncio.timeout(60) as limit:
+            with scrapes.reading(page, of, limit):
+                yield limit
+
+    def cut_off(limit: asyncio.Timeout) -> bool:
+        return limit.when() == 0.0
+
+    async with AsyncExitStack() as stack:
+        first = Rendered([b"x"])
+        scraper = await stack.enter_async_context(reading(first, OTHER))
+        same = await stack.enter_async_context(reading(first, ONE))
+        greedy = [
+            await stack.enter_async_context(reading(Rendered([b"x"]), ONE))
+            for _ in range(3 * scrape.MAX_PAGES)
+        ]
+        assert not cut_off(scraper)
+        assert cut_off(same)
+        assert [cut_off(limit) for limit in greedy].count(False) == scrape.MAX_PAGES - 1
+        assert not cut_off(greedy[-1])
 
 
 async def test_an_error_while_rendering_fails_this_scrape_only() -> None:
@@ -319,7 +327,7 @@ async def test_other_tasks_run_while_a_large_page_is_rendered() -> None:
             turns += 1
 
     ticking = asyncio.create_task(tick())
-    page = await Scrapes(context).page(Wanted(openmetrics=False, gzip=True, nodes=None, names=None))
+    page = await Scrapes(context).page(Wanted(openmetrics=False, gzip=True, nodes=None, names=None), ONE)
     ticking.cancel()
     assert gzip.decompress(b"".join(page.blocks)).count(b"\n") == 260_002
     assert turns > 8
@@ -400,9 +408,9 @@ async def test_a_page_is_freed_once_it_is_sent() -> None:
     context = FakeContext(shown=ALL)
     scrapes = Scrapes(context)
     wanted = Wanted(openmetrics=False, gzip=False, nodes=None, names=None)
-    page = await scrapes.page(wanted)
-    with scrapes.reading(page, asyncio.timeout(1)):
-        with scrapes.reading(page, asyncio.timeout(1)):
-            assert scrapes._read == [page]
-        assert scrapes._read == [page]
-    assert scrapes._read == []
+    page = await scrapes.page(wanted, ONE)
+    with scrapes.reading(page, ONE, asyncio.timeout(1)):
+        with scrapes.reading(page, ONE, asyncio.timeout(1)):
+            assert {reading.page for reading in scrapes._readings} == {page}
+        assert {reading.page for reading in scrapes._readings} == {page}
+    assert not scrapes._readings

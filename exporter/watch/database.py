@@ -1,0 +1,135 @@
+"""What is asked of FreeSWITCH's database, once the node is connected and then every COUNTS_INTERVAL.
+
+In this order: how many channels there are; the calls that were up before the connection, until they are
+learned, later those whose end was lost; how many calls and registrations there are.
+
+All of it runs on the database lane: an answer that is late, too large or unusable makes its figures absent
+and is asked for again in the next round, and nothing else waits for it.
+
+Learning. FreeSWITCH's list outlives hang-ups and has no gateways, so each leg is asked for its gateway, which
+also shows whether it is still up, TOGETHER at a time. Events go on meanwhile, and a leg that they have
+entered or ended is not learned again (calls.py). What cannot be learned is counted as `call_limit`: legs
+beyond MAX_LEARNED, legs whose UUID is not one word, and all of a list that does not fit into a reply.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from exporter.clock import Clock
+from exporter.esl import EslError, PermissionDenied, ProtocolError
+from exporter.switch.channel import Channel, ChannelList
+from exporter.switch.leg import LegStart, is_probe
+from exporter.switch.reply import ReplyError
+from exporter.watch import commands
+from exporter.watch.connections import Connections
+from exporter.watch.knowledge import Knowledge
+from exporter.watch.parts import in_parts
+
+COUNTS_INTERVAL: Final = 60.0  # seconds
+MAX_LEARNED: Final = 2000  # legs
+TOGETHER: Final = 25  # commands sent at once: FreeSWITCH has 0.2 s for each until the answer is late
+_NOT_ANSWERED: Final = ("DOWN", "DIALING", "RINGING", "EARLY")
+
+
+class DatabasePoller:
+    """Asks the database of one FreeSWITCH and writes down what it answers.
+
+    Args:
+        clock: the time.
+        known: what is known of that FreeSWITCH.
+        connections: open while `run` does.
+    """
+
+    def __init__(self, clock: Clock, known: Knowledge, connections: Connections) -> None:
+        self._clock = clock
+        self._known = known
+        self._connections = connections
+        self._ask = connections.ask
+        self._learned = False
+        self._too_large = False
+
+    async def run(self) -> None:
+        """Ask until cancelled; on a new connection."""
+        self._learned = self._too_large = False
+        while True:
+            await self._round()
+            await self._clock.sleep(COUNTS_INTERVAL)
+
+    async def _round(self) -> None:
+        switch = self._known.switch
+        tracked = self._known.calls.uuids()
+        self._note_size()
+        switch.channels = await self._ask(commands.CHANNELS_COUNT)
+        if not self._learned:
+            await self._learn_calls(switch.channels)
+        elif switch.channels is not None and len(tracked) > switch.channels:
+            await self._drop_lost(tracked)
+        switch.calls = await self._ask(commands.CALLS_COUNT)
+        switch.registrations = await self._ask(commands.REGISTRATIONS_COUNT)
+
+    # -- calls that were up before -------------------------------------------------------------------------
+
+    async def _learn_calls(self, channels: int | None) -> None:
+        calls = self._known.calls
+        listed = await self._list()
+        if self._too_large:
+            self._learned = True
+            calls.over_limit += max(1, (channels or 0) - calls.live)
+        if listed is None:
+            return
+        new = [leg for leg in listed.channels if leg.uuid not in calls and not is_probe(leg.uuid)]
+        try:
+            for legs in in_parts(new[:MAX_LEARNED], TOGETHER):
+                await self._learn(legs)
+        except EslError:
+            return  # late, or its connection lost: the next round goes on
+        self._learned = True
+        calls.over_limit += listed.malformed + sum(leg.uuid not in calls for leg in new[MAX_LEARNED:])
+
+    async def _learn(self, legs: Sequence[Channel]) -> None:
+        calls = self._known.calls
+        gateways = await self._connections.ask_all(
+            [
+                commands.LEG_VARIABLE.of(
+                    uuid=leg.uuid,
+                    variable="sip_gateway" if leg.direction == "inbound" else "sip_gateway_name",
+                )
+                for leg in legs
+            ]
+        )
+        for leg, gateway in zip(legs, gateways, strict=True):
+            if isinstance(gateway, PermissionDenied):
+                calls.over_limit += 1
+            elif not isinstance(gateway, ReplyError):  # else it has ended
+                start = LegStart(leg.uuid, leg.direction, gateway or "", "")
+                calls.learn(start, answered=leg.callstate not in _NOT_ANSWERED)
+
+    # -- calls whose end was lost --------------------------------------------------------------------------
+
+    async def _drop_lost(self, tracked: set[str]) -> None:
+        """More legs are tracked than FreeSWITCH has channels: ask for those that it does not list."""
+        listed = await self._list()
+        if listed is None or listed.malformed:
+            return
+        missing = tracked - {leg.uuid for leg in listed.channels}
+        try:
+            for uuids in in_parts(list(missing)[:MAX_LEARNED], TOGETHER):
+                exist = await self._connections.ask_all([commands.LEG_EXISTS.of(uuid=uuid) for uuid in uuids])
+                self._known.calls.lose(
+                    uuid for uuid, exists in zip(uuids, exist, strict=True) if exists is False
+                )
+        except EslError:
+            return
+
+    async def _list(self) -> ChannelList | None:
+        """All channels; None if they cannot be had, and never again on this connection if they do not fit."""
+        if self._too_large:
+            return None
+        listed = await self._ask(commands.CHANNELS)
+        self._note_size()
+        return listed
+
+    def _note_size(self) -> None:
+        """A list that is too large for a reply ended the lane's connection, perhaps after its deadline."""
+        if isinstance(self._connections.optional_answers.error(commands.CHANNELS.text), ProtocolError):
+            self._too_large = True

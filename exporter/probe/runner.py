@@ -39,7 +39,7 @@ from exporter.watch.node import Node
 
 STOP_SECONDS: Final = 5.0
 PLACED_WITHIN: Final = 1.0
-LOADED_WITHIN: Final = 5.0
+LOADED_WITHIN: Final = 1.5
 WAIT_AT_MOST: Final = 5.0  # seconds between tries of a scheduled run: no other process says that it is done
 _RECALLED: Final = 500
 
@@ -330,9 +330,11 @@ class Runner:
     async def _drive(self, run: Run) -> CallRecord:
         """Enter the call, place and follow it, keep its record."""
         plan, uuid, destination = run.plan, run.record.call_uuid, run.record.destination
+        entered = False
         try:
             try:
                 await self._store.enter(uuid, destination, plan.limits.answered, self._config.guard)
+                entered = True
             except Refused as refused:
                 run.record = await self._placed_by_another(refused, plan)
                 run.cached = True
@@ -348,7 +350,10 @@ class Runner:
         finally:
             del self._runs[destination]
             run.decided.set()
-            self._freed.set()
+            if (
+                entered
+            ):  # one that the store refused freed nothing: who waits would try again at once, for ever
+                self._freed.set()
         return run.record
 
     async def _placed_by_another(self, refused: Refused, plan: CallPlan) -> CallRecord:

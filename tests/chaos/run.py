@@ -311,5 +311,5 @@ def run_in_virtual_time(seed: int, schedules: int, folder: Path) -> Report:
     with ExitStack() as stack:
         clock: VirtualClock = stack.enter_context(virtual_time())
         # Its thread compares the loop's pulse with real time.
-        stack.enter_context(patch.object(LoopWatchdog, "_watch", lambda _: None))
+        stack.enter_context(patch.object(LoopWatchdog, "check", lambda _: None))
         return clock.run(run(seed, schedules, folder, clock))

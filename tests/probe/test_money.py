@@ -156,6 +156,33 @@ async def test_max_concurrent_is_for_all_processes_and_the_schedule_waits(
         assert refused == 1, "waiting is no refusal"
 
 
+async def test_a_schedule_that_waits_for_another_process_asks_the_disk_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.probe.runner.WAIT_AT_MOST", 0.2)
+    busy = settings(name="busy", destination="+15550000002")
+    async with (
+        opened(settings(), state_dir=tmp_path, speed=5.0, max_concurrent=1) as lab,
+        opened(busy, state_dir=tmp_path, instance="cafe", speed=5.0, max_concurrent=1) as other,
+    ):
+        waiting = asyncio.create_task(lab.runner.probe(ONE))
+        await until(lambda: bool(lab.originates()))
+        tries = 0
+        enter = other.runner._store.enter
+
+        async def counted(*call: Any) -> None:
+            nonlocal tries
+            tries += 1
+            await enter(*call)
+
+        monkeypatch.setattr(other.runner._store, "enter", counted)
+        began = asyncio.get_running_loop().time()
+        scheduled = asyncio.create_task(other.runner.scheduled("busy"))
+        await waiting
+        await scheduled
+        assert 1 < tries <= 3 + (asyncio.get_running_loop().time() - began) / 0.2
+
+
 async def test_a_command_beside_a_daemon_keeps_its_limits(tmp_path: Path) -> None:
     """Real processes: the daemon calls, and `freeswitch-exporter probe` finds the number taken."""
     async with opened(speed=1.0) as lab:

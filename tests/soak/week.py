@@ -265,7 +265,7 @@ def soak_in_virtual_time(days: float, folder: Path, reload_each: float = DAY) ->
     with (
         virtual_time() as clock,
         # The watchdog's thread compares the loop's pulse with real time, and a pulse each minute is enough.
-        patch.object(LoopWatchdog, "_watch", lambda _: None),
+        patch.object(LoopWatchdog, "check", lambda _: None),
         patch.object(loop_watchdog, "PULSE", MINUTE),
     ):
         return clock.run(soak(days, folder, clock, reload_each))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from exporter.esl.protocol import MAX_BODY
 from exporter.simulator import FarEnd, GatewayConfig, Leg, SimulatedSwitch, User
 from exporter.watch import database
 from exporter.watch.commands import RULES, Lane, rule_of
@@ -251,10 +252,10 @@ def test_calls_beyond_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> 
     run(scenario)
 
 
-def test_a_list_of_channels_above_16_mib() -> None:
+def test_a_list_of_channels_that_is_too_long_to_read() -> None:
     async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
         await calls_up(switch, 20)
-        switch.scripted_replies["show channels as json"] = "x" * (16 * 1024 * 1024 + 1)
+        switch.scripted_replies["show channels as json"] = "x" * (MAX_BODY + 1)
         async with connecting(switch, clock) as watch:
             await clock.sleep(5 * COUNTS_INTERVAL)
             await is_well(watch)

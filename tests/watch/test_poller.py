@@ -5,6 +5,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -211,6 +212,24 @@ def test_an_event_has_its_gateway_polled_and_a_storm_of_them_once_a_second(side:
     run(side, scenario())
     assert 8 <= len(side.switch.commands("sofia xmlstatus gateway telnyx")) <= 9
     assert side.switch.asked[0].command == "sofia xmlstatus gateway telnyx"
+
+
+def test_a_ping_in_flight_is_asked_about_until_it_is_decided(side: Side) -> None:
+    """A pause of 3 s would make it overdue, whatever became of it."""
+    side.switch.answers["sofia xmlstatus gateway"] = LIST.replace("<pinging>0", "<pinging>1")
+    side.switch.answers["sofia xmlstatus gateway telnyx"] = one_of(LIST, "telnyx").replace(
+        "<pinging>0", "<pinging>1"
+    )
+
+    async def scenario() -> None:
+        await side.poller.sync()
+        async with side.doing(side.poller.poll):
+            await side.clock.sleep(120)
+
+    run(side, scenario())
+    polls = [at for at, command in side.switch.asked if command.startswith("sofia xmlstatus gateway")]
+    assert max(later - earlier for earlier, later in pairwise(polls)) < 1.5
+    assert len(polls) <= 2 + 120 / poller_module.SPACING + 12
 
 
 def test_many_marked_gateways_are_polled_by_the_list(side: Side) -> None:

@@ -274,6 +274,9 @@ class Reader:
             if name not in known:
                 near = values.nearest(name, known) or "known here: " + ", ".join(sorted(known))
                 self._problems.add((*path, name), f"unknown key; {near}")
+        for field in msgspec.structs.fields(struct):
+            if field.required:  # what its name says is not known, if the name was refused
+                fields.setdefault(field.name, None)
         return struct(**fields)
 
     def _note_commented(self, struct: type[msgspec.Struct], raw: object, path: KeyPath) -> None:

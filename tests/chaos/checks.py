@@ -80,9 +80,9 @@ def states_shown(samples: Samples) -> dict[str, str]:
 
 
 def states_of(switch: SimulatedSwitch, names: list[str]) -> dict[str, str]:
-    """The state of each gateway as FreeSWITCH has it."""
-    found = {name: switch.sofia.find(name) for name in names}
-    return {name: gateway.state if gateway else "MISSING" for name, gateway in found.items()}
+    """The state of each gateway as FreeSWITCH lists it: a deleted one until it is unregistered."""
+    listed = {gateway.name: gateway.state for gateway in switch.listed_gateways()}
+    return {name: listed.get(name, "MISSING") for name in names}
 
 
 def active_shown(samples: Samples) -> int:

@@ -56,7 +56,13 @@ class Rig:
         for config in self.gateways:
             self.switch.provider(config.name).accepts()
             self.switch.configure_gateway(config)
-        self.switch.rescan("external")
+        self.restore_gateways()
+
+    def restore_gateways(self) -> None:
+        """Make the configured gateways that FreeSWITCH does not have; its profile may be starting."""
+        listed = {gateway.name for gateway in self.switch.listed_gateways()}
+        if not listed.issuperset(config.name for config in self.gateways):
+            self.switch.rescan("external")
 
 
 def frames(texts: list[str]) -> bytes:

@@ -188,6 +188,8 @@ class Run:
         )
 
     def _all_well(self, samples: Samples) -> bool:
+        """As it says; a gateway that was deleted a moment ago can be made anew only when it is gone."""
+        self._rig.restore_gateways()
         problems = {
             labels[1]: labels[3]
             for labels, value in checks.series(samples, "freeswitch_gateway_problem").items()

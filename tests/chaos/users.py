@@ -49,7 +49,7 @@ class Users:
 
     async def close(self) -> None:
         """End all requests."""
-        await self.rest()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.close()
 
     async def work(self) -> None:

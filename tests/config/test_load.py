@@ -365,6 +365,12 @@ def test_a_duplicate_key_or_an_unusable_name_hides_no_other_mistake(tmp_path: Pa
         assert part in problems
 
 
+def test_a_probe_with_an_unusable_name_is_refused_with_all_its_mistakes(tmp_path: Path) -> None:
+    problems = "\n".join(refused(tmp_path, "probes: {'a:b': {gateway: telnyx, talk_time: 0s}}"))
+    for part in ("]: is 'a:b'", "].talk_time: is '0s'", "].destination: is missing"):
+        assert part in problems
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

@@ -1,20 +1,19 @@
-"""File descriptors: how many the exporter may have, and what is said when none is left.
+"""File descriptors: how many the exporter may have, and what the log says when none is left.
 
 Each HTTP connection takes one, each FreeSWITCH a handful. Without one to spare the system accepts no
-connection: asyncio looks again a second later, so that it recovers by itself, and reports each look. That
-report becomes one line in a minute that names the limit.
+connection, and the HTTP side tries again a second later (web/accepting.py). Each try would be a line of the
+log; one in a minute is enough, and it names the limit.
 """
 
-import asyncio
 import errno
 import resource
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from exporter.clock import Clock
 
-NEEDED: Final = 1400  # all HTTP connections (web/connection.py), a dozen nodes, files, libraries
+NEEDED: Final = 1400  # all HTTP connections (web/server.py), a dozen nodes, files, libraries
 QUIET: Final = 60.0  # seconds between two lines about it
 _NONE_LEFT: Final = (errno.EMFILE, errno.ENFILE)
 
@@ -29,8 +28,8 @@ def raise_limit() -> None:
         log.warning("the limit of file descriptors is low; raise LimitNOFILE", limit_now=hard, needed=NEEDED)
 
 
-class LoopErrors:
-    """An event loop's exception handler: asyncio's own, but for connections that cannot be accepted.
+class Shortage:
+    """Logs that connections cannot be accepted, once in QUIET seconds.
 
     Args:
         clock: the time.
@@ -38,21 +37,17 @@ class LoopErrors:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._quiet_until = 0.0
+        self._quiet_until = float("-inf")
 
-    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Log what asyncio reports."""
-        error = context.get("exception")
-        if "socket" not in context or not isinstance(error, OSError) or error.errno not in _NONE_LEFT:
-            loop.default_exception_handler(context)
-            return
+    def report(self, error: OSError) -> None:
+        """Log why a connection was not accepted."""
         now = self._clock.monotonic()
         if now < self._quiet_until:
             return
         self._quiet_until = now + QUIET
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        log.error(
-            "no file descriptor left: HTTP connections wait until others end; raise LimitNOFILE",
-            reason=error.strerror,
-            descriptors=soft,
-        )
+        if error.errno in _NONE_LEFT:
+            line = "no file descriptor left: HTTP connections wait until others end; raise LimitNOFILE"
+        else:
+            line = "HTTP connections cannot be accepted"
+        log.error(line, reason=error.strerror, descriptors=soft)

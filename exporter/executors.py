@@ -40,7 +40,7 @@ class _Job:
         try:
             self.loop.call_soon_threadsafe(self._settle, result, error)
         except RuntimeError:
-            return  # the loop has closed: nobody waits any more
+            return  # the loop has closed: no caller waits any more
 
     def _settle(self, result: Any, error: BaseException | None) -> None:
         if self.future.done():

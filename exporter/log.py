@@ -3,7 +3,7 @@
 Every line passes the same steps: drop what repeats too often, mask secrets, escape control characters, cut
 long values, render for people (a terminal) or for collectors (JSON). Values keep their types: in JSON a
 number is a number, a list a list. A thread of its own with a bounded queue writes the lines, because a log
-pipe that nobody reads must not hold up the event loop: a stalled reader of events can freeze FreeSWITCH.
+pipe that is not read must not hold up the event loop: a stalled reader of events can freeze FreeSWITCH.
 
     log = structlog.get_logger(__name__)
     log.warning("gateway list unreadable", node=node.name, reason=text)

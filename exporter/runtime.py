@@ -373,7 +373,6 @@ async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Cl
         ConfigError: it cannot start.
     """
     descriptors.raise_limit()
-    asyncio.get_running_loop().set_exception_handler(descriptors.LoopErrors(clock))
     executors = Executors()
     state_dir = config.state_dir
     lock = StateLock(state_dir, clock, executors.disk) if state_dir is not None else None

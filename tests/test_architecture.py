@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "watch": SHARED | {"switch", "esl", "config", "metrics"},
     "probe": SHARED | {"watch", "switch", "config", "metrics", "esl.errors"},
     "diagnosis": SHARED | {"probe", "watch", "switch", "config", "metrics", "esl.errors"},
-    "web": SHARED | {"diagnosis", "probe", "watch", "switch", "config", "metrics", "esl"},
+    "web": SHARED | {"descriptors", "diagnosis", "probe", "watch", "switch", "config", "metrics", "esl"},
     "reload_plan": {"config"},
     "client": {"config"},
     "state_dir": {"clock", "executors", "instance"},

@@ -5,14 +5,16 @@ import resource
 import signal
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import yaml
 
 from exporter.simulator import SimulatedSwitch
+from exporter.state_dir import DISK_SECONDS
 from tests.support.daemon import Daemon, daemon
 
-STOPS_WITHIN = 10.0  # seconds
+STARTS_WITHIN = STOPS_WITHIN = 10.0  # seconds
 CANNOT_KEEP = "cannot keep registration answers"
 # A write to the file of registrations never returns, as on a network file system whose server is gone.
 HANGING = """
@@ -21,6 +23,13 @@ from exporter import cli, runtime
 from exporter.watch import registration_memory
 registration_memory._replace = lambda *_: threading.Event().wait()
 runtime.READ_SECONDS = 2.0
+sys.exit(cli.main())
+"""
+# The first look at state_dir never returns, and so no other work of the disk's thread begins.
+HANGING_AT_THE_START = """
+import sys, threading
+from exporter import cli, state_dir
+state_dir.StateLock._lock = lambda *_: threading.Event().wait()
 sys.exit(cli.main())
 """
 
@@ -73,4 +82,19 @@ async def test_a_disk_that_hangs_holds_up_neither_the_watch_nor_a_reload_nor_the
         assert "the disk does not answer" in refused["problems"][0]
         gateway = 'node="fs1",gateway="telnyx",profile="external"'
         assert await running.metric(f'freeswitch_gateway_problem{{{gateway},problem="auth_rejected"}}') == 1
+        assert await stopped(running) < STOPS_WITHIN
+
+
+async def test_a_disk_that_hangs_at_the_start_holds_up_neither_start_nor_stop(tmp_path: Path) -> None:
+    async with (
+        SimulatedSwitch(tick=0.05) as switch,
+        daemon(write(tmp_path, switch.port), program=(sys.executable, "-c", HANGING_AT_THE_START)) as running,
+    ):
+        await running.logged("connected")
+        first, serving = (
+            await running.logged("the state_dir cannot be locked"),
+            await running.logged("serving"),
+        )
+        passed = datetime.fromisoformat(serving["timestamp"]) - datetime.fromisoformat(first["timestamp"])
+        assert passed.total_seconds() + DISK_SECONDS < STARTS_WITHIN
         assert await stopped(running) < STOPS_WITHIN

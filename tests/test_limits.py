@@ -72,7 +72,7 @@ async def test_without_a_descriptor_it_says_so_keeps_its_switch_and_recovers(tmp
                 for _ in range(60):
                     crowd.enter_context(socket.create_connection(("127.0.0.1", port)))
                 await running.logged(NONE_LEFT)
-                await asyncio.sleep(2.5)  # asyncio tries again every second
+                await asyncio.sleep(2.5)  # it tries again every second
             assert [line["event"] for line in running.lines].count(NONE_LEFT) == 1
             async with asyncio.timeout(10):
                 assert (await running.get("/metrics"))[0] == 200, "it recovers by itself"

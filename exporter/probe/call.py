@@ -1,7 +1,7 @@
 """One call, from originate to hang-up, on a switch that may go away in the middle of it.
 
 FreeSWITCH has everything it needs to end the call before the INVITE leaves (originate.py). So this file only
-follows the call, and where it is to end earlier (nobody waits any more, the exporter stops, FreeSWITCH's own
+follows the call, and where it is to end earlier (no request waits any more, the exporter stops, FreeSWITCH's own
 timers failed) asks FreeSWITCH to end it. A kill that comes before FreeSWITCH has made the channel finds
 nothing, so it is repeated until the call is over.
 

@@ -11,8 +11,8 @@ The order of the questions, so that no second call is ever placed for what one c
     on this `state_dir` (store.py)
 
 Between the second question and the entry of the new call there is no `await`, so a thousand requests at once
-find one call. From then on all who joined get the same result. A call that nobody waits for any more is
-ended, except where nobody ever meant to wait (`place`).
+find one call. From then on all who joined get the same result. A call that no request waits for any more is
+ended, except where none ever meant to wait (`place`).
 """
 
 import asyncio
@@ -39,7 +39,7 @@ from exporter.watch.node import Node
 
 STOP_SECONDS: Final = 5.0
 PLACED_WITHIN: Final = 1.0
-LOADED_WITHIN: Final = 5.0
+LOADED_WITHIN: Final = 1.5
 WAIT_AT_MOST: Final = 5.0  # seconds between tries of a scheduled run: no other process says that it is done
 _RECALLED: Final = 500
 

@@ -42,6 +42,7 @@ FILE_NAME: Final = "probes.sqlite"
 KEPT_ON_DISK: Final = 20_000
 KEPT_IN_MEMORY: Final = 1_000
 DISK_SECONDS: Final = 10.0
+BUSY_SECONDS: Final = 1.0  # at a start: for what else the disk's thread does
 CLOSE_SECONDS: Final = 1.0  # at a shutdown, which must not wait for a disk that hangs
 MARGIN: Final = 5.0  # seconds past a call's cap: FreeSWITCH's timers are late by up to 3 s
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -98,6 +99,13 @@ class Store:
             disk: has one thread, so that sqlite's calls keep their order.
         """
         self = cls(state_dir / FILE_NAME if state_dir else None, clock, disk)
+        try:
+            async with timeout(BUSY_SECONDS):
+                await disk.run(int)  # anything: its thread hangs if this does not run
+        except (TimeoutError, QueueFull):
+            self._silent = True
+            self._failed(f"the disk gave no answer within {BUSY_SECONDS:g} s")
+            return self
         await self.check()
         return self
 

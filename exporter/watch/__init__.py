@@ -2,8 +2,8 @@
 
 - `node` owns the connections and wires the parts; `lifecycle` is the table of its states.
 - `connections` runs commands on FreeSWITCH; `commands` is the table of their lanes and deadlines. `poller`
-  decides what is asked when on the vital lane, within its `allowance`, and `database` what is asked of the
-  database, on an `optional_lane`, whose `optional_answers` may be late.
+  decides what is asked when on the vital lane, and `database` what is asked of the database, on an
+  `optional_lane`, whose `optional_answers` may be late.
 - `dispatcher` hands each event to its handler; `subscriptions` says which events are wanted.
 - `knowledge` holds what is known: gateways (`gateway`, `gateway_table`, `verdict`), calls (`calls`,
   `call_stats`), the switch (`switch`), ticks (`tick`), lag (`lag`).

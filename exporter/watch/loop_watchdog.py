@@ -8,8 +8,8 @@ connections ended and starts anew.
 
 After a standstill of the process (SIGSTOP, a frozen container or virtual machine) thread and loop wake at the
 same moment. If the loop read first, it would take in a backlog that is minutes old, and beat as if nothing
-had been. So `WatchedLoop` checks the pulse as the first thing after each wait for I/O, before any byte is
-read and before any deadline is looked at.
+had been. So `WatchedLoop` checks the pulse as the first thing after each wait for I/O, before any deadline is
+looked at, and again before each read: a process may also be stopped between the two.
 
 The pulse also measures the lag of the loop, the first sign of an exporter short of CPU, and drives systemd's
 watchdog, so that a loop that stays stuck is restarted.
@@ -20,7 +20,7 @@ import selectors
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -54,10 +54,10 @@ def _nothing() -> None:
 
 
 class WatchedLoop(asyncio.SelectorEventLoop):
-    """An event loop that makes a call first in each of its steps, before anything that is ready is handled.
+    """An event loop that makes a call first in each of its steps, and before it reads from any socket.
 
-    A standstill in the middle of a step is left to the watchdog's thread, which interrupts the step within
-    the interpreter's switch interval, 5 ms.
+    A standstill while bytes that were read are handled is left to the watchdog's thread, which interrupts
+    that within the interpreter's switch interval, 5 ms.
     """
 
     def __init__(self) -> None:
@@ -67,6 +67,14 @@ class WatchedLoop(asyncio.SelectorEventLoop):
     def call_on_wake(self, check: Callable[[], None]) -> None:
         """Call `check` first in each step from now on."""
         self._waking.on_wake = check
+
+    def _add_reader(self, fd: int, callback: Callable[..., object], *args: object) -> Any:
+        """Asyncio's own, by which all its transports read."""
+        return super()._add_reader(fd, self._read, callback, args)  # type: ignore[misc]
+
+    def _read(self, callback: Callable[..., object], args: tuple[object, ...]) -> None:
+        self._waking.on_wake()
+        callback(*args)
 
 
 class LoopWatchdog:
@@ -129,11 +137,11 @@ class LoopWatchdog:
         silent = self._clock.monotonic() - pulse
         if silent <= self._stuck:
             return
-        with self._reporting:
+        with self._reporting:  # the other thread waits until the connections are closed, then goes on
             if self._reported == pulse:
                 return
             self._reported = pulse
-        self._on_stuck()
+            self._on_stuck()
         log.error(
             "the event loop stood still; connections to FreeSWITCH were closed", seconds=round(silent, 1)
         )

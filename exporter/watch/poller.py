@@ -3,13 +3,14 @@
 ====================  =====================================================================================
 at each sync          core UUID, a tick, status, pauses, profiles, gateways; then the tick must come back
 every poll_interval   status, pauses, profiles, all gateways
-when marked           one gateway, or all where more than MAX_SINGLE_POLLS are marked; marks come from events
-                      and from OPTIONS in flight (gateway_table.py)
+when marked           one gateway, or the list where more are marked; marks come from events and from OPTIONS
+                      in flight (gateway_table.py)
 every TICK_INTERVAL   a tick; then: is the exporter behind, do events flow (event_flow.py)
 ====================  =====================================================================================
 
-After a sync these are two commands a second at most, over a minute and whatever the events: what exceeds the
-allowance waits, and the marks of one gateway become one poll meanwhile (allowance.py).
+Whatever the events, FreeSWITCH gets two commands a second at most over a minute, with polls every 10 s: half
+a command for ticks, half for polls of everything, one for what is marked, since after each command about that
+the next waits SPACING seconds. Marks that come meanwhile wait, and several of one gateway become one poll.
 
 No answer within a command's deadline ends the connection, and with it all of this (commands.py). Questions
 for FreeSWITCH's database are asked elsewhere (database.py).
@@ -17,7 +18,7 @@ for FreeSWITCH's database are asked elsewhere (database.py).
 
 import asyncio
 import contextlib
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 
@@ -26,8 +27,6 @@ from exporter.config import NodeConfig
 from exporter.esl import FellBehind, PermissionDenied
 from exporter.switch.reply import GatewayNotFound, ReplyError
 from exporter.watch import commands
-from exporter.watch.allowance import Allowance
-from exporter.watch.commands import Command
 from exporter.watch.connections import Connections
 from exporter.watch.event_flow import TICK_OVERDUE
 from exporter.watch.knowledge import Knowledge
@@ -38,10 +37,9 @@ LOOK: Final = 1.0  # seconds between looks at what is due, without a mark
 MAX_SINGLE_POLLS: Final = 3
 GATEWAYS_AT_ONCE: Final = 200  # of a list, read before something else has its turn: some 4 ms
 MAX_BACKLOG: Final = 1 << 20  # bytes unread at two looks TICK_INTERVAL apart: the exporter is too slow
-POLL_COMMANDS: Final = 5  # of a poll of the switch and all gateways
+SPACING: Final = 1.1  # seconds for each command about marked gateways
 
 log = structlog.get_logger(__name__)
-_T = TypeVar("_T")
 
 
 class Poller:
@@ -59,7 +57,7 @@ class Poller:
         self._clock = clock
         self._known = known
         self._connections = connections
-        self._allowance = Allowance(clock)
+        self._ask = connections.ask
 
     # -- a new connection ---------------------------------------------------------------------------------
 
@@ -97,29 +95,37 @@ class Poller:
             EslError: the connection ended.
         """
         gateways = self._known.gateways
-        allowance = self._allowance
-        allowance.fill()
         due = self._clock.monotonic() + self._interval
+        spacing = 0.0
         while True:
+            await self._clock.sleep(spacing)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK):
+                async with asyncio.timeout(max(0.0, LOOK - spacing)):
                     await gateways.poll_wanted.wait()
             gateways.poll_wanted.clear()
             gateways.advance()
             gateways.mark_pings(self._clock.epoch() + self._known.skew)
-            everything = self._clock.monotonic() >= due
-            if not allowance.covers(POLL_COMMANDS if everything else MAX_SINGLE_POLLS):
-                continue
             the_list, names = gateways.take_wanted()
-            if everything:
+            if self._clock.monotonic() >= due:
                 due = self._clock.monotonic() + self._interval
                 await self._poll_switch()
                 await self._poll_gateways()
-            elif the_list or len(names) > MAX_SINGLE_POLLS:
-                await self._poll_gateways()
+                spacing = 0.0
             else:
-                for name in names:
-                    await self._poll_gateway(name)
+                spacing = SPACING * await self._poll_marked(the_list, names)
+
+    async def _poll_marked(self, the_list: bool, names: list[str]) -> int:
+        """Poll what is marked, and return how many commands that took."""
+        if the_list:
+            await self._poll_gateways()
+            return 2
+        # What the list cannot show has to be asked for alone.
+        if len(names) > (MAX_SINGLE_POLLS if self._known.gateways.malformed else 1):
+            await self._poll_list()
+            return 1
+        for name in names:
+            await self._poll_gateway(name)
+        return len(names)
 
     async def watch_events(self) -> None:
         """Send ticks, and end the connection when events do not flow or pile up.
@@ -144,14 +150,6 @@ class Poller:
                 raise self._known.no_events(stalled)
 
     # -- one question each --------------------------------------------------------------------------------
-
-    async def _ask(self, command: Command[_T]) -> _T | None:
-        self._allowance.spend()
-        return await self._connections.ask(command)
-
-    async def _send(self, command: str) -> str:
-        self._allowance.spend()
-        return await self._connections.api(command)
 
     async def _tick(self) -> None:
         ticks = self._known.ticks
@@ -178,6 +176,11 @@ class Poller:
         if profiles is not None:
             known.switch.on_profiles(profiles)
             known.gateways.on_profiles(profile.name for profile in profiles if profile.running)
+        return await self._poll_list()
+
+    async def _poll_list(self) -> bool:
+        """Ask for all gateways; False if they cannot be read."""
+        known = self._known
         asked = self._clock.monotonic()
         reader = await self._ask(commands.GATEWAYS)
         if reader is None:
@@ -194,15 +197,15 @@ class Poller:
 
     async def _poll_gateway(self, name: str) -> None:
         """Ask for one gateway, in the text form where the list could not be read."""
-        gateways = self._known.gateways
+        gateways, connections = self._known.gateways, self._connections
         asked = self._clock.monotonic()
         try:
             if gateways.malformed:
                 one = commands.GATEWAY_TEXT.of(name=name)
-                found = [one.parse(await self._send(one.text))]
+                found = [one.parse(await connections.api(one.text))]
             else:
                 some = commands.GATEWAY.of(name=name)
-                found = some.parse(await self._send(some.text)).gateways
+                found = some.parse(await connections.api(some.text)).gateways
         except GatewayNotFound:
             gateways.on_not_found()
             return

@@ -14,14 +14,12 @@ from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
-import structlog
-
+from exporter.clock import Clock
+from exporter.descriptors import Shortage
 from exporter.web.clients import Client, Clients
 from exporter.web.connection import Connection
 from exporter.web.fair import FairSlots, Full
 from exporter.web.tls import Tls
-
-log = structlog.get_logger(__name__)
 
 ARRIVAL_SECONDS: Final = 10.0  # from the accept to the first byte of HTTP, or the end of the handshake
 HANDSHAKES: Final = 32  # at a time: about 100 kB and, for an RSA key, a millisecond of a core each
@@ -48,15 +46,22 @@ class Accepting:
         connect: makes the HTTP connection of a client.
         tls: None for plain HTTP.
         clients: the limits, and what counts towards them.
+        clock: the time.
     """
 
     def __init__(
-        self, sockets: Sequence[socket.socket], connect: MakeConnection, tls: Tls | None, clients: Clients
+        self,
+        sockets: Sequence[socket.socket],
+        connect: MakeConnection,
+        tls: Tls | None,
+        clients: Clients,
+        clock: Clock,
     ) -> None:
         self.sockets = sockets
         self._connect = connect
         self._tls = tls
         self._clients = clients
+        self._shortage = Shortage(clock)
         self._arrivals: set[asyncio.Task[None]] = set()
         self._resuming: dict[socket.socket, asyncio.TimerHandle] = {}
         self._handshakes = FairSlots(
@@ -95,7 +100,7 @@ class Accepting:
 
     def _pause(self, listening: socket.socket, error: OSError) -> None:
         """The connection stays in the backlog, so the socket would be readable again at once, and again."""
-        log.error("cannot accept connections", limit="accept", reason=error.strerror)
+        self._shortage.report(error)
         self._loop.remove_reader(listening)
         self._resuming[listening] = self._loop.call_later(
             _PAUSE_SECONDS, self._loop.add_reader, listening, self._accept, listening

@@ -14,6 +14,7 @@ from exporter.web.page import FILES, asset, load_files, page
 from exporter.web.probe import call_record, place_call, probe
 from exporter.web.reload import reload
 from exporter.web.scrape import SCRAPES, Scrapes, metrics
+from exporter.web.turns import TURNS, make_turns, take_turns
 
 _READ: Final = ("GET", "HEAD")
 
@@ -44,10 +45,11 @@ ROUTES: Final = (
 
 def make_app(context: AppContext, routes: tuple[Route, ...] = ROUTES) -> web.Application:
     """The application that serves `context`; `exporter.web.server.Server` runs it."""
-    # The outermost middleware comes first: it answers what `protect` raises.
-    app = web.Application(middlewares=[answer_errors, protect], client_max_size=MAX_BODY)
+    # The outermost middleware comes first: it answers what the others raise.
+    app = web.Application(middlewares=[answer_errors, protect, take_turns], client_max_size=MAX_BODY)
     app[APP_CONTEXT] = context
     app[SCRAPES] = Scrapes(context)
+    app[TURNS] = make_turns()
     app[BASIC_AUTH] = BasicAuth(context.executors.hashes)
     app[FILES] = load_files()
     app[PROTECTIONS] = {

@@ -57,7 +57,7 @@ class Server:
             self._refreshing = asyncio.create_task(self._tls.run(), name="certificates")
         await self._runner.setup()
         sockets = await executors.names.run(bind, config.listen)
-        self._accepting = Accepting(sockets, self._connect, self._tls, self._clients)
+        self._accepting = Accepting(sockets, self._connect, self._tls, self._clients, self._context.clock)
         self.listen = config.listen
 
     @property

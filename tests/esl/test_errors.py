@@ -20,6 +20,7 @@ PROBLEMS = {
     "CommandTimeout": "hung",
     "GreetingTimeout": "hung",
     "EventsStalled": "events_stalled",
+    "EventsUnreadable": "protocol_error",
     "FellBehind": "events_stalled",
     "Disconnected": "shutdown",
     "Exhausted": "exporter_limit",

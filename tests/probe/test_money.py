@@ -52,11 +52,10 @@ async def test_calls_whose_connection_was_cut_cost_what_was_reserved() -> None:
 async def test_a_call_whose_end_is_not_reported_costs_what_was_reserved(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("exporter.probe.call._LATE", -100.0)  # the cap is in real seconds, the call is not
-    monkeypatch.setattr("exporter.probe.call._LAST_WAIT", 14.0)
     async with opened(speed=5.0, max_minutes_per_day=3) as lab:
         lab.switch.leave_ends_unsent()
         assert await place_answered(lab, ECHO) == "answered"
+        monkeypatch.setattr("exporter.probe.call._LAST_WAIT", -1000.0)  # as if its time had passed
         await until(lambda: not lab.runner.under_way())
         assert lab.runner._last[ECHO].message.startswith("FreeSWITCH did not report the end")
         figures = await lab.metrics()

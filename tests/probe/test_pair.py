@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from exporter.config.model import Config, ProbeConfig
 from exporter.executors import Executor
 from exporter.metrics.exposition import Page, render
@@ -128,6 +130,20 @@ def test_a_pair_that_starts_at_the_same_time_places_its_first_call_once() -> Non
         await asyncio.gather(*(site.exporter(f"000{number}") for number in range(1, 6)))
         assert set(await site.minutes(0.5)) <= {"0001"}
         assert site.calls().total() == 1
+
+    at_site(scenario)
+
+
+def test_one_that_is_due_as_soon_as_it_is_connected_listens_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.probe.schedule.FIRST_WITHIN", 0.01)
+
+    async def scenario(site: Site) -> None:
+        await site.exporter("0001")
+        await site.minutes(0.5)
+        for number in range(2, 8):
+            await site.exporter(f"000{number}")
+        await site.minutes(5)
+        assert set(site.calls()) == {"0001"}
 
     at_site(scenario)
 

@@ -12,7 +12,7 @@ from exporter.config import GatewayConfig, NodeConfig
 from exporter.esl import ProtocolError
 from exporter.switch.leg import LegStart
 from exporter.watch import database
-from exporter.watch.database import COUNTS_INTERVAL, DatabasePoller
+from exporter.watch.database import COMPARE_EVERY, COUNTS_INTERVAL, DatabasePoller
 from exporter.watch.knowledge import Knowledge
 from exporter.watch.registration_memory import RegistrationMemory
 from tests.support.virtual_time import VirtualClock, virtual_time
@@ -211,3 +211,24 @@ def test_legs_that_freeswitch_has_no_more_are_lost_at_the_next_count(side: Side)
     assert side.known.calls.uuids() == {"u2"}
     assert side.known.calls.stats["telnyx", "outbound"].lost == 1
     assert side.switch.commands("uuid_exists") == ["uuid_exists u1"]
+
+
+def test_a_leg_whose_end_was_lost_is_found_though_another_channel_hides_it(side: Side) -> None:
+    """A probe call is a channel that is not tracked, and a UUID of another form is in no list of legs."""
+    odd = '{"row_count":2,"rows":[{"uuid":"70726f62-0000-4000-8000-000000000000"},{"uuid":"a b"}]}'
+    side.switch.answers |= {
+        "show channels count": "\n1 total.\n",
+        "show channels as json": '{"row_count":0}',
+        "uuid_exists": "false",
+    }
+
+    async def scenario() -> None:
+        async with side.running():
+            await side.clock.sleep(1)
+            side.known.calls.learn(LegStart(UUID, "outbound", "telnyx", ""), answered=True)
+            side.switch.answers["show channels as json"] = odd
+            await side.clock.sleep(COMPARE_EVERY * COUNTS_INTERVAL)
+
+    side.run(scenario())
+    assert side.known.calls.live == 0
+    assert side.known.calls.stats["telnyx", "outbound"].lost == 1

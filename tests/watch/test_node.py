@@ -13,7 +13,7 @@ from exporter.esl import Connection
 from exporter.executors import Executor
 from exporter.simulator import FarEnd, Leg, SimulatedSwitch, User
 from exporter.switch.events import EVENTS_UNREADABLE, TICK
-from exporter.watch import allowance, commands, connections, event_flow, gateway, lifecycle, poller, verdict
+from exporter.watch import commands, connections, event_flow, gateway, lifecycle, poller, verdict
 from exporter.watch.registration_memory import RegistrationMemory
 from tests.watch.watching import watching
 
@@ -27,7 +27,7 @@ def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poller, "TICK_OVERDUE", 0.6)
     monkeypatch.setattr(event_flow, "TICK_OVERDUE", 0.6)
     monkeypatch.setattr(commands, "VITAL_DEADLINE", 1.0)
-    monkeypatch.setattr(allowance, "RATE", 20.0)
+    monkeypatch.setattr(poller, "SPACING", 0.1)
     monkeypatch.setattr(connections, "CONNECT_TIMEOUT", 1.0)
     monkeypatch.setattr(lifecycle, "FIRST_RETRY", 0.1)
     monkeypatch.setattr(lifecycle, "LAST_RETRY", 0.3)

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -213,6 +215,24 @@ def test_an_event_has_its_gateway_polled_and_a_storm_of_them_once_a_second(side:
     assert side.switch.asked[0].command == "sofia xmlstatus gateway telnyx"
 
 
+def test_a_ping_in_flight_is_asked_about_until_it_is_decided(side: Side) -> None:
+    """A pause of 3 s would make it overdue, whatever became of it."""
+    side.switch.answers["sofia xmlstatus gateway"] = LIST.replace("<pinging>0", "<pinging>1")
+    side.switch.answers["sofia xmlstatus gateway telnyx"] = one_of(LIST, "telnyx").replace(
+        "<pinging>0", "<pinging>1"
+    )
+
+    async def scenario() -> None:
+        await side.poller.sync()
+        async with side.doing(side.poller.poll):
+            await side.clock.sleep(120)
+
+    run(side, scenario())
+    polls = [at for at, command in side.switch.asked if command.startswith("sofia xmlstatus gateway")]
+    assert max(later - earlier for earlier, later in pairwise(polls)) < 1.5
+    assert len(polls) <= 2 + 120 / poller_module.SPACING + 12
+
+
 def test_many_marked_gateways_are_polled_by_the_list(side: Side) -> None:
     names = [f"g{number}" for number in range(4)]
     some = "".join(one_of(LIST, "telnyx").replace("telnyx", name, 1) for name in names)
@@ -229,6 +249,24 @@ def test_many_marked_gateways_are_polled_by_the_list(side: Side) -> None:
 
     run(side, scenario())
     assert side.switch.commands("sofia xmlstatus") == ["sofia xmlstatus gateway"]
+
+
+def test_gateways_that_come_and_go_all_the_time_cost_two_commands_a_second(side: Side) -> None:
+    """Each new name asks for profiles and list, which are two commands."""
+
+    async def scenario() -> None:
+        await side.poller.sync()
+        side.switch.asked.clear()
+        async with side.doing(side.poller.poll), side.doing(side.poller.watch_events):
+            for number in range(3000):
+                side.known.gateways.on_event(GatewayEvent(f"g{number}", "FAILED", True, 403, ""))
+                await side.clock.sleep(0.2)
+
+    run(side, scenario())
+    began = side.switch.asked[0].at
+    per_minute = Counter(int(at - began) // 60 for at, _ in side.switch.asked)
+    assert max(per_minute.values()) <= 120
+    assert min(per_minute[minute] for minute in range(9)) > 90
 
 
 def test_a_gateway_that_is_not_found_by_name_is_looked_for_in_the_list(side: Side) -> None:

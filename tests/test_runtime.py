@@ -68,7 +68,7 @@ async def test_a_reload_keeps_what_it_does_not_change(tmp_path: Path) -> None:
             write(tmp_path, first.port, second.port)
             running.process.send_signal(signal.SIGHUP)
             await running.logged("config reloaded")
-            await second.until(lambda: len(second.clients) == 2)
+            await second.until(lambda: len(second.clients) >= 2)
             assert (
                 await running.metric('freeswitch_connection_attempts_total{node="fs1",outcome="connected"}')
                 == 1

@@ -124,6 +124,12 @@ class Held:
         self.go_on = threading.Event()
         monkeypatch.setattr(basic_auth, "_matches", self._matches)
 
+    async def begins(self) -> None:
+        """Wait until a thread has begun with a check."""
+        async with asyncio.timeout(30):
+            while not self.begun:  # noqa: ASYNC110 - a thread sets it
+                await asyncio.sleep(0.001)
+
     def _matches(self, password: str, _hashed: str) -> bool:
         self.begun.append(password)
         self.go_on.wait(10)
@@ -176,7 +182,7 @@ async def test_a_check_whose_clients_have_left_is_not_made(
     held = Held(monkeypatch)
     users = {"anna": hashed("right")}
     first = asyncio.create_task(known.match(users, "anna", "guess 0", ONE))
-    await settle()
+    await held.begins()
     for number in range(1, 50):  # each leaves before its turn; together they are more than may wait
         guess = asyncio.create_task(known.match(users, "anna", f"guess {number}", ONE))
         await settle()

@@ -150,7 +150,8 @@ async def test_past_its_share_of_the_queue_an_address_is_refused_and_others_are_
         asyncio.create_task(known.match(users, "anna", f"guess {number}", ONE))
         for number in range(1 + basic_auth.MAX_WAITING_OF_ONE)
     ]
-    await settle()  # one is being checked, the others wait
+    await held.begins()  # one is being checked, the others wait
+    await settle()
     with pytest.raises(Full):
         await known.match(users, "anna", "one more", ONE)
     same = asyncio.create_task(known.match(users, "anna", "guess 0", ONE))  # shares the check that is made
@@ -170,7 +171,7 @@ async def test_a_right_password_that_is_remembered_needs_no_turn(
     assert await known.match(users, "anna", "right", ONE)
     held = Held(monkeypatch)
     guesses = [asyncio.create_task(known.match(users, "anna", f"{n}", ONE)) for n in range(10)]
-    await settle()
+    await held.begins()
     assert await known.match(users, "anna", "right", ONE)
     held.go_on.set()
     await asyncio.gather(*guesses, return_exceptions=True)

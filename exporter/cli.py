@@ -237,7 +237,7 @@ def _print_schema() -> int:
 
 COMMANDS = (
     Command("serve", "watch FreeSWITCH and serve its metrics (the default)", _serve_options, _serve),
-    Command("demo", "the same, watching a simulated switch with live traffic", _server_options, _demo),
+    Command("demo", "watch a simulated switch with live traffic", _server_options, _demo),
     Command(
         "doctor", "say what is wrong with FreeSWITCH or its gateways and what to do", _doctor_options, _doctor
     ),

@@ -1,9 +1,9 @@
 """One call, from originate to hang-up, on a switch that may go away in the middle of it.
 
 FreeSWITCH has everything it needs to end the call before the INVITE leaves (originate.py). So this file only
-follows the call, and where it is to end earlier (no request waits any more, the exporter stops, FreeSWITCH's own
-timers failed) asks FreeSWITCH to end it. A kill that comes before FreeSWITCH has made the channel finds
-nothing, so it is repeated until the call is over.
+follows the call, and where it is to end earlier (no request waits any more, the exporter stops,
+FreeSWITCH's own timers failed) asks FreeSWITCH to end it. A kill that comes before FreeSWITCH has made the
+channel finds nothing, so it is repeated until the call is over.
 
 Nothing is ever sent a second time: an originate without a reply counts as placed. If FreeSWITCH took it, its
 events or its own timers end it; `sweep` finds it after a new connection.

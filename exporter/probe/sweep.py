@@ -1,4 +1,4 @@
-"""Ends probe calls that no exporter follows: the exporter's own of an earlier process, and any past its own cap.
+"""Ends probe calls that no exporter follows: those of an earlier process, and any past its own cap.
 
 FreeSWITCH ends every probe call by itself. This module ends those of a crashed exporter earlier, and those
 that FreeSWITCH forgot. It looks when a node is connected, again 5 s later (FreeSWITCH may have accepted an

@@ -34,7 +34,7 @@ class Knowledge:
 
     Args:
         config: its gateways and their providers.
-        instance: four hex digits that tell this exporter from others.
+        instance: four hex digits that distinguish this exporter from others.
         clock: the time.
         memory: failed registrations of earlier runs.
         quiet: log no changes of problems.

@@ -42,7 +42,7 @@ class Node:
 
     Args:
         config: what to watch.
-        instance: four hex digits that tell this exporter from others.
+        instance: four hex digits that distinguish this exporter from others.
         memory: failed registrations of earlier runs, loaded before `start`; None keeps them no longer than
             the node.
         clock: the time.

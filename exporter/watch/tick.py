@@ -50,7 +50,7 @@ class Ticks:
     """Sent and returned ticks of the present connection.
 
     Args:
-        instance: four hex digits that tell this exporter from others.
+        instance: four hex digits that distinguish this exporter from others.
 
     Attributes:
         round_trip: seconds of the last tick that returned; None before the first.

@@ -12,7 +12,7 @@ def test_hours_in_virtual_time(tmp_path: Path) -> None:
     figures = soak_in_virtual_time(2.1 / 24, tmp_path, reload_each=HOUR)
     assert (figures.flaps, figures.reloads) == (2, 2)
     assert figures.legs > 500
-    assert figures.probes == 2
+    assert 1 <= figures.probes <= 3  # the schedule draws when the first is due
 
 
 def test_memory_that_grows_is_found() -> None:

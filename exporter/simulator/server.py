@@ -4,10 +4,18 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
+from typing import cast
 
 from exporter.simulator.client import SHUTTING_DOWN, Client
 
 FILLERS = 4  # connections that fill an accept queue of length zero
+
+
+class _Late(asyncio.Protocol):
+    """A connection that is accepted after the port was closed: it is reset, as by a port that refuses."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).abort()
 
 
 class Server:
@@ -41,10 +49,12 @@ class Server:
         self._filter_sockets.clear()
         if self._server is None:
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(
-                lambda: self._make_client(self.clients), self.host, self.port
-            )
+            self._server = await loop.create_server(self._connect, self.host, self.port)
             self.port = self._server.sockets[0].getsockname()[1]
+
+    def _connect(self) -> asyncio.Protocol:
+        """The protocol of a connection that was accepted, perhaps just before the port was closed."""
+        return self._make_client(self.clients) if self._server is not None else _Late()
 
     def stop_listening(self) -> None:
         """The port refuses; clients stay."""

@@ -133,6 +133,7 @@ class GatewayWatch:
         self._not_pinging = now
         self._ping_seen: tuple[int, float | None] | None = None  # count and time as FreeSWITCH has them
         self._ping_failed = False
+        self._ping_answered = False  # an event reported so; FreeSWITCH's time of it follows by a poll
 
     # -- what changes it ------------------------------------------------------------------------------
 
@@ -149,6 +150,7 @@ class GatewayWatch:
             self._ping_since = None
             self._not_pinging = now
             self._ping_failed = is_failed_ping(event.code)
+            self._ping_answered = self._ping_answered or not self._ping_failed
         self.up = event.ping_up
         self._enter(event.state, now, epoch)
         self._judge(now)
@@ -207,6 +209,7 @@ class GatewayWatch:
         self._counters = None
         self.refused.restart()
         self._ping_seen = None
+        self._ping_answered = False
 
     def on_lost(self, now: float) -> None:
         """The node is lost: nothing is known until the next poll."""
@@ -382,7 +385,8 @@ class GatewayWatch:
                 in_state=self.in_state(now),
                 registration_expected=self.registration_expected,
                 ping_interval=status.ping_interval if status else 0,
-                ping_answered=self._ping_seen is not None and self._ping_seen[1] is not None,
+                ping_answered=self._ping_answered
+                or (self._ping_seen is not None and self._ping_seen[1] is not None),
                 ping_pending=self.ping_pending(now),
                 latched=self.answer.code if self.answer else 0,
             )

@@ -415,3 +415,14 @@ def test_a_gateway_that_was_unregistered_is_no_healthy_one_on_any_release(
     for state in steps:
         story.event(state, up=False).after(1).poll(state=state, status="UP")
     assert story.gateway.problem == problem
+
+
+def test_a_gateway_that_answers_its_ping_again_is_well_before_the_next_poll() -> None:
+    """FreeSWITCH drops its ping time with the failed ping; the event of the next answer precedes any poll."""
+    story = Story()
+    story.poll(state="NOREG", ping_interval=10, ping_seconds=0.02, ping_count=1, ping_max=1)
+    story.after(5).event("NOREG", up=False, code=408)
+    story.after(1).poll(state="NOREG", status="DOWN", ping_interval=10, ping_count=0, ping_max=1)
+    assert story.gateway.problem == "ping_failed"
+    story.after(10).event("NOREG", up=True, code=200)
+    assert story.gateway.problem == "none"

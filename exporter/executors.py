@@ -146,15 +146,17 @@ class Executors:
     Attributes:
         names: host names to addresses.
         disk: files and sqlite. One thread, so that writes keep their order.
+        history: sqlite of the history. One thread of its own, so that a long search delays no probe call.
         hashes: bcrypt.
     """
 
     def __init__(self) -> None:
         self.names = Executor("names", threads=_NAME_THREADS)
         self.disk = Executor("disk", queue=256)
+        self.history = Executor("history")
         self.hashes = Executor("hashes", threads=_HASH_THREADS)
 
     def shutdown(self) -> None:
         """As `Executor.shutdown`, for all of them."""
-        for executor in (self.names, self.disk, self.hashes):
+        for executor in (self.names, self.disk, self.history, self.hashes):
             executor.shutdown()

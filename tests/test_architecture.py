@@ -32,8 +32,10 @@ ALLOWED: dict[str, set[str]] = {
     "simulator": {"clock", "esl.protocol"},
     "watch": SHARED | {"switch", "esl", "config", "metrics"},
     "probe": SHARED | {"watch", "switch", "config", "metrics", "esl.errors"},
-    "diagnosis": SHARED | {"probe", "watch", "switch", "config", "metrics", "esl.errors"},
-    "web": SHARED | {"descriptors", "diagnosis", "probe", "watch", "switch", "config", "metrics", "esl"},
+    "history": SHARED | {"watch", "switch", "config", "metrics", "esl.errors", "client"},
+    "diagnosis": SHARED | {"probe", "history", "watch", "switch", "config", "metrics", "esl.errors"},
+    "web": SHARED
+    | {"descriptors", "diagnosis", "history", "probe", "watch", "switch", "config", "metrics", "esl"},
     "reload_plan": {"config"},
     "client": {"config"},
     "state_dir": {"clock", "executors", "instance"},

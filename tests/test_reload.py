@@ -109,6 +109,9 @@ ROWS: Final = (
     Row("guard.min_interval", put("guard.min_interval", "1s"), ("keep guard",)),
     Row("guard.max_calls_per_day", put("guard.max_calls_per_day", 7), ("keep guard",)),
     Row("guard.max_minutes_per_day", put("guard.max_minutes_per_day", 7), ("keep guard",)),
+    Row("history.keep", put("history.keep", "1d"), ("keep history",)),
+    Row("history.calls", put("history.calls", 7), ("keep history",)),
+    Row("history.numbers", put("history.numbers", "full"), ("keep history",)),
     Row("nodes.NAME.host", put("nodes.0.host", "localhost"), ("restart node fs1",)),
     Row("nodes.NAME.port", put("nodes.0.port", PORT_OF_NOBODY), ("restart node fs1",)),
     Row("nodes.NAME.user", put("nodes.0.user", "probe@lab"), ("restart node fs1",)),
@@ -168,6 +171,7 @@ def files_for(folder: Path, *ports: int) -> Files:
                 "echo2": probe | {"node": "fs2", "destination": "+15550000003"},
             },
             "guard": {"allow": ["+1555000*"], "max_concurrent": 2},
+            "history": {},
         },
     )
     files.token = "t0ken"

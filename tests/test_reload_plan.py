@@ -67,9 +67,9 @@ def test_the_same_config_again_keeps_everything() -> None:
     plan = plan_reload(running(), CONFIG)
     assert changed(plan) == []
     assert plan.refusals == ()
-    assert plan.unchanged == len(plan.steps) == 8
+    assert plan.unchanged == len(plan.steps) == 9
     assert [step.what for step in plan.steps] == [
-        *("state_dir", "http", "log", "diagnosis", "guard", "node fs1", "node fs2", "probe echo")
+        *("state_dir", "http", "log", "diagnosis", "guard", "history", "node fs1", "node fs2", "probe echo")
     ]
     assert {(step.action, step.reason) for step in plan.steps} == {("keep", "unchanged")}
 
@@ -89,6 +89,10 @@ def with_probe(**changes: Any) -> Config:
 
 def with_guard(**changes: Any) -> Config:
     return replace(CONFIG, guard=replace(CONFIG.guard, **changes))
+
+
+def with_history(**changes: Any) -> Config:
+    return replace(CONFIG, history=replace(CONFIG.history, **changes))
 
 
 # One change of each key: the config, the part, its action, and the keys that the plan names.
@@ -118,6 +122,9 @@ CHANGES: list[tuple[Config, str, str, tuple[str, ...]]] = [
     (with_guard(min_interval=1.0), "guard", "keep", ("guard.min_interval",)),
     (with_guard(max_calls_per_day=1), "guard", "keep", ("guard.max_calls_per_day",)),
     (with_guard(max_minutes_per_day=1), "guard", "keep", ("guard.max_minutes_per_day",)),
+    (with_history(keep=3600.0), "history", "keep", ("history.keep",)),
+    (with_history(calls=1), "history", "keep", ("history.calls",)),
+    (with_history(numbers="full"), "history", "keep", ("history.numbers",)),
     (with_node(host="192.0.2.1"), "node fs1", "restart", ("nodes.fs1.host",)),
     (with_node(port=8022), "node fs1", "restart", ("nodes.fs1.port",)),
     (with_node(user="a@b"), "node fs1", "restart", ("nodes.fs1.user",)),
@@ -177,9 +184,9 @@ def _variants() -> Iterator[tuple[str, Config]]:
     """For each field of every part of the config, a config in which its value is another one."""
     for name in Config.__struct_fields__:
         # `path` and `warnings` are no settings; the fields of `log` and `guard` come below.
-        if name not in ("path", "warnings", "log", "guard"):
+        if name not in ("path", "warnings", "log", "guard", "history"):
             yield name, replace(CONFIG, **{name: EMPTY.get(name)})
-    for section in ("log", "guard", "web"):
+    for section in ("log", "guard", "history", "web"):
         values = getattr(CONFIG, section)
         for name in values.__struct_fields__:
             yield f"{section}.{name}", replace(CONFIG, **{section: replace(values, **{name: "other"})})
@@ -203,7 +210,7 @@ def test_nodes_and_probes_come_and_go() -> None:
     third = NodeConfig(name="fs3")
     probe = replace(PROBE, name="tone", node="fs3")
     plan = plan_reload(running(), replace(CONFIG, nodes=(third, NODE), probes={"tone": probe}))
-    assert [(step.action, step.what) for step in plan.steps[5:]] == [
+    assert [(step.action, step.what) for step in plan.steps[6:]] == [
         ("start", "node fs3"),
         ("keep", "node fs1"),
         ("stop", "node fs2"),
@@ -369,7 +376,7 @@ def test_the_plan_as_json() -> None:
         "refused": False,
         "steps": [
             {"action": "keep", "what": what, "keys": [], "reason": "unchanged"}
-            for what in ("state_dir", "http", "log", "diagnosis", "guard", "node fs1", "node fs2")
+            for what in ("state_dir", "http", "log", "diagnosis", "guard", "history", "node fs1", "node fs2")
         ]
         + [
             {

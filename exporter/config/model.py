@@ -27,6 +27,7 @@ LogFormat = Literal["auto", "json", "console"]
 Application = Literal["echo", "tone"]
 ExpectedResult = Literal["answered", "rejected"]
 Schedule = Literal["shared", "always"]
+StoredNumbers = Literal["masked", "full", "none"]
 
 _DAY = 86400
 
@@ -275,6 +276,33 @@ class GuardConfig(msgspec.Struct, frozen=True, kw_only=True):
         return permits(self.allow, number)
 
 
+class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of the past, and for how long. `keep` in seconds; without `state_dir` 24 hours at most."""
+
+    keep: Annotated[
+        float,
+        Key(
+            kinds.duration(3600, 3650 * _DAY),
+            "How long outages, changes, calls and availability are kept. Without `state_dir`, 24 hours "
+            "at most.",
+        ),
+    ] = 90.0 * _DAY
+    calls: Annotated[
+        int,
+        Key(
+            kinds.integer(0, 100_000),
+            "How many failed, silent and bad-sounding calls of each node are kept: the newest. 0: none.",
+        ),
+    ] = 2000
+    numbers: Annotated[
+        StoredNumbers,
+        Key(
+            kinds.choice(*get_args(StoredNumbers)),
+            "How the telephone numbers of kept calls are stored. `masked`: without their last four digits.",
+        ),
+    ] = "masked"
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """What the config file, the environment and the flags say.
 
@@ -345,6 +373,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     guard: Annotated[
         GuardConfig, Key(Section(GuardConfig), "Which numbers may be called, how often and how much.")
     ] = GuardConfig()
+    history: Annotated[
+        HistoryConfig, Key(Section(HistoryConfig), "What is kept of the past, and for how long.")
+    ] = HistoryConfig()
     hosts: Annotated[
         tuple[str, ...],
         Key(

@@ -1,9 +1,9 @@
 """Checks 9 and 12: calls that ended recently, and the synthetic call.
 
-A busy line or an unanswered telephone is no fault of a trunk: `BENIGN` has those causes, the same that the
-alert on failing calls leaves out. Other failures are reported by their most exact sign, in this order: the
-provider's own codes (their class is the fault's word), answered calls without audio, dials that FreeSWITCH
-refused itself, and then hang-up causes.
+A busy line or an unanswered telephone is no fault of a trunk: `switch.cause.OF_THE_CALL` has those causes,
+the same that the alert on failing calls leaves out. Other failures are reported by their most exact sign, in
+this order: the provider's own codes (their class is the fault's word), answered calls without audio, dials
+that FreeSWITCH refused itself, and then hang-up causes.
 
 Recent is a window: `CallWindow` notes the totals of a node every NOTE_EVERY seconds, keeps the last KEPT of
 them, and subtracts the oldest from the totals now. So the window is 10 to 15 minutes long, less right after
@@ -29,19 +29,11 @@ from exporter.diagnosis.finding import (
 )
 from exporter.diagnosis.remedies import remedy
 from exporter.diagnosis.snapshot import CallsSeen, RecentCalls, Snapshot
-from exporter.switch.cause import explain
+from exporter.switch.cause import OF_THE_CALL, explain
 from exporter.switch.provider import OTHER, ProviderCode, provider
 from exporter.watch.call_stats import CallStats
 from exporter.watch.node import Node
 
-BENIGN: Final = frozenset(
-    """
-    NORMAL_CLEARING USER_BUSY BUSY_EVERYWHERE NO_ANSWER NO_PICKUP NO_USER_RESPONSE SUBSCRIBER_ABSENT
-    UNALLOCATED_NUMBER INVALID_NUMBER_FORMAT NUMBER_CHANGED DOES_NOT_EXIST_ANYWHERE
-    REDIRECTION_TO_NEW_DESTINATION ORIGINATOR_CANCEL DECLINE REJECT_ALL UNWANTED LOSE_RACE PICKED_OFF
-    MANAGER_REQUEST ALLOTTED_TIMEOUT BLIND_TRANSFER ATTENDED_TRANSFER USER_CHALLENGE
-    """.split()
-)
 FAIL_SHARE: Final = 0.2  # of the calls that ended, and
 FAIL_COUNT: Final = 3  # calls: from there on a failure, below a warning
 MAX_NAMED: Final = 20
@@ -218,7 +210,7 @@ def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iter
 
 def _unexplained(calls: CallsSeen) -> dict[str, int]:
     """Failures by cause, less those that a provider's code explains."""
-    bad = {cause: count for cause, count in calls.causes.items() if cause not in BENIGN}
+    bad = {cause: count for cause, count in calls.causes.items() if cause not in OF_THE_CALL}
     for name, count in calls.codes.items():
         sip = _code(calls.provider, name).sip
         of_it = [cause for cause in bad if sip in explain(cause).sip or sip == OTHER.sip]

@@ -41,6 +41,17 @@ _OTHER: Final = Cause("other", 0, (), "A cause that the exporter does not know."
 CAUSES: Final[Mapping[str, int]] = MappingProxyType({c.name: c.number for c in _BY_NAME.values()})
 """Every name FreeSWITCH gives the end of a call, and its number."""
 
+OF_THE_CALL: Final = frozenset(
+    """
+    NORMAL_CLEARING USER_BUSY BUSY_EVERYWHERE NO_ANSWER NO_PICKUP NO_USER_RESPONSE SUBSCRIBER_ABSENT
+    UNALLOCATED_NUMBER INVALID_NUMBER_FORMAT NUMBER_CHANGED DOES_NOT_EXIST_ANYWHERE
+    REDIRECTION_TO_NEW_DESTINATION ORIGINATOR_CANCEL DECLINE REJECT_ALL UNWANTED LOSE_RACE PICKED_OFF
+    MANAGER_REQUEST ALLOTTED_TIMEOUT BLIND_TRANSFER ATTENDED_TRANSFER USER_CHALLENGE
+    """.split()
+)
+"""Causes that caller or callee bring about. An unanswered call that ended with any other has failed: the
+network, the provider or FreeSWITCH is the reason, and it lowers the network effectiveness ratio (NER)."""
+
 _KNOWN: Final = {name: name for name in CAUSES}
 
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from exporter.diagnosis.check_calls import BENIGN
 from exporter.metrics.families import DROP_REASONS, PROBE_PHASES, PROBLEMS
+from exporter.switch.cause import OF_THE_CALL
 from exporter.switch.events import EVENT_NAMES
 from exporter.switch.provider import PROVIDERS, provider
 from exporter.watch.commands import COMMAND_NAMES
@@ -83,4 +83,4 @@ def test_alerts_and_doctor_exclude_the_same_causes() -> None:
         for _, label, values in matchers(expression)
         if label == "cause"
     ]
-    assert excluded == [set(BENIGN)]
+    assert excluded == [set(OF_THE_CALL)]

@@ -18,8 +18,10 @@ All times are monotonic seconds given by the caller; epochs have `epoch` in thei
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from exporter.switch.gateway import GatewayStatus, is_failed_ping
 from exporter.switch.gateway_event import GatewayEvent
@@ -347,7 +349,7 @@ class GatewayWatch:
         # An answer raises the count, up to ping-max.
         failed = self._ping_failed or (status.ping_count == 0 and status.ping_max > 0)
         sends = status.state == "NOREG" or status.status == "UP"
-        return status if sends and not failed else replace(status, ping_seconds=None)
+        return status if sends and not failed else msgspec.structs.replace(status, ping_seconds=None)
 
     def _time_ping(self, status: GatewayStatus, now: float, switch_epoch: float) -> None:
         if not status.pinging:

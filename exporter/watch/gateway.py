@@ -248,7 +248,7 @@ class GatewayWatch:
                 self.watched_seconds += passed
                 if self.usable:
                     self.usable_seconds += passed
-        if epoch is not None:
+        if epoch is not None and self.time_decides:
             self._settle(now, epoch)
             self._judge(now)
 
@@ -267,6 +267,18 @@ class GatewayWatch:
     def ping_pending(self, now: float) -> float:
         """Seconds the OPTIONS in flight is old; 0.0 if there is none."""
         return max(now - self._ping_since, 0.0) if self._ping_since is not None else 0.0
+
+    @property
+    def time_decides(self) -> bool:
+        """Whether its state or its problem may become another by time alone (`_settle`, verdict.TABLE)."""
+        return (
+            self.absent_since is not None
+            or self.state == "TRYING"
+            or self._ping_since is not None
+            or self._contradiction is not None
+            or self.answer is not None
+            or self.problem != self._problems.problem
+        )
 
     def in_state(self, now: float) -> float:
         """Seconds in the current state."""

@@ -70,6 +70,7 @@ class Sofia:
         self._core = core
         self._tick = tick
         self._timers: list[asyncio.TimerHandle] = []
+        self._next_tick: asyncio.TimerHandle | None = None
 
     # The configuration.
 
@@ -135,23 +136,28 @@ class Sofia:
         for config in self.configs.values():
             self._add(config)
         self.tick()
+        self._schedule_tick(self._core.clock.monotonic())
 
     def end(self) -> None:
         """Everything ends without an event, as a killed process does."""
         for timer in self._timers:
             timer.cancel()
         self._timers = []
+        if self._next_tick is not None:
+            self._next_tick.cancel()
         for gateway in self.listed():
             gateway.gone = True
 
-    async def run(self) -> None:
-        """Check every gateway once per tick."""
-        clock = self._core.clock
-        following = clock.monotonic()
-        while True:
-            following = max(following + self._tick, clock.monotonic())
-            await clock.sleep(following - clock.monotonic())
+    def _schedule_tick(self, last: float) -> None:
+        """Check every gateway once per tick; `last` is when that was due (monotonic seconds)."""
+        now = self._core.clock.monotonic()
+        due = max(last + self._tick, now)
+
+        def on_tick() -> None:
             self.tick()
+            self._schedule_tick(due)
+
+        self._next_tick = asyncio.get_running_loop().call_later(due - now, on_tick)
 
     def tick(self) -> None:
         """Check every gateway once."""

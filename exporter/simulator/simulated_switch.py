@@ -84,7 +84,7 @@ class SimulatedSwitch(Switch):
         self.core.restart()
         self.sessions.restart()
         self.sofia.start()
-        self._loops = [asyncio.create_task(self.sofia.run()), asyncio.create_task(self.run_heartbeat())]
+        self._loops = [asyncio.create_task(self.run_heartbeat())]
         await self._server.listen()
 
     async def stop(self) -> None:

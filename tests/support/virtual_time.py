@@ -82,7 +82,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
                 break
             for _ in range(len(ready)):
                 handle = ready.popleft()
-                if not handle.cancelled():
+                if not handle._cancelled:
                     handle._run()
         if not self._stopping:
             super()._run_once()  # type: ignore[misc]

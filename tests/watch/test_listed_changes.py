@@ -143,6 +143,13 @@ def test_lists_of_profiles_that_cannot_be_read_any_more_are_not_asked_for_again_
     assert lists.what == [("gateway_deleted", "external::backup")]
 
 
+def test_each_absence_begins_anew() -> None:
+    lists = Lists().after(10)
+    for _ in range(5):
+        lists.lists(BACKUP).after(1).lists(TELNYX, BACKUP).after(10)
+    assert lists.what == []
+
+
 # -- profiles ------------------------------------------------------------------------------------------------
 
 

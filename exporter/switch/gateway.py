@@ -49,6 +49,8 @@ _TEXT_KEYS: Final = {
     "Name": "name",
     "Profile": "profile",
     "Realm": "realm",
+    "Username": "username",
+    "Contact": "contact",
     "Proxy": "proxy",
     "Ping": "ping",
     "PingFreq": "pingfreq",
@@ -83,7 +85,12 @@ _LAYOUT_FIELDS: Final = (
     ("profile", r"([^\x00-\x1f\x7f<>]{1,128})"),
     ("scheme", _ANY),
     ("realm", f"({_ANY})"),
-    *((tag, _ANY) for tag in ("username", "password", "from", "contact", "exten", "to")),
+    ("username", f"({_ANY})"),
+    ("password", _ANY),
+    ("from", _ANY),
+    ("contact", f"({_ANY})"),
+    ("exten", _ANY),
+    ("to", _ANY),
     ("proxy", f"({_ANY})"),
     *((tag, _ANY) for tag in ("context", "expires", "freq")),
     *((tag, _COUNT) for tag in ("ping", "pingfreq", "pingmin", "pingcount", "pingmax")),
@@ -101,6 +108,9 @@ _LAYOUT: Final = re.compile(
     + "".join(rf"    <{tag}>{form}</{tag}>\n" for tag, form in _LAYOUT_FIELDS)
     + r"(?:    <retry>(?:([0-9]{1,18})s|NEVER)</retry>\n)?  </gateway>(?=\n|$)"
 )
+
+# By switch_amp_encode, in the order in which they are undone.
+_ESCAPED: Final = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 
 _AT_ONCE: Final = 1000
 _PROBLEMS_KEPT: Final = 5
@@ -125,7 +135,7 @@ class GatewayStatus(msgspec.Struct, frozen=True, gc=False):
         calls_in, calls_out, failed_calls_in, failed_calls_out: FreeSWITCH's counters, since it made the
             gateway; failed_calls_in never moves (facts of mod_sofia.c).
         retry_seconds: until the next REGISTER; None when none is planned or the form does not say.
-        proxy, realm: for people, cut to 200 characters.
+        proxy, realm, contact, username: for people, cut to 200 characters.
     """
 
     name: str
@@ -147,6 +157,8 @@ class GatewayStatus(msgspec.Struct, frozen=True, gc=False):
     retry_seconds: int | None
     proxy: str
     realm: str
+    contact: str = ""
+    username: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,8 +334,9 @@ def _fields(block: str) -> dict[str, str]:
 
 def _from_layout(found: re.Match[str]) -> GatewayStatus:
     """The gateway of a block in FreeSWITCH's own layout: the same as `_typed(_fields(block))`, sooner."""
-    name, profile, realm, proxy, ping, interval, least, answered, most, milliseconds, *rest = found.groups()
-    pinging, state, status, uptime, calls_in, calls_out, failed_in, failed_out, retry = rest
+    name, profile, realm, username, contact, proxy, ping, interval, *rest = found.groups()
+    least, answered, most, milliseconds, pinging, state, status, uptime, *calls, retry = rest
+    calls_in, calls_out, failed_in, failed_out = calls
     pause, round_trip = int(interval), float(milliseconds)
     return GatewayStatus(
         name,
@@ -345,6 +358,8 @@ def _from_layout(found: re.Match[str]) -> GatewayStatus:
         int(retry) if retry is not None else None,
         printable(proxy),
         printable(realm),
+        printable(_unescaped(contact)),
+        printable(username),
     )
 
 
@@ -372,7 +387,16 @@ def _typed(fields: dict[str, str]) -> GatewayStatus:
         retry_seconds=max(0, int(retry[1])) if retry and retry[1] else None,
         proxy=printable(fields.get("proxy", "")),
         realm=printable(fields.get("realm", "")),
+        contact=printable(_unescaped(fields.get("contact", ""))),
+        username=printable(fields.get("username", "")),
     )
+
+
+def _unescaped(text: str) -> str:
+    """The text before switch_amp_encode; the text form of the reply has it so. Faster than html.unescape."""
+    for escaped, character in _ESCAPED:
+        text = text.replace(escaped, character)
+    return text
 
 
 def _match(fields: dict[str, str], tag: str, form: re.Pattern[str], absent: str | None = None) -> str:

@@ -93,16 +93,16 @@ class Poller:
         Raises:
             EslError: the connection ended.
         """
-        gateways = self._known.gateways
+        known, gateways = self._known, self._known.gateways
         due = self._clock.monotonic() + self._interval
         spacing = 0.0
         while True:
             if spacing:
                 await self._clock.sleep(spacing)
-            quiet = gateways.quiet_for(self._clock.epoch() + self._known.skew)
-            await self._look_is_due(min(max(LOOK - spacing, quiet), due - self._clock.monotonic()))
-            gateways.advance()
-            gateways.mark_pings(self._clock.epoch() + self._known.skew)
+            await self._look_is_due(
+                min(max(LOOK - spacing, known.quiet_for()), due - self._clock.monotonic())
+            )
+            known.advance()
             the_list, names = gateways.take_wanted()
             if self._clock.monotonic() >= due:
                 due = self._clock.monotonic() + self._interval
@@ -174,16 +174,16 @@ class Poller:
             paused = await self._ask(commands.PAUSED.of(direction=direction))
             if paused is not None:
                 switch.paused[direction] = paused
+        self._known.on_switch_polled()
         if not switch.hostname:
             switch.hostname = await self._ask(commands.HOSTNAME) or ""
 
     async def _poll_gateways(self) -> bool:
         """Ask for all profiles and all gateways; False if the gateways cannot be read."""
-        known = self._known
+        asked = self._clock.monotonic()
         profiles = await self._ask(commands.PROFILES)
         if profiles is not None:
-            known.switch.on_profiles(profiles)
-            known.gateways.on_profiles(profile.name for profile in profiles if profile.running)
+            self._known.on_profiles(profiles, asked)
         return await self._poll_list()
 
     async def _poll_list(self) -> bool:
@@ -199,8 +199,7 @@ class Poller:
         reply = reader.result()
         for problem in reply.problems:
             self._log_unread(reason=problem)
-        known.gateways.on_list(reply, asked, known.skew)
-        known.last_poll_epoch = self._clock.epoch()
+        known.on_list(reply, asked)
         return True
 
     async def _poll_gateway(self, name: str) -> None:

@@ -40,12 +40,21 @@ LARGE = Size(days=90, nodes=20, gateways=50, outages=20_000, calls=2_000)
 
 
 class Figure(NamedTuple):
-    """What was measured: bytes; seconds of the fastest, the median and the slowest start and page."""
+    """What was measured.
+
+    Attributes:
+        size: bytes of the file.
+        rows: in it.
+        start, page, batch: seconds of opening the file, of all questions of a gateway's page, and of writing
+            15 seconds of all gateways: the fastest, the median and the slowest.
+        parts: seconds of each question of the page, the median.
+    """
 
     size: int
     rows: dict[str, int]
     start: tuple[float, float, float]
     page: tuple[float, float, float]
+    batch: tuple[float, float, float]
     parts: dict[str, float]
 
 
@@ -176,7 +185,7 @@ async def _measure(size: Size, folder: Path) -> Figure:
     await fill(store, clock, size)
     await store.close()
     chosen = random.Random(2).sample(subjects(size), ROUNDS)  # noqa: S311
-    starts, pages = [], []
+    starts, pages, batches = [], [], []
     parts: dict[str, list[float]] = {}
     for subject in chosen:
         store = Store(path, HistoryConfig(), clock, executor)
@@ -191,10 +200,15 @@ async def _measure(size: Size, folder: Path) -> Figure:
             parts.setdefault(name, []).append(time.perf_counter() - asked)
         pages.append(time.perf_counter() - began)
         rows = dict(store.rows)
+        for one in subjects(size):
+            store.put(PutHour(one, END, Figures(watched=15.001, usable=15.001, calls=3)))
+        began = time.perf_counter()
+        await store.flush()
+        batches.append(time.perf_counter() - began)
         await store.close()
     executor.shutdown()
     medians = {name: statistics.median(spent) for name, spent in parts.items()}
-    return Figure(path.stat().st_size, rows, _spread(starts), _spread(pages), medians)
+    return Figure(path.stat().st_size, rows, _spread(starts), _spread(pages), _spread(batches), medians)
 
 
 def _spread(seconds: list[float]) -> tuple[float, float, float]:

@@ -17,6 +17,7 @@ An outage that would be the MAX_ENTRIES + 1st in an hour reopens the latest one 
 """
 
 import secrets
+from bisect import insort
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -31,6 +32,7 @@ from exporter.history.model import (
     Outage,
     Phase,
 )
+from exporter.history.store import Subject
 from exporter.watch.changes import Change
 
 MAX_ENTRIES: Final = 60  # an hour
@@ -58,14 +60,6 @@ class Evidence(NamedTuple):
     def plus(self, other: "Evidence") -> "Evidence":
         """The sum of both."""
         return Evidence(*(one + two for one, two in zip(self, other, strict=True)))
-
-
-class Subject(NamedTuple):
-    """Whose outages: a gateway, or a switch (then gateway and profile are empty)."""
-
-    node: str
-    gateway: str = ""
-    profile: str = ""
 
 
 class _Unwell:
@@ -114,10 +108,10 @@ class _Tail(NamedTuple):
 
 
 class _Begun(NamedTuple):
-    """An entry of the last day: when it was made (monotonic), when it began (epoch), how many outages it is."""
+    """An entry of the last day, and how many outages it is."""
 
-    made: float
-    began: float
+    made: float  # monotonic
+    began: float  # epoch
     times: int
 
 
@@ -128,6 +122,7 @@ class OutageTracker:
         layer: which of the two.
         subject: whose they are.
         put: called with each outage when it has ended, and by `write`.
+        on_begun: called when an outage has begun, with the epoch at which it did.
         read: the evidence as of now.
         changes: the changes before a moment (monotonic seconds), newest first.
         late: seconds after its end in which refused dials still belong to an outage.
@@ -149,6 +144,7 @@ class OutageTracker:
         "_late",
         "_layer",
         "_offset",
+        "_on_begun",
         "_put",
         "_read",
         "_tail",
@@ -167,6 +163,7 @@ class OutageTracker:
         subject: Subject,
         *,
         put: Callable[[Outage], None],
+        on_begun: Callable[[float], None],
         read: Callable[[], Evidence],
         changes: Callable[[float], tuple[Change, ...]],
         late: float = 0.0,
@@ -178,6 +175,7 @@ class OutageTracker:
         self.dirty = False
         self._layer: Layer = layer
         self._put = put
+        self._on_begun = on_begun
         self._read = read
         self._changes = changes
         self._late = late
@@ -267,24 +265,31 @@ class OutageTracker:
     def resume(self, outage: Outage, last_look: float, now: float, epoch: float) -> None:
         """An outage that lasted when the process that watched it ended; the first look decides.
 
-        Where there have been looks before the earlier outages could be read, it ended with the first of them.
+        It may be read after that look: it goes on if what lasts was there from the first look on.
 
         Args:
             outage: as it was written last.
             last_look: when that process looked last (epoch seconds); 0.0 if that is not known.
-            now, epoch: the present moment.
+            now: monotonic seconds.
+            epoch: the same moment in epoch seconds.
         """
-        if self._first_look is not None:
-            ended = max(self._first_look, outage.began)
-            over = msgspec.structs.replace(outage, ended=ended, ended_unwatched=True)
+        unwell, looked = self._unwell, self._first_look
+        if looked is not None and (unwell is None or unwell.entry is not None or unwell.since != looked):
+            over = msgspec.structs.replace(outage, ended=max(looked, outage.began), ended_unwatched=True)
             self.remember(over, now, epoch)
             self._put(over)
             return
         self._note_begun(_Begun(now - max(epoch - outage.began, 0.0), outage.began, outage.times))
-        self._unwell = _Unwell(outage.began, list(outage.course), self._read())
-        self._unwell.entry = outage
-        self._last_look = max(last_look, outage.began)
+        resumed = _Unwell(outage.began, list(outage.course), self._read())
+        resumed.entry = outage
+        if unwell is not None:
+            resumed.watched, resumed.base = unwell.watched, unwell.base
+            for phase in unwell.course:
+                resumed.add_phase(phase)
+        self._unwell = resumed
+        self._last_look = max(last_look, outage.began, self._last_look)
         self.changed = outage.began
+        self.dirty = True
 
     # -- what it can be asked -------------------------------------------------------------------------
 
@@ -371,6 +376,7 @@ class OutageTracker:
             )
             self._note_begun(_Begun(now, unwell.since, 1))
         self.begun += 1
+        self._on_begun(unwell.since)
         self.changed = unwell.since
         self.dirty = True
 
@@ -406,6 +412,6 @@ class OutageTracker:
             self._tail = tail._replace(base=evidence)
 
     def _note_begun(self, entry: _Begun) -> None:
-        self._begun.append(entry)
+        insort(self._begun, entry)
         while self._begun[0].made < entry.made - _DAY:
             del self._begun[0]

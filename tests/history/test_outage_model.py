@@ -1,5 +1,10 @@
-"""Any sequence of verdicts, losses, kills, clock steps: outages never overlap and are never negative; what was
-watched is well, suspected or in an outage; rows and counter agree."""
+"""The tracker against the truth, in any sequence of verdicts, losses, restarts and steps of the clock.
+
+Outages never overlap and are never negative. All time is well, suspected, in an outage, or not watched. The
+counter of outages and the rows agree.
+"""
+
+from itertools import pairwise
 
 import pytest
 from hypothesis import strategies as st
@@ -117,7 +122,7 @@ class OutageModel(RuleBasedStateMachine):
         if self.told.step:
             return  # times of day repeat
         rows = sorted(self.told.rows.values(), key=lambda row: row.began)
-        for before, after in zip(rows, rows[1:], strict=False):
+        for before, after in pairwise(rows):
             assert before.ended is not None
             assert before.ended <= after.began + 1e-6
 

@@ -21,7 +21,7 @@ from bisect import insort
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-import msgspec
+from msgspec.structs import replace
 
 from exporter.history.model import (
     MAX_PHASES,
@@ -95,9 +95,9 @@ class _Unwell:
     def shift(self, seconds: float) -> None:
         """The wall clock was set forward by so much (negative: back)."""
         self.since += seconds
-        self.course[:] = [msgspec.structs.replace(phase, at=phase.at + seconds) for phase in self.course]
+        self.course[:] = [replace(phase, at=phase.at + seconds) for phase in self.course]
         if self.entry is not None:
-            self.entry = msgspec.structs.replace(self.entry, began=self.entry.began + seconds)
+            self.entry = replace(self.entry, began=self.entry.began + seconds)
 
 
 class _Tail(NamedTuple):
@@ -275,7 +275,11 @@ class OutageTracker:
         """
         unwell, looked = self._unwell, self._first_look
         if looked is not None and (unwell is None or unwell.entry is not None or unwell.since != looked):
-            over = msgspec.structs.replace(outage, ended=max(looked, outage.began), ended_unwatched=True)
+            node, gateway, profile = self.subject
+            ended = max(looked, outage.began)
+            over = replace(
+                outage, node=node, gateway=gateway, profile=profile, ended=ended, ended_unwatched=True
+            )
             self.remember(over, now, epoch)
             self._put(over)
             return
@@ -302,7 +306,7 @@ class OutageTracker:
         node, gateway, profile = self.subject
         entry = unwell.entry
         found = self._read().since(unwell.base)
-        return msgspec.structs.replace(
+        return replace(
             entry,
             node=node,
             gateway=gateway,
@@ -313,6 +317,11 @@ class OutageTracker:
             dials_refused=entry.dials_refused + found.dials_refused,
             probes_failed=entry.probes_failed + found.probes_failed,
         )
+
+    @property
+    def lasts(self) -> bool:
+        """There is an outage, as of the last call."""
+        return self._unwell is not None and self._unwell.entry is not None
 
     @property
     def waiting(self) -> bool:
@@ -386,7 +395,7 @@ class OutageTracker:
         unwell.course = list(last.course)
         for phase in present:
             unwell.add_phase(phase)
-        unwell.entry = msgspec.structs.replace(last, ended=None, ended_unwatched=False, times=last.times + 1)
+        unwell.entry = replace(last, ended=None, ended_unwatched=False, times=last.times + 1)
         latest = self._begun[-1]
         self._begun[-1] = latest._replace(times=latest.times + 1)
 
@@ -397,7 +406,7 @@ class OutageTracker:
         if outage is None or unwell is None:
             return
         ended = max(epoch, unwell.course[-1].at, outage.began)
-        self.last = msgspec.structs.replace(outage, ended=ended, ended_unwatched=unwatched)
+        self.last = replace(outage, ended=ended, ended_unwatched=unwatched)
         self.changed = ended
         self.dirty = False
         self._put(self.last)
@@ -407,7 +416,7 @@ class OutageTracker:
     def _read_tail(self, tail: _Tail, evidence: Evidence) -> None:
         refused = evidence.since(tail.base).dials_refused
         if refused and self.last is not None:
-            self.last = msgspec.structs.replace(self.last, dials_refused=self.last.dials_refused + refused)
+            self.last = replace(self.last, dials_refused=self.last.dials_refused + refused)
             self._put(self.last)
             self._tail = tail._replace(base=evidence)
 

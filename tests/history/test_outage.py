@@ -103,8 +103,9 @@ def test_more_than_three_seconds_of_any_problem_are_an_outage(problem: str) -> N
     told.wait(60)
     told.look("none")
     row = told.only()
-    assert (row.began, row.ended) == (EPOCH + 10, pytest.approx(EPOCH + 73.1))
+    assert row.began == EPOCH + 10
     assert row.seconds == pytest.approx(63.1)
+    assert row.ended == pytest.approx(EPOCH + 73.1)
     assert (row.problem, row.detail, row.ended_unwatched) == (problem, "503 Unavailable", False)
     assert told.tracker.begun == 1
     assert told.began == [EPOCH + 10]
@@ -222,7 +223,7 @@ def test_a_killed_exporter_finds_the_outage_still_on() -> None:
     resumed = told.outage()
     assert resumed is not None
     assert resumed.began == EPOCH
-        told.look("registering")
+    told.look("registering")
     told.wait(2)
     told.look("none")
     row = told.only()
@@ -437,7 +438,7 @@ def test_a_switch_is_well_only_while_it_is_connected(problem: str) -> None:
 
 def test_since_when_and_how_often() -> None:
     told = Told()
-    assert told.tracker.changed is None
+    assert not told.tracker.looked
     told.look("none")
     told.wait(10)
     assert told.tracker.changed == EPOCH

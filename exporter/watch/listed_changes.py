@@ -134,12 +134,6 @@ class ListedChanges:
         if self._profiles is not None and len(self._profiles) < MAX_PROFILES:
             self._profiles[name] = _Profile(self._clock.monotonic())
 
-    def _runs(self, profile: str, listed: Iterable[_Key]) -> bool:
-        if self._profiles is None:  # the account may not list them
-            return any(name == profile for name, _ in listed)
-        known = self._profiles.get(profile)
-        return known is not None and known.absent is None
-
     # -- gateways -------------------------------------------------------------------------------------------
 
     def on_gateways(self, reply: GatewayList, asked: float) -> None:
@@ -177,15 +171,22 @@ class ListedChanges:
 
     def _look_for_absent(self, listed: dict[_Key, _Settings], asked: float) -> None:
         gateways = self._gateways or {}
-        if self._profiles is not None:
-            asked = min(asked, self._profiles_asked)
         for key, gateway in [item for item in gateways.items() if item[0] not in listed]:
             gateway.absent = gateway.absent or self._absence()
-            if self._confirmed(gateway.absent, asked) and self._runs(key[0], listed):
+            if self._confirmed(gateway.absent, asked) and self._ran_without(key, gateway.absent, listed):
                 del gateways[key]
                 self._changes.note(
                     "gateway_deleted", _named(key), gateway.settings.proxy, at=gateway.absent.epoch
                 )
+
+    def _ran_without(self, key: _Key, absent: _Absence, listed: Iterable[_Key]) -> bool:
+        """Whether a gateway's profile still ran when the gateway had been absent for long enough."""
+        name = key[0]
+        if self._profiles is None:  # the account may not list them
+            return any(profile == name for profile, _ in listed)
+        profile = self._profiles.get(name)
+        asked_in_time = self._profiles_asked >= absent.since + ABSENT_GRACE
+        return asked_in_time and profile is not None and profile.absent is None
 
     # -- absences -------------------------------------------------------------------------------------------
 
@@ -193,7 +194,7 @@ class ListedChanges:
         return _Absence(self._clock.monotonic(), self._clock.epoch())
 
     def _confirmed(self, absent: _Absence, asked: float) -> bool:
-        """Whether it lasts; if lists that were asked for at that time cannot say, later ones are wanted."""
+        """Whether it lasts; if a list that was asked for at that time cannot say, a later one is wanted."""
         confirmed = asked >= absent.since + ABSENT_GRACE
         if not confirmed:
             self._confirm_at = min(self._confirm_at, absent.since + ABSENT_GRACE)

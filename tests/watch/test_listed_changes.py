@@ -127,6 +127,22 @@ def test_a_gateway_that_is_killed_and_read_again_is_changed_if_it_differs() -> N
     assert lists.what == []
 
 
+def test_lists_of_profiles_that_cannot_be_read_any_more_are_not_asked_for_again_and_again() -> None:
+    lists = Lists().after(10)
+    asked = 0
+    for _ in range(600):
+        lists.after(1)
+        if lists.changes.confirmation_due():
+            asked += 1
+            lists.lists(TELNYX, profiles=None)
+        elif lists.clock.now % 10 == 0:
+            lists.lists(TELNYX, profiles=None)
+    assert asked == 1
+    assert lists.what == []
+    lists.lists(TELNYX)
+    assert lists.what == [("gateway_deleted", "external::backup")]
+
+
 # -- profiles ------------------------------------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from exporter.history.entries import Subject
 from exporter.history.model import (
     MAX_CHANGES_BEFORE,
     MAX_PHASES,
@@ -33,7 +34,6 @@ from exporter.history.model import (
     Outage,
     Phase,
 )
-from exporter.history.store import Subject
 from exporter.watch.changes import Change
 
 MAX_ENTRIES: Final = 60  # an hour
@@ -304,6 +304,11 @@ class OutageTracker:
         self._last_look = max(last_look, outage.began, self._last_look)
         self.changed = outage.began
         self.dirty = True
+
+    def looked_since(self, epoch: float) -> None:
+        """Earlier processes have looked since then; what they saw of outages has been told."""
+        if self.last is None and not self.lasts and (self.changed is None or epoch < self.changed):
+            self.changed = epoch
 
     # -- what it can be asked -------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@
 - `node_history`: one node's past: it observes a node (`exporter.watch.observer`).
 - `recent_changes`: the changes before an outage.
 - `kept_calls`: which ended calls are kept, and what of them.
-- `schema`, `store`: the sqlite file in `state_dir`, or memory for 24 hours.
+- `store`: the sqlite file in `state_dir`, or memory for 24 hours; for all others. Behind it: `entries` (what
+  waits to be written), `writing`, `questions`, `pruning`, `database` (the file as it is), `schema`.
 - `history`: all of it, for the daemon.
 - `collector`: its samples.
 - `availability`, `bar`, `csv_text`, `ticket`, `times`: how it is shown.

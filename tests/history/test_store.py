@@ -311,6 +311,13 @@ async def test_too_much_that_waits_is_given_up_and_counted(folder: Path | None) 
         assert store.dropped == 15
 
 
+async def test_spans_that_do_not_touch_are_bounded_too() -> None:
+    async with opened(None) as store:
+        for number in range(MAX_WAITING + ROOM + 3):
+            store.put(PutSpan("fs1", Span(NOW + 10 * number, NOW + 10 * number + 1)))
+        assert store.dropped == 3
+
+
 async def test_what_adds_up_or_replaces_takes_no_room(folder: Path | None) -> None:
     async with opened(folder) as store:
         for number in range(MAX_WAITING + ROOM + 1):

@@ -381,9 +381,7 @@ class OutageTracker:
 
     def _begin(self, unwell: _Unwell, now: float) -> None:
         """A suspicion has become an outage."""
-        if self._tail is not None:  # what comes from now on is of the new one
-            self._read_tail(self._tail, unwell.base)
-            self._tail = None
+        self._tail = None  # refused dials that were reported since it began are of this one
         full = len(self._begun) >= MAX_ENTRIES and self._begun[-MAX_ENTRIES].made > now - _HOUR
         if full and self.last is not None:
             self._reopen(unwell, self.last)

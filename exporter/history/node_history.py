@@ -1,7 +1,8 @@
 """One node's past as it happens: what its observer is told, turned into outages, figures and spans.
 
 Strategy: a tracker (outage.py) for the switch, and one for each gateway, with its counters
-(gateway_history.py). Between two calls of `collect` a healthy gateway costs nothing.
+(gateway_history.py). A tick looks at what time alone may change, and collects what has grown of every
+TURNS-th gateway, so that a thousand of them hold up nothing. Else a healthy gateway costs nothing.
 
 A gateway is known by its `GatewayWatch`. One that begins, or begins again after a reload, takes over the past
 of its name: that of its profile, or that of any profile while one of both is not known.
@@ -31,6 +32,7 @@ from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
 from exporter.watch.observer import NodeObserver
 
+TURNS: Final = 15  # ticks in which all gateways have had their turn
 _POLL_GRACE: Final = 5.0  # seconds after the next poll in which refused dials still belong to an outage
 _TOUCHING: Final = 1.0  # seconds
 
@@ -68,6 +70,7 @@ class NodeHistory:
         self._by_watch: dict[GatewayWatch, GatewayHistory] = {}
         self._waiting: dict[OutageTracker, None] = {}
         self._probes_failed = 0
+        self._turn = 0
         self._span: tuple[float, float] | None = None  # monotonic and epoch, to where it has been put
         self._switch = OutageTracker(
             "switch",
@@ -212,6 +215,11 @@ class NodeHistory:
         if _begin_of(HOUR, epoch) != self._hour:
             self.collect(now, epoch)
             self._hour = _begin_of(HOUR, epoch)
+        self._turn = (self._turn + 1) % TURNS
+        for gateway in list(self._by_watch.values())[self._turn :: TURNS]:
+            self._collect_one(gateway, now, epoch)
+        if self._turn == 0:
+            self._collect_switch(now, epoch)
 
     def collect(self, now: float, epoch: float, *, samples: bool = False) -> None:
         """Hand on what has grown, and outages that last as of now.
@@ -221,17 +229,23 @@ class NodeHistory:
             epoch: the same moment in epoch seconds.
             samples: hand on the samples that are not complete, too.
         """
-        self._extend_span(now, epoch)
-        at = _begin_of(SAMPLE, epoch)
+        self._collect_switch(now, epoch)
         for gateway in self._by_watch.values():
-            first = self._is_first(gateway)
-            gateway.put_figures(self._hour, with_calls=first)
-            gateway.take_sample(at, with_calls=first)
+            self._collect_one(gateway, now, epoch)
             if samples:
                 gateway.put_sample()
-        for tracker in self._trackers():
-            if tracker.lasts:
-                tracker.write(now, epoch)
+
+    def _collect_one(self, gateway: GatewayHistory, now: float, epoch: float) -> None:
+        first = self._is_first(gateway)
+        gateway.put_figures(self._hour, with_calls=first)
+        gateway.take_sample(_begin_of(SAMPLE, epoch), with_calls=first)
+        if gateway.tracker.lasts:
+            gateway.tracker.write(now, epoch)
+
+    def _collect_switch(self, now: float, epoch: float) -> None:
+        self._extend_span(now, epoch)
+        if self._switch.lasts:
+            self._switch.write(now, epoch)
 
     # -- what it can be asked -------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import pytest
 
 from exporter.config import GatewayConfig as Expected
 from exporter.history.model import Outage, Phase
-from exporter.history.node_history import NodeHistory
+from exporter.history.node_history import TURNS, NodeHistory
 from exporter.history.recent_changes import RecentChanges
 from exporter.history.schema import HOUR, SAMPLE
 from exporter.history.store import Subject
@@ -221,15 +221,35 @@ def test_flaps_within_a_second_are_none_and_flaps_of_five_seconds_one_each() -> 
     run(drill)
 
 
+def without_a_node(clock: HandClock, kept: Kept, count: int) -> tuple[NodeHistory, list[GatewayWatch]]:
+    """A history that is told of so many gateways by the test."""
+    history = NodeHistory("fs1", clock, kept, RecentChanges())
+    quiet = ProblemLog({}, quiet=True)
+    return history, [
+        GatewayWatch(f"gw{number}", "external", clock.now, quiet, lambda _: None, lambda *_: None)
+        for number in range(count)
+    ]
+
+
+def test_a_thousand_gateways_are_collected_a_few_in_each_second() -> None:
+    clock, kept = HandClock(), Kept()
+    history, watches = without_a_node(clock, kept, 1000)
+    for watch in watches:
+        watch.readable, watch.problem = True, "none"
+        history.verdict(watch, clock.now, clock.epoch())
+    collected: set[Subject] = set()
+    for _ in range(TURNS):
+        clock.now += 1
+        kept.hours.clear()
+        history.tick(clock.now, clock.epoch())
+        assert 0 < len(kept.hours) <= 1000 / TURNS + 1
+        collected |= {subject for subject, _ in kept.hours}
+    assert len(collected) == 1000
+
+
 def test_ten_thousand_flaps_an_hour_are_bounded_and_counted() -> None:
     clock, kept = HandClock(), Kept()
-    history = NodeHistory("fs1", clock, kept, RecentChanges())
-    watches = [
-        GatewayWatch(
-            f"gw{number}", "external", 0.0, ProblemLog({}, quiet=True), lambda _: None, lambda *_: None
-        )
-        for number in range(20)
-    ]
+    history, watches = without_a_node(clock, kept, 20)
     flaps = 0
     ends = clock.now + 3600
     while clock.now < ends:

@@ -451,9 +451,9 @@ def test_twice_as_many_gateways_take_twice_as_long(shape: str) -> None:
         text = gateways("".join(SHAPES[shape](number) for number in range(count)))
         best = float("inf")
         for _ in range(7):
-            began = time.perf_counter()
+            began = time.process_time()
             parse_gateways_xml(text)
-            best = min(best, time.perf_counter() - began)
+            best = min(best, time.process_time() - began)
         return best
 
     assert min(seconds(2000) / seconds(1000) for _ in range(3)) < 2.6

@@ -269,6 +269,14 @@ class GatewayWatch:
         return self.seen_registering if self.register is None else self.register
 
     @property
+    def explanation(self) -> str:
+        """The answer to REGISTER behind the problem ("403 Forbidden"), printable and cut; else empty."""
+        if self.answer is None or self.problem not in _SHOWN_BY_ANSWER:
+            return ""
+        code = f"{self.answer.code} " if self.answer.code >= 100 else ""
+        return f"{code}{self.answer.phrase}".strip()
+
+    @property
     def pinging(self) -> bool:
         """An OPTIONS is in flight, as of the last poll."""
         return self._ping_since is not None
@@ -416,17 +424,10 @@ class GatewayWatch:
         )
         self.usable = usable(self.problem, self.up)
         if self.readable and self.problem != self._problems.problem:
-            self._problems.note("gateway problem changed", self.problem, now, reason=self._reason())
+            self._problems.note("gateway problem changed", self.problem, now, reason=self.explanation)
 
     def _tell(self, now: float, epoch: float) -> None:
         told = (self.problem, self.answer, self.readable)
         if told != self._told:
             self._told = told
             self._on_verdict(self, now, epoch)
-
-    def _reason(self) -> str:
-        """The answer to REGISTER behind the problem, for the log."""
-        if self.answer is None or self.problem not in _SHOWN_BY_ANSWER:
-            return ""
-        code = f"{self.answer.code} " if self.answer.code >= 100 else ""
-        return f"{code}{self.answer.phrase}".strip()

@@ -57,6 +57,7 @@ class Node:
         lifecycle: state and outcomes of the connection.
         connections: what commands run on.
         dispatcher: where events go.
+        observer: who is told what happens.
     """
 
     def __init__(
@@ -73,8 +74,8 @@ class Node:
         self.config = config
         self.name = config.name
         memory = memory or RegistrationMemory(None, clock=clock)
-        self._observer = observer or NodeObserver()
-        self.known = Knowledge(config, instance, clock, memory, self._observer, quiet=quiet)
+        self.observer = observer or NodeObserver()
+        self.known = Knowledge(config, instance, clock, memory, self.observer, quiet=quiet)
         self.lifecycle = Lifecycle(config.name, clock, quiet=quiet)
         self.connections = Connections(config, clock, look_up)
         self.dispatcher = Dispatcher(config.name, clock, self.known.dropped)
@@ -230,7 +231,7 @@ class Node:
                     log.exception("watching failed", node=self.name)
                     reason = ProtocolError(f"internal error: {type(error).__name__}")
                 pause = self.lifecycle.ended(reason)
-                self._observer.on_not_connected(
+                self.observer.on_not_connected(
                     self.problem, self.reason, self._clock.monotonic(), self._clock.epoch()
                 )
                 self._forget(reason)
@@ -239,7 +240,7 @@ class Node:
         finally:
             self.lifecycle.stopped()
             self._forget(Disconnected("the exporter stops"))
-            self._observer.on_stopped(self._clock.monotonic(), self._clock.epoch())
+            self.observer.on_stopped(self._clock.monotonic(), self._clock.epoch())
 
     async def _watch(self) -> None:
         """One connection, from the first SYN to its end. Always raises."""
@@ -259,7 +260,7 @@ class Node:
         self.lifecycle.synced(
             version=known.switch.version, gateways=len(known.gateways), denied=sorted(self.denied)
         )
-        self._observer.on_connected(self._clock.monotonic(), self._clock.epoch())
+        self.observer.on_connected(self._clock.monotonic(), self._clock.epoch())
 
     def _forget(self, reason: EslError) -> None:
         self.connections.abort(reason)

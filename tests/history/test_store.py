@@ -189,6 +189,22 @@ async def test_a_caller_may_go_on_with_the_figures_it_gave(folder: Path | None) 
         assert steps.steps[0].figures.calls == 1
 
 
+async def test_the_first_hour_of_each_gateway(folder: Path | None) -> None:
+    other = GATEWAY._replace(gateway="other")
+    async with opened(folder) as store:
+        for subject, at in (
+            (GATEWAY, NOW - 5 * HOUR),
+            (other, NOW),
+            (GATEWAY, NOW - 30 * HOUR),
+            (other, NOW + HOUR),
+        ):
+            store.put(PutHour(subject, at, figures()))
+        store.put(PutHour(GATEWAY._replace(node="fs2"), NOW - 90 * HOUR, figures()))
+        await store.flush()
+        assert await store.first_hours("fs1") == {GATEWAY: NOW - 30 * HOUR, other: NOW}
+        assert await store.first_hours("fs3") == {}
+
+
 async def test_samples(folder: Path | None) -> None:
     async with opened(folder) as store:
         await put(store, *(PutSample(GATEWAY, Sample(NOW + 300 * n, None, n, 0, 0)) for n in (0, 1, 3)))

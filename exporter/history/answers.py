@@ -13,7 +13,7 @@ from typing import Final, Literal
 import msgspec
 
 from exporter.history.model import CallResult, Direction, KeptCall, Layer, OtherLeg, Outage, Phase, Span
-from exporter.history.times import iso
+from exporter.history.times import epoch, iso
 from exporter.watch.changes import Change
 
 VERSION: Final = 1
@@ -45,6 +45,10 @@ class ChangeAnswer(Answer, frozen=True):
             to=change.after,
         )
 
+    def kept(self) -> Change:
+        """What it was made from, to the second."""
+        return Change(epoch(self.at), self.node, self.what, self.subject, self.from_, self.to)
+
 
 class PhaseAnswer(Answer, frozen=True):
     """One problem that an outage went through."""
@@ -57,6 +61,10 @@ class PhaseAnswer(Answer, frozen=True):
     def of(cls, phase: Phase) -> "PhaseAnswer":
         """As JSON has it."""
         return cls(problem=phase.problem, detail=phase.detail, at=iso(phase.at))
+
+    def kept(self) -> Phase:
+        """What it was made from, to the second."""
+        return Phase(epoch(self.at), self.problem, self.detail)
 
 
 class OutageAnswer(Answer, frozen=True):
@@ -103,6 +111,26 @@ class OutageAnswer(Answer, frozen=True):
             changes_before=tuple(map(ChangeAnswer.of, outage.changes_before)),
             course=tuple(map(PhaseAnswer.of, outage.course)),
             times=outage.times,
+        )
+
+    def kept(self) -> Outage:
+        """What it was made from, to the second."""
+        return Outage(
+            id=self.id,
+            layer=self.layer,
+            node=self.node,
+            gateway=self.gateway,
+            profile=self.profile,
+            began=epoch(self.began),
+            ended=None if self.ended is None else epoch(self.ended),
+            seconds=self.seconds,
+            ended_unwatched=self.ended_unwatched,
+            course=tuple(phase.kept() for phase in self.course),
+            times=self.times,
+            calls_failed=self.calls_failed,
+            dials_refused=self.dials_refused,
+            probes_failed=self.probes_failed,
+            changes_before=tuple(change.kept() for change in self.changes_before),
         )
 
 
@@ -175,6 +203,9 @@ class CallAnswer(Answer, frozen=True):
     mos: float | None
     other_leg: OtherLegAnswer | None
     result: CallResult
+    started: str | None
+    local_media_address: str
+    packet_loss_ratio: float | None
 
     @classmethod
     def of(cls, call: KeptCall) -> "CallAnswer":
@@ -208,6 +239,9 @@ class CallAnswer(Answer, frozen=True):
             mos=_rounded(call.mos),
             other_leg=None if call.other_leg is None else OtherLegAnswer.of(call.other_leg),
             result=call.result,
+            started=None if call.started is None else iso(call.started),
+            local_media_address=call.local_media,
+            packet_loss_ratio=_rounded(call.packet_loss),
         )
 
 

@@ -3,6 +3,7 @@
 Time without a look counts neither way: where nothing was watched there is no availability, instead of 0 or 1.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Final, Literal, get_args
 
 import msgspec
@@ -94,6 +95,37 @@ class GatewayAnswer(Answer, frozen=True):
                 for step in steps.steps
             ),
         )
+
+
+class StepRow(Answer, frozen=True):
+    """One step with its gateway: a row of CSV."""
+
+    node: str
+    gateway: str
+    profile: str
+    from_: str = msgspec.field(name="from")
+    watched_seconds: float
+    usable_seconds: float
+    outages: int
+    calls: int
+    failed: int
+
+
+def step_rows(gateways: Iterable[GatewayAnswer]) -> Iterator[StepRow]:
+    """All steps of all gateways."""
+    for gateway in gateways:
+        for step in gateway.steps:
+            yield StepRow(
+                node=gateway.node,
+                gateway=gateway.gateway,
+                profile=gateway.profile,
+                from_=step.from_,
+                watched_seconds=step.watched_seconds,
+                usable_seconds=step.usable_seconds,
+                outages=step.outages,
+                calls=step.calls,
+                failed=step.failed,
+            )
 
 
 class AvailabilityAnswer(Answer, frozen=True):

@@ -4,43 +4,27 @@ Outages of one gateway (or one switch) that are over belong together while less 
 them, from three on. An outage that lasts is shown by itself.
 """
 
-from collections.abc import Iterable
-from typing import Final, Generic, Protocol, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from exporter.history.model import Outage
 
 APART: Final = 600.0  # seconds between the end of one and the beginning of the next
 _FEWEST: Final = 3
 
 
-class Ended(Protocol):
-    """An outage, as far as it matters here; times are epoch seconds."""
-
-    @property
-    def subject(self) -> tuple[str, ...]: ...
-    @property
-    def began(self) -> float: ...
-    @property
-    def ended(self) -> float | None: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def times(self) -> int: ...
-
-
-T = TypeVar("T", bound=Ended)
-
-
-class Group(Generic[T]):
+class Group:
     """One outage, or several that are shown together.
 
     Attributes:
         outages: newest first; never empty.
     """
 
-    def __init__(self, newest: T) -> None:
+    def __init__(self, newest: Outage) -> None:
         self.outages = [newest]
 
     @property
-    def newest(self) -> T:
+    def newest(self) -> Outage:
         """The latest of them."""
         return self.outages[0]
 
@@ -65,27 +49,30 @@ class Group(Generic[T]):
         return sum(outage.times for outage in self.outages)
 
 
-def groups(outages: Iterable[T]) -> list[Group[T]]:
+def groups(outages: Iterable[Outage]) -> list[Group]:
     """All of them, newest first by the beginning of the newest of each group.
 
     Args:
         outages: newest first by their beginning.
     """
-    open_: dict[tuple[str, ...], Group[T]] = {}
-    found: list[Group[T]] = []
+    latest: dict[tuple[str, ...], Group] = {}
+    found: list[Group] = []
     for outage in outages:
-        group = open_.get(outage.subject)
+        subject = outage.layer, outage.node, outage.gateway, outage.profile
+        group = latest.get(subject)
         if group is not None and outage.ended is not None and group.began - outage.ended < APART:
             group.outages.append(outage)
             continue
         group = Group(outage)
         found.append(group)
-        if outage.ended is not None:
-            open_[outage.subject] = group
+        if outage.ended is None:
+            latest.pop(subject, None)
+        else:
+            latest[subject] = group
     return sorted(_shown(found), key=lambda group: group.newest.began, reverse=True)
 
 
-def _shown(found: Iterable[Group[T]]) -> Iterable[Group[T]]:
+def _shown(found: Iterable[Group]) -> Iterator[Group]:
     for group in found:
         if group.times >= _FEWEST:
             yield group

@@ -81,7 +81,7 @@ async def _require_reader(request: web.Request, context: AppContext) -> None:
     if _has_token(request, context.config):
         return  # no page of another site has it, whatever Host says
     _require_known_host(request, context)
-    await _require_password(request, context.config)
+    await _require_password(request, context.config, ", or the token as Authorization: Bearer TOKEN")
 
 
 def _require_private(request: web.Request, context: AppContext) -> None:
@@ -111,7 +111,8 @@ def _hosts(config: Config) -> frozenset[str] | None:
     return csrf.known_hosts(config.listen, config.hosts)
 
 
-async def _require_password(request: web.Request, config: Config) -> None:
+async def _require_password(request: web.Request, config: Config, instead: str = "") -> None:
+    """A user and password, if there are users; `instead`: what will do, too, for the hint."""
     users = config.web.users if config.web else {}
     if not users:
         return
@@ -132,7 +133,7 @@ async def _require_password(request: web.Request, config: Config) -> None:
             401,
             "unauthorized",
             "User and password are required; those sent are wrong.",
-            "Send those of basic_auth_users in the web config file.",
+            f"Send those of basic_auth_users in the web config file{instead if config.token else ''}.",
             {hdrs.WWW_AUTHENTICATE: 'Basic realm="freeswitch-exporter", charset="UTF-8"'},
         )
 

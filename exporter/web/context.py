@@ -56,8 +56,8 @@ class History(Protocol):
         """The recent past of a switch, from memory."""
         ...
 
-    async def write(self) -> None:
-        """Have everything up to now written to the store; its `problem` says what is wrong if that fails."""
+    async def refresh(self) -> None:
+        """Have everything up to now written to the store. Waits for the disk."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The bar of the time: three states that never pass for each other, in characters that the stream can write."""
+"""The bar of the time: three states that never pass for each other, in characters that a stream can write."""
 
 import pytest
 from hypothesis import given

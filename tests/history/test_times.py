@@ -1,5 +1,6 @@
 """Times as people write them: what is understood, what is refused with what to write, what comes out."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -82,10 +83,8 @@ def test_anything_else_is_refused_with_what_to_write(text: str) -> None:
 
 @given(st.text(max_size=40))
 def test_no_text_breaks_it(text: str) -> None:
-    try:
+    with contextlib.suppress(InvalidValue):
         assert 0 <= moment(text, NOW) < 1e12
-    except InvalidValue:
-        pass
 
 
 @given(st.integers(0, 253370764800))

@@ -156,7 +156,7 @@ class FakeHistory:
     def __init__(self, store: Store | None = None) -> None:
         clock = Clock()
         self.store = store or Store(None, HistoryConfig(), clock, Executor("fake history"))
-        self.writes = 0
+        self.refreshed = 0
 
     def past(self, node: str, gateway: str, profile: str) -> Past:
         return Past()
@@ -164,8 +164,8 @@ class FakeHistory:
     def node_past(self, node: str) -> Past:
         return Past()
 
-    async def write(self) -> None:
-        self.writes += 1
+    async def refresh(self) -> None:
+        self.refreshed += 1
 
 
 @dataclass

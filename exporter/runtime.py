@@ -31,6 +31,7 @@ from exporter.config import Config, ConfigError, is_loopback
 from exporter.diagnosis.conclusion import Diagnosis
 from exporter.diagnosis.service import DiagnosisService
 from exporter.executors import Executors
+from exporter.history.history import History
 from exporter.metrics.exposition import Source
 from exporter.metrics.process import ProcessMetrics
 from exporter.notify import Notifier
@@ -62,11 +63,12 @@ class Runtime:
         read_config: reads it again; blocks, and raises ConfigError. It runs in the executor for the disk.
         instance: four hex digits that distinguish this exporter from others.
         probes: opened, not started.
+        history: not started.
         clock: the time.
         executors: for what would block the event loop.
 
     Attributes:
-        clock, executors: as given.
+        clock, executors, history: as given.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Runtime:
         read_config: ReadConfig,
         instance: str,
         probes: Probes,
+        history: History,
         clock: Clock,
         executors: Executors,
     ) -> None:
@@ -90,6 +93,8 @@ class Runtime:
         self._process = ProcessMetrics(lambda: self._watchdog.lag, clock.epoch())
         self._nodes: list[Node] = []
         self._probes = probes
+        self._probes.stats.on_ran = self._on_probe
+        self.history = history
         self._diagnosis = DiagnosisService(
             lambda: self._nodes, lambda: self._config, probes, clock=clock, names=executors.names
         )
@@ -126,6 +131,7 @@ class Runtime:
         """All collectors of samples."""
         yield from [NodeCollector(node, self.clock) for node in self._nodes]
         yield from self._probes.sources([node.name for node in self._nodes])
+        yield from self.history.sources()
         yield self._process
 
     def count_refusal(self, reason: str) -> None:
@@ -268,6 +274,7 @@ class Runtime:
             if plan.refusals:
                 raise ConfigError(tuple(step.reason for step in plan.refusals))
             await self._apply(plan, config)
+            self.history.reloaded(key for step in plan.steps for key in step.keys)
         self._process.reload_successful = True
         self._process.reloaded_epoch = self.clock.epoch()
         log.info("config reloaded", nodes=[node.name for node in self._nodes])
@@ -282,6 +289,7 @@ class Runtime:
         if http == "start":
             await self._server.start()
             await self._memory.load()
+            self.history.start()
         certificates = await self._server.load_tls(config) if http == "keep" else None
         made = {name: self._make_node(config, name) for name in plan.names("node", "start", "restart")}
         leaving = [node for node in self._nodes if node.name in plan.names("node", "stop", "restart")]
@@ -296,6 +304,7 @@ class Runtime:
         await asyncio.gather(*(_logging_failure(f"node {node.name}", node.stop()) for node in leaving))
         if http == "stop":
             await _logging_failure("registration memory", self._memory.close())
+            await _logging_failure("history", self.history.stop())
             await self._server.stop()
 
     def _put_in_force(
@@ -315,7 +324,9 @@ class Runtime:
                 raise
         if certificates is not None:
             self._server.use_tls(certificates)
+        self.history.configure(config)
         for node in made.values():
+            self.history.attach(node)
             node.start()
 
     def _configure(self) -> None:
@@ -328,7 +339,11 @@ class Runtime:
     def _make_node(self, config: Config, name: str) -> Node:
         [node] = [node for node in config.nodes if node.name == name]
         look_up = partial(names.look_up, self.executors.names)
-        return Node(node, self._instance, self._memory, clock=self.clock, look_up=look_up)
+        observer = self.history.observer(name)
+        return Node(node, self._instance, self._memory, observer=observer, clock=self.clock, look_up=look_up)
+
+    def _on_probe(self, record: CallRecord) -> None:
+        self.history.on_probe(record.node, record.gateway, failed=record.result == "failed")
 
     def _sever(self) -> None:
         """Give FreeSWITCH's connections up; called from any thread, once for each standstill of the loop."""
@@ -381,7 +396,9 @@ async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Cl
             await lock.take()
         instance = await kept_instance_id(state_dir, executors.disk)
         probes = await Probes.open(state_dir, instance, clock, executors.disk)
-        await Runtime(config, read_config, instance, probes, clock, executors).run()
+        kept_in = state_dir if lock is not None and lock.held else None  # two daemons never share one file
+        history = History(config.history, kept_in, clock, executors.history)
+        await Runtime(config, read_config, instance, probes, history, clock, executors).run()
     except StateDirError as error:
         raise ConfigError((str(error),)) from None
     finally:

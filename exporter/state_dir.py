@@ -50,6 +50,11 @@ class StateLock:
         self._disk = disk
         self._file: int | None = None
 
+    @property
+    def held(self) -> bool:
+        """The folder is locked by this process."""
+        return self._file is not None
+
     async def take(self) -> None:
         """Lock the folder; if another daemon holds the lock, wait WAIT seconds for it.
 

@@ -141,6 +141,14 @@ STATE_OK = _gauge(
     "0 if state_dir cannot be read or written: probe calls are refused, watching goes on.",
     (),
 )
+HISTORY_OK = _gauge(
+    "freeswitch_exporter_history_ok",
+    "0 if the history cannot be read or written: outages and calls of this time may be missing in it.",
+    (),
+)
+HISTORY_ROWS = _gauge(
+    "freeswitch_exporter_history_rows", "Entries of the history, by kind; each kind is bounded.", ("kind",)
+)
 RELOAD_SUCCESSFUL = _gauge(
     "freeswitch_exporter_config_last_reload_successful",
     "1 if the last reload succeeded; 0 if it was refused and the old configuration is still in force.",
@@ -310,6 +318,21 @@ GATEWAY_REFUSED_CALLS = _counter(
 GATEWAY_CALLS_LIMIT = _gauge(
     "freeswitch_gateway_calls_limit",
     "The trunk's limit of concurrent calls (max_calls of the configuration).",
+    _GATEWAY,
+)
+GATEWAY_OUTAGES = _counter(
+    "freeswitch_gateway_outages_total",
+    "Outages begun: more than 3 s watched with a problem (10 s if it is only registering).",
+    _GATEWAY,
+)
+GATEWAY_OUTAGE = _gauge(
+    "freeswitch_gateway_outage",
+    "1 during an outage; see freeswitch_gateway_problem for its reason.",
+    _GATEWAY,
+)
+GATEWAY_OUTAGE_CHANGE = _gauge(
+    "freeswitch_gateway_outage_change_timestamp_seconds",
+    "Down since, or up since: when the last outage began or ended; before any, the first look.",
     _GATEWAY,
 )
 

@@ -53,10 +53,12 @@ class ProbeStats:
 
     Attributes:
         stands_by: whether another exporter runs the schedule of the probe of that name.
+        on_ran: called with each call that is over.
     """
 
     def __init__(self, spent: Callable[[], Spent], state_ok: Callable[[], bool | None]) -> None:
         self.stands_by: Callable[[str], bool] = lambda _: False
+        self.on_ran: Callable[[CallRecord], None] = lambda _: None
         self._spent = spent
         self._state_ok = state_ok
         self._runs: dict[_Series, _Runs] = {}
@@ -92,6 +94,7 @@ class ProbeStats:
             runs.duration.observe(record.duration_seconds, exemplar)
         if _shows(record):
             runs.last = record
+        self.on_ran(record)
 
     def not_run(self, settings: ProbeConfig, result: str) -> None:
         """Count a run that ended before a call was placed.

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
 from exporter.metrics.exposition import Exemplar
-from exporter.switch.leg import ChannelEvent, LegStart, is_probe
+from exporter.switch.leg import ChannelEvent, LegEnd, LegStart, is_probe
 from exporter.switch.provider import Provider
 from exporter.watch.call_stats import CallStats
 
@@ -34,9 +34,10 @@ _T = TypeVar("_T")
 
 
 class _Leg:
-    __slots__ = ("answered", "created", "progressed", "stats")
+    __slots__ = ("answered", "created", "gateway", "progressed", "stats")
 
-    def __init__(self, stats: CallStats) -> None:
+    def __init__(self, gateway: str, stats: CallStats) -> None:
+        self.gateway = gateway
         self.stats = stats
         self.created = False
         self.answered = False
@@ -50,6 +51,8 @@ class CallTable:
         attribute: gives the gateway label of a leg: a gateway of the switch, `other`, or the empty string.
         on_unanswered: called with the gateway and its profile, for every outbound leg that ended unanswered,
             probes included.
+        on_ended: called with the last event of a leg, what it says, and the leg's gateway label; probes left
+            out.
 
     Attributes:
         stats: counters by gateway and direction.
@@ -62,9 +65,11 @@ class CallTable:
         self,
         attribute: Callable[[LegStart], str],
         on_unanswered: Callable[[str, str], None],
+        on_ended: Callable[[ChannelEvent, LegEnd, str], None],
     ) -> None:
         self._attribute = attribute
         self._on_unanswered = on_unanswered
+        self._on_ended = on_ended
         self._legs: dict[str, _Leg] = {}
         # In the order in which they ended, the latest _ENDED_KEPT; whether their CREATE was seen.
         self._ended: dict[str, bool] = {}
@@ -206,11 +211,12 @@ class CallTable:
     def _enter(self, start: LegStart) -> _Leg | None:
         if len(self._legs) >= MAX_LEGS:
             return None
-        key = (self._attribute(start), start.direction)
+        gateway = self._attribute(start)
+        key = (gateway, start.direction)
         stats = self.stats.get(key)
         if stats is None:
             stats = self.stats[key] = CallStats()
-        leg = self._legs[start.uuid] = _Leg(stats)
+        leg = self._legs[start.uuid] = _Leg(gateway, stats)
         stats.active += 1
         return leg
 
@@ -234,6 +240,7 @@ class CallTable:
         if leg is not None:
             del self._legs[uuid]
             leg.stats.count_end(end, _exemplar(event))
+            self._on_ended(event, end, leg.gateway)
         if uuid:
             _remember(self._ended, uuid, leg.created if leg is not None else True)
 

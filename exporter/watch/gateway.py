@@ -67,6 +67,7 @@ class GatewayWatch:
         now: monotonic seconds.
         problems: logs each change of the verdict.
         on_answer: called when `answer` has changed.
+        on_verdict: called with now and the epoch once `problem`, `answer` or `readable` have changed.
         expected: the configuration lists it.
         register: registration is expected (True), is not (False), or follows from what is seen (None).
 
@@ -92,6 +93,7 @@ class GatewayWatch:
         now: float,
         problems: ProblemLog,
         on_answer: Callable[["GatewayWatch"], None],
+        on_verdict: Callable[["GatewayWatch", float, float], None],
         *,
         expected: bool = False,
         register: bool | None = None,
@@ -123,6 +125,8 @@ class GatewayWatch:
         self.absent_since: float | None = None
         self._problems = problems
         self._on_answer = on_answer
+        self._on_verdict = on_verdict
+        self._told: tuple[str, Answer | None, bool] = (self.problem, self.answer, self.readable)
         self._counters: tuple[int, int, int] | None = None
         self._counted_to = now
         self._entered = now
@@ -154,6 +158,7 @@ class GatewayWatch:
         self.up = event.ping_up
         self._enter(event.state, now, epoch)
         self._judge(now)
+        self._tell(now, epoch)
 
     def on_poll(
         self, status: GatewayStatus, asked: float, now: float, epoch: float, clock_skew: float
@@ -192,8 +197,9 @@ class GatewayWatch:
                 self._contradiction = (state, now)
         self._settle(now, epoch)
         self._judge(now)
+        self._tell(now, epoch)
 
-    def on_absent(self, now: float, profile_down: bool) -> None:
+    def on_absent(self, now: float, epoch: float, profile_down: bool) -> None:
         """FreeSWITCH does not list it."""
         self.advance(now)
         self.readable = True
@@ -203,6 +209,7 @@ class GatewayWatch:
             self.listed = False
             self.on_deleted()
         self._judge(now)
+        self._tell(now, epoch)
 
     def on_deleted(self) -> None:
         """FreeSWITCH reports that it deleted it; a new one of that name counts from 0."""
@@ -211,7 +218,7 @@ class GatewayWatch:
         self._ping_seen = None
         self._ping_answered = False
 
-    def on_lost(self, now: float) -> None:
+    def on_lost(self, now: float, epoch: float) -> None:
         """The node is lost: nothing is known until the next poll."""
         self.advance(now)
         if self.readable:
@@ -226,6 +233,7 @@ class GatewayWatch:
         self.up = False
         self.problem = "unknown"
         self.usable = False
+        self._tell(now, epoch)
 
     def on_restart(self) -> None:
         """FreeSWITCH was restarted: its counters count from 0."""
@@ -249,6 +257,7 @@ class GatewayWatch:
         if epoch is not None:
             self._settle(now, epoch)
             self._judge(now)
+            self._tell(now, epoch)
 
     # -- what it can be asked -------------------------------------------------------------------------
 
@@ -256,6 +265,14 @@ class GatewayWatch:
     def registration_expected(self) -> bool:
         """It should register: by configuration, else because it has been seen to."""
         return self.seen_registering if self.register is None else self.register
+
+    @property
+    def explanation(self) -> str:
+        """The answer to REGISTER behind the problem ("403 Forbidden"), printable and cut; else empty."""
+        if self.answer is None or self.problem not in _SHOWN_BY_ANSWER:
+            return ""
+        code = f"{self.answer.code} " if self.answer.code >= 100 else ""
+        return f"{code}{self.answer.phrase}".strip()
 
     @property
     def pinging(self) -> bool:
@@ -393,11 +410,10 @@ class GatewayWatch:
         )
         self.usable = usable(self.problem, self.up)
         if self.readable and self.problem != self._problems.problem:
-            self._problems.note("gateway problem changed", self.problem, now, reason=self._reason())
+            self._problems.note("gateway problem changed", self.problem, now, reason=self.explanation)
 
-    def _reason(self) -> str:
-        """The answer to REGISTER behind the problem, for the log."""
-        if self.answer is None or self.problem not in _SHOWN_BY_ANSWER:
-            return ""
-        code = f"{self.answer.code} " if self.answer.code >= 100 else ""
-        return f"{code}{self.answer.phrase}".strip()
+    def _tell(self, now: float, epoch: float) -> None:
+        told = (self.problem, self.answer, self.readable)
+        if told != self._told:
+            self._told = told
+            self._on_verdict(self, now, epoch)

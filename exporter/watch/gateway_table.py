@@ -49,6 +49,8 @@ class GatewayTable:
         on_new: called with each gateway when it becomes known.
         on_gone: called with the name of a gateway to forget; False keeps it.
         on_answer: called with a gateway whose last failed answer to REGISTER is another.
+        on_verdict: called with a gateway whose verdict has changed, the time (monotonic) and the epoch.
+        on_forgotten: called with a gateway that is watched no longer, and the same times.
         quiet: log no changes of problems.
 
     Attributes:
@@ -67,6 +69,8 @@ class GatewayTable:
         on_new: Callable[[GatewayWatch], None],
         on_gone: Callable[[str], bool],
         on_answer: Callable[[GatewayWatch], None],
+        on_verdict: Callable[[GatewayWatch, float, float], None],
+        on_forgotten: Callable[[GatewayWatch, float, float], None],
         quiet: bool = False,
     ) -> None:
         self.poll_wanted = asyncio.Event()
@@ -78,6 +82,8 @@ class GatewayTable:
         self._on_new = on_new
         self._on_gone = on_gone
         self._on_answer = on_answer
+        self._on_verdict = on_verdict
+        self._on_forgotten = on_forgotten
         self._quiet = quiet
         self._known: dict[_Key, GatewayWatch] = {}
         self._by_name: dict[str, list[GatewayWatch]] = {}
@@ -144,7 +150,8 @@ class GatewayTable:
             skew: FreeSWITCH's clock less the exporter's, seconds.
         """
         self.malformed = reply.malformed
-        now = self._list_polled = self._clock.monotonic()
+        now, epoch = self._clock.monotonic(), self._clock.epoch()
+        self._list_polled = now
         profiles: dict[str, set[str]] = {}
         for status in reply.gateways:
             profiles.setdefault(status.name, set()).add(status.profile)
@@ -161,7 +168,7 @@ class GatewayTable:
             if reply.malformed:
                 self._mark(gateway.name)  # it may be one of those that could not be read: ask for it alone
             else:
-                gateway.on_absent(now, self._is_down(key[1]))
+                gateway.on_absent(now, epoch, self._is_down(key[1]))
         self._take_new(new, asked, skew)
         for status in reply.gateways:
             if not status.pinging and self._marked.get(status.name, asked) < asked:
@@ -190,9 +197,9 @@ class GatewayTable:
 
     def on_lost(self) -> None:
         """The node is lost, or its gateways cannot be read."""
-        now = self._clock.monotonic()
+        now, epoch = self._clock.monotonic(), self._clock.epoch()
         for gateway in self._known.values():
-            gateway.on_lost(now)
+            gateway.on_lost(now, epoch)
         self._running_profiles = None
         self._marked.clear()
         self._list_wanted = False
@@ -326,6 +333,7 @@ class GatewayTable:
             self._clock.monotonic(),
             ProblemLog(GATEWAY_LEVELS, quiet=self._quiet, node=self._node, gateway=name),
             self._on_answer,
+            self._on_verdict,
             expected=config is not None,
             register=config.register if config is not None else None,
         )
@@ -354,6 +362,7 @@ class GatewayTable:
             del self._by_name[gateway.name]
             self._polled.pop(gateway.name, None)
             self._marked.pop(gateway.name, None)
+        self._on_forgotten(gateway, self._clock.monotonic(), self._clock.epoch())
 
 
 def proxy_host(proxy: str) -> str:

@@ -21,6 +21,7 @@ from exporter.watch.calls import CallTable
 from exporter.watch.event_flow import EventFlow
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.gateway_table import GatewayTable
+from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
 from exporter.watch.switch import SwitchFacts
 from exporter.watch.tick import Ticks
@@ -37,6 +38,7 @@ class Knowledge:
         instance: four hex digits that distinguish this exporter from others.
         clock: the time.
         memory: failed registrations of earlier runs.
+        observer: told of gateways, ended calls and changes.
         quiet: log no changes of problems.
 
     Attributes:
@@ -53,6 +55,7 @@ class Knowledge:
         instance: str,
         clock: Clock,
         memory: RegistrationMemory,
+        observer: NodeObserver,
         *,
         quiet: bool = False,
     ) -> None:
@@ -60,7 +63,7 @@ class Knowledge:
         self.switch = SwitchFacts()
         self.ticks = Ticks(instance)
         self.flow = EventFlow(self.ticks)
-        self.calls = CallTable(self._attribute, self._on_unanswered)
+        self.calls = CallTable(self._attribute, self._on_unanswered, observer.on_call_ended)
         self.unread_events = 0
         self.unaccounted = UnexplainedCount()
         self.dropped: dict[str, int] = dict.fromkeys(DROP_REASONS, 0)
@@ -76,6 +79,8 @@ class Knowledge:
             on_new=self._on_new_gateway,
             on_gone=self._on_gone,
             on_answer=self._on_answer,
+            on_verdict=observer.on_verdict,
+            on_forgotten=observer.on_forgotten,
             quiet=quiet,
         )
         self.calls.start_tracking("", None)

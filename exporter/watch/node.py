@@ -27,6 +27,7 @@ from exporter.watch.dispatcher import Dispatcher, wire
 from exporter.watch.gateway_table import GatewayTable
 from exporter.watch.knowledge import Knowledge
 from exporter.watch.lifecycle import Lifecycle
+from exporter.watch.observer import NodeObserver
 from exporter.watch.poller import Poller
 from exporter.watch.registration_memory import RegistrationMemory
 from exporter.watch.switch import SwitchFacts
@@ -45,6 +46,7 @@ class Node:
         instance: four hex digits that distinguish this exporter from others.
         memory: failed registrations of earlier runs, loaded before `start`; None keeps them no longer than
             the node.
+        observer: is told what happens, as it happens; None: nobody.
         clock: the time.
         look_up: finds the addresses of a host name.
         quiet: log no changes of its problem or its gateways', for a caller that shows them itself.
@@ -55,6 +57,7 @@ class Node:
         lifecycle: state and outcomes of the connection.
         connections: what commands run on.
         dispatcher: where events go.
+        observer: who is told what happens.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Node:
         instance: str,
         memory: RegistrationMemory | None = None,
         *,
+        observer: NodeObserver | None = None,
         clock: Clock,
         look_up: LookUp,
         quiet: bool = False,
@@ -70,7 +74,8 @@ class Node:
         self.config = config
         self.name = config.name
         memory = memory or RegistrationMemory(None, clock=clock)
-        self.known = Knowledge(config, instance, clock, memory, quiet=quiet)
+        self.observer = observer or NodeObserver()
+        self.known = Knowledge(config, instance, clock, memory, self.observer, quiet=quiet)
         self.lifecycle = Lifecycle(config.name, clock, quiet=quiet)
         self.connections = Connections(config, clock, look_up)
         self.dispatcher = Dispatcher(config.name, clock, self.known.dropped)
@@ -226,12 +231,16 @@ class Node:
                     log.exception("watching failed", node=self.name)
                     reason = ProtocolError(f"internal error: {type(error).__name__}")
                 pause = self.lifecycle.ended(reason)
+                self.observer.on_not_connected(
+                    self.problem, self.reason, self._clock.monotonic(), self._clock.epoch()
+                )
                 self._forget(reason)
                 del reason  # its traceback would keep the ended connections, with what they had received
                 await self._clock.sleep(pause)
         finally:
             self.lifecycle.stopped()
             self._forget(Disconnected("the exporter stops"))
+            self.observer.on_stopped(self._clock.monotonic(), self._clock.epoch())
 
     async def _watch(self) -> None:
         """One connection, from the first SYN to its end. Always raises."""
@@ -251,6 +260,7 @@ class Node:
         self.lifecycle.synced(
             version=known.switch.version, gateways=len(known.gateways), denied=sorted(self.denied)
         )
+        self.observer.on_connected(self._clock.monotonic(), self._clock.epoch())
 
     def _forget(self, reason: EslError) -> None:
         self.connections.abort(reason)

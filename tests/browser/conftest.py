@@ -16,6 +16,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 from exporter.clock import Clock
 from exporter.config import Config, Listen, NodeConfig
 from exporter.executors import Executors
+from exporter.history.history import History
 from exporter.probe.probes import Probes
 from exporter.runtime import Runtime
 from tests.support.tools import program
@@ -66,7 +67,8 @@ async def served(nodes: Sequence[NodeConfig], config: Config | None = None) -> A
     whole = msgspec.structs.replace(config or Config(), nodes=tuple(nodes), listen=(listening,))
     clock, executors = Clock(), Executors()
     probes = await Probes.open(None, INSTANCE, clock, executors.disk)
-    daemon = Runtime(whole, lambda: whole, INSTANCE, probes, clock, executors)
+    history = History(whole.history, whole.state_dir, clock, executors.history)
+    daemon = Runtime(whole, lambda: whole, INSTANCE, probes, history, clock, executors)
     running = asyncio.ensure_future(daemon.run())
     try:
         async with asyncio.timeout(10):

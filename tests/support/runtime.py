@@ -20,6 +20,7 @@ from exporter import runtime
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.executors import Executors
+from exporter.history.history import History
 from exporter.probe.probes import Probes
 from exporter.runtime import Runtime
 from tests.support.configs import load_config
@@ -119,7 +120,7 @@ class Running:
 
 def _busy(executors: Executors) -> bool:
     """Whether a thread of theirs works, or a call waits for one."""
-    each = (executors.names, executors.disk, executors.hashes)
+    each = (executors.names, executors.disk, executors.history, executors.hashes)
     return any(executor.waiting or executor._threads > executor._idle for executor in each)
 
 
@@ -140,7 +141,8 @@ async def running(
     if isinstance(clock, VirtualClock):
         clock.loop.wait_for_threads(lambda: _busy(executors))
     probes = await Probes.open(config.state_dir, "ab12", clock, executors.disk)
-    daemon = Runtime(config, files.load, "ab12", probes, clock, executors)
+    history = History(config.history, config.state_dir, clock, executors.history)
+    daemon = Runtime(config, files.load, "ab12", probes, history, clock, executors)
     async with aiohttp.ClientSession() as client:
         started = Running(daemon, files, client)
         with patch.object(runtime, "configure_log", started.logged.append):

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.esl import Event, Protocol
-from exporter.switch.leg import ChannelEvent, LegStart
+from exporter.switch.leg import ChannelEvent, LegEnd, LegStart
 from exporter.switch.provider import provider
 from exporter.watch import calls as calls_module
 from exporter.watch.call_stats import CallStats
 from exporter.watch.calls import CallTable
+from exporter.watch.observer import NodeObserver
 from tests.watch.builders import event
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
@@ -31,13 +32,20 @@ class Tracked:
 
     def __init__(self) -> None:
         self.unanswered: list[str] = []
-        self.calls = CallTable(self._attribute, lambda gateway, _profile: self.unanswered.append(gateway))
+        self.told: list[tuple[str, str, str]] = []  # UUID, cause, gateway label
+        self.calls = CallTable(
+            self._attribute, lambda gateway, _profile: self.unanswered.append(gateway), self._on_ended
+        )
         self.calls.start_tracking("", None)
         self.calls.start_tracking("telnyx", provider("telnyx"))
 
     @staticmethod
     def _attribute(start: LegStart) -> str:
         return start.gateway if start.gateway in ("", "telnyx", "backup") else "other"
+
+    def _on_ended(self, event: ChannelEvent, end: LegEnd, gateway: str) -> None:
+        assert event.uuid == end.uuid
+        self.told.append((end.uuid, end.cause, gateway))
 
     def take(self, *events: Event) -> "Tracked":
         for one in events:
@@ -287,12 +295,37 @@ def test_a_leg_that_freeswitch_does_not_have_is_not_brought_back() -> None:
 
 def test_an_unanswered_leg_names_the_profile_of_its_gateway() -> None:
     found: list[tuple[str, str]] = []
-    calls = CallTable(lambda start: start.gateway, lambda gateway, profile: found.append((gateway, profile)))
+    calls = CallTable(
+        lambda start: start.gateway,
+        lambda gateway, profile: found.append((gateway, profile)),
+        NodeObserver().on_call_ended,
+    )
     frames = Protocol().receive((CAPTURES / "ev-plain-call-busy.txt").read_bytes())
     for one in (Event(frame.body) for frame in frames if "event" in frame.content_type):
         if one.name == "CHANNEL_HANGUP_COMPLETE":
             calls.on_hangup(ChannelEvent(one))
     assert found == [("telnyx", "external")]
+
+
+@pytest.mark.parametrize(
+    ("capture", "told"),
+    [
+        ("ev-plain-call-busy", ("USER_BUSY", "telnyx")),
+        ("ev-plain-call-backup-gw", ("NORMAL_CLEARING", "backup")),
+    ],
+)
+def test_the_end_of_a_leg_is_told_with_its_gateway(capture: str, told: tuple[str, str]) -> None:
+    tracked = Tracked().play(capture).play(capture)
+    assert [(cause, gateway) for _, cause, gateway in tracked.told] == [told]
+
+
+def test_the_end_of_a_leg_is_told_once_and_of_a_synthetic_call_never() -> None:
+    tracked = Tracked().take(
+        leg("CHANNEL_CREATE"), leg("CHANNEL_DESTROY", Hangup_Cause="NO_ANSWER"), hangup()
+    )
+    tracked.take(leg("CHANNEL_CREATE", "70726f62-1"), leg("CHANNEL_HANGUP_COMPLETE", "70726f62-1"))
+    tracked.take(leg("CHANNEL_DESTROY", "u2", Channel_State="CS_NONE"))  # it never was a leg
+    assert tracked.told == [("u1", "NO_ANSWER", "telnyx")]
 
 
 @given(st.lists(st.tuples(st.sampled_from([*HANDLERS]), st.sampled_from("abc")), max_size=40))

@@ -63,10 +63,12 @@ class CallsModel(RuleBasedStateMachine):
         self.known = set(GATEWAYS)
         self.unanswered: list[tuple[str, str]] = []
         self.ended: set[str] = set()
+        self.told: list[str] = []
         self.refused: set[str] = set()
         self.calls = CallTable(
             lambda start: start.gateway if start.gateway in {"", *self.known} else "other",
             lambda gateway, profile: self.unanswered.append((gateway, profile)),
+            lambda _event, end, _gateway: self.told.append(end.uuid),
         )
         for gateway in ("", *GATEWAYS):
             self.calls.start_tracking(gateway, None)
@@ -183,6 +185,13 @@ class CallsModel(RuleBasedStateMachine):
         assert self.calls.creates <= len(legs)
         assert self.calls.refused_locally <= len(self.refused)
         assert len(self.unanswered) <= sum(leg.direction == "outbound" and bool(leg.gateway) for leg in legs)
+
+    @invariant()
+    def each_end_is_told_once(self) -> None:
+        ended = sum(count for stats in self.calls.stats.values() for count, _ in stats.hangups.values())
+        assert len(self.told) == len(set(self.told))
+        assert ended <= len(self.told)  # the counters of a gateway that is gone went with it
+        assert not any(is_probe(uuid) for uuid in self.told)
 
     @invariant()
     def what_has_ended_stays_ended(self) -> None:

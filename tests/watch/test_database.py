@@ -14,6 +14,7 @@ from exporter.switch.leg import LegStart
 from exporter.watch import database
 from exporter.watch.database import COMPARE_EVERY, COUNTS_INTERVAL, DatabasePoller
 from exporter.watch.knowledge import Knowledge
+from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
 from tests.support.virtual_time import VirtualClock, virtual_time
 from tests.watch.scripted import Scripted
@@ -38,7 +39,7 @@ class Side:
     def __init__(self, clock: VirtualClock) -> None:
         config = NodeConfig(name="fs1", gateways={"telnyx": GatewayConfig()})
         self.clock = clock
-        self.known = Knowledge(config, "abcd", clock, RegistrationMemory(None, clock=clock))
+        self.known = Knowledge(config, "abcd", clock, RegistrationMemory(None, clock=clock), NodeObserver())
         self.switch = Scripted(clock, self.known.on_tick)
         self.poller = DatabasePoller(clock, self.known, self.switch)
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from exporter.switch.gateway_event import GatewayEvent
 from exporter.watch.gateway import ANSWER_KEPT, GatewayWatch
 from exporter.watch.problem_log import GATEWAY_LEVELS, ProblemLog
-from exporter.watch.verdict import GATEWAY_STATES
+from exporter.watch.verdict import ABSENT_GRACE, GATEWAY_STATES
 from tests.watch.builders import status
+from tests.watch.recorder import Recorder
 
 EPOCH = 1_795_000_000.0
 
@@ -22,8 +23,15 @@ class Story:
     def __init__(self, **options: bool) -> None:
         self.now = 100.0
         self.answers: list[GatewayWatch] = []
+        self.told = Recorder()
         self.gateway = GatewayWatch(
-            "telnyx", "", self.now, ProblemLog(GATEWAY_LEVELS), self.answers.append, **options
+            "telnyx",
+            "",
+            self.now,
+            ProblemLog(GATEWAY_LEVELS),
+            self.answers.append,
+            self.told.on_verdict,
+            **options,
         )
 
     @property
@@ -141,7 +149,7 @@ def test_flaps_between_two_scrapes_are_all_there() -> None:
 
 def test_an_expected_gateway_is_missing_after_three_seconds_and_not_before() -> None:
     story = Story(expected=True).poll().after(10)
-    story.gateway.on_absent(story.now, False)
+    story.gateway.on_absent(story.now, story.epoch, False)
     assert story.after(2.9).tick().gateway.problem == "none"
     assert story.after(0.2).tick().gateway.problem == "missing"
     assert (story.gateway.state, story.gateway.up, story.gateway.usable) == ("MISSING", False, False)
@@ -151,20 +159,20 @@ def test_an_expected_gateway_is_missing_after_three_seconds_and_not_before() -> 
 
 def test_a_gateway_that_is_not_expected_is_unknown_when_it_is_gone() -> None:
     story = Story().poll().after(1)
-    story.gateway.on_absent(story.now, False)
+    story.gateway.on_absent(story.now, story.epoch, False)
     story.after(4).tick()
     assert (story.gateway.state, story.gateway.problem) == ("UNKNOWN", "missing")
 
 
 def test_a_profile_that_does_not_run_is_named_instead() -> None:
     story = Story(expected=True).poll().after(1)
-    story.gateway.on_absent(story.now, True)
+    story.gateway.on_absent(story.now, story.epoch, True)
     assert story.after(4).tick().gateway.problem == "profile_down"
 
 
 def test_a_profile_restart_is_a_blink() -> None:
     story = Story(expected=True).poll().after(1)
-    story.gateway.on_absent(story.now, False)
+    story.gateway.on_absent(story.now, story.epoch, False)
     story.after(1.5).poll(uptime_seconds=0.0)
     assert story.gateway.problem == "none"
     assert story.gateway.changes["MISSING"] == 0
@@ -172,7 +180,7 @@ def test_a_profile_restart_is_a_blink() -> None:
 
 def test_a_lost_node_is_unknown_time_and_no_availability() -> None:
     story = Story().poll().after(10)
-    story.gateway.on_lost(story.now)
+    story.gateway.on_lost(story.now, story.epoch)
     story.after(100).tick()
     gateway = story.gateway
     assert (gateway.state, gateway.problem) == ("UNKNOWN", "unknown")
@@ -187,7 +195,7 @@ def test_a_lost_node_is_unknown_time_and_no_availability() -> None:
 
 def test_another_state_after_a_loss_is_a_change() -> None:
     story = Story().poll().after(10)
-    story.gateway.on_lost(story.now)
+    story.gateway.on_lost(story.now, story.epoch)
     story.after(5).poll(state="FAIL_WAIT", status="DOWN")
     assert story.gateway.changes["FAIL_WAIT"] == 1
 
@@ -219,14 +227,14 @@ def test_counters_start_at_zero_and_survive_a_reset() -> None:
 
 def test_a_gateway_gone_and_back_starts_a_new_difference() -> None:
     story = Story().poll(calls_out=500).after(1)
-    story.gateway.on_absent(story.now, False)
+    story.gateway.on_absent(story.now, story.epoch, False)
     story.after(1).poll(calls_out=900).after(1).poll(calls_out=901)
     assert story.gateway.calls["outbound"] == 1
 
 
 def test_a_restarted_switch_counts_from_zero_whatever_it_had() -> None:
     story = Story().poll(calls_out=5).after(1)
-    story.gateway.on_lost(story.now)
+    story.gateway.on_lost(story.now, story.epoch)
     story.gateway.on_restart()
     story.after(1).poll(calls_out=8)
     assert story.gateway.calls["outbound"] == 8
@@ -295,9 +303,9 @@ def test_seconds_sum_to_wall_time_whatever_happens(
             case "poll":
                 story.poll(state=state, status="UP" if up else "DOWN")
             case "absent":
-                story.gateway.on_absent(story.now, up)
+                story.gateway.on_absent(story.now, story.epoch, up)
             case "lost":
-                story.gateway.on_lost(story.now)
+                story.gateway.on_lost(story.now, story.epoch)
             case "tick":
                 story.tick()
     gateway = story.after(1).tick().gateway
@@ -387,7 +395,7 @@ def test_a_round_trip_is_none_while_no_ping_counts_or_none_is_sent() -> None:
 @pytest.mark.parametrize("state", ["UNREGED", "TRYING", "REGISTER", "REGED"])
 def test_a_rejection_goes_when_a_poll_alone_shows_a_registration(state: str) -> None:
     story = Story().poll().after(1).event("FAILED", up=True, code=403).after(1).event("FAIL_WAIT", up=False)
-    story.gateway.on_lost(story.now)
+    story.gateway.on_lost(story.now, story.epoch)
     story.after(600).poll(state=state)
     assert (story.gateway.answer, story.gateway.problem) == (None, "none")
 
@@ -426,3 +434,52 @@ def test_a_gateway_that_answers_its_ping_again_is_well_before_the_next_poll() ->
     assert story.gateway.problem == "ping_failed"
     story.after(10).event("NOREG", up=True, code=200)
     assert story.gateway.problem == "none"
+
+
+# -- who is told ---------------------------------------------------------------------------------------------
+
+
+def told(story: Story) -> list[tuple[str, float]]:
+    """The verdicts that were told, with their time since the story began."""
+    return [(verdict.problem, verdict.at - 100.0) for verdict in story.told.verdicts]
+
+
+def test_a_verdict_is_told_when_it_changes_and_with_the_time_of_the_change() -> None:
+    story = Story().after(1).poll().after(10)
+    assert told(story) == [("none", 1)]
+    story.event("REGISTER", up=True, code=200).after(0.02).event("REGED", up=True).after(5).poll().tick()
+    assert told(story) == [("none", 1)]  # a refresh, a poll and a look change nothing
+    story.after(1).event("FAILED", up=True, code=403, phrase="Forbidden").after(1).event(
+        "FAIL_WAIT", up=False
+    )
+    assert [verdict.problem for verdict in story.told.verdicts[1:]] == ["auth_rejected"]
+    assert story.told.verdicts[1].at == pytest.approx(117.02)
+    (answer,) = {verdict.answer for verdict in story.told.verdicts[1:]}
+    assert (answer.code, answer.phrase) == (403, "Forbidden") if answer else False
+
+
+def test_another_explanation_of_the_same_problem_is_told() -> None:
+    story = Story().poll().after(1).event("FAILED", up=True, code=403, phrase="Forbidden").after(1)
+    story.event("TRYING", up=False).after(1).event("FAILED", up=False, code=401, phrase="Unauthorized")
+    assert [verdict.answer.code for verdict in story.told.verdicts if verdict.answer] == [403, 401]
+
+
+def test_what_time_alone_decides_is_told_at_the_look_that_decides_it() -> None:
+    story = Story().poll().after(1)
+    story.gateway.on_absent(story.now, story.epoch, False)
+    assert told(story.after(5)) == [("none", 0)]  # a profile restart takes as long
+    story.after(ABSENT_GRACE).tick()
+    assert told(story)[1:] == [("missing", 6 + ABSENT_GRACE)]
+
+
+def test_a_lost_node_is_told_once_with_the_gateway_unreadable() -> None:
+    story = Story().poll().after(1)
+    for _ in range(3):
+        story.gateway.on_lost(story.now, story.epoch)
+        story.after(1)
+    story.poll()
+    assert [(verdict.problem, verdict.readable, verdict.at) for verdict in story.told.verdicts] == [
+        ("none", True, 100.0),
+        ("unknown", False, 101.0),
+        ("none", True, 104.0),
+    ]

@@ -12,6 +12,7 @@ from exporter.watch.gateway import GatewayWatch
 from exporter.watch.gateway_table import FORGET_AFTER, MAX_GATEWAYS, POLL_SPACING, GatewayTable, proxy_host
 from tests.switch.recordings import custom
 from tests.watch.builders import HandClock, status
+from tests.watch.recorder import Recorder
 
 ONE = status()
 OTHER = status(profile="internal", state="FAIL_WAIT", status="DOWN")
@@ -22,6 +23,7 @@ class Table:
 
     def __init__(self, *, quiet: bool = False, **expected: GatewayConfig) -> None:
         self.clock = HandClock()
+        self.told = Recorder()
         self.new: list[str] = []
         self.gone: list[str] = []
         self.answers: list[tuple[str, int]] = []
@@ -33,6 +35,8 @@ class Table:
             on_new=lambda gateway: self.new.append(gateway.name),
             on_gone=self._on_gone,
             on_answer=self._on_answer,
+            on_verdict=self.told.on_verdict,
+            on_forgotten=self.told.on_forgotten,
             quiet=quiet,
         )
 
@@ -128,6 +132,7 @@ def test_forgetting_one_keeps_the_call_counters_of_the_other() -> None:
     table.listed().after(FORGET_AFTER + 10)
     assert table.gone == ["telnyx"]
     assert len(table.table) == 0
+    assert table.told.story == [("forgotten", "internal::telnyx"), ("forgotten", "external::telnyx")]
 
 
 # -- absence ------------------------------------------------------------------------------------------------

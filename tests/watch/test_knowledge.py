@@ -10,6 +10,7 @@ from exporter.switch.status import Heartbeat
 from exporter.watch.gateway import Answer
 from exporter.watch.gateway_table import FORGET_AFTER
 from exporter.watch.knowledge import Knowledge
+from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
 from tests.watch.builders import HandClock, event, status
 
@@ -23,7 +24,7 @@ class Known:
     def __init__(self) -> None:
         self.clock = HandClock()
         self.memory = RegistrationMemory(None, clock=self.clock)
-        self.known = Knowledge(CONFIG, "abcd", self.clock, self.memory)
+        self.known = Knowledge(CONFIG, "abcd", self.clock, self.memory, NodeObserver())
 
     def lists_all(self, *gateways: GatewayStatus) -> None:
         self.known.gateways.on_list(GatewayList(list(gateways), 0, ()), self.clock.now, 0.0)

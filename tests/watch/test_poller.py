@@ -18,6 +18,7 @@ from exporter.watch import poller as poller_module
 from exporter.watch.event_flow import TICK_OVERDUE
 from exporter.watch.gateway_table import MAX_GATEWAYS
 from exporter.watch.knowledge import Knowledge
+from exporter.watch.observer import NodeObserver
 from exporter.watch.poller import GATEWAYS_AT_ONCE, TICK_INTERVAL, Poller
 from exporter.watch.registration_memory import RegistrationMemory
 from exporter.watch.subscriptions import TICK_SUBSCRIPTION
@@ -31,7 +32,7 @@ class Side:
     def __init__(self, clock: VirtualClock) -> None:
         config = NodeConfig(name="fs1", poll_interval=10.0, gateways={"telnyx": GatewayConfig()})
         self.clock = clock
-        self.known = Knowledge(config, "abcd", clock, RegistrationMemory(None, clock=clock))
+        self.known = Knowledge(config, "abcd", clock, RegistrationMemory(None, clock=clock), NodeObserver())
         self.switch = Scripted(clock, self.known.on_tick)
         self.poller = Poller(config, clock, self.known, self.switch)
 

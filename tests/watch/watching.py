@@ -13,6 +13,7 @@ from exporter.metrics import families
 from exporter.metrics.exposition import Page, render
 from exporter.watch.collector import NodeCollector
 from exporter.watch.node import Node
+from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
 from tests.support.openmetrics import families as read_families
 
@@ -105,6 +106,7 @@ async def watching(
     gateways: dict[str, GatewayConfig] | None = None,
     connected: bool = True,
     memory: RegistrationMemory | None = None,
+    observer: NodeObserver | None = None,
     host: str = "127.0.0.1",
     poll_interval: float = 0.5,
     clock: Clock | None = None,
@@ -120,7 +122,8 @@ async def watching(
         gateways=GATEWAYS if gateways is None else gateways,
     )
     clock = clock or Clock()
-    node = Node(config, "abcd", memory, clock=clock, look_up=partial(names.look_up, Executors().names))
+    look_up = partial(names.look_up, Executors().names)
+    node = Node(config, "abcd", memory, observer=observer, clock=clock, look_up=look_up)
     watch = Watch(node, clock)
     node.start()
     try:

@@ -1,0 +1,248 @@
+"""The history of all nodes, for the daemon: it ticks, and hands to the store what is to be kept.
+
+Strategy: everything is decided in memory, from what the nodes tell (node_history.py). Two tasks do the rest.
+One ticks every second; once in COLLECT seconds, each node in another second, it collects what has grown. The
+other writes: outages and changes with the next tick, the rest with the next collection. Only that one waits
+for the store, and the store may hang as long as it likes.
+
+What earlier processes kept is read in the background. Until then, or where it cannot be read, the history
+begins with this process.
+
+The daemon uses it in this order:
+
+    history = History(config.history, state_dir, clock, executor)
+    history.start()
+    node = Node(..., observer=history.observer(name))
+    history.configure(config)                # after a reload was put in force
+    history.attach(node)                     # before node.start()
+    history.reloaded(keys)
+    await history.stop()                     # after the nodes
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import structlog
+from msgspec.structs import replace
+
+from exporter import __version__
+from exporter.clock import Clock
+from exporter.config import Config, HistoryConfig
+from exporter.executors import Executor
+from exporter.history.collector import HistoryCollector, NodeHistoryCollector
+from exporter.history.model import CHANGES_BEFORE, Outage
+from exporter.history.node_history import MAX_CHANGES, NodeHistory, RecentChanges
+from exporter.history.past import UNKNOWN, Past
+from exporter.history.store import FILE_NAME, Entry, Store, StoreUnavailable
+from exporter.metrics.exposition import Source
+from exporter.watch.changes import Change
+from exporter.watch.node import Node
+from exporter.watch.observer import NodeObserver
+
+TICK: Final = 1.0  # seconds
+COLLECT: Final = 15.0
+RECALLED: Final = 2000  # outages of each node that are read at the start
+_MAX_TEXT: Final = 200
+
+log = structlog.get_logger(__name__)
+
+
+class History:
+    """The history of all nodes.
+
+    Args:
+        config: how long and how much is kept.
+        state_dir: where; None keeps it in memory.
+        clock: the time.
+        executor: for the store.
+
+    Attributes:
+        store: what is kept, for questions.
+    """
+
+    def __init__(
+        self, config: HistoryConfig, state_dir: Path | None, clock: Clock, executor: Executor
+    ) -> None:
+        path = state_dir / FILE_NAME if state_dir is not None else None
+        self.store = Store(path, config, clock, executor)
+        self._clock = clock
+        self._changes = RecentChanges()
+        self._nodes: dict[str, NodeHistory] = {}
+        self._due: dict[str, float] = {}  # when each is to be collected
+        self._unread: dict[str, None] = {}  # nodes whose past has not been read
+        self._strangers_read = False
+        self._urgent = False
+        self._wanted = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # -- the daemon's ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to tick and to write; returns at once."""
+        self._note("exporter_started", __version__)
+        self._tasks = [
+            asyncio.create_task(self._tick_on(), name="history"),
+            asyncio.create_task(self._write_on(), name="history store"),
+        ]
+
+    async def stop(self) -> None:
+        """Hand on what is not kept yet, and close the store. Takes about 2 s at most."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._collect(samples=True)
+        self._note("exporter_stopped", __version__)
+        await self.store.close()
+
+    def observer(self, name: str) -> NodeObserver:
+        """For a node of that name, made and not yet started; it counts once the node is attached."""
+        node = self._nodes.get(name)
+        if node is None:
+            node = self._nodes[name] = NodeHistory(name, self._clock, self._put, self._changes)
+            self._due[name] = self._clock.monotonic() + 1 + len(self._due) % COLLECT
+            self._unread[name] = None
+        return node.observer()
+
+    def attach(self, node: Node) -> None:
+        """A node, made with an `observer` of its name, is watched from now on."""
+        self._nodes[node.name].attach(node)
+
+    def configure(self, config: Config) -> None:
+        """Put another config in force: what lasted of nodes that it does not have is over."""
+        self.store.configure(config.history)
+        names = {node.name for node in config.nodes}
+        for name in self._nodes.keys() - names:
+            self._nodes.pop(name).leave()
+            del self._due[name]
+            self._unread.pop(name, None)
+
+    def reloaded(self, keys: Iterable[str]) -> None:
+        """The config was read again, and these of its keys have other values."""
+        named = ", ".join(keys)
+        if named:
+            self._note("exporter_reloaded", named if len(named) <= _MAX_TEXT else f"{named[:_MAX_TEXT]}...")
+
+    def on_probe(self, node: str, gateway: str, *, failed: bool) -> None:
+        """A synthetic call through a gateway is over."""
+        known = self._nodes.get(node)
+        if known is not None:
+            known.probe_ran(gateway, failed=failed)
+
+    # -- what it can be asked -------------------------------------------------------------------------
+
+    def past(self, node: str, gateway: str, profile: str) -> Past:
+        """The recent past of a gateway, as of now."""
+        known = self._nodes.get(node)
+        return known.past(gateway, profile) if known is not None else UNKNOWN
+
+    def node_past(self, node: str) -> Past:
+        """The recent past of a switch, as of now."""
+        known = self._nodes.get(node)
+        return known.past() if known is not None else UNKNOWN
+
+    def sources(self) -> Iterator[Source]:
+        """The collectors of all nodes and of the history itself."""
+        for node in self._nodes.values():
+            yield NodeHistoryCollector(node, self._clock)
+        yield HistoryCollector(self.store)
+
+    async def refresh(self) -> None:
+        """Have what is known by now written, so that questions to the store find it.
+
+        Waits for the store: not for what must not wait.
+        """
+        self._collect(samples=True)
+        await self.store.flush()
+
+    # -- time -----------------------------------------------------------------------------------------
+
+    async def _tick_on(self) -> None:
+        while True:
+            await self._clock.sleep(TICK)
+            try:
+                self._tick()
+            except Exception:
+                log.exception("history failed", limit=("history", "tick"))
+
+    def _tick(self) -> None:
+        now, epoch = self._clock.monotonic(), self._clock.epoch()
+        for name, node in self._nodes.items():
+            node.tick(now, epoch)
+            if now >= self._due[name]:
+                node.collect(now, epoch)
+                self._due[name] = now + COLLECT
+                self._urgent = True
+        if self._urgent:
+            self._wanted.set()
+
+    def _collect(self, *, samples: bool) -> None:
+        now, epoch = self._clock.monotonic(), self._clock.epoch()
+        for node in self._nodes.values():
+            node.collect(now, epoch, samples=samples)
+
+    # -- the store ------------------------------------------------------------------------------------
+
+    def _put(self, entry: Entry) -> None:
+        self.store.put(entry)
+        self._urgent = self._urgent or isinstance(entry, Outage | Change)
+
+    def _note(self, what: str, subject: str) -> None:
+        """A change of the exporter itself."""
+        change = Change(self._clock.epoch(), "", what, subject)
+        self._changes.note(change, self._clock.monotonic())
+        self._put(change)
+
+    async def _write_on(self) -> None:
+        await self.store.open()
+        while True:
+            try:
+                await self._read_past()
+                await self._wanted.wait()
+                self._wanted.clear()
+                self._urgent = False
+                await self.store.flush()
+            except Exception:
+                log.exception("history failed", limit=("history", "store"))
+                await self._clock.sleep(COLLECT)
+
+    async def _read_past(self) -> None:
+        """Read what earlier processes kept of the nodes; what cannot be read is tried again."""
+        try:
+            if not self._strangers_read:
+                await self._end_of_strangers()
+                self._strangers_read = True
+            for name in list(self._unread):
+                await self._recall(name)
+                self._unread.pop(name, None)
+        except StoreUnavailable:
+            return  # the store has said why
+
+    async def _recall(self, name: str) -> None:
+        epoch = self._clock.epoch()
+        lasting = [outage for outage in await self.store.open_outages() if outage.node == name]
+        past = await self.store.outages(node=name, since=0.0, until=epoch, limit=RECALLED)
+        changes = await self.store.changes(
+            node=name, since=epoch - CHANGES_BEFORE, until=epoch, limit=MAX_CHANGES
+        )
+        last_look = await self._last_look(lasting, epoch)
+        over = [outage for outage in reversed(past) if outage.ended is not None]
+        node = self._nodes.get(name)
+        if node is not None:
+            node.load([*over, *lasting], last_look, [change for change in reversed(changes) if change.node])
+
+    async def _end_of_strangers(self) -> None:
+        """What lasted of nodes that the config has no longer is over."""
+        epoch = self._clock.epoch()
+        for outage in await self.store.open_outages():
+            if outage.node not in self._nodes:
+                ended = max(await self._last_look([outage], epoch), outage.began)
+                self._put(replace(outage, ended=ended, ended_unwatched=True))
+
+    async def _last_look(self, lasting: list[Outage], epoch: float) -> float:
+        """When the node of these outages was last watched; 0.0 if that is not known."""
+        if not lasting:
+            return 0.0
+        spans = await self.store.spans(lasting[0].node, since=lasting[0].began, until=epoch)
+        return spans[-1].ended if spans else 0.0

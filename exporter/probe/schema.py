@@ -1,16 +1,14 @@
-"""The sqlite file of probe calls: its tables, by version, and how a file of an earlier version is migrated.
+"""The sqlite file of probe calls: its tables, by version (exporter/sqlite_file.py).
 
-STEPS[n] turns version n into n + 1; a new file goes through all of them. 0.1.0 wrote version 1 and refuses
-every other. A file that is not the exporter's own is refused and left as it is.
+0.1.0 wrote version 1 and refuses every other.
 """
 
-import os
 import sqlite3
-import stat
 from pathlib import Path
 from typing import Final
 
 from exporter.probe.budget_time import BudgetTime
+from exporter.sqlite_file import IN_MEMORY, Schema, open_database, open_file
 
 BUSY_SECONDS: Final = 5.0
 
@@ -49,63 +47,18 @@ STEPS: Final = (
     """,
 )
 SCHEMA: Final = len(STEPS)
-_COLUMNS: Final = {"uuid", "day", "started", "destination", "reserved", "spent", "record"}
+_COLUMNS: Final = frozenset({"uuid", "day", "started", "destination", "reserved", "spent", "record"})
 
 
-class StoreError(Exception):
-    """The file cannot be used; the message says why."""
-
-
-def open_file(path: Path) -> tuple[sqlite3.Connection, int]:
-    """Open or make the file, in the present version; also its inode number. Blocks.
+def open_calls(path: Path | None) -> tuple[sqlite3.Connection, int]:
+    """Open or make the file, in the present version, or a database in memory; also its inode number. Blocks.
 
     Raises:
         OSError, sqlite3.Error: it cannot be read or written.
         StoreError: it is something else.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # It has telephone numbers. O_NONBLOCK: to open a FIFO must not wait for its other end.
-    opened = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-    try:
-        found = os.fstat(opened)
-    finally:
-        os.close(opened)
-    if not stat.S_ISREG(found.st_mode):
-        raise StoreError("it is not a regular file")
-    return open_database(str(path)), found.st_ino
-
-
-def open_database(target: str) -> sqlite3.Connection:
-    """Open a database, in the present version. Blocks.
-
-    Raises:
-        StoreError: it is not the exporter's, or of a later release. Else sqlite3.Error.
-    """
-    database = sqlite3.connect(target, timeout=BUSY_SECONDS, isolation_level=None)
-    try:
-        database.execute("PRAGMA synchronous = FULL")
-        database.execute("BEGIN IMMEDIATE")
-        _migrate(database)
-        database.execute("COMMIT")
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _migrate(database: sqlite3.Connection) -> None:
-    version = database.execute("PRAGMA user_version").fetchone()[0]
-    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if not 0 <= version <= SCHEMA:
-        raise StoreError(f"it has version {version}, of another release")
-    columns = {row[1] for row in database.execute("PRAGMA table_info(calls)")}
-    if tables and not (version and columns >= _COLUMNS):
-        raise StoreError("it is the database of another program")
-    for step in STEPS[version:]:
-        for statement in step.split(";"):
-            database.execute(statement)
-    if version != SCHEMA:
-        database.execute(f"PRAGMA user_version = {SCHEMA}")
+    schema = Schema(STEPS, ("calls", _COLUMNS), BUSY_SECONDS, ("synchronous = FULL",))
+    return (open_database(IN_MEMORY, schema), 0) if path is None else open_file(path, schema)
 
 
 def read_time(database: sqlite3.Connection, wall: float, monotonic: float, boot: str) -> BudgetTime:

@@ -36,7 +36,8 @@ from exporter.probe.admission import Refused
 from exporter.probe.budget_time import BudgetTime
 from exporter.probe.originate import MAX_CAP, read_call_id
 from exporter.probe.record import CallRecord, decode, encode
-from exporter.probe.schema import StoreError, keep_time, open_database, open_file, read_time
+from exporter.probe.schema import keep_time, open_calls, read_time
+from exporter.sqlite_file import StoreError
 
 FILE_NAME: Final = "probes.sqlite"
 KEPT_ON_DISK: Final = 20_000
@@ -242,10 +243,7 @@ class Store:
     def _opened(self) -> sqlite3.Connection:
         """The database; opened, if it is not open yet."""
         if self._database is None:
-            if self._path is None:
-                database, inode = open_database(":memory:"), 0
-            else:
-                database, inode = open_file(self._path)
+            database, inode = open_calls(self._path)
             with suppress(OSError):
                 self._boot = _BOOT.read_text(encoding="ascii").strip()
             self._inode = inode

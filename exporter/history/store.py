@@ -166,18 +166,6 @@ class Store:
         """Figures by the hour or day, of every gateway that has any, by node, gateway and profile."""
         raise NotImplementedError
 
-    async def subjects(
-        self,
-        *,
-        since: float,
-        until: float,
-        node: str | None = None,
-        gateway: str | None = None,
-        profile: str | None = None,
-    ) -> list[Subject]:
-        """The gateways that have figures in the days (UTC) of that time, in the order of `steps`."""
-        raise NotImplementedError
-
     async def samples(self, subject: Subject, since: float) -> list[Sample]:
         """The samples of a gateway, oldest first."""
         raise NotImplementedError

@@ -206,7 +206,7 @@ def _what(group: Group, until: float) -> str:
     if group.times > 1:
         ended = until if group.ended is None else group.ended
         return (
-            f"{newest.problem}{detail} {group.times} times until {_second(ended)}, "
+            f"{newest.problem}{detail} {group.times} times until {_clock(ended, group.began)}, "
             f"{duration(group.seconds)} in all"
         )
     if newest.ended is None:
@@ -228,13 +228,13 @@ def _evidence(group: Group) -> Iterator[str]:
     newest = group.newest
     if len(group.outages) == 1 and len(newest.course) > 1:
         yield "went through " + ", ".join(
-            f"{phase.problem}{f' ({phase.detail})' if phase.detail else ''} from {_second(phase.at)}"
+            f"{phase.problem}{f' ({phase.detail})' if phase.detail else ''} from {_clock(phase.at, newest.began)}"
             for phase in newest.course
         )
     first = group.outages[-1]
     if first.changes_before:
         yield "before: " + "; ".join(
-            f"{_second(change.at)} {_change(change)}" for change in first.changes_before
+            f"{_clock(change.at, first.began)} {_change(change)}" for change in first.changes_before
         )
 
 
@@ -338,3 +338,9 @@ def _minute(moment: float) -> str:
 
 def _second(moment: float) -> str:
     return f"{local_time(moment):%Y-%m-%d %H:%M:%S}"
+
+
+def _clock(moment: float, other: float) -> str:
+    """A moment beside another: without its date if that is the same."""
+    same = local_time(moment).date() == local_time(other).date()
+    return f"{local_time(moment):%H:%M:%S}" if same else _second(moment)

@@ -150,9 +150,7 @@ async def availability(request: web.Request) -> web.Response:
     turns = Turns(context.clock)
     gateways: list[GatewayAnswer] = []
     async with _asking(request) as store:
-        subjects = await store.subjects(
-            since=since, until=asked.until, node=asked.node, gateway=asked.gateway, profile=asked.profile
-        )
+        subjects = await store.subjects(node=asked.node, gateway=asked.gateway, profile=asked.profile)
         for subject in subjects[offset : offset + most]:
             for steps in await _steps(store, subject, step, since, asked.until):
                 gateways.append(GatewayAnswer.of(steps))

@@ -5,10 +5,8 @@ import os
 import re
 import sqlite3
 import stat
-import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self, TypeVar
 
 import pytest
 from msgspec.structs import replace
@@ -30,32 +28,14 @@ from exporter.probe.store import (
     Store,
 )
 from tests.probe.settings import RECORD
-from tests.support.virtual_time import VirtualClock, virtual_time
+from tests.support.disk import Disk
+from tests.support.virtual_time import Now, VirtualClock, virtual_time
 
 NUMBER = "+15550000001"
 FREE = GuardConfig(
     allow=("+*",), min_interval=0.0, max_concurrent=100, max_calls_per_day=5, max_minutes_per_day=1
 )
 DAY = 86_400.0
-
-
-class Now(Clock):
-    """A clock that tests move.
-
-    Attributes:
-        now: seconds by which time has passed, for both clocks.
-        step: seconds by which the wall clock was set forward.
-    """
-
-    def __init__(self, now: float = 1_800_000_000.0) -> None:  # 2027-01-15 08:00 UTC
-        self.now = now
-        self.step = 0.0
-
-    def epoch(self) -> float:
-        return self.now + self.step
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -397,44 +377,6 @@ async def test_a_file_of_version_1_is_migrated_and_refused_by_its_release(
     database = sqlite3.connect(tmp_path / FILE_NAME)
     assert database.execute("PRAGMA user_version").fetchone()[0] not in (0, 1)
     database.close()
-
-
-T = TypeVar("T")
-
-
-class Disk:
-    """A disk executor in virtual time whose disk can hang."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        self.executor = Executor("disk", queue=1)
-        self._clock = clock
-        self._hangs = threading.Event()
-
-    async def answers(self, work: Awaitable[T]) -> T:
-        """The result of `work`, for which virtual time waits."""
-        self._clock.loop.wait_for_threads(lambda: True)
-        try:
-            return await work
-        finally:
-            self._clock.loop.wait_for_threads(lambda: False)
-
-    async def hang(self) -> asyncio.Task[bool]:
-        """Keep the thread busy until `recover`."""
-        hanging = asyncio.create_task(self.executor.run(self._hangs.wait))
-        await asyncio.sleep(0)
-        while self.executor.waiting:  # noqa: ASYNC110 - a thread takes it
-            await asyncio.sleep(0)
-        return hanging
-
-    def recover(self) -> None:
-        self._hangs.set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.recover()
-        self.executor.shutdown()
 
 
 def test_a_disk_that_hangs_refuses_calls_and_holds_up_no_shutdown(tmp_path: Path) -> None:

@@ -83,6 +83,25 @@ class VirtualClock(Clock):
         return self.loop.run_until_complete(scenario)
 
 
+class Now(Clock):
+    """A clock that tests move.
+
+    Attributes:
+        now: seconds by which time has passed, for both clocks.
+        step: seconds by which the wall clock was set forward.
+    """
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:  # 2027-01-15 08:00 UTC
+        self.now = now
+        self.step = 0.0
+
+    def epoch(self) -> float:
+        return self.now + self.step
+
+    def monotonic(self) -> float:
+        return self.now
+
+
 @contextmanager
 def virtual_time() -> Iterator[VirtualClock]:
     """A clock and its loop, closed at the end."""

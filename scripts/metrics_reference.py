@@ -14,6 +14,7 @@ from exporter.metrics.exposition import Family, number
 from exporter.probe.collector import ANSWER_FAMILIES
 from exporter.switch.events import EVENT_NAMES
 from exporter.switch.provider import PROVIDERS, provider
+from exporter.watch.changes import CHANGES
 from exporter.watch.commands import COMMAND_NAMES, OPTIONAL
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
 
@@ -29,10 +30,12 @@ _CALL_FAMILIES: Final = "call families, `freeswitch_gateway_calls_total`, `frees
 VALUES: Final[tuple[tuple[str, str, Iterable[str]], ...]] = (
     ("problem", f"`{families.CONNECTION_PROBLEM.name}`", families.PROBLEMS),
     ("outcome", f"`{families.CONNECTION_ATTEMPTS.name}`", families.OUTCOMES),
+    ("problem", f"`{families.CONNECTION_LOSSES.name}`", families.PROBLEMS[1:]),
     ("event", f"`{families.EVENTS.name}`", (*EVENT_NAMES, "other")),
     ("reason", f"`{families.EVENTS_DROPPED.name}`", families.DROP_REASONS),
     ("command", f"`{families.COMMAND_DURATION.name}`", COMMAND_NAMES),
     ("command", f"`{families.OPTIONAL_ANSWERS_OK.name}`", OPTIONAL),
+    ("what", f"`{families.CHANGES.name}`", CHANGES),
     ("state", "gateway families", GATEWAY_STATES),
     ("problem", f"`{families.GATEWAY_PROBLEM.name}`", GATEWAY_PROBLEMS),
     ("direction", _CALL_FAMILIES, ("inbound", "outbound")),

@@ -20,9 +20,10 @@ The daemon uses it in this order:
 """
 
 import asyncio
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from msgspec.structs import replace
@@ -47,6 +48,13 @@ RECALLED: Final = 2000  # outages of each node that are read at the start
 _MAX_TEXT: Final = 200
 
 log = structlog.get_logger(__name__)
+
+
+class _Read(NamedTuple):
+    """How many outages of earlier processes a node has."""
+
+    over: int
+    lasting: int
 
 
 class History:
@@ -213,36 +221,42 @@ class History:
             if not self._strangers_read:
                 await self._end_of_strangers()
                 self._strangers_read = True
-            for name in list(self._unread):
-                await self._recall(name)
-                self._unread.pop(name, None)
+            if not self._unread:
+                return
+            read = [await self._recall(name) for name in list(self._unread)]
+            log.info(
+                "history read",
+                outages=sum(one.over for one in read),
+                lasting=sum(one.lasting for one in read),
+            )
         except StoreUnavailable:
             return  # the store has said why
 
-    async def _recall(self, name: str) -> None:
+    async def _recall(self, name: str) -> "_Read":
         epoch = self._clock.epoch()
         lasting = [outage for outage in await self.store.open_outages() if outage.node == name]
-        past = await self.store.outages(node=name, since=0.0, until=epoch, limit=RECALLED)
+        past = await self.store.outages(node=name, since=0.0, until=math.inf, limit=RECALLED)
         changes = await self.store.changes(
-            node=name, since=epoch - CHANGES_BEFORE, until=epoch, limit=MAX_CHANGES
+            node=name, since=epoch - CHANGES_BEFORE, until=math.inf, limit=MAX_CHANGES
         )
-        last_look = await self._last_look(lasting, epoch)
+        last_look = await self._last_look(lasting)
         over = [outage for outage in reversed(past) if outage.ended is not None]
         node = self._nodes.get(name)
         if node is not None:
             node.load([*over, *lasting], last_look, [change for change in reversed(changes) if change.node])
+        self._unread.pop(name, None)
+        return _Read(len(over), len(lasting))
 
     async def _end_of_strangers(self) -> None:
         """What lasted of nodes that the config has no longer is over."""
-        epoch = self._clock.epoch()
         for outage in await self.store.open_outages():
             if outage.node not in self._nodes:
-                ended = max(await self._last_look([outage], epoch), outage.began)
+                ended = max(await self._last_look([outage]), outage.began)
                 self._put(replace(outage, ended=ended, ended_unwatched=True))
 
-    async def _last_look(self, lasting: list[Outage], epoch: float) -> float:
+    async def _last_look(self, lasting: list[Outage]) -> float:
         """When the node of these outages was last watched; 0.0 if that is not known."""
         if not lasting:
             return 0.0
-        spans = await self.store.spans(lasting[0].node, since=lasting[0].began, until=epoch)
+        spans = await self.store.spans(lasting[0].node, since=lasting[0].began, until=math.inf)
         return spans[-1].ended if spans else 0.0

@@ -17,6 +17,7 @@ each has them as evidence of its outages, and the first alone in its figures.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 import structlog
@@ -165,7 +166,7 @@ class NodeHistory:
             put=self._keep,
             on_begun=lambda _: None,
             read=lambda: Evidence(probes_failed=self._probes_failed),
-            changes=self._changes_before,
+            changes=lambda now: self._changes_before(now, Subject(name, "", "")),
         )
 
     # -- the node comes and goes ----------------------------------------------------------------------
@@ -272,8 +273,13 @@ class NodeHistory:
 
     def changed(self, change: Change) -> None:
         """The switch was changed."""
-        self._changes.note(change, self._clock.monotonic())
+        now, epoch = self._clock.monotonic(), self._clock.epoch()
+        self._changes.note(change, now - max(epoch - change.at, 0.0))
         self._put(change)
+        for tracker in self._trackers():
+            if tracker.lasts and not _of_another(change, tracker.subject):
+                tracker.note_change(change)
+                self._note_waiting(tracker)
 
     def probe_ran(self, gateway: str, *, failed: bool) -> None:
         """A synthetic call is over."""
@@ -381,7 +387,7 @@ class NodeHistory:
                 PutHour(gateway.subject, _begin_of(HOUR, began), Figures(outages=1))
             ),
             read=lambda: self._evidence(gateway),
-            changes=self._changes_before,
+            changes=lambda now: self._changes_before(now, gateway.subject),
             late=self._late,
         )
         self._named.setdefault(subject.gateway, []).append(gateway)
@@ -498,15 +504,19 @@ class NodeHistory:
         if tracker.waiting:
             self._waiting[tracker] = None
 
-    def _changes_before(self, now: float) -> tuple[Change, ...]:
-        """Those of the last ten minutes, of the switch and of the exporter, newest first."""
+    def _changes_before(self, now: float, subject: Subject) -> tuple[Change, ...]:
+        """Those of the last ten minutes, of the switch and of the exporter, newest first.
+
+        A gateway is not told of changes of other gateways: a rescan may make hundreds.
+        """
         since = now - CHANGES_BEFORE
-        found = sorted(
+        noted = sorted(
             [*self._changes.since(since), *self._exporter.since(since)],
             key=lambda noted: noted[0],
             reverse=True,
         )
-        return tuple(change for _, change in found[:MAX_CHANGES_BEFORE])
+        found = (change for _, change in noted if not _of_another(change, subject))
+        return tuple(islice(found, MAX_CHANGES_BEFORE))
 
     def _past(self, tracker: OutageTracker) -> Past:
         now, epoch = self._clock.monotonic(), self._clock.epoch()
@@ -518,7 +528,9 @@ class NodeHistory:
             last=tracker.last,
             today=tracker.begun_since(_begin_of(DAY, epoch)),
             day=tracker.begun_since(epoch - DAY),
-            changes=outage.changes_before if outage is not None else self._changes_before(now),
+            changes=outage.changes_before
+            if outage is not None
+            else self._changes_before(now, tracker.subject),
         )
 
     def _extend_span(self, now: float, epoch: float) -> None:
@@ -572,6 +584,14 @@ class _Observer(NodeObserver):
             method(*args)
         except Exception:
             log.exception("history failed", limit=("history", method.__name__), node=self._history.name)
+
+
+def _of_another(change: Change, subject: Subject) -> bool:
+    """Whether a change is one of another gateway."""
+    if not subject.gateway or not change.what.startswith("gateway_"):
+        return False
+    profile, _, name = change.subject.rpartition("::")
+    return name != subject.gateway or not _fits(profile, subject.profile)
 
 
 def _fits(one: str, other: str) -> bool:

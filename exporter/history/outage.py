@@ -24,6 +24,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from exporter.history.model import (
+    MAX_CHANGES_BEFORE,
     MAX_PHASES,
     OUTAGE_AFTER,
     REGISTERING_AFTER,
@@ -240,6 +241,15 @@ class OutageTracker:
             self._read_tail(self._tail, self._read())
             if now > self._tail.until:
                 self._tail = None
+
+    def note_change(self, change: Change) -> None:
+        """A change was noticed late: it explains the outage that lasts, if it was before that."""
+        unwell = self._unwell
+        if unwell is None or unwell.entry is None or change.at > unwell.since + OUTAGE_AFTER:
+            return
+        known = sorted((change, *unwell.entry.changes_before), key=lambda one: one.at, reverse=True)
+        unwell.entry = replace(unwell.entry, changes_before=tuple(known[:MAX_CHANGES_BEFORE]))
+        self.dirty = True
 
     def forget(self, now: float, epoch: float) -> None:
         """There is nothing to watch any more: what lasts ends now."""

@@ -1,4 +1,4 @@
-"""What the history knows at once, without the store: for the page, the diagnosis and the metrics."""
+"""What the history knows at once, without a look at the store: for pages, diagnosis and metrics."""
 
 import msgspec
 

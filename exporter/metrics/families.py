@@ -85,6 +85,11 @@ CONNECTION_ATTEMPTS = _counter(
     "Attempts to connect, by outcome; a growing 'connected' means that the connection keeps breaking.",
     ("node", "outcome"),
 )
+CONNECTION_LOSSES = _counter(
+    "freeswitch_connection_losses_total",
+    "Losses of a connected node, by problem; unlike failed attempts, each is an interruption of the watch.",
+    ("node", "problem"),
+)
 EVENTS = _counter(
     "freeswitch_events_total",
     "Events received, by name (CUSTOM: by subclass); if HEARTBEAT stops growing, no events arrive.",
@@ -223,6 +228,11 @@ PROFILE_UP = _gauge(
 )
 PROFILE_INFO = _gauge(
     "freeswitch_sofia_profile_info", "The address a SIP profile listens on.", ("node", "profile", "url")
+)
+CHANGES = _counter(
+    "freeswitch_changes_total",
+    "Changes of FreeSWITCH by kind; look here first when calls fail all at once.",
+    ("node", "what"),
 )
 
 # -- gateways ---------------------------------------------------------------------------------------------

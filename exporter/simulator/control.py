@@ -108,8 +108,14 @@ VERBS: Final = (
     _of_switch("kill_process"),
     _of_switch("start_process"),
     _of_switch("restart"),
+    _of_switch("upgrade", ("1.11.3-release",)),
     _of_switch("recover"),
     _of_switch("beat"),
+    # The configuration and the machine.
+    _of_switch("reload_xml"),
+    _of_switch("load_module", ("mod_expr",)),
+    _of_switch("unload_module", ("mod_spandsp",)),
+    _of_switch("change_address", ("192.0.2.99",)),
     # Limits.
     _of_switch("pause", (), ("outbound",)),
     _of_switch("unpause"),

@@ -17,9 +17,7 @@ from exporter.simulator.events import Event, Header, Identity
 from exporter.simulator.faults import Faults
 from exporter.simulator.subscription import LOG_LEVELS, Subscription
 
-VERSION_SHORT: Final = "1.11.2-release"
-VERSION_HUMAN: Final = "1.11.2-release git 3f13ad1 2026-08-09 16:23:10Z 64bit"
-VERSION_FULL: Final = "1.11.2-release+git~20260809T162310Z~3f13ad1b1d~64bit"
+RELEASE: Final = "1.11.2-release"
 
 FIRST_SEQUENCE: Final = 500  # a switch has sent about so many events before its event socket listens
 
@@ -37,6 +35,7 @@ class Core:
         faults: what is wrong at this moment.
         subscriptions: of every connected client.
         idle_cpu: percent, as FreeSWITCH shows it.
+        release: the version, as `version short` shows it.
     """
 
     def __init__(self, identity: Identity, clock: SwitchClock, *, speed: float, seed: int) -> None:
@@ -47,6 +46,7 @@ class Core:
         self.faults = Faults()
         self.subscriptions: set[Subscription] = set()
         self.idle_cpu = 93.5
+        self.release = RELEASE
         self._sequence = 0
         self._started = 0.0
 
@@ -55,6 +55,16 @@ class Core:
         self.identity = replace(self.identity, core_uuid=str(uuid.uuid4()))
         self._sequence = FIRST_SEQUENCE
         self._started = self.clock.monotonic()
+
+    @property
+    def version_human(self) -> str:
+        """As `status` shows it."""
+        return f"{self.release} git 3f13ad1 2026-08-09 16:23:10Z 64bit"
+
+    @property
+    def version_full(self) -> str:
+        """As HEARTBEAT shows it."""
+        return f"{self.release}+git~20260809T162310Z~3f13ad1b1d~64bit"
 
     @property
     def uptime_microseconds(self) -> int:

@@ -187,7 +187,17 @@ class Sofia:
                 self._add(config)
 
     def stop_profile(self, name: str) -> None:
-        """Stop a profile: its gateways go with it, those that register signal DOWN first."""
+        """`sofia profile P stop`."""
+        self._core.fire("RELOADXML")
+        self._stop(name)
+
+    def shut_down(self) -> None:
+        """All profiles stop, as at a shutdown."""
+        for profile in self.running():
+            self._stop(profile.name)
+
+    def _stop(self, name: str) -> None:
+        """Its gateways go with it, those that register signal DOWN first."""
         profile = self.profiles[name]
         leaving = profile.gateways
         for gateway in [g for g in leaving if g.state == "NOREG"]:
@@ -206,6 +216,10 @@ class Sofia:
 
     def start_profile(self, name: str) -> None:
         """`sofia profile P start`."""
+        self._core.fire("RELOADXML")
+        self._start(name)
+
+    def _start(self, name: str) -> None:
         profile = self.profiles[name]
         profile.running = True
         self._core.fire("CUSTOM", _profile_headers(profile), subclass="sofia::profile_start")
@@ -220,8 +234,8 @@ class Sofia:
         loop = asyncio.get_running_loop()
         gone, back = SHUTDOWN_DELAY * self._tick, (SHUTDOWN_DELAY + RESTART_GAP) * self._tick
         self._timers = [
-            loop.call_later(gone, self.stop_profile, name),
-            loop.call_later(back, self.start_profile, name),
+            loop.call_later(gone, self._stop, name),
+            loop.call_later(back, self._start, name),
         ]
 
     # Events.

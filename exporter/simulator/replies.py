@@ -16,9 +16,6 @@ from typing import Final
 
 from exporter.simulator.channel_headers import channel_headers, variable_headers
 from exporter.simulator.core import (
-    VERSION_FULL,
-    VERSION_HUMAN,
-    VERSION_SHORT,
     uptime_parts,
     uptime_text,
 )
@@ -56,7 +53,7 @@ def _status(switch: Switch, _arguments: str) -> str:
     load = switch.load
     return (
         f"UP {uptime_text(switch.core.uptime_microseconds)}\n"
-        f"FreeSWITCH (Version {VERSION_HUMAN}) is {'ready' if switch.ready else 'not ready'}\n"
+        f"FreeSWITCH (Version {switch.core.version_human}) is {'ready' if switch.ready else 'not ready'}\n"
         f"{load.since_startup} session(s) since startup\n"
         f"{load.count} session(s) - peak {load.peak}, last 5min {load.peak_five_minutes} \n"
         f"{load.per_second} session(s) per Sec out of max {switch.sessions.max_sps}, "
@@ -79,7 +76,7 @@ def _json(switch: Switch, arguments: str) -> str:
     response = {
         "systemStatus": "ready" if switch.ready else "not ready",
         "uptime": uptime_parts(switch.core.uptime_microseconds),
-        "version": VERSION_HUMAN,
+        "version": switch.core.version_human,
         "sessions": {
             "count": {
                 "total": load.since_startup,
@@ -103,10 +100,10 @@ def _json(switch: Switch, arguments: str) -> str:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False) + "\n"
 
 
-def _version(_switch: Switch, arguments: str) -> str:
+def _version(switch: Switch, arguments: str) -> str:
     if arguments == "short":
-        return VERSION_SHORT + "\n"
-    return f"FreeSWITCH Version {VERSION_FULL} ({VERSION_HUMAN.partition(' ')[2]})\n"
+        return switch.core.release + "\n"
+    return f"FreeSWITCH Version {switch.core.version_full} ({switch.core.version_human.partition(' ')[2]})\n"
 
 
 def _uptime(switch: Switch, arguments: str) -> str:
@@ -120,7 +117,7 @@ def _global_getvar(switch: Switch, arguments: str) -> str:
         "core_uuid": switch.identity.core_uuid,
         "hostname": switch.identity.hostname,
         "switchname": switch.identity.switchname,
-        "local_ip_v4": switch.identity.ipv4,
+        "local_ip_v4": switch.local_ip,
         "domain": "lab.local",
     }
     return known.get(arguments, "")
@@ -133,6 +130,11 @@ def _strepoch(switch: Switch, arguments: str) -> str:
         return str(int(datetime.strptime(arguments, "%Y-%m-%d %H:%M:%S").astimezone().timestamp()))
     except ValueError:
         return "0"
+
+
+def _reloadxml(switch: Switch, _arguments: str) -> str:
+    switch.reload_xml()
+    return "+OK [Success]\n"
 
 
 def _fsctl(switch: Switch, arguments: str) -> str:
@@ -219,7 +221,7 @@ COMMANDS: Final[dict[str, Callable[[Switch, str], str]]] = {
     "strepoch": _strepoch,
     "create_uuid": lambda _switch, _: str(uuid.uuid4()),
     "fsctl": _fsctl,
-    "reloadxml": lambda _switch, _: "+OK [Success]\n",
+    "reloadxml": _reloadxml,
     "show": show,
     "sofia": sofia,
     "uuid_kill": _uuid_kill,

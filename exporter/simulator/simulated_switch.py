@@ -84,6 +84,7 @@ class SimulatedSwitch(Switch):
         self.core.restart()
         self.sessions.restart()
         self.sofia.start()
+        self.modules.start()
         self._loops = [asyncio.create_task(self.sofia.run()), asyncio.create_task(self.run_heartbeat())]
         await self._server.listen()
 
@@ -235,6 +236,11 @@ class SimulatedSwitch(Switch):
         """The process died and is back: new Core-UUID, counters at zero, no calls, gateways register anew."""
         self.kill_process()
         await self.start_process()
+
+    async def upgrade(self, release: str) -> None:
+        """The process ended without a notice and is back as another release."""
+        self.core.release = release
+        await self.restart()
 
     def shut_down(self) -> None:
         """`fsctl shutdown`: SHUTDOWN, legs and profiles end, clients get a notice; then the port refuses."""

@@ -10,11 +10,12 @@ from typing import TypedDict
 
 from exporter.clock import Clock
 from exporter.simulator.clock import SwitchClock
-from exporter.simulator.core import VERSION_FULL, Core, uptime_text
+from exporter.simulator.core import Core, uptime_text
 from exporter.simulator.events import Identity
 from exporter.simulator.farends import FAR_ENDS, FarEnd
 from exporter.simulator.gateways import Gateway, GatewayConfig
 from exporter.simulator.leg import Leg
+from exporter.simulator.modules import Modules
 from exporter.simulator.profiles import Profile, Sofia
 from exporter.simulator.providers import Provider
 from exporter.simulator.sessions import Load, Sessions
@@ -65,6 +66,8 @@ class Switch:
         scripted_replies: api line to reply text, in place of the simulator's own reply.
         registrations: how many telephones are registered, as `show registrations count` says.
         sofia_loaded: mod_sofia is loaded; else its command is unknown.
+        local_ip: its IPv4 address; events go on to show the first.
+        modules: what is loaded (modules.py).
         min_idle_cpu: percent of idle CPU below which FreeSWITCH refuses calls, 0 for no limit.
     """
 
@@ -96,6 +99,8 @@ class Switch:
         self.scripted_replies: dict[str, str] = {}
         self.registrations = 0
         self.sofia_loaded = True
+        self.local_ip = self.core.identity.ipv4
+        self.modules = Modules(self.core)
         self.min_idle_cpu = 0.0
         for config in [DEFAULT_GATEWAY] if gateways is None else gateways:
             self.sofia.configure(config)
@@ -198,6 +203,38 @@ class Switch:
         """`sofia profile P restart`: its gateways are unknown for about two seconds."""
         self.sofia.restart_profile(profile)
 
+    def reload_xml(self) -> None:
+        """`reloadxml`."""
+        self.core.fire("RELOADXML")
+
+    def load_module(self, name: str) -> None:
+        """`load`: one MODULE_LOAD for each interface.
+
+        Raises:
+            KeyError: no such module (modules.py).
+        """
+        self.modules.load(name)
+
+    def unload_module(self, name: str) -> None:
+        """`unload`: one MODULE_UNLOAD for each interface; most do not name the module.
+
+        Raises:
+            KeyError: it is not loaded.
+        """
+        self.modules.unload(name)
+
+    def change_address(self, address: str) -> None:
+        """The machine has another IPv4 address, and FreeSWITCH has noticed it."""
+        before, self.local_ip = self.local_ip, address
+        self.core.fire(
+            "TRAP",
+            [
+                ("condition", "network-address-change"),
+                ("network-address-previous-v4", before),
+                ("network-address-change-v4", address),
+            ],
+        )
+
     def pause(self, *directions: str) -> None:
         """`fsctl pause inbound|outbound` (both when none is named)."""
         self.sessions.paused |= set(directions or ("inbound", "outbound"))
@@ -219,12 +256,12 @@ class Switch:
         self.sessions.kill(leg, cause)
 
     def shut_down(self) -> None:
-        """`fsctl shutdown`: SHUTDOWN event, legs end, profiles stop."""
+        """`fsctl shutdown`: SHUTDOWN event, legs end, modules go, profiles stop."""
         self.core.fire("SHUTDOWN", [("Event-Info", "System Shutting Down")])
         for leg in list(self.legs.values()):
             self.kill(leg, "SYSTEM_SHUTDOWN")
-        for profile in self.sofia.running():
-            self.sofia.stop_profile(profile.name)
+        self.modules.shut_down()
+        self.sofia.shut_down()
 
     # Events and log.
 
@@ -248,7 +285,7 @@ class Switch:
             [
                 ("Event-Info", "System Ready"),
                 ("Up-Time", uptime_text(uptime)),
-                ("FreeSWITCH-Version", VERSION_FULL),
+                ("FreeSWITCH-Version", self.core.version_full),
                 ("Uptime-msec", str(uptime // 1000)),
                 ("Session-Count", str(len(self.legs))),
                 ("Max-Sessions", str(self.sessions.max_sessions)),

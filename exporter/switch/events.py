@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from exporter.esl import Event
+from exporter.switch.change_event import AddressChanged, ModuleInterface, ShuttingDown, XmlReloaded
 from exporter.switch.followed_call import MARK_SUBCLASS
 from exporter.switch.gateway_event import GatewayAdded, GatewayDeleted, GatewayEvent, ProfileStarted
 from exporter.switch.leg import ChannelEvent
@@ -47,6 +48,11 @@ GATEWAY_STATE: Final = EventKind("sofia::gateway_state", GatewayEvent.from_event
 GATEWAY_ADD: Final = EventKind("sofia::gateway_add", GatewayAdded.from_event)
 GATEWAY_DELETE: Final = EventKind("sofia::gateway_delete", GatewayDeleted.from_event)
 PROFILE_START: Final = EventKind("sofia::profile_start", ProfileStarted.from_event)
+XML_RELOADED: Final = EventKind("RELOADXML", XmlReloaded.from_event)
+MODULE_LOADED: Final = EventKind("MODULE_LOAD", ModuleInterface.from_event)
+MODULE_UNLOADED: Final = EventKind("MODULE_UNLOAD", ModuleInterface.from_event)
+ADDRESS_CHANGED: Final = EventKind("TRAP", AddressChanged.from_event)
+SHUTDOWN: Final = EventKind("SHUTDOWN", ShuttingDown.from_event)
 TICK: Final = EventKind(TICK_SUBCLASS, TickEvent.from_event)
 
 OLDEST_FREESWITCH: Final = "1.8"
@@ -56,7 +62,6 @@ EVENTS_UNREADABLE: Final = "events arrive, but cannot be read"
 """How the reason begins where a connection ends because of that."""
 
 BACKGROUND_JOB: Final = "BACKGROUND_JOB"
-SHUTDOWN: Final = "SHUTDOWN"
 
 EVENT_NAMES: Final = (
     HEARTBEAT.name,
@@ -67,11 +72,15 @@ EVENT_NAMES: Final = (
     CHANNEL_HANGUP_COMPLETE.name,
     CHANNEL_DESTROY.name,
     BACKGROUND_JOB,
-    SHUTDOWN,
+    SHUTDOWN.name,
     GATEWAY_STATE.name,
     GATEWAY_ADD.name,
     GATEWAY_DELETE.name,
     PROFILE_START.name,
+    XML_RELOADED.name,
+    MODULE_LOADED.name,
+    MODULE_UNLOADED.name,
+    ADDRESS_CHANGED.name,
     TICK.name,
     MARK_SUBCLASS,
 )

@@ -15,6 +15,7 @@ lists one twice between `killgw` and the next scan; the newer stands first, and 
 Source: mod_sofia.c, cmd_status and xml_gateway_status (1.11).
 """
 
+import html
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -47,6 +48,8 @@ _TEXT_KEYS: Final = {
     "Name": "name",
     "Profile": "profile",
     "Realm": "realm",
+    "Username": "username",
+    "Contact": "contact",
     "Proxy": "proxy",
     "Ping": "ping",
     "PingFreq": "pingfreq",
@@ -81,7 +84,12 @@ _LAYOUT_FIELDS: Final = (
     ("profile", r"([^\x00-\x1f\x7f<>]{1,128})"),
     ("scheme", _ANY),
     ("realm", f"({_ANY})"),
-    *((tag, _ANY) for tag in ("username", "password", "from", "contact", "exten", "to")),
+    ("username", f"({_ANY})"),
+    ("password", _ANY),
+    ("from", _ANY),
+    ("contact", f"({_ANY})"),
+    ("exten", _ANY),
+    ("to", _ANY),
     ("proxy", f"({_ANY})"),
     *((tag, _ANY) for tag in ("context", "expires", "freq")),
     *((tag, _COUNT) for tag in ("ping", "pingfreq", "pingmin", "pingcount", "pingmax")),
@@ -122,7 +130,7 @@ class GatewayStatus:
         calls_in, calls_out, failed_calls_in, failed_calls_out: FreeSWITCH's counters, since it made the
             gateway; failed_calls_in never moves (facts of mod_sofia.c).
         retry_seconds: until the next REGISTER; None when none is planned or the form does not say.
-        proxy, realm: for people, cut to 200 characters.
+        proxy, realm, contact, username: for people, cut to 200 characters.
     """
 
     name: str
@@ -144,6 +152,8 @@ class GatewayStatus:
     retry_seconds: int | None
     proxy: str
     realm: str
+    contact: str = ""
+    username: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,8 +329,9 @@ def _fields(block: str) -> dict[str, str]:
 
 def _from_layout(found: re.Match[str]) -> GatewayStatus:
     """The gateway of a block in FreeSWITCH's own layout: the same as `_typed(_fields(block))`, sooner."""
-    name, profile, realm, proxy, ping, interval, least, answered, most, milliseconds, *rest = found.groups()
-    pinging, state, status, uptime, calls_in, calls_out, failed_in, failed_out, retry = rest
+    name, profile, realm, username, contact, proxy, ping, interval, *rest = found.groups()
+    least, answered, most, milliseconds, pinging, state, status, uptime, *calls, retry = rest
+    calls_in, calls_out, failed_in, failed_out = calls
     pause, round_trip = int(interval), float(milliseconds)
     return GatewayStatus(
         name,
@@ -342,6 +353,8 @@ def _from_layout(found: re.Match[str]) -> GatewayStatus:
         int(retry) if retry is not None else None,
         printable(proxy),
         printable(realm),
+        printable(html.unescape(contact)),
+        printable(username),
     )
 
 
@@ -369,6 +382,8 @@ def _typed(fields: dict[str, str]) -> GatewayStatus:
         retry_seconds=max(0, int(retry[1])) if retry and retry[1] else None,
         proxy=printable(fields.get("proxy", "")),
         realm=printable(fields.get("realm", "")),
+        contact=printable(html.unescape(fields.get("contact", ""))),
+        username=printable(fields.get("username", "")),
     )
 
 

@@ -7,6 +7,8 @@
 - `dispatcher` hands each event to its handler; `subscriptions` says which events are wanted.
 - `knowledge` holds what is known: gateways (`gateway`, `gateway_table`, `verdict`), calls (`calls`,
   `call_stats`), the switch (`switch`), ticks (`tick`), lag (`lag`).
+- `observer` is told what happens as it happens. `changes` counts and tells what was changed in FreeSWITCH, as
+  noticed by `event_changes`, `listed_changes`, `value_changes` and `clock_changes`.
 - `collector` writes all of it as samples, and nothing else here knows a metric family.
 
 It imports `switch`, `esl`, `config` and `metrics`, and knows nothing of probes or the web.

@@ -100,6 +100,9 @@ class NodeCollector:
             page.add(
                 families.CONNECTION_ATTEMPTS, f'{own},outcome="{outcome}"', node.attempts.get(outcome, 0)
             )
+        for problem in families.PROBLEMS[1:]:
+            losses = node.lifecycle.losses.get(problem, 0)
+            page.add(families.CONNECTION_LOSSES, f'{own},problem="{problem}"', losses)
         for event, count in node.dispatcher.counts.items():
             page.add(families.EVENTS, f'{own},event="{event}"', count)
         dropped = {
@@ -118,6 +121,8 @@ class NodeCollector:
             page.add(families.LAST_POLL, own, known.last_poll_epoch)
         page.add(families.CALLS_REFUSED_LOCALLY, own, known.calls.refused_locally)
         page.add(families.CALLS_UNACCOUNTED, own, known.unaccounted.total)
+        for what, count in known.changes.counts.items():
+            page.add(families.CHANGES, f'{own},what="{what}"', count)
         if node.connected:
             self._write_switch_gauges(page, own)
 

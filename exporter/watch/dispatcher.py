@@ -134,7 +134,7 @@ class Dispatcher:
 
 def wire(dispatcher: Dispatcher, known: Knowledge) -> None:
     """Have every event change what is known."""
-    calls, gateways = known.calls, known.gateways
+    calls, gateways, changes = known.calls, known.gateways, known.event_changes
     dispatcher.on(kinds.HEARTBEAT, known.on_heartbeat)
     dispatcher.on(kinds.CHANNEL_CREATE, calls.on_create)
     dispatcher.on(kinds.CHANNEL_PROGRESS, calls.on_progress)
@@ -145,6 +145,11 @@ def wire(dispatcher: Dispatcher, known: Knowledge) -> None:
     dispatcher.on(kinds.GATEWAY_STATE, gateways.on_event)
     dispatcher.on(kinds.GATEWAY_ADD, gateways.on_added)
     dispatcher.on(kinds.GATEWAY_DELETE, gateways.on_deleted)
-    dispatcher.on(kinds.PROFILE_START, gateways.on_profile_started)
+    dispatcher.on(kinds.PROFILE_START, known.on_profile_started)
+    dispatcher.on(kinds.XML_RELOADED, changes.on_xml_reloaded)
+    dispatcher.on(kinds.MODULE_LOADED, changes.on_module_loaded)
+    dispatcher.on(kinds.MODULE_UNLOADED, changes.on_module_unloaded)
+    dispatcher.on(kinds.ADDRESS_CHANGED, changes.on_address_changed)
+    dispatcher.on(kinds.SHUTDOWN, changes.on_shutdown)
     dispatcher.on(kinds.TICK, known.on_tick)
     dispatcher.on_unreadable(known.on_unreadable)

@@ -5,6 +5,8 @@ event explains, and the registration answers that outlive the process. Counters 
 all other values are forgotten.
 """
 
+from collections.abc import Sequence
+
 import structlog
 
 from exporter.clock import Clock
@@ -13,19 +15,27 @@ from exporter.esl import EslError, EventsStalled, EventsUnreadable
 from exporter.esl.errors import printable
 from exporter.metrics.families import DROP_REASONS
 from exporter.switch.events import EVENTS_UNREADABLE, OLDEST_FREESWITCH
+from exporter.switch.gateway import GatewayList
+from exporter.switch.gateway_event import ProfileStarted
 from exporter.switch.leg import LegStart
+from exporter.switch.profile import Profile
 from exporter.switch.provider import provider
 from exporter.switch.status import Heartbeat
 from exporter.switch.tick import TickEvent
 from exporter.watch.calls import CallTable
+from exporter.watch.changes import Changes
+from exporter.watch.clock_changes import ClockChanges
+from exporter.watch.event_changes import EventChanges
 from exporter.watch.event_flow import EventFlow
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.gateway_table import GatewayTable
+from exporter.watch.listed_changes import ListedChanges
 from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
 from exporter.watch.switch import SwitchFacts
 from exporter.watch.tick import Ticks
 from exporter.watch.unexplained import UnexplainedCount
+from exporter.watch.value_changes import ValueChanges
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +57,8 @@ class Knowledge:
         unaccounted: sessions that FreeSWITCH counted and no event showed.
         dropped: what was given up, by the reasons of `freeswitch_events_dropped_total`.
         last_poll_epoch: when the gateways were last listed; 0.0 before.
+        changes: what an operator changed, and what changed by itself.
+        event_changes: those of them that FreeSWITCH reports by an event of its own.
     """
 
     def __init__(
@@ -68,6 +80,11 @@ class Knowledge:
         self.unaccounted = UnexplainedCount()
         self.dropped: dict[str, int] = dict.fromkeys(DROP_REASONS, 0)
         self.last_poll_epoch = 0.0
+        self.changes = Changes(config.name, clock, observer.on_change)
+        self.event_changes = EventChanges(self.changes, clock)
+        self._value_changes = ValueChanges(self.changes, clock)
+        self._listed_changes = ListedChanges(self.changes, clock)
+        self._clock_changes = ClockChanges(self.changes)
         self._config = config
         self._clock = clock
         self._memory = memory
@@ -98,12 +115,14 @@ class Knowledge:
     def on_connection(self, core_uuid: str | None) -> None:
         """The first answer on a new connection: which run of FreeSWITCH it is (None: denied)."""
         self.flow.restart(self._clock.monotonic())
+        self.event_changes.on_connection()
         self.unaccounted.restart()
         self.unread_events = 0
         if core_uuid and core_uuid != self.core_uuid:
             if self.core_uuid:
                 log.warning("FreeSWITCH was restarted", node=self._config.name)
                 self.gateways.on_restart()
+                self._value_changes.on_restart()
             self.core_uuid = core_uuid
 
     def forget(self) -> None:
@@ -111,6 +130,8 @@ class Knowledge:
         self.gateways.on_lost()
         self.calls.lose()
         self.switch.forget()
+        self._value_changes.on_lost()
+        self._listed_changes.on_lost()
         self.ticks.restart()
 
     # -- events -------------------------------------------------------------------------------------------
@@ -119,13 +140,21 @@ class Knowledge:
         """A HEARTBEAT."""
         self.flow.on_heartbeat(self._clock.monotonic())
         self.switch.on_heartbeat(heartbeat)
+        self._value_changes.on_figures(self.switch.figures)
         if heartbeat.sessions_since_startup is not None:
             seen = self.calls.creates + self.calls.refused_locally
             self.unaccounted.read(heartbeat.sessions_since_startup, seen)
 
     def on_tick(self, tick: TickEvent) -> None:
         """A tick came back."""
-        self.ticks.on_event(tick, self._clock.monotonic())
+        reading = self.ticks.on_event(tick, self._clock.monotonic())
+        if reading is not None:
+            self._clock_changes.on_tick(reading)
+
+    def on_profile_started(self, event: ProfileStarted) -> None:
+        """A profile starts."""
+        self.gateways.on_profile_started(event)
+        self._listed_changes.on_profile_started(event.name)
 
     def on_unreadable(self) -> None:
         """An event without a name, or a tick without what it was sent with."""
@@ -140,6 +169,35 @@ class Knowledge:
             f"{EVENTS_UNREADABLE} ({self.unread_events} so far): this FreeSWITCH{version} writes them in "
             f"another form; FreeSWITCH {OLDEST_FREESWITCH} is the oldest that is supported"
         )
+
+    # -- polls --------------------------------------------------------------------------------------------
+
+    def on_switch_polled(self) -> None:
+        """Status and pauses have been asked for, and what was answered stands in `switch`."""
+        self._value_changes.on_poll(self.switch)
+
+    def on_profiles(self, profiles: Sequence[Profile], asked: float) -> None:
+        """The list of profiles, and when it was asked for (monotonic seconds)."""
+        running = [profile.name for profile in profiles if profile.running]
+        self.switch.on_profiles(profiles)
+        self.gateways.on_profiles(running)
+        if not self.event_changes.shutting_down:
+            self._listed_changes.on_profiles(running, asked)
+
+    def on_list(self, reply: GatewayList, asked: float) -> None:
+        """The list of all gateways, and when it was asked for (monotonic seconds)."""
+        self.gateways.on_list(reply, asked, self.skew)
+        self.last_poll_epoch = self._clock.epoch()
+        if not self.event_changes.shutting_down:
+            self._listed_changes.on_gateways(reply, asked)
+
+    def advance(self) -> None:
+        """Let time pass for what only time decides."""
+        self.gateways.advance()
+        self.gateways.mark_pings(self._clock.epoch() + self.skew)
+        self.event_changes.advance()
+        if self._listed_changes.confirmation_due():
+            self.gateways.want_list()
 
     # -- what the parts need of each other ----------------------------------------------------------------
 

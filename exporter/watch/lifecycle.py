@@ -83,6 +83,7 @@ class Lifecycle:
         reason: one sentence on the problem, safe to show; empty while connected.
         since_epoch: when that problem began, or the connection was made.
         attempts: how many attempts and connections ended how, `connected` among them.
+        losses: how many times the node was connected and then lost, by the problem that ended it.
     """
 
     def __init__(self, node: str, clock: Clock, *, quiet: bool = False) -> None:
@@ -91,6 +92,7 @@ class Lifecycle:
         self.reason = "not tried yet"
         self.since_epoch = clock.epoch()
         self.attempts: dict[str, int] = {}
+        self.losses: dict[str, int] = {}
         self._clock = clock
         self._log = ProblemLog(NODE_LEVELS, quiet=quiet, limited=False, node=node)  # the pauses limit it
         self._failures = 0
@@ -138,11 +140,12 @@ class Lifecycle:
         self._enter(Happened.ENDED)
         now = self._clock.monotonic()
         stable = self._connected_at is not None and now - self._connected_at > STABLE
+        problem = self._problem_of(error)
         if self._connected_at is not None:
             self._lost_at = now
+            self.losses[problem] = self.losses.get(problem, 0) + 1
         self._connected_at = None
         self._failures = 0 if stable else self._failures + 1
-        problem = self._problem_of(error)
         self._count(problem)
         if problem != self.problem:
             self.since_epoch = self._clock.epoch()

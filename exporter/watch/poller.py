@@ -94,7 +94,7 @@ class Poller:
         Raises:
             EslError: the connection ended.
         """
-        gateways = self._known.gateways
+        known, gateways = self._known, self._known.gateways
         due = self._clock.monotonic() + self._interval
         spacing = 0.0
         while True:
@@ -103,8 +103,7 @@ class Poller:
                 async with asyncio.timeout(max(0.0, LOOK - spacing)):
                     await gateways.poll_wanted.wait()
             gateways.poll_wanted.clear()
-            gateways.advance()
-            gateways.mark_pings(self._clock.epoch() + self._known.skew)
+            known.advance()
             the_list, names = gateways.take_wanted()
             if self._clock.monotonic() >= due:
                 due = self._clock.monotonic() + self._interval
@@ -166,16 +165,16 @@ class Poller:
             paused = await self._ask(commands.PAUSED.of(direction=direction))
             if paused is not None:
                 switch.paused[direction] = paused
+        self._known.on_switch_polled()
         if not switch.hostname:
             switch.hostname = await self._ask(commands.HOSTNAME) or ""
 
     async def _poll_gateways(self) -> bool:
         """Ask for all profiles and all gateways; False if the gateways cannot be read."""
-        known = self._known
+        asked = self._clock.monotonic()
         profiles = await self._ask(commands.PROFILES)
         if profiles is not None:
-            known.switch.on_profiles(profiles)
-            known.gateways.on_profiles(profile.name for profile in profiles if profile.running)
+            self._known.on_profiles(profiles, asked)
         return await self._poll_list()
 
     async def _poll_list(self) -> bool:
@@ -191,8 +190,7 @@ class Poller:
         reply = reader.result()
         for problem in reply.problems:
             self._log_unread(reason=problem)
-        known.gateways.on_list(reply, asked, known.skew)
-        known.last_poll_epoch = self._clock.epoch()
+        known.on_list(reply, asked)
         return True
 
     async def _poll_gateway(self, name: str) -> None:

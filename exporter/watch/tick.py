@@ -39,6 +39,20 @@ class _Out:
     accepted: float | None = None
 
 
+class Reading(NamedTuple):
+    """A tick that came back: when it was sent and when it came (monotonic seconds), and what clocks showed.
+
+    Attributes:
+        epoch: the exporter's wall clock when it was sent.
+        stamp: FreeSWITCH's clock at some moment in between.
+    """
+
+    sent: float
+    came: float
+    epoch: float
+    stamp: float
+
+
 class _Heard(NamedTuple):
     """The last tick of another exporter: when it came (monotonic seconds), and the probes that it named."""
 
@@ -93,16 +107,16 @@ class Ticks:
         if tick is not None:
             tick.accepted = now
 
-    def on_event(self, event: TickEvent, now: float) -> None:
-        """A tick, of this connection or another's, came back."""
+    def on_event(self, event: TickEvent, now: float) -> Reading | None:
+        """A tick, of this connection or another's, came back; what it shows of the clocks, if it is own."""
         if event.token != self._token:
             self._on_other(event, now)
-            return
+            return None
         if self._heard_since is None:
             self._heard_since = now
         tick = self._out.get(event.number)
         if tick is None:
-            return
+            return None
         # Earlier ones were lost or overtaken: this one proves that events flow.
         self._out = {number: out for number, out in self._out.items() if number > event.number}
         self.round_trip = now - tick.sent
@@ -110,6 +124,7 @@ class Ticks:
             self.clock_skew = event.stamp - tick.sent_epoch
         self.returned += 1
         self.came_back.set()
+        return Reading(tick.sent, now, tick.sent_epoch, event.stamp) if event.stamp else None
 
     def overdue(self, now: float) -> float:
         """Seconds since FreeSWITCH accepted the oldest tick that is out; 0.0 if none is."""

@@ -661,6 +661,30 @@ def test_the_changes_before_it() -> None:
     run(drill)
 
 
+def test_the_changes_that_the_switch_reports() -> None:
+    """The XML is reloaded, other gateways are added, and telnyx is deleted with them."""
+
+    async def drill(lab: Lab) -> None:
+        async with switch_at(lab.clock) as switch:
+            await lab.watch(switch)
+            await lab.clock.sleep(30)
+            switch.reload_xml()
+            for number in range(30):
+                switch.configure_gateway(GatewayConfig(f"new{number}"))
+            removed(switch)
+            switch.rescan("external")
+            await lab.until_problem("missing")
+            await lab.clock.sleep(10)
+            outage = lab.past().outage
+            assert outage is not None
+            told = [(change.what, change.subject) for change in outage.changes_before]
+            assert told == [("gateway_deleted", "external::telnyx"), ("xml_reloaded", "")]
+            assert sum(change.what == "gateway_added" for change in lab.kept.changes) == 30
+            agrees(lab)
+
+    run(drill)
+
+
 def test_hours_spans_and_samples() -> None:
     async def drill(lab: Lab) -> None:
         lab.clock.step = FULL_HOUR - 600 - lab.clock.epoch()

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from exporter.history.model import MAX_PHASES, Layer, Outage, Phase
+from exporter.history.model import MAX_CHANGES_BEFORE, MAX_PHASES, Layer, Outage, Phase
 from exporter.history.outage import MAX_ENTRIES, Evidence, OutageTracker
 from exporter.history.store import Subject
 from exporter.watch.changes import Change
@@ -423,6 +423,22 @@ def test_the_changes_before_it_are_kept_with_it() -> None:
     told.changes = ()
     told.look("none")
     assert told.only().changes_before == (change,)
+
+
+def test_changes_that_are_noticed_late_are_kept_with_it_if_they_were_before() -> None:
+    early, late = Change(EPOCH + 1, "fs1", "gateway_deleted"), Change(EPOCH + 4, "fs1", "paused")
+    told = Told(changes=(Change(EPOCH - 40, "fs1", "xml_reloaded"),))
+    told.tracker.note_change(early)  # there is no outage
+    told.look("unreachable")
+    told.wait(5)
+    told.tracker.note_change(late)
+    told.tracker.note_change(early)
+    told.write()
+    assert [change.what for change in told.only().changes_before] == ["gateway_deleted", "xml_reloaded"]
+    for _ in range(2 * MAX_CHANGES_BEFORE):
+        told.tracker.note_change(early)
+    told.look("none")
+    assert [change.what for change in told.only().changes_before] == ["gateway_deleted"] * MAX_CHANGES_BEFORE
 
 
 @pytest.mark.parametrize("problem", ["refused", "timeout", "auth_rejected", "hung", "shutdown"])

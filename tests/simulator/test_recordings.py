@@ -14,7 +14,7 @@ import pytest
 from exporter.clock import Clock
 from exporter.simulator import GatewayConfig, SimulatedSwitch
 from exporter.simulator.events import Event
-from tests.simulator.wire import CAPTURES, Seen, Wire, recorded, recorded_events
+from tests.simulator.wire import CAPTURES, Frame, Seen, Wire, recorded, recorded_events
 
 TELNYX = GatewayConfig("telnyx", from_domain="telnyx.lab", expire_seconds=60, retry_seconds=5, ping=10)
 NOREG = GatewayConfig("noreg", from_domain="telnyx.lab", expire_seconds=60)
@@ -337,3 +337,67 @@ async def test_the_switch_s_own_events_have_the_recorded_headers(lab: SimulatedS
         assert seen.names in known[kind(seen)], kind(seen)
     stopped = next(seen for seen in wire.events() if seen.name == "MEDIA_BUG_STOP")
     assert stopped.names[13:16] == known["MEDIA_BUG_STOP", ""][0][13:16]
+
+
+# -- what an operator changes --------------------------------------------------------------------------------
+
+OF_THE_MOMENT = {
+    *("Core-UUID", "Event-Sequence", "Event-Date-Local", "Event-Date-GMT", "Event-Date-Timestamp"),
+    *("network-address-previous-v4", "network-address-change-v4"),
+}
+CHANGES = {"RELOADXML", "MODULE_LOAD", "MODULE_UNLOAD", "TRAP", "SHUTDOWN"}
+
+
+def changes(frames: list[Frame]) -> list[list[tuple[str, str]]]:
+    """The JSON events of changes, headers in their order, without what differs each time."""
+    bodies = [json.loads(frame.body, object_pairs_hook=list) for frame in frames if "json" in frame.kind]
+    return [
+        [(name, value) for name, value in pairs if name not in OF_THE_MOMENT]
+        for pairs in bodies
+        if dict(pairs)["Event-Name"] in CHANGES
+    ]
+
+
+async def test_changes_fire_what_was_recorded(lab: SimulatedSwitch) -> None:
+    known = [
+        headers
+        for capture in (
+            "ev-json-reloadxml",
+            "ev-json-module-unload-load",
+            "ev-json-module-unload-load-codec",
+            "ev-json-trap-network-outage-and-back",
+            "ev-json-shutdown-restart",
+        )
+        for headers in changes(recorded(capture))
+    ]
+    wire = await Wire.open(lab.port)
+    await wire.reply("event json RELOADXML MODULE_LOAD MODULE_UNLOAD TRAP SHUTDOWN")
+    await wire.api("reloadxml")
+    for module in ("mod_expr", "mod_spandsp"):
+        lab.unload_module(module)
+        lab.load_module(module)
+    lab.change_address("192.0.2.99")
+    lab.shut_down()
+    await wire.until(lambda: wire.closed)
+    fired = changes(wire.frames)
+    assert [dict(headers)["Event-Name"] for headers in fired[:4]] == [
+        *("RELOADXML", "MODULE_UNLOAD", "RELOADXML", "MODULE_LOAD")
+    ]
+    assert {dict(headers)["Event-Name"] for headers in fired} == CHANGES
+    for headers in fired:
+        assert headers in known, headers
+
+
+@pytest.mark.parametrize("verb", ["stop", "start"])
+async def test_a_profile_reads_the_xml_before_it_stops_or_starts(lab: SimulatedSwitch, verb: str) -> None:
+    wanted = ("RELOADXML", "sofia::profile_start", "sofia::gateway_delete", "sofia::gateway_add", "UNPUBLISH")
+    recorded_json = [json.loads(frame.body) for frame in recorded(f"ev-json-profile-{verb}") if frame.body]
+    was = [event.get("Event-Subclass") or event["Event-Name"] for event in recorded_json]
+    if verb == "start":
+        lab.stop_profile("external")
+    wire = await Wire.open(lab.port)
+    await wire.reply(f"event plain RELOADXML UNPUBLISH CUSTOM {' '.join(wanted[1:4])}")
+    await wire.api(f"sofia profile external {verb}")
+    expected = [name for name in was if name in wanted]
+    await wire.until(lambda: len(wire.events()) >= len(expected))
+    assert [seen.subclass or seen.name for seen in wire.events()] == expected

@@ -115,6 +115,8 @@ def test_recorded_xml_says_what_an_xml_parser_reads(name: str) -> None:
             retry_seconds=None if retry == "NEVER" else int(retry.removesuffix("s")),
             proxy=said["proxy"],
             realm=said["realm"],
+            contact=said["contact"],
+            username=said["username"],
         )
 
 
@@ -140,6 +142,8 @@ def test_one_recorded_list_by_hand() -> None:
         retry_seconds=None,
         proxy="sip:127.0.0.1:5070",
         realm="telnyx.lab",
+        contact="<sip:gw+telnyx@127.0.0.1:5080;transport=udp;gw=telnyx>",
+        username="telnyxuser",
     )
     assert (noreg.state, noreg.status, noreg.retry_seconds) == ("FAIL_WAIT", "DOWN", 19)
     assert (noreg.ping_next, noreg.ping_interval, noreg.ping_seconds) == (0, 0, None)

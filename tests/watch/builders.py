@@ -35,7 +35,7 @@ def status(**changes: object) -> GatewayStatus:
     return replace(REGED, **changes)  # type: ignore[arg-type]
 
 
-def event(name: str, **headers: object) -> Event:
+def event(name: str, /, **headers: object) -> Event:
     """An event; `_` in a header's name stands for `-`, unless it begins with `variable_`."""
     lines = [f"Event-Name: {name}"]
     for key, value in headers.items():

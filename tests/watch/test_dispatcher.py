@@ -80,7 +80,7 @@ def test_events_are_counted_under_a_fixed_set_of_names() -> None:
         event("HEARTBEAT"),
         event("HEARTBEAT"),
         custom(kinds.TICK.name, {}),
-        event("RELOADXML"),
+        event("PUBLISH"),
         custom("evil::name", {}),
         Event(b"{}"),
         Event(b""),

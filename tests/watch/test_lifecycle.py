@@ -178,3 +178,16 @@ def test_each_change_of_the_problem_is_one_line() -> None:
     assert lines[5]["away"] == 6.0
     assert lines[5]["version"] == "1.11"
     assert {line["node"] for line in lines} == {"fs1"}
+
+
+def test_only_the_end_of_a_connection_is_a_loss() -> None:
+    story = Life()
+    story.fails(REFUSED)
+    story.connects().loses(Disconnected("lost"))
+    story.fails(REFUSED)
+    story.life.began()
+    story.life.opened()
+    story.loses(CommandTimeout("while it was asked for its state"))
+    story.connects().loses(Disconnected("lost again"))
+    assert story.life.losses == {"shutdown": 2}
+    assert sum(story.life.attempts.values()) == 7

@@ -1,0 +1,104 @@
+"""The history of daemons as processes: killed in an outage, and without the lock of state_dir."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.clock import Clock
+from exporter.config import HistoryConfig
+from exporter.executors import Executor
+from exporter.history.model import Outage
+from exporter.history.store import FILE_NAME, Store
+from exporter.simulator import SimulatedSwitch
+from tests.support.daemon import SECONDS, Daemon, daemon
+
+GATEWAY = '{node="fs1",gateway="telnyx",profile="external"}'
+OUTAGES, LASTS, CHANGE = (
+    f"freeswitch_gateway_{name}{GATEWAY}"
+    for name in ("outages_total", "outage", "outage_change_timestamp_seconds")
+)
+ROWS = 'freeswitch_exporter_history_rows{kind="outage"}'
+
+
+def write(folder: Path, port: int) -> Path:
+    path = folder / "exporter.yml"
+    node: dict[str, Any] = {"name": "fs1", "port": port, "poll_interval": "1s", "gateways": {"telnyx": {}}}
+    document = {"listen": ["127.0.0.1:0"], "state_dir": "state", "nodes": [node]}
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+async def until(running: Daemon, name: str, value: float) -> None:
+    """Wait for a sample to have a value."""
+
+    async def has() -> bool:
+        _, text = await running.get("/metrics")
+        return any(
+            line.startswith(f"{name} ") and float(line.split()[-1]) == value for line in text.splitlines()
+        )
+
+    await holds(has)
+
+
+async def holds(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until it does."""
+    async with asyncio.timeout(2 * SECONDS):
+        while not await condition():  # noqa: ASYNC110 - nothing signals it
+            await asyncio.sleep(0.05)
+
+
+async def rows(folder: Path) -> list[Outage]:
+    """The outages of the file."""
+    executor = Executor("history")
+    store = Store(folder / "state" / FILE_NAME, HistoryConfig(), Clock(), executor)
+    await store.open()
+    found = await store.outages(since=0, until=math.inf)
+    await store.close()
+    executor.shutdown()
+    return found
+
+
+@pytest.mark.parametrize("well", [True, False])
+async def test_an_exporter_killed_in_the_middle_of_an_outage(tmp_path: Path, well: bool) -> None:
+    async with SimulatedSwitch(tick=0.05) as switch:
+        path = write(tmp_path, switch.port)
+        async with daemon(path) as first:
+            await until(first, LASTS, 0.0)
+            switch.gateway("telnyx").ask_unregister()
+            await until(first, ROWS, 1.0)
+            down = await first.metric(CHANGE)
+            first.process.kill()
+            await first.process.wait()
+        if well:
+            switch.gateway("telnyx").ask_register()
+            await switch.gateway_reaches("telnyx", "REGED", SECONDS)
+        async with daemon(path) as second:
+            await until(second, LASTS, 0.0 if well else 1.0)
+            assert await second.metric(OUTAGES) == 0
+            if not well:
+                await until(second, CHANGE, down)  # the past is read beside the watch
+                switch.gateway("telnyx").ask_register()
+                await until(second, LASTS, 0.0)
+            assert (await second.logged("history read"))["lasting"] == 1
+            second.process.terminate()
+            assert await asyncio.wait_for(second.process.wait(), SECONDS) == 0
+        [row] = await rows(tmp_path)
+        assert row.began == down
+        assert row.ended is not None
+        assert row.ended > row.began
+        assert row.ended_unwatched is well
+        assert 0 < row.seconds <= row.ended - row.began + 1
+
+
+async def test_without_the_lock_of_the_state_dir_its_file_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "state" / "daemon.lock").mkdir(parents=True)
+    async with SimulatedSwitch(tick=0.05) as switch, daemon(write(tmp_path, switch.port)) as running:
+        await running.logged("the state_dir cannot be locked")
+        switch.gateway("telnyx").ask_unregister()
+        await until(running, ROWS, 1.0)
+        assert not (tmp_path / "state" / FILE_NAME).exists()

@@ -24,6 +24,7 @@ import structlog
 from msgspec.structs import replace
 
 from exporter.clock import Clock
+from exporter.history.kept_calls import KeptCalls
 from exporter.history.model import (
     CHANGES_BEFORE,
     MAX_CHANGES_BEFORE,
@@ -36,6 +37,7 @@ from exporter.history.outage import Evidence, OutageTracker
 from exporter.history.past import UNKNOWN, Past
 from exporter.history.store import Entry, PutHour, PutSample, PutSpan, Rename, Subject
 from exporter.switch.cause import OF_THE_CALL
+from exporter.switch.leg import ChannelEvent, LegEnd
 from exporter.watch.calls import DIRECTIONS
 from exporter.watch.changes import Change
 from exporter.watch.gateway import GatewayWatch
@@ -140,6 +142,7 @@ class NodeHistory:
     Attributes:
         name: of the node.
         hour: the hour (epoch) to which growth is added.
+        kept_calls: as it was attached.
     """
 
     def __init__(self, name: str, clock: Clock, put: Put, exporter: RecentChanges) -> None:
@@ -151,6 +154,7 @@ class NodeHistory:
         self._exporter = exporter
         self._changes = RecentChanges()
         self._node: Node | None = None
+        self.kept_calls: KeptCalls | None = None
         self._attached: tuple[float, float] | None = None  # until the first outcome
         self._listened_to: NodeObserver | None = None
         self._late = _POLL_GRACE
@@ -175,12 +179,13 @@ class NodeHistory:
         """For a node of this name, made and not yet started; it is listened to once the node is attached."""
         return _Observer(self)
 
-    def attach(self, node: Node) -> None:
-        """The node that is watched from now on; it is started next."""
+    def attach(self, node: Node, kept_calls: KeptCalls | None = None) -> None:
+        """The node that is watched from now on; it is started next. `kept_calls`: is told of ended calls."""
         now, epoch = self._clock.monotonic(), self._clock.epoch()
         if self._node is not None:
             self.stopped(now, epoch)
         self._node = node
+        self.kept_calls = kept_calls
         self._late = node.config.poll_interval + _POLL_GRACE
         self._listened_to = node.observer
         self._attached = (now, epoch)
@@ -573,6 +578,10 @@ class _Observer(NodeObserver):
 
     def on_forgotten(self, gateway: GatewayWatch, now: float, epoch: float) -> None:
         self._tell(self._history.forgotten, gateway, now, epoch)
+
+    def on_call_ended(self, event: ChannelEvent, end: LegEnd, gateway: str) -> None:
+        if self._history.kept_calls is not None:
+            self._tell(self._history.kept_calls.on_call_ended, event, end, gateway)
 
     def on_change(self, change: Change) -> None:
         self._tell(self._history.changed, change)

@@ -33,11 +33,14 @@ from exporter.clock import Clock
 from exporter.config import Config, HistoryConfig
 from exporter.executors import Executor
 from exporter.history.collector import HistoryCollector, NodeHistoryCollector
+from exporter.history.entries import Entry
 from exporter.history.kept_calls import KeptCalls
 from exporter.history.model import CHANGES_BEFORE, Outage
-from exporter.history.node_history import MAX_CHANGES, NodeHistory, RecentChanges
+from exporter.history.node_history import NodeHistory
 from exporter.history.past import UNKNOWN, Past
-from exporter.history.store import FILE_NAME, Entry, Store, StoreUnavailable
+from exporter.history.recent_changes import MAX_CHANGES, RecentChanges
+from exporter.history.schema import HOUR
+from exporter.history.store import FILE_NAME, Store, StoreUnavailable
 from exporter.metrics.exposition import Source
 from exporter.watch.changes import Change
 from exporter.watch.node import Node
@@ -203,7 +206,7 @@ class History:
     def _note(self, what: str, subject: str) -> None:
         """A change of the exporter itself."""
         change = Change(self._clock.epoch(), "", what, subject)
-        self._changes.note(change, self._clock.monotonic())
+        self._changes.note(change, self._clock.monotonic(), change.at)
         self._put(change)
 
     async def _write_on(self) -> None:
@@ -245,9 +248,18 @@ class History:
         )
         last_look = await self._last_look(lasting)
         over = [outage for outage in reversed(past) if outage.ended is not None]
+        # In its first hour a gateway may have been watched late; and of outages before the oldest recalled
+        # nothing is known.
+        known_since = past[-1].began if len(past) >= RECALLED else -math.inf
+        watched_since = {
+            subject: max(hour + HOUR, known_since)
+            for subject, hour in (await self.store.first_hours(name)).items()
+            if hour + HOUR < epoch
+        }
         node = self._nodes.get(name)
         if node is not None:
-            node.load([*over, *lasting], last_look, [change for change in reversed(changes) if change.node])
+            own = [change for change in reversed(changes) if change.node]
+            node.load([*over, *lasting], last_look, own, watched_since)
         self._unread.pop(name, None)
         return _Read(len(over), len(lasting))
 

@@ -16,8 +16,9 @@ from exporter.config import GatewayConfig, NodeConfig, Secret
 from exporter.executors import Executors
 from exporter.history.history import COLLECT, TICK
 from exporter.history.model import OUTAGE_AFTER, WELL, Figures, Outage, Sample, Span
-from exporter.history.node_history import NodeHistory, RecentChanges
+from exporter.history.node_history import NodeHistory
 from exporter.history.past import Past
+from exporter.history.recent_changes import RecentChanges
 from exporter.history.store import Entry, PutHour, PutSample, PutSpan, Rename, Subject
 from exporter.simulator import SimulatedSwitch
 from exporter.watch.changes import Change

@@ -12,7 +12,9 @@ import pytest
 
 from exporter.config import GatewayConfig as Expected
 from exporter.history.model import Outage, Phase
-from exporter.history.node_history import HOUR, SAMPLE, NodeHistory, RecentChanges
+from exporter.history.node_history import NodeHistory
+from exporter.history.recent_changes import RecentChanges
+from exporter.history.schema import HOUR, SAMPLE
 from exporter.history.store import Subject
 from exporter.simulator import FarEnd, GatewayConfig, Leg, SimulatedSwitch
 from exporter.watch import gateway_table
@@ -542,20 +544,28 @@ def test_a_gateway_out_of_the_config_keeps_its_past(monkeypatch: pytest.MonkeyPa
     async def drill(lab: Lab) -> None:
         async with switch_at(lab.clock) as switch:
             await lab.watch(switch)
+            await fail(lab, switch, 2)
             switch.gateway("telnyx").ask_unregister()
             await lab.until_problem("unregistered")
             await lab.clock.sleep(10)
             await lab.watch(switch, gateways={})
+            await lab.until_problem("unregistered")
+            switch.gateway("telnyx").ask_register()
+            await lab.until_problem("none")
+            await fail(lab, switch, 1)
+            switch.gateway("telnyx").ask_unregister()
             await lab.clock.sleep(10)
             assert lab.past().outage is not None
             switch.unconfigure_gateway("telnyx")
             switch.remove_gateway("telnyx")
             await lab.clock.sleep(200)
             assert lab.nodes["fs1"].gateways.named("telnyx") == []
-            [row] = lab.kept.of()
+            row = lab.kept.of()[-1]
             assert row.ended is not None
             assert row.problem == "missing"
-            assert lab.kept.figures(TELNYX).watched > 20
+            figures = lab.kept.figures(TELNYX)
+            assert figures.watched > 20
+            assert (figures.calls, figures.failed) == (3, 3)
 
     run(drill)
 
@@ -644,7 +654,7 @@ def test_the_changes_before_it() -> None:
             await lab.watch(switch)
             history, clock = lab.histories["fs1"], lab.clock
             history.load([], 0.0, [Change(clock.epoch() - 590, "fs1", "restarted")])
-            lab.exporter.note(Change(clock.epoch(), "", "exporter_started"), clock.monotonic())
+            lab.exporter.note(Change(clock.epoch(), "", "exporter_started"), clock.monotonic(), clock.epoch())
             history.observer().on_change(Change(clock.epoch(), "fs1", "paused"))  # of no node
             await clock.sleep(15)
             lab.nodes["fs1"].observer.on_change(Change(clock.epoch(), "fs1", "xml_reloaded"))

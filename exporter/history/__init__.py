@@ -10,7 +10,8 @@
   waits to be written), `writing`, `questions`, `pruning`, `database` (the file as it is), `schema`.
 - `history`: all of it, for the daemon.
 - `collector`: its samples.
-- `availability`, `bar`, `csv_text`, `ticket`, `times`: how it is shown.
+- `answers`, `availability`: the JSON of what is answered; `csv_text`, `ticket`: as CSV, and for a provider.
+- `times`, `bar`, `flaps`, `terminal`: how people read and write it.
 - `command`: `freeswitch-exporter history` and `freeswitch-exporter calls`.
 
 It imports `watch`, `switch`, `config` and `metrics`, and nothing below it knows that it exists.

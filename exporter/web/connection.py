@@ -1,8 +1,10 @@
 """One client's connection: limits of size and time, and a short answer to what is not HTTP.
 
-aiohttp enforces the limits of size, and the time of an idle connection. It has none for a client that does
-not read its answer: an answer that is not sent after SEND_SECONDS, or after CLOSE_SECONDS when the connection
-is over, ends the connection at once. So does a first request whose head has not come after HEAD_SECONDS.
+aiohttp enforces limits of the size of a line and the number of lines, and of the time of an idle connection.
+It has none for a head as a whole, which could have half a megabyte: one that is not complete after HEAD_BYTES
+is refused. It has none for a client that does not read its answer: an answer that is not sent after
+SEND_SECONDS, or after CLOSE_SECONDS when the connection is over, ends the connection at once. So does a first
+request whose head has not come after HEAD_SECONDS.
 
 To a client that does not send HTTP, aiohttp would answer with its own version and parts of what it read, and
 log a traceback each time: both are replaced here.
@@ -12,7 +14,8 @@ import asyncio
 from typing import Any, Final, cast
 
 import structlog
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from exporter.web.answers import SERVER_HEADER, Refusal
 from exporter.web.clients import Client
@@ -20,6 +23,8 @@ from exporter.web.tls import Tls
 
 log = structlog.get_logger(__name__)
 
+READ_BYTES: Final = 16 * 1024  # at a time; asyncio would read 256 kB, and aiohttp keeps what has to wait
+HEAD_BYTES: Final = 16 * 1024  # of a request's head that is not complete
 HEAD_SECONDS: Final = 10.0  # for the head of the first request
 SEND_SECONDS: Final = 30.0  # for one answer
 CLOSE_SECONDS: Final = 10.0  # for what is not sent yet when the connection is over
@@ -30,6 +35,7 @@ LIMITS: Final[dict[str, Any]] = {
     "max_headers": 64,
     # Seconds a connection may idle or take to send a request's head. Most scrape intervals are shorter.
     "keepalive_timeout": 75.0,
+    "read_bufsize": 4096,  # of a body that waits for its handler; 64 kB without this, and often twice as much
     "lingering_time": 2.0,  # for the rest of a body that no handler reads
     "auto_decompress": False,  # a small body could unpack to a huge one
     "access_log": None,
@@ -45,7 +51,7 @@ class Connection(web.RequestHandler):
         client: what counts it.
     """
 
-    __slots__ = ("_client", "_close_deadline", "_head_deadline", "_lost", "_tls")
+    __slots__ = ("_body", "_client", "_close_deadline", "_head_deadline", "_head_size", "_lost", "_tls")
 
     def __init__(self, server: web.Server, tls: Tls | None, client: Client) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **LIMITS)
@@ -54,6 +60,8 @@ class Connection(web.RequestHandler):
         self._head_deadline: asyncio.TimerHandle | None = None
         self._close_deadline: asyncio.TimerHandle | None = None
         self._lost = False
+        self._body: StreamReader = EMPTY_PAYLOAD  # of the last request whose head is complete
+        self._head_size = 0  # bytes since, or since its body was complete
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve, if the client's certificate is allowed."""
@@ -64,6 +72,7 @@ class Connection(web.RequestHandler):
             return
         self._client.end = stream.abort
         stream.set_write_buffer_limits(high=_WRITE_BYTES)
+        cast(Any, stream).max_size = READ_BYTES
         self._head_deadline = self._loop.call_later(HEAD_SECONDS, stream.abort)
         super().connection_made(transport)
 
@@ -78,7 +87,15 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take more of a request; the first one whose head is complete is in time."""
+        complete, in_head = self._request_count, self._body.is_eof()
         super().data_received(data)
+        if self._request_count > complete:
+            self._head_size = 0
+            self._body = self._messages[-1][1]
+        elif in_head and not self._buffer_paused:  # else there may be complete ones that wait to be read
+            self._head_size += len(data)
+            if self._head_size > HEAD_BYTES:
+                super().data_received(b"\0")  # no head may have it: the answer is 400, and the end
         if self._head_deadline is not None and self._request_count:
             self._head_deadline.cancel()
             self._head_deadline = None

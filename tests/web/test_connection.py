@@ -295,6 +295,45 @@ async def test_a_further_head_that_does_not_come(monkeypatch: pytest.MonkeyPatch
         await until(lambda: len(served.server._clients) == 0)
 
 
+LINES = b"".join(b"X-%d: %4000d\r\n" % (number, number) for number in range(60))
+POST = (
+    b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "answers_before"),
+    [(b"", 0), (COMPLETE, 1), (COMPLETE * 3, 3), (POST + b'{"a":1}', 1)],
+    ids=["first", "further", "pipelined", "after a body"],
+)
+async def test_a_head_that_is_too_long(before: bytes, answers_before: int) -> None:
+    """No line of it is too long, and there are not too many."""
+    async with serving(FakeContext(), ALL_ROUTES) as served:
+        fits, too_long = LINES[: connection.HEAD_BYTES - 1000], LINES[: connection.HEAD_BYTES + 5000]
+        for lines, status in ((fits + b"\r\n\r\n", 200), (too_long, 400)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+            writer.write(before)
+            for _ in range(answers_before):
+                assert b" 200 OK" in await reader.readuntil(b"\r\n\r\n")
+            writer.write(COMPLETE[:-2] + b"Connection: close\r\n" + lines)
+            async with asyncio.timeout(5):
+                rest = await reader.read()
+            assert head(rest[rest.rindex(b"HTTP/1.") :])[0] == status
+            writer.close()
+        await until(lambda: len(served.server._clients) == 0)
+
+
+async def test_many_complete_heads_are_not_too_long_together() -> None:
+    count = 20 * connection.HEAD_BYTES // len(COMPLETE)
+    async with serving(FakeContext()) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(COMPLETE * count)
+        async with asyncio.timeout(30):
+            for _ in range(count):
+                assert b" 200 OK" in await reader.readuntil(b"Healthy.\n")
+        writer.close()
+
+
 async def large(request: web.Request) -> web.Response:
     """More than the sockets' buffers hold."""
     return web.Response(body=b"x" * 20_000_000)

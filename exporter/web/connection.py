@@ -2,9 +2,11 @@
 
 aiohttp enforces limits of the size of a line and the number of lines, and of the time of an idle connection.
 It has none for a head as a whole, which could have half a megabyte: one that is not complete after HEAD_BYTES
-is refused. It has none for a client that does not read its answer: an answer that is not sent after
+ends the connection. It has none for a client that does not read its answer: an answer that is not sent after
 SEND_SECONDS, or after CLOSE_SECONDS when the connection is over, ends the connection at once. So does a first
-request whose head has not come after HEAD_SECONDS.
+request whose head has not come after HEAD_SECONDS. And it answers pipelined requests, which neither browsers
+nor Prometheus send, as fast as it can: a thousand connections that send them and read nothing would keep the
+event loop busy for minutes, so there is a pause between two of them.
 
 To a client that does not send HTTP, aiohttp would answer with its own version and parts of what it read, and
 log a traceback each time: both are replaced here.
@@ -23,9 +25,10 @@ from exporter.web.tls import Tls
 
 log = structlog.get_logger(__name__)
 
-READ_BYTES: Final = 16 * 1024  # at a time; asyncio would read 256 kB, and aiohttp keeps what has to wait
+READ_BYTES: Final = 4 * 1024  # at a time; asyncio would read 256 kB, and aiohttp keeps what has to wait
 HEAD_BYTES: Final = 16 * 1024  # of a request's head that is not complete
 HEAD_SECONDS: Final = 10.0  # for the head of the first request
+PIPELINE_SECONDS: Final = 1.0  # before the next of requests that came without waiting for an answer
 SEND_SECONDS: Final = 30.0  # for one answer
 CLOSE_SECONDS: Final = 10.0  # for what is not sent yet when the connection is over
 _WRITE_BYTES: Final = 64 * 1024  # of an answer in the transport before it waits; over TLS it would be 512 kB
@@ -95,7 +98,7 @@ class Connection(web.RequestHandler):
         elif in_head and not self._buffer_paused:  # else there may be complete ones that wait to be read
             self._head_size += len(data)
             if self._head_size > HEAD_BYTES:
-                super().data_received(b"\0")  # no head may have it: the answer is 400, and the end
+                self._client.end()  # without an answer: aiohttp's error would keep what has come in memory
         if self._head_deadline is not None and self._request_count:
             self._head_deadline.cancel()
             self._head_deadline = None
@@ -116,10 +119,13 @@ class Connection(web.RequestHandler):
         """Send an answer, or end the connection if the client does not read it."""
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                return await super().finish_response(request, resp, start_time)
+                finished = await super().finish_response(request, resp, start_time)
         except TimeoutError:
             self._client.end()
             return resp, True
+        if self._messages and not self._lost:
+            await asyncio.sleep(PIPELINE_SECONDS)
+        return finished
 
     def handle_error(
         self,

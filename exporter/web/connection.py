@@ -26,7 +26,7 @@ from exporter.web.tls import Tls
 log = structlog.get_logger(__name__)
 
 READ_BYTES: Final = 4 * 1024  # at a time; asyncio would read 256 kB, and aiohttp keeps what has to wait
-HEAD_BYTES: Final = 16 * 1024  # of a request's head that is not complete
+HEAD_BYTES: Final = 16 * 1024  # of a head that is not complete, or of chunk sizes and trailers
 HEAD_SECONDS: Final = 10.0  # for the head of the first request
 PIPELINE_SECONDS: Final = 1.0  # before the next of requests that came without waiting for an answer
 SEND_SECONDS: Final = 30.0  # for one answer
@@ -54,7 +54,7 @@ class Connection(web.RequestHandler):
         client: what counts it.
     """
 
-    __slots__ = ("_body", "_client", "_close_deadline", "_head_deadline", "_head_size", "_lost", "_tls")
+    __slots__ = ("_body", "_client", "_close_deadline", "_head_deadline", "_lost", "_size", "_tls")
 
     def __init__(self, server: web.Server, tls: Tls | None, client: Client) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **LIMITS)
@@ -64,7 +64,7 @@ class Connection(web.RequestHandler):
         self._close_deadline: asyncio.TimerHandle | None = None
         self._lost = False
         self._body: StreamReader = EMPTY_PAYLOAD  # of the last request whose head is complete
-        self._head_size = 0  # bytes since, or since its body was complete
+        self._size = 0  # bytes since that are not of its body
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve, if the client's certificate is allowed."""
@@ -90,14 +90,15 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take more of a request; the first one whose head is complete is in time."""
-        complete, in_head = self._request_count, self._body.is_eof()
+        complete, body = self._request_count, self._body
+        before = body.total_bytes
         super().data_received(data)
         if self._request_count > complete:
-            self._head_size = 0
+            self._size = 0
             self._body = self._messages[-1][1]
-        elif in_head and not self._buffer_paused:  # else there may be complete ones that wait to be read
-            self._head_size += len(data)
-            if self._head_size > HEAD_BYTES:
+        elif not self._buffer_paused:  # else there may be complete ones that wait to be read
+            self._size += len(data) - (body.total_bytes - before)
+            if self._size > HEAD_BYTES:
                 self._client.end()  # without an answer: aiohttp's error would keep what has come in memory
         if self._head_deadline is not None and self._request_count:
             self._head_deadline.cancel()

@@ -32,6 +32,12 @@ KINDS: Final[dict[str, bytes]] = {
     "a body that nobody reads": (
         b"GET / HTTP/1.1\r\nContent-Length: 999999\r\n" + _HOST + b"\r\n" + b"x" * 500_000
     ),
+    "trailers": (
+        _POST.replace(b"Content-Length: 9999", b"Transfer-Encoding: chunked")
+        + _HOST
+        + b"\r\n1\r\n{\r\n0\r\n"
+        + b"".join(b"X-%d: %8000d\r\n" % (n, n) for n in range(60))
+    ),
     "body": _POST + _HOST + b'\r\n{"',
 }
 

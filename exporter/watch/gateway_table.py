@@ -228,8 +228,25 @@ class GatewayTable:
             status = gateway.status
             if status is None or not gateway.listed or status.ping_interval == 0:
                 continue
-            if gateway.pinging or (status.ping_next and switch_epoch > status.ping_next + _ANSWER_TIME):
+            if gateway.pinging or (status.ping_next and switch_epoch >= status.ping_next + _ANSWER_TIME):
                 self._marked.setdefault(gateway.name, now)
+
+    def quiet_for(self, switch_epoch: float) -> float:
+        """Seconds in which `advance`, `mark_pings` and `take_wanted` find nothing, unless an event comes.
+
+        Args:
+            switch_epoch: now, by FreeSWITCH's clock.
+        """
+        if self._marked or self._list_wanted:
+            return 0.0
+        quiet = FORGET_AFTER
+        for gateway in self._known.values():
+            status = gateway.status
+            if gateway.time_decides:
+                return 0.0
+            if status is not None and gateway.listed and status.ping_interval and status.ping_next:
+                quiet = min(quiet, status.ping_next + _ANSWER_TIME - switch_epoch)
+        return max(quiet, 0.0)
 
     def take_wanted(self) -> tuple[bool, list[str]]:
         """What is to be polled now: whether the list is, and which single gateways.

@@ -16,7 +16,7 @@ No socket and no task here: `node` reports what happened.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -83,6 +83,7 @@ class Lifecycle:
         reason: one sentence on the problem, safe to show; empty while connected.
         since_epoch: when that problem began, or the connection was made.
         attempts: how many attempts and connections ended how, `connected` among them.
+        on_connected: called each time the node is connected.
     """
 
     def __init__(self, node: str, clock: Clock, *, quiet: bool = False) -> None:
@@ -91,6 +92,7 @@ class Lifecycle:
         self.reason = "not tried yet"
         self.since_epoch = clock.epoch()
         self.attempts: dict[str, int] = {}
+        self.on_connected: Callable[[], None] | None = None
         self._clock = clock
         self._log = ProblemLog(NODE_LEVELS, quiet=quiet, limited=False, node=node)  # the pauses limit it
         self._failures = 0
@@ -132,6 +134,8 @@ class Lifecycle:
         self.reason = ""
         self.since_epoch = self._clock.epoch()
         self._log.note("connected", "none", now, away=away, **facts)
+        if self.on_connected is not None:
+            self.on_connected()
 
     def ended(self, error: EslError) -> float:
         """The attempt failed or the connection was lost; seconds to wait before the next attempt."""

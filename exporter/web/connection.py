@@ -125,7 +125,12 @@ class Connection(web.RequestHandler):
             self._client.end()
             return resp, True
         if self._messages and not self._lost:
-            await asyncio.sleep(PIPELINE_SECONDS)
+            over = self._loop.create_future()
+            timer = self._loop.call_later(PIPELINE_SECONDS, over.set_result, None)
+            try:
+                await over
+            finally:
+                timer.cancel()
         return finished
 
     def handle_error(

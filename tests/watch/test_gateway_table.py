@@ -126,6 +126,26 @@ def test_a_poll_by_name_that_finds_nothing_decides_nothing() -> None:
     assert table.wanted()[0]
 
 
+def test_once_one_is_gone_the_events_are_those_of_the_other() -> None:
+    table = Table().listed(ONE, OTHER).after(5).listed(ONE).after(5)
+    table.event("FAILED", code=403)
+    assert table.states() == {("telnyx", "external"): "FAILED", ("telnyx", "internal"): "UNKNOWN"}
+    assert table.answers == [("telnyx", 403)]
+
+
+@pytest.mark.parametrize("listed", [(ONE, OTHER), (ONE,)], ids=["gone before", "new"])
+def test_once_another_profile_makes_one_no_event_tells_them_apart(listed: tuple[GatewayStatus, ...]) -> None:
+    table = Table().listed(*listed).after(5).listed(ONE).after(5)
+    table.table.on_added(GatewayAdded("telnyx", "internal"))
+    assert table.wanted()[0], "asked by its name FreeSWITCH may answer for the other"
+    table.event("FAILED", code=403)
+    assert table.states()["telnyx", "external"] == "REGED"
+    table.listed(ONE, asked_before=POLL_SPACING + 1).event("FAILED", code=403)
+    assert table.answers == [], "that list was asked for before it was made"
+    table.listed(ONE).event("FAILED", code=403)
+    assert table.states()["telnyx", "external"] == "FAILED", "it was deleted before it was listed"
+
+
 def test_forgetting_one_keeps_the_call_counters_of_the_other() -> None:
     table = Table().listed(ONE, OTHER).after(5).listed(ONE).after(FORGET_AFTER + 10)
     assert table.states() == {("telnyx", "external"): "REGED"}

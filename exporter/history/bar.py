@@ -74,9 +74,8 @@ def _shares(span: Interval, cells: int, intervals: Sequence[Interval]) -> list[f
         if start >= end:
             continue
         first, last = int((start - since) / width), min(int((end - since) / width), cells - 1)
-        for cell in range(min(first, last), last + 1):
-            share = min(end, since + (cell + 1) * width) - max(start, since + cell * width)
-            shares[cell] += max(share, 0.0)
+        for cell in range(first, last + 1):
+            shares[cell] += min(end, since + (cell + 1) * width) - max(start, since + cell * width)
     return shares
 
 

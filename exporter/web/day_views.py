@@ -65,6 +65,7 @@ class DayViews:
         outages = (past.outage and past.outage.id, past.last and past.last.id, past.day)
         kept = self._kept.get(subject)
         if kept is not None and kept.outages == outages and now - kept.asked < KEPT:
+            self._kept[subject] = self._kept.pop(subject)  # now the last to go
             return
         if subject.node not in spans:
             spans[subject.node] = await history.store.spans(subject.node, since=epoch - DAY, until=epoch)

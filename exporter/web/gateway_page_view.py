@@ -92,13 +92,13 @@ class GatewayPage:
         why: the outage that lasts: its reason, and the changes before it.
         outages, changes: None if the store did not answer.
         last_failure: the last failed answer to REGISTER, and when it came.
-        charts: None if the store did not answer. no_pings: FreeSWITCH sends the gateway no pings.
+        charts: None if the store did not answer, empty before the first sample.
+        no_pings: FreeSWITCH sends the gateway no pings.
         private: the request may see kept calls. calls: None also if the store did not answer.
         calls_csv, calls_ticket: where the kept calls are served for programs.
     """
 
     frame: Frame
-    name: str
     profile: str
     node: str
     standing: Standing
@@ -166,7 +166,6 @@ def gateway_page_view(
             skip=("outages", "Skip to the outages"),
             root=ROOT,
         ),
-        name=name,
         profile=profile or NO_PROFILE,
         node=node,
         standing=standing,
@@ -246,8 +245,8 @@ def _last_failure(gateway: GatewaySeen, now: float) -> tuple[str, Moment] | None
 
 
 def _charts(samples: Sequence[Sample] | None, now: float) -> tuple[Chart, ...] | None:
-    if samples is None:
-        return None
+    if not samples:
+        return None if samples is None else ()
     ping = ping_chart(samples, now)
     return (*((ping,) if ping is not None else ()), live_chart(samples, now), calls_chart(samples, now))
 

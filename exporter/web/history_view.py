@@ -93,7 +93,6 @@ class HistoryPage:
 
     frame: Frame
     query: HistoryQuery
-    node: str
     gateway: str
     nodes: tuple[Option, ...]
     kinds: tuple[Option, ...]
@@ -161,7 +160,6 @@ def history_page_view(
             skip=("timeline", "Skip to the list"),
         ),
         query=query,
-        node=shown(query.node),
         gateway=shown(query.gateway),
         nodes=_options(_node_names(nodes, query.node), query.node),
         kinds=_options(KINDS, query.kind),

@@ -63,7 +63,8 @@ def _outcome(call: KeptCall) -> str:
     if call.result == "silent":
         return listed(("answered, no audio received", f"{call.talk:.0f} s" if call.talk else ""))
     if call.result == "bad":
-        return f"MOS {call.mos:.1f}" if call.mos is not None else "packets lost"
+        lost = f"{call.packet_loss:.0%} of packets lost" if call.packet_loss else ""
+        return listed((f"MOS {call.mos:.1f}" if call.mos is not None else "", lost)) or "bad audio"
     answer = ""
     if call.sip_status is not None:
         phrase = shown(call.sip_phrase, 60) or SIP_CODES.get(call.sip_status, "")

@@ -19,6 +19,7 @@ HOUR = 3600.0
 DAY = 24 * HOUR
 NOW = 1_800_000_000.0 + 1800
 TELNYX = Subject("fs1", "telnyx", "external")
+OTHER = Subject("fs1", "other", "external")
 
 
 class StandingClock(Clock):
@@ -88,15 +89,31 @@ async def test_only_what_is_shown_is_asked_for() -> None:
     assert (history.asked, len(days), problem) == (50, 50, "")
 
 
+async def test_of_very_many_gateways_the_latest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.web.day_views.MAX_KEPT", 3)
+    history, views = CountingHistory(), DayViews(StandingClock())
+    subjects = [Subject("fs1", f"gw{number}", "external") for number in range(5)]
+    asked = []
+    for shown in (subjects[:2], subjects[2:], subjects[:2], subjects[2:], subjects[2:]):
+        days, _ = await views.of(history, shown)
+        assert len(days) == len(shown)
+        asked.append(history.asked)
+    assert asked == [2, 5, 7, 9, 9]  # of the second pair one was still there
+
+
 async def test_a_store_that_cannot_be_read_costs_the_days_only() -> None:
     history = CountingHistory()
 
     async def unreadable(*_: object, **__: object) -> list[Span]:
         raise StoreUnavailable("the disk is full")
 
+    clock = StandingClock()
+    views = DayViews(clock)
+    await views.of(history, [TELNYX])
+    clock.now += KEPT + 1
     history.store.spans = unreadable  # type: ignore[method-assign]
-    days, problem = await DayViews(StandingClock()).of(history, [TELNYX])
-    assert days == {}
+    days, problem = await views.of(history, [TELNYX, OTHER])
+    assert list(days) == [TELNYX]  # as it was
     assert problem == "The history cannot be read: the disk is full"
 
 

@@ -339,10 +339,17 @@ async def test_the_table_shows_since_when_the_day_and_availability(tmp_path: Pat
         "FAIL_WAIT for 1 min",
         "17 outages (",
         "not watched",
-        "Available, ",
+        "Available 30 d",
     ):
         assert words in page.text, words
     assert {"rect", "line", "desc", "caption"} <= page.tags
+
+
+async def test_before_the_first_five_minutes_are_over_there_are_no_curves(tmp_path: Path) -> None:
+    made = await context(tmp_path / "h", GatewaySeen(name="young", profile="external"))
+    page = await read(made, "/gateways/fs1/external/young")
+    assert "once the exporter has watched for five minutes" in page.text
+    assert "polyline" not in page.tags
 
 
 async def test_a_lost_node_is_not_watched(tmp_path: Path) -> None:

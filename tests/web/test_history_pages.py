@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from exporter.history.model import Outage, Phase
 from exporter.history.past import Past
 from exporter.history.store import Store, StoreUnavailable
 from exporter.watch.changes import Change
+from exporter.web.page import coded
 from exporter.web.timeline_view import ENTRIES
 from tests.support.made_up_past import kept_call, outage, telnyx
 from tests.support.stores import kept
@@ -357,3 +359,18 @@ async def test_a_lost_node_is_not_watched(tmp_path: Path) -> None:
     lost = Snapshot(node="fs1", problem="refused", since=now - 245, taken_at=now, gateways=(DOWN,))
     page = await read(await context(tmp_path / "h", snapshots=[lost]), PATH)
     assert "Not watched for 4 min" in page.text
+
+
+async def test_code_between_backquotes_is_shown_as_code(tmp_path: Path) -> None:
+    """The texts of the diagnosis are for a terminal, too."""
+    overdue = replace(DOWN, problem="ping_failed", ping_interval=25)
+    for path in (PATH, "/"):
+        page = await read(await context(tmp_path / path.replace("/", "-"), overdue), path)
+        assert "remove ping from the gateway" in page.text
+        assert "code" in page.tags
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "`<b>x</b>`", "``", "`", "a `b` `<i>c` d`", ""])
+def test_code_is_escaped_as_any_text(text: str) -> None:
+    assert Reader(str(coded(text))).tags <= {"code"}
+    assert Reader(str(coded(text))).text.replace("`", "") == text.replace("`", "")

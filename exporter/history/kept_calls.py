@@ -125,7 +125,7 @@ class KeptCalls:
             remote_media=seen.remote_media,
             local_media=seen.local_media,
             codec=seen.codec,
-            user_agent=seen.user_agent,
+            user_agent=stored_text(seen.user_agent, numbers),
             packets_in=None if media is None else media.packets_in,
             packets_out=None if media is None else media.packets_out,
             mos=None if media is None else media.mos,

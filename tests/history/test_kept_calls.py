@@ -2,11 +2,12 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config import GatewayConfig, HistoryConfig, NodeConfig
+from exporter.config import GatewayConfig, HistoryConfig, NodeConfig, StoredNumbers
 from exporter.esl import Event
 from exporter.history.kept_calls import BAD_LOSS, BAD_MOS, DECODED_A_SECOND
 from exporter.history.model import KeptCall, OtherLeg
@@ -315,6 +316,29 @@ def test_any_text_is_kept_as_one_short_printable_line(values: dict[str, str]) ->
                 assert text.isprintable()
                 assert len(text) <= 300
                 text.encode()
+
+
+@pytest.mark.parametrize("numbers", ["masked", "none"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Caller-Orig-Caller-ID-Number",
+        "variable_sip_req_uri",
+        "variable_sip_invite_failure_phrase",
+        "variable_sip_reason",
+        "variable_sip_user_agent",
+        "Other-Leg-Orig-Caller-ID-Number",
+        "Other-Leg-Destination-Number",
+    ],
+)
+def test_no_text_of_the_far_end_keeps_a_whole_number(header: str, numbers: StoredNumbers) -> None:
+    values = {"Other-Leg-Unique-ID": "1f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0", header: "to +15551239876 (home)"}
+    event = json.loads(ends(REFUSED)[0].text) | {"variable_sip_hangup_disposition": "recv_refuse"} | values
+    kept = Kept(config=HistoryConfig(numbers=numbers))
+    call = only(kept.end(Event(json.dumps(event, separators=(",", ":")).encode())))
+    written = msgspec.json.encode(call).decode()
+    assert "9876" not in written
+    assert ("1555123" in written) == (numbers == "masked")
 
 
 def test_a_status_that_is_none_is_left_out() -> None:

@@ -195,7 +195,7 @@ def gateway_page_view(
 def _headline(standing: Standing, past: Past) -> str:
     text = standing.text[0].upper() + standing.text[1:]
     if standing.since is not None:
-        text += f", since {standing.since.text}"
+        text += f", {standing.how} {standing.since.text}"
     if past.today > 1:
         text += f". {times_text(past.today, 'outage')} today"
     return text

@@ -16,6 +16,7 @@ from exporter.history.times import duration, iso, local_time, time_of_day
 from exporter.watch.changes import Change
 
 _WELL_WATCHED: Final = 0.995  # from here on it is not said how much was watched
+_FIRST_LOOK: Final = 15.0  # seconds after the exporter's start; an outage that begins so soon was there
 NO_PROFILE: Final = "-"
 """In an address: the profile is not known."""
 
@@ -54,11 +55,13 @@ class Standing(NamedTuple):
     Attributes:
         text: "up for 3 h 12 min", "down for 7 min (503)".
         since: the moment; None if it is not known.
+        how: what is to be said before it: it may have been so before anybody looked.
     """
 
     status: Status
     text: str
     since: Moment | None
+    how: str = "since"
 
 
 def moment(epoch: float, now: float) -> Moment:
@@ -106,10 +109,12 @@ def gateway_standing(
         )
     if (outage := past.outage) is not None:
         word = "failing, though usable," if usable else "down"
+        at_least = at_least_text(outage)
         return Standing(
             "warn" if usable else "fail",
-            f"{word} for {duration(max(0.0, now - outage.began))} ({reason(outage)})",
+            f"{word} for {at_least}{duration(max(0.0, now - outage.began))} ({reason(outage)})",
             moment(outage.began, now),
+            "seen since" if at_least else "since",
         )
     if problem == "unknown":
         return Standing("warn", "not known yet", None)
@@ -124,7 +129,14 @@ def gateway_standing(
         "pass",
         f"up for {at_least}{duration(max(0.0, now - past.well_since))}",
         moment(past.well_since, now),
+        "no outage seen since" if at_least else "since",
     )
+
+
+def at_least_text(outage: Outage) -> str:
+    """What to say before how long it lasted: nothing, or that it was there when the exporter came."""
+    starts = (change.at for change in outage.changes_before if change.what == "exporter_started")
+    return "at least " if any(outage.began - at < _FIRST_LOOK for at in starts) else ""
 
 
 def reason(outage: Outage) -> str:

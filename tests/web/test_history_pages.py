@@ -1,6 +1,7 @@
 """The pages of the past as a program reads them: one gateway, and the history of all."""
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -374,3 +375,15 @@ async def test_code_between_backquotes_is_shown_as_code(tmp_path: Path) -> None:
 def test_code_is_escaped_as_any_text(text: str) -> None:
     assert Reader(str(coded(text))).tags <= {"code"}
     assert Reader(str(coded(text))).text.replace("`", "") == text.replace("`", "")
+
+
+async def test_since_when_a_gateway_is_up_is_not_told_for_more_than_was_seen(tmp_path: Path) -> None:
+    up = GatewaySeen(name="telnyx", profile="external")
+    for past, words in (
+        (Past(well_since=1.8e9), r"Up for at least \d+ s, no outage seen since "),
+        (Past(well_since=1.8e9, last=outage(1.7e9, 60, 1.8e9)), r"Up for \d+ s, since "),
+    ):
+        made = await context(tmp_path / str(past.last is None), up)
+        made.snapshots = [seen(up, taken_at=1.8e9 + 20)]
+        made.history = PastHistory(made.history.store, {"telnyx": past})
+        assert re.search(words, (await read(made, PATH)).text)

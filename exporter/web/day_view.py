@@ -78,8 +78,8 @@ def _unwatched(segments: Sequence[Segment], day: DayPast, now: float) -> str:
     slots = sum(gap.length for gap in gaps)
     if slots < _TELL_UNWATCHED:
         return ""
-    if not day.watched:
-        return "not watched"
+    if not day.watched:  # or it is not kept yet
+        return "" if day.count or day.shares[0].figures.watched else "not watched"
     if gaps == [segments[0]] and day.watched[-1][1] >= now:
         return f"watched since {clock_time(day.watched[0][0], now)}"
     return f"{duration(slots * SLOT)} not watched"

@@ -200,6 +200,13 @@ async def test_what_was_not_watched_is_no_part_of_an_outage() -> None:
         assert day.down + 8 * HOUR <= DAY
 
 
+def test_in_the_first_seconds_what_is_counted_already_was_watched() -> None:
+    for count, watched in ((1, 0.0), (0, 5.0)):
+        share = Share(DAY, Figures(watched=watched))
+        seen = day_view(DayPast((), count, 5.0 * count, (), (share, share, share)), NOW, persistent=True)
+        assert "not watched" not in seen.text
+
+
 @pytest.mark.parametrize(
     ("watched", "text"),
     [

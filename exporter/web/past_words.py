@@ -16,7 +16,6 @@ from exporter.history.times import duration, iso, local_time, time_of_day
 from exporter.watch.changes import Change
 
 _WELL_WATCHED: Final = 0.995  # from here on it is not said how much was watched
-_FIRST_LOOK: Final = 15.0  # seconds after the exporter's start; an outage that begins so soon was there
 NO_PROFILE: Final = "-"
 """In an address: the profile is not known."""
 
@@ -109,7 +108,7 @@ def gateway_standing(
         )
     if (outage := past.outage) is not None:
         word = "failing, though usable," if usable else "down"
-        at_least = at_least_text(outage)
+        at_least = "at least " if outage.was_there else ""
         return Standing(
             "warn" if usable else "fail",
             f"{word} for {at_least}{duration(max(0.0, now - outage.began))} ({reason(outage)})",
@@ -131,12 +130,6 @@ def gateway_standing(
         moment(past.well_since, now),
         "no outage seen since" if at_least else "since",
     )
-
-
-def at_least_text(outage: Outage) -> str:
-    """What to say before how long it lasted: nothing, or that it was there when the exporter came."""
-    starts = (change.at for change in outage.changes_before if change.what == "exporter_started")
-    return "at least " if any(outage.began - at < _FIRST_LOOK for at in starts) else ""
 
 
 def reason(outage: Outage) -> str:

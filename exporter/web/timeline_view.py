@@ -15,7 +15,6 @@ from exporter.history.times import duration
 from exporter.watch.changes import Change
 from exporter.web.past_words import (
     Moment,
-    at_least_text,
     change_text,
     changes_before,
     clock_time,
@@ -225,7 +224,7 @@ def _about(outage: Outage, now: float, *, text: str, **more: object) -> Entry:
 
 
 def _how_long(outage: Outage, now: float) -> str:
-    word = f"{_DOWN[outage.layer]} for {at_least_text(outage)}"
+    word = f"{_DOWN[outage.layer]} for {'at least ' if outage.was_there else ''}"
     if outage.ended is None:
         return f"{word}{duration(max(outage.seconds, now - outage.began))}, and still is"
     return f"{word}{duration(outage.seconds)}"

@@ -151,6 +151,53 @@ def _probe_options(parser: argparse.ArgumentParser) -> None:
     _log_options(parser)
 
 
+def _asking_options(parser: argparse.ArgumentParser, since: str) -> None:
+    _config_option(parser)
+    parser.add_argument(
+        "--url",
+        metavar="URL",
+        help="the running exporter (default: where the config listens); http://USER:PASSWORD@HOST:PORT if it "
+        "has basic auth and no token",
+    )
+    parser.add_argument(
+        "--since",
+        metavar="TIME",
+        default=since,
+        help=f"7d, 90m or 1h before now, or a time such as 2026-11-26T03:12 (default {since})",
+    )
+    parser.add_argument("--node", metavar="NAME", help="only this node")
+    parser.add_argument("--gateway", metavar="NAME", help="only this gateway")
+    _log_options(parser)
+
+
+def _history_options(parser: argparse.ArgumentParser) -> None:
+    _asking_options(parser, "7d")
+    parser.add_argument("--until", metavar="TIME", help="as --since (default: now)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object (docs/history.md)")
+    form.add_argument("--csv", action="store_true", help="print the outages as CSV")
+
+
+def _calls_options(parser: argparse.ArgumentParser) -> None:
+    _asking_options(parser, "1h")
+    kind = parser.add_mutually_exclusive_group()
+    for result, means in (
+        ("failed", "not connected, for the network's, the provider's or FreeSWITCH's own reason"),
+        ("silent", "answered, and no audio received"),
+        ("bad", "answered, and bad audio received"),
+    ):
+        kind.add_argument(
+            f"--{result}", action="store_const", const=result, dest="result", help=f"only calls {means}"
+        )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object (docs/history.md)")
+    form.add_argument("--csv", action="store_true", help="print CSV")
+    form.add_argument(
+        "--ticket", action="store_true", help="print a text for the form of the provider's support"
+    )
+    parser.set_defaults(until=None)
+
+
 def _load(options: argparse.Namespace, path: Path | None, environ: Mapping[str, str]) -> Config:
     from exporter.switch.cause import CAUSES
     from exporter.switch.provider import PROVIDERS
@@ -235,6 +282,20 @@ def _print_schema() -> int:
     return 0
 
 
+def _history(options: argparse.Namespace) -> int:
+    from exporter.history import command
+
+    return command.run_history(options)
+
+
+def _calls(options: argparse.Namespace) -> int:
+    from exporter.history import command
+
+    return command.run_calls(options)
+
+
+_ASKS = "The running exporter is asked, with the token of the config. Exit code: 0 it answered, 2 it did not."
+
 COMMANDS = (
     Command("serve", "watch FreeSWITCH and serve its metrics (the default)", _serve_options, _serve),
     Command("demo", "watch a simulated switch with live traffic", _server_options, _demo),
@@ -242,6 +303,20 @@ COMMANDS = (
         "doctor", "say what is wrong with FreeSWITCH or its gateways and what to do", _doctor_options, _doctor
     ),
     Command("probe", "place one synthetic call and say how it went", _probe_options, _probe),
+    Command(
+        "history",
+        "print since when, how often and how long gateways were down",
+        _history_options,
+        _history,
+        more=f"{_ASKS} Example: history --since 30d --gateway telnyx",
+    ),
+    Command(
+        "calls",
+        "print the calls that failed, were silent or sounded bad",
+        _calls_options,
+        _calls,
+        more=f"{_ASKS} Example: calls --failed --since 1h --gateway telnyx --ticket",
+    ),
     Command(
         "check-config",
         "check the config and print it as it takes effect",

@@ -3,12 +3,16 @@
 The config says where the exporter listens, and gives its token and its certificate. Over HTTPS the exporter
 must present exactly the certificate of the config, for whatever name it was issued. With a config without TLS
 (a proxy adds it) the system's certificate authorities decide. Nothing of the config but the token is sent.
+
+Of passwords the config has hashes only. A daemon with basic auth and without a token can be read with user
+and password in the URL, `http://USER:PASSWORD@HOST:PORT`; no message repeats them.
 """
 
+import base64
 import http.client
 import ssl
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -18,6 +22,10 @@ from exporter.config.files import read_text
 SECONDS: Final = 30.0  # without a byte from the exporter
 MAX_BODY: Final = 4 * 1024 * 1024
 _EVERY_INTERFACE: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound to
+_HOW: Final = (
+    "This command sends the token of its config (see --config, token_file), or user and password of "
+    "--url http://USER:PASSWORD@HOST:PORT."
+)
 _SHOWN: Final = 200  # bytes of an answer that is not understood
 
 
@@ -47,7 +55,7 @@ def default_url(config: Config) -> str:
 
 
 def post(config: Config, url: str, path: str) -> bytes:
-    """The body of the answer to a POST.
+    """The body of the answer to a POST, for which the token is needed.
 
     Args:
         config: of the exporter that is asked.
@@ -57,12 +65,40 @@ def post(config: Config, url: str, path: str) -> bytes:
     Raises:
         NoAnswer: it was not reached, or answered with another status than 200.
     """
-    headers = {"Authorization": f"Bearer {config.token.reveal()}"} if config.token else {}
+    return _ask(config, "POST", url, path, _bearer(config))
+
+
+def get(config: Config, url: str, path: str) -> bytes:
+    """The body of the answer to a GET; `url` may have user and password. Otherwise as `post`."""
+    address, basic = _split(url)
+    return _ask(config, "GET", address, path, basic or _bearer(config))
+
+
+def _bearer(config: Config) -> str:
+    return f"Bearer {config.token.reveal()}" if config.token else ""
+
+
+def _split(url: str) -> tuple[str, str]:
+    """The address without user and password, and the header made of them; "" if it has none."""
+    try:
+        parts = urlsplit(url)
+        user, password = parts.username, parts.password
+    except ValueError:
+        return url, ""  # `_ask` refuses it
+    if user is None and password is None:
+        return url, ""
+    credentials = f"{unquote(user or '')}:{unquote(password or '')}".encode()
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return address, f"Basic {base64.b64encode(credentials).decode()}"
+
+
+def _ask(config: Config, method: str, url: str, path: str, authorization: str) -> bytes:
+    headers = {"Authorization": authorization} if authorization else {}
     try:
         base = urlsplit(values.url(url))
         connection = _connect(config, base.scheme, base.hostname or "", base.port)
         try:
-            connection.request("POST", base.path.rstrip("/") + path, headers=headers)
+            connection.request(method, base.path.rstrip("/") + path, headers=headers)
             answer = connection.getresponse()
             status, body = answer.status, answer.read(MAX_BODY)
         finally:
@@ -81,7 +117,10 @@ def post(config: Config, url: str, path: str) -> bytes:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         text = plain(body[:_SHOWN].decode(errors="replace"))
         raise NoAnswer(f"{url} answers HTTP {status}, not as an exporter does: {text}") from None
-    raise NoAnswer(plain(f"{url} answers {refused.error}: {refused.message} {refused.hint}"))
+    said = f"{url} answers {refused.error}: {refused.message} {refused.hint}"
+    if status == http.client.UNAUTHORIZED and method == "GET":
+        said += f" {_HOW}"
+    raise NoAnswer(plain(said))
 
 
 def plain(text: str) -> str:

@@ -29,7 +29,11 @@ ELSEWHERE = {
     "make test": ".ci/run",
 }
 SERVING = {"make demo", "freeswitch-exporter"}
-ASKING = [command for command in OPTIONS if command.startswith("curl ")]
+ASKING = [
+    command
+    for command in OPTIONS
+    if command.startswith(("curl ", "freeswitch-exporter history", "freeswitch-exporter calls"))
+]
 OTHERS = [command for command in OPTIONS if command not in {*ELSEWHERE, *SERVING, *ASKING}]
 
 
@@ -64,7 +68,9 @@ def test_requests_are_answered_as_shown(base: str, command: str) -> None:
 
 def ask(base: str, command: str) -> str:
     """The output of the command with `base` as the exporter's address."""
-    words = shlex.split(command.replace("http://127.0.0.1:9282", base))
+    words = program(command.replace("http://127.0.0.1:9282", base))
+    if "freeswitch" in words[0]:
+        words += ["--url", base]
     return subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
 
 

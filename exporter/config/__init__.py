@@ -29,6 +29,7 @@ from exporter.config.model import (
     LogConfig,
     NodeConfig,
     ProbeConfig,
+    StoredNumbers,
     Thresholds,
 )
 from exporter.config.problems import ConfigError, InvalidValue
@@ -51,6 +52,7 @@ __all__ = [
     "NodeConfig",
     "ProbeConfig",
     "Secret",
+    "StoredNumbers",
     "Thresholds",
     "TlsConfig",
     "WebConfig",

@@ -1,15 +1,17 @@
 """The result of a check: a status, the fault's word, what was seen, and what to do about it.
 
 Everything in a finding is safe to show: texts from the network went through `shown`, and commands are built
-from checked names only (`remedies`). The tables of statuses and the forms of times are here, once, for the
-terminal, the page and the checks.
+from checked names only (`remedies`). The tables of statuses are here, once, for the terminal, the page and
+the checks, and beside them the forms of times (exporter/history/times.py).
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final, Literal
 
 from exporter.esl.errors import quoted
+from exporter.history.times import duration as duration
+from exporter.history.times import local_time as local_time
+from exporter.history.times import time_of_day as time_of_day
 
 Status = Literal["pass", "warn", "fail", "not_checked"]
 CheckName = Literal[
@@ -99,30 +101,3 @@ def shown(text: str, limit: int = SHOWN) -> str:
     """A text from elsewhere as one short printable line."""
     line = quoted(text)
     return line if len(line) <= limit else line[:limit] + "..."
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: `45 s`, `12 min`, `3 h 20 min`, `5 d 2 h`."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes = whole // 60
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
-
-
-def local_time(epoch: float) -> datetime:
-    """A moment in this machine's time zone."""
-    return datetime.fromtimestamp(epoch, UTC).astimezone()
-
-
-def time_of_day(epoch: float, now: float) -> str:
-    """A moment (epoch seconds) in this machine's time zone: the time if it was today, else date and time."""
-    moment = local_time(epoch)
-    today = moment.date() == local_time(now).date()
-    return moment.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M")

@@ -30,7 +30,7 @@ class _Mask:
         """Mask it from now on."""
         if secret in self._forms:
             return
-        forms = {secret, secret.strip(), _one_line(secret), quote(secret.encode(errors="replace"))}
+        forms = {secret, secret.strip(), one_line(secret), quote(secret.encode(errors="replace"))}
         self._forms[secret] = tuple(form for form in forms if len(form) >= _MIN_MASKED)
         if len(self._forms) > _MAX_MASKED:
             del self._forms[next(iter(self._forms))]
@@ -67,7 +67,7 @@ def printable(text: str | bytes) -> str:
         text = text[: 4 * _LOOKED_AT].decode("utf-8", "replace")
     if len(text) > _SHOWN:
         text = masked(text)
-    line = _one_line(text[: _SHOWN + 1])
+    line = one_line(text[: _SHOWN + 1])
     return line if len(line) <= _SHOWN else line[:_SHOWN] + "..."
 
 
@@ -78,7 +78,8 @@ def quoted(text: str | bytes) -> str:
     return printable(masked(text))
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """The whole text, each character that is not printable a blank."""
     if not text.isprintable():
         text = "".join(c if c.isprintable() else " " for c in text)
     return text.strip()

@@ -108,22 +108,29 @@ class KeptCall(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         at: when it ended.
+        started: when it began: for a provider, the time of the INVITE.
         result: why it is kept.
         gateway: as in the call families: one that the switch lists, `other`, or empty.
-        from_, to: numbers, as `history.numbers` says: masked, complete or left out.
+        from_, to: numbers, as `history.numbers` says: masked, complete or left out. So are the numbers in
+            `sip_phrase` and `reason`. `sip_call_id` is as it went over the network: the provider finds the
+            call by it.
         sip_status, sip_phrase: the final SIP answer of the far end, or FreeSWITCH's own where `origin` is
             local.
         q850: the number of the cause.
         reason: the Reason header of the far end.
         provider_code, provider_meaning: the code that the provider added, and what it means.
-        origin: who caused the failure: `local` if nothing came from the network (sip_reply_host).
+        origin: who caused the failure: `local` if nothing came from the network, or FreeSWITCH refused the
+            call itself.
         ended_by: `far_end`, `freeswitch`, or empty.
         post_dial_delay, talk: seconds.
-        remote_sip, remote_media: `ip:port`.
+        remote_sip, remote_media, local_media: `ip:port`; the local one is what FreeSWITCH asked the far end
+            to send audio to.
         mos: 1 to 4.5; None without packets.
+        packet_loss: 0 to 1; None without packets, and in calls too short for the figure.
     """
 
     at: float
+    started: float | None = None
     node: str
     result: CallResult
     gateway: str
@@ -145,11 +152,13 @@ class KeptCall(msgspec.Struct, frozen=True, kw_only=True):
     talk: float | None = None
     remote_sip: str = ""
     remote_media: str = ""
+    local_media: str = ""
     codec: str = ""
     user_agent: str = ""
     packets_in: int | None = None
     packets_out: int | None = None
     mos: float | None = None
+    packet_loss: float | None = None
     other_leg: OtherLeg | None = None
 
 

@@ -97,6 +97,11 @@ class ChannelEvent:
         self.uuid = uuid if uuid is not None and is_leg_uuid(uuid) else ""
 
     @property
+    def raw(self) -> Event:
+        """The event itself, for what else this package reads of it."""
+        return self._event
+
+    @property
     def stamp(self) -> float:
         """When FreeSWITCH made the event, epoch seconds by its own clock; 0.0 if it does not say."""
         return self._event.timestamp

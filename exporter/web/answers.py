@@ -1,4 +1,4 @@
-"""What all answers share: refusals as JSON, the headers of every answer, the reading of a JSON body.
+"""What all answers share: refusals as JSON, the headers of every answer, the reading of query and body.
 
 A handler that does not serve a request raises `Refusal`; so do the checks before it (auth.py). The outermost
 middleware turns refusals, aiohttp's own HTTP errors and bugs into `{"error","message","hint"}`. A bug is
@@ -8,6 +8,7 @@ logged with its traceback; the client is told only that there was one.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
+from urllib.parse import unquote
 
 import msgspec
 import structlog
@@ -106,6 +107,22 @@ async def read_object(request: web.Request) -> dict[str, object]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         hint = 'Send one such as {"destinationNumber":"+15550000001"}.'
         raise Refusal(400, "invalid_json", "The body is no JSON object.", hint) from None
+
+
+def read_query(request: web.Request) -> dict[str, str]:
+    """The query, decoded once. A `+` in it stays a `+`: telephone numbers begin with one, times have one.
+
+    Raises:
+        Refusal: 400, a name is given twice.
+    """
+    query: dict[str, str] = {}
+    for piece in filter(None, request.rel_url.raw_query_string.split("&")):
+        name, _, value = piece.partition("=")
+        name = unquote(name)
+        if name in query:
+            raise Refusal(400, "bad_request", f"{shown(name)} is given twice.", "Give it once.")
+        query[name] = unquote(value)
+    return query
 
 
 def shown(text: str) -> str:

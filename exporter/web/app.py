@@ -10,6 +10,7 @@ from exporter.web.basic_auth import BasicAuth
 from exporter.web.context import APP_CONTEXT, AppContext
 from exporter.web.diagnosis import diagnosis
 from exporter.web.health import calls_health, healthy, ready
+from exporter.web.history import FRESHNESS, Freshness, availability, history, kept_calls
 from exporter.web.page import FILES, asset, load_files, page
 from exporter.web.probe import call_record, place_call, probe
 from exporter.web.reload import reload
@@ -35,8 +36,11 @@ ROUTES: Final = (
     Route(("GET",), "/probe", probe, Protection.CALL),
     Route(_READ, "/api/calls/health", calls_health, Protection.BASIC),
     Route(("POST",), "/api/calls/test-echo", place_call, Protection.CALL),
+    Route(_READ, "/api/calls", kept_calls, Protection.PRIVATE),
     Route(_READ, "/api/calls/{uuid:[0-9a-f-]{36}}", call_record, Protection.BASIC),
     Route(_READ, "/api/diagnosis", diagnosis, Protection.BASIC),
+    Route(_READ, "/api/history", history, Protection.READ),
+    Route(_READ, "/api/availability", availability, Protection.READ),
     Route(_READ, "/-/healthy", healthy, Protection.OPEN),
     Route(_READ, "/-/ready", ready, Protection.OPEN),
     Route(("POST",), "/-/reload", reload, Protection.TOKEN),
@@ -49,6 +53,7 @@ def make_app(context: AppContext, routes: tuple[Route, ...] = ROUTES) -> web.App
     app = web.Application(middlewares=[answer_errors, protect, take_turns], client_max_size=MAX_BODY)
     app[APP_CONTEXT] = context
     app[SCRAPES] = Scrapes(context)
+    app[FRESHNESS] = Freshness(context)
     app[TURNS] = make_turns()
     app[BASIC_AUTH] = BasicAuth(context.executors.hashes)
     app[FILES] = load_files()

@@ -1,4 +1,4 @@
-"""Whether a request may use a route: each route has one of four protections, checked before its handler.
+"""Whether a request may use a route: each route has one of six protections, checked before its handler.
 
 What a protection needs depends on the config in force and on the addresses that are really served, so both
 are read at each request. A path that does not exist has the protection BASIC: without a password, nobody
@@ -7,6 +7,9 @@ learns which paths exist.
 On loopback, `Host` must be a name of this machine or one that the config lists, for reading too: under DNS
 rebinding any web page can read from 127.0.0.1, and its own name is in `Host` then. Only OPEN has no such
 check, because load balancers ask it under any name and it reveals nothing.
+
+Private is what says who called whom, and from where: kept calls, and addresses of strangers. A page that any
+client may read leaves it out where `may_see_private` says no.
 """
 
 import base64
@@ -32,12 +35,15 @@ class Protection(enum.Enum):
 
     OPEN = "nothing"
     BASIC = "a user and password, if the web config file has users"
+    READ = "as BASIC, or the token instead: a program has the token, and of passwords only hashes"
+    PRIVATE = "as READ, and the token where anybody could read: beyond loopback, without users"
     TOKEN = "the bearer token; if none is configured, HTTP on loopback only and no cross-site request"  # noqa: S105
     CALL = "as TOKEN, and never a cross-site request, even with the right token: it can place a call"
 
 
 PROTECTIONS: Final[web.AppKey[Mapping[web.AbstractRoute, Protection]]] = web.AppKey("protections")
 _BUSY_SECONDS: Final = "5"  # about what a full queue of bcrypt checks takes
+_BEARER: Final[dict[str, str]] = {hdrs.WWW_AUTHENTICATE: 'Bearer realm="freeswitch-exporter"'}
 BASIC_AUTH: Final = web.AppKey("basic_auth", BasicAuth)
 
 
@@ -52,11 +58,42 @@ async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
         case Protection.BASIC:
             _require_known_host(request, context)
             await _require_password(request, context.config)
+        case Protection.READ:
+            await _require_reader(request, context)
+        case Protection.PRIVATE:
+            await _require_reader(request, context)
+            _require_private(request, context)
         case Protection.TOKEN:
             _require_token(request, context)
         case Protection.CALL:
             _protect_call(request, context)
     return await handler(request)
+
+
+def may_see_private(request: web.Request) -> bool:
+    """Whether a request that the protection of its route has let pass may see what is private."""
+    context = request.app[APP_CONTEXT]
+    users = context.config.web.users if context.config.web else {}
+    return context.loopback_only or bool(users) or _has_token(request, context.config)
+
+
+async def _require_reader(request: web.Request, context: AppContext) -> None:
+    if _has_token(request, context.config):
+        return  # no page of another site has it, whatever Host says
+    _require_known_host(request, context)
+    await _require_password(request, context.config, ", or the token as Authorization: Bearer TOKEN")
+
+
+def _require_private(request: web.Request, context: AppContext) -> None:
+    if may_see_private(request):
+        return
+    hint = "Send the header: Authorization: Bearer TOKEN"
+    if not context.config.token:
+        hint = (
+            "Set token_file in the config and send the token, or set basic_auth_users, or listen on loopback."
+        )
+    message = "Who called whom is private: the exporter's token is required, and the right one was not sent."
+    raise Refusal(401, "unauthorized", message, hint, _BEARER)
 
 
 def _require_known_host(request: web.Request, context: AppContext) -> None:
@@ -74,7 +111,8 @@ def _hosts(config: Config) -> frozenset[str] | None:
     return csrf.known_hosts(config.listen, config.hosts)
 
 
-async def _require_password(request: web.Request, config: Config) -> None:
+async def _require_password(request: web.Request, config: Config, instead: str = "") -> None:
+    """A user and password, if there are users; `instead`: what will do, too, for the hint."""
     users = config.web.users if config.web else {}
     if not users:
         return
@@ -95,7 +133,7 @@ async def _require_password(request: web.Request, config: Config) -> None:
             401,
             "unauthorized",
             "User and password are required; those sent are wrong.",
-            "Send those of basic_auth_users in the web config file.",
+            f"Send those of basic_auth_users in the web config file{instead if config.token else ''}.",
             {hdrs.WWW_AUTHENTICATE: 'Basic realm="freeswitch-exporter", charset="UTF-8"'},
         )
 
@@ -117,15 +155,23 @@ def _require_token(request: web.Request, context: AppContext) -> None:
         raise _cross_site(reason)
 
 
+def _has_token(request: web.Request, config: Config) -> bool:
+    """Whether the request carries the token of the config."""
+    return config.token is not None and _is_token(_credentials(request, "bearer"), config.token)
+
+
+def _is_token(given: str, token: Secret) -> bool:
+    return hmac.compare_digest(given.encode(errors="surrogatepass"), token.reveal().encode())
+
+
 def _check_token(request: web.Request, token: Secret) -> None:
-    given = _credentials(request, "bearer")
-    if not hmac.compare_digest(given.encode(errors="surrogatepass"), token.reveal().encode()):
+    if not _is_token(_credentials(request, "bearer"), token):
         raise Refusal(
             401,
             "unauthorized",
             "The exporter's token is required; the one sent is wrong.",
             "Send the header: Authorization: Bearer TOKEN",
-            {hdrs.WWW_AUTHENTICATE: 'Bearer realm="freeswitch-exporter"'},
+            _BEARER,
         )
 
 

@@ -9,6 +9,8 @@ from exporter.clock import Clock
 from exporter.config import Config
 from exporter.diagnosis.conclusion import Diagnosis
 from exporter.executors import Executors
+from exporter.history.past import Past
+from exporter.history.store import Store
 from exporter.metrics.exposition import Source
 from exporter.probe.record import CallRecord
 
@@ -36,12 +38,36 @@ class WatchedNode(Protocol):
     def tried(self) -> bool: ...
 
 
+class History(Protocol):
+    """The past, as far as answers need it.
+
+    Attributes:
+        store: answers questions about what was written; each may raise StoreUnavailable.
+    """
+
+    @property
+    def store(self) -> Store: ...
+
+    def past(self, node: str, gateway: str, profile: str) -> Past:
+        """The recent past of a gateway, from memory."""
+        ...
+
+    def node_past(self, node: str) -> Past:
+        """The recent past of a switch, from memory."""
+        ...
+
+    async def refresh(self) -> None:
+        """Have everything up to now written to the store. Waits for the disk."""
+        ...
+
+
 class AppContext(Protocol):
     """The daemon, as the HTTP side sees it.
 
     Attributes:
         config: the one in force; a reload replaces it, so it is read at each use.
         nodes: in the order of the config.
+        history: what was.
         loopback_only: whether every address on which HTTP is served can be reached from this machine alone.
         clock: the time.
         executors: for what would block the event loop.
@@ -51,6 +77,8 @@ class AppContext(Protocol):
     def config(self) -> Config: ...
     @property
     def nodes(self) -> Sequence[WatchedNode]: ...
+    @property
+    def history(self) -> History: ...
     @property
     def loopback_only(self) -> bool: ...
     @property

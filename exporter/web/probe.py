@@ -1,14 +1,12 @@
 """Calls over HTTP: `GET /probe` as Prometheus asks blackbox_exporter, and the calls of `/api/calls`.
 
 exporter/probe decides what may be called, what a request gets and what is counted. This module reads the
-request strictly, and writes the answer as HTTP. A query is decoded once, and a `+` in it stays a `+`:
-telephone numbers begin with one, and `target=+1555...` is what people type.
+request strictly, and writes the answer as HTTP.
 """
 
 import json
 import math
 from typing import Final
-from urllib.parse import unquote
 
 import msgspec
 from aiohttp import hdrs, web
@@ -18,7 +16,7 @@ from exporter.probe.admission import CallRequest, Refused
 from exporter.probe.collector import answer_page
 from exporter.probe.probes import Probes
 from exporter.probe.record import Answer, CallRecord, encode
-from exporter.web.answers import Refusal, read_object, shown
+from exporter.web.answers import Refusal, read_object, read_query, shown
 from exporter.web.context import APP_CONTEXT
 from exporter.web.negotiation import negotiate
 
@@ -32,7 +30,7 @@ _MAX_TEXT: Final = 200
 
 async def probe(request: web.Request) -> web.Response:
     """GET /probe: place the call of a probe and answer with its samples."""
-    query = _query(request)
+    query = read_query(request)
     config = request.app[APP_CONTEXT].config
     timeout = _timeout(request)
     probes = request.app[PROBES]
@@ -98,17 +96,6 @@ def refusal(refused: Refused) -> Refusal:
     if refused.retry_after is not None:
         headers[hdrs.RETRY_AFTER] = str(max(math.ceil(refused.retry_after), 1))
     return Refusal(refused.status, refused.reason, refused.message, refused.hint, headers)
-
-
-def _query(request: web.Request) -> dict[str, str]:
-    query: dict[str, str] = {}
-    for piece in request.rel_url.raw_query_string.split("&"):
-        name, _, value = piece.partition("=")
-        name = unquote(name)
-        if name in query:
-            raise Refusal(400, "bad_request", f"{shown(name)} is given twice.", "Give it once.")
-        query[name] = unquote(value)
-    return query
 
 
 def _module(query: dict[str, str], config: Config) -> str:

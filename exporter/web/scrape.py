@@ -188,10 +188,14 @@ def chosen_nodes(request: web.Request, known: Collection[str]) -> frozenset[str]
     chosen = request.query.getall("node", [])
     for name in chosen:
         if name not in known:
-            raise Refusal(
-                404, "unknown_node", f"There is no node {shown(name)}.", f"Known nodes: {', '.join(known)}."
-            )
+            raise unknown_node(name, known)
     return frozenset(chosen) or None
+
+
+def unknown_node(name: str, known: Collection[str]) -> Refusal:
+    """The answer to a request that names a node which does not exist."""
+    hint = f"Known nodes: {', '.join(known)}."
+    return Refusal(404, "unknown_node", f"There is no node {shown(name)}.", hint)
 
 
 def _split(pieces: list[bytes]) -> Iterator[bytes]:

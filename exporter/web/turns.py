@@ -18,6 +18,7 @@ from exporter.web.fair import FairSlots, Full, party
 SLOTS: Final = 64
 SLOTS_OF_ONE: Final = 16
 WAIT_SECONDS: Final = 10.0  # Prometheus gives up then, too
+_IN_TURNS: Final = (Protection.BASIC, Protection.READ, Protection.PRIVATE)
 _MAX_WAITING: Final = 1200  # a request of each connection
 
 
@@ -32,7 +33,7 @@ TURNS: Final = web.AppKey("turns", FairSlots)
 @web.middleware
 async def take_turns(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Pass the request on when its address has a slot, or raise Refusal 503 if it gets none in time."""
-    if request.app[PROTECTIONS].get(request.match_info.route, Protection.BASIC) is not Protection.BASIC:
+    if request.app[PROTECTIONS].get(request.match_info.route, Protection.BASIC) not in _IN_TURNS:
         return await handler(request)
     async with AsyncExitStack() as taken:
         try:

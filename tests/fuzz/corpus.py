@@ -73,6 +73,11 @@ def _seeds(target: str) -> Iterator[bytes]:
             for path in CAPTURES:
                 if path.name.startswith("ev-"):
                     yield from {frame.body for frame in Protocol().receive(path.read_bytes())}
+        case "kept_calls":
+            for path in CAPTURES:
+                if path.name.startswith("ev-"):
+                    frames = Protocol().receive(path.read_bytes())
+                    yield from {frame.body for frame in frames if b"HANGUP_COMPLETE" in frame.body[:60]}
         case "events":
             yield from (path.read_bytes() for path in CAPTURES if path.name.startswith("ev-"))
         case "replies":

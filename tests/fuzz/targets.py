@@ -19,13 +19,27 @@ from aiohttp import StreamReader, hdrs, web
 from aiohttp.test_utils import make_mocked_request
 
 from exporter.clock import Clock
-from exporter.config import Config, ConfigError, NodeConfig, Secret, WebConfig, effective
+from exporter.config import (
+    Config,
+    ConfigError,
+    GatewayConfig,
+    HistoryConfig,
+    NodeConfig,
+    Secret,
+    WebConfig,
+    effective,
+)
 from exporter.esl import Event, Protocol
 from exporter.esl.session import Ended, Session, State
+from exporter.history.csv_text import csv_text
+from exporter.history.kept_calls import KeptCalls
+from exporter.history.model import KeptCall
+from exporter.history.ticket import ticket
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, render
 from exporter.probe.admission import Refused
 from exporter.switch.followed_call import read_job_reply, read_leg_event
+from exporter.switch.leg import ChannelEvent
 from exporter.switch.reply import ReplyError
 from exporter.watch import commands
 from exporter.watch.collector import NodeCollector
@@ -101,6 +115,25 @@ def event(data: bytes) -> None:
         assert part is None or part.get(header) is None or isinstance(part.get(header), str)
     read_leg_event(one)
     read_job_reply(one)
+
+
+def kept_calls(data: bytes) -> None:
+    """Of any last event of a leg one call is kept at most, and its ticket and its cells are plain lines."""
+    leg = ChannelEvent(Event(data))
+    gateways = {name: GatewayConfig(provider="telnyx") for name in ("telnyx", "fake", "")}
+    for numbers in ("masked", "full", "none"):
+        config, kept = HistoryConfig(numbers=numbers), list[KeptCall]()
+        picker = KeptCalls(NodeConfig(name="fs1", gateways=gateways), lambda: config, kept.append, Clock())  # noqa: B023
+        picker.on_call_ended(leg, leg.end(), leg.start().gateway)
+        assert len(kept) <= 1
+        for call in kept:
+            row = [getattr(call, name) for name in call.__struct_fields__]
+            text = csv_text(call.__struct_fields__, [row])
+            assert text.count("\n") == text.count("\r\n") == 2
+            text.encode()
+        lines = ticket(kept).splitlines()
+        assert all(line.isprintable() and len(line) < 100 for line in lines)
+        "".join(lines).encode()
 
 
 def events(data: bytes) -> None:
@@ -280,6 +313,7 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "protocol": protocol,
     "session": session,
     "event": event,
+    "kept_calls": kept_calls,
     "events": events,
     "replies": replies,
     "config": config,

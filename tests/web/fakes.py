@@ -12,10 +12,12 @@ from prometheus_client.core import CounterMetricFamily, Exemplar, GaugeMetricFam
 from prometheus_client.registry import CollectorRegistry
 
 from exporter.clock import Clock
-from exporter.config import Config, Listen
+from exporter.config import Config, HistoryConfig, Listen
 from exporter.diagnosis.conclusion import Diagnosis, diagnose
 from exporter.diagnosis.snapshot import Snapshot
-from exporter.executors import Executors
+from exporter.executors import Executor, Executors
+from exporter.history.past import Past
+from exporter.history.store import Store
 from exporter.metrics import exposition
 from exporter.metrics.exposition import Family, Histogram, Page, Source, Unit
 from exporter.metrics.families import FAMILIES
@@ -148,6 +150,24 @@ class FakeNode:
     tried: bool = True
 
 
+class FakeHistory:
+    """A past in which nothing was, unless a test puts something in its place."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        clock = Clock()
+        self.store = store or Store(None, HistoryConfig(), clock, Executor("fake history"))
+        self.refreshed = 0
+
+    def past(self, node: str, gateway: str, profile: str) -> Past:
+        return Past()
+
+    def node_past(self, node: str) -> Past:
+        return Past()
+
+    async def refresh(self) -> None:
+        self.refreshed += 1
+
+
 @dataclass
 class FakeContext:
     """A daemon as the HTTP side sees it. `reload` puts `next` in force, or raises it."""
@@ -161,6 +181,7 @@ class FakeContext:
     asked: int = 0
     clock: Clock = field(default_factory=Clock)
     executors: Executors = field(default_factory=Executors)
+    history: FakeHistory = field(default_factory=FakeHistory)
 
     @property
     def loopback_only(self) -> bool:

@@ -369,6 +369,10 @@ def test_every_route_has_its_protection() -> None:
             guard = Protection.TOKEN
         elif route.path in ("/-/healthy", "/-/ready"):
             guard = Protection.OPEN
+        elif route.path == "/api/calls":
+            guard = Protection.PRIVATE
+        elif route.path in ("/api/history", "/api/availability"):
+            guard = Protection.READ
         else:
             guard = Protection.BASIC
         assert route.protection is guard, route

@@ -46,9 +46,10 @@ async def flooded(
         await asyncio.gather(*asking)
 
 
-async def test_of_one_address_so_many_are_answered_at_a_time() -> None:
+@pytest.mark.parametrize("protection", [Protection.BASIC, Protection.READ, Protection.PRIVATE])
+async def test_of_one_address_so_many_are_answered_at_a_time(protection: Protection) -> None:
     held = Held()
-    async with flooded(held, Protection.BASIC) as (served, asking):
+    async with flooded(held, protection) as (served, asking):
         async with client_at(SCRAPER) as other, other.get(served.base + "/metrics") as answer:
             assert answer.status == 200
         async with served.client.get(served.base + "/-/healthy") as answer:

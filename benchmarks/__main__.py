@@ -1,9 +1,10 @@
-"""`python -m benchmarks` runs everything; `python -m benchmarks events|scrape` runs one part."""
+"""`python -m benchmarks` runs everything; `python -m benchmarks events|scrape|history` runs one part."""
 
 import statistics
 import subprocess
 import sys
 
+from benchmarks import history
 from benchmarks.contender import CONTENDERS
 from benchmarks.scrape import measure
 from benchmarks.stream import Stream, as_json, recorded
@@ -49,7 +50,20 @@ def scrape() -> None:
     )
 
 
-PARTS = {"events": events, "scrape": scrape}
+def past() -> None:
+    """Size and times of the history."""
+    figures = history.measure()
+    rows = ", ".join(f"{count:,} {kind}s" for kind, count in figures.rows.items())
+    print(f"History of {history.LARGE.days} days, {len(history.subjects(history.LARGE)):,} gateways: {rows}")
+    print(f"  file {figures.size / 1e6:,.0f} MB")
+    for name in ("start", "page", "batch"):
+        fastest, median, slowest = (seconds * 1e3 for seconds in getattr(figures, name))
+        print(f"  {name:20} {median:6.1f} ms [{fastest:.1f}..{slowest:.1f}]")
+    for name, seconds in figures.parts.items():
+        print(f"    {name:18} {seconds * 1e3:6.1f} ms")
+
+
+PARTS = {"events": events, "scrape": scrape, "history": past}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or PARTS:

@@ -6,7 +6,6 @@ It is written through the store, as the daemon does, an hour a batch; the prunin
 import asyncio
 import random
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -16,13 +15,14 @@ from typing import NamedTuple
 from exporter.clock import Clock
 from exporter.config import HistoryConfig
 from exporter.executors import Executor
-from exporter.history.model import Figures, KeptCall, OtherLeg, Outage, Phase, Sample, Span
+from exporter.history.model import CallResult, Figures, KeptCall, OtherLeg, Outage, Phase, Sample, Span
 from exporter.history.schema import DAY, HOUR, SAMPLE
 from exporter.history.store import FILE_NAME, PutHour, PutSample, PutSpan, Store, Subject
 from exporter.watch.changes import Change
 
 END = 1_800_000_000.0  # of what is kept
 ROUNDS = 20
+RESULTS: tuple[CallResult, ...] = ("failed", "failed", "silent", "bad")
 
 
 class Size(NamedTuple):
@@ -40,12 +40,21 @@ LARGE = Size(days=90, nodes=20, gateways=50, outages=20_000, calls=2_000)
 
 
 class Figure(NamedTuple):
-    """What was measured: bytes; seconds of the fastest, the median and the slowest start and page."""
+    """What was measured.
+
+    Attributes:
+        size: bytes of the file.
+        rows: in it.
+        start, page, batch: seconds of opening the file, of all questions of a gateway's page, and of writing
+            15 seconds of all gateways: the fastest, the median and the slowest.
+        parts: seconds of each question of the page, the median.
+    """
 
     size: int
     rows: dict[str, int]
     start: tuple[float, float, float]
     page: tuple[float, float, float]
+    batch: tuple[float, float, float]
     parts: dict[str, float]
 
 
@@ -72,7 +81,7 @@ def subjects(size: Size) -> list[Subject]:
 
 async def fill(store: Store, clock: Then, size: Size) -> None:
     """Write the history of an installation, the hour of END the last."""
-    chance = random.Random(1)
+    chance = random.Random(1)  # noqa: S311
     everyone = subjects(size)
     hours = size.days * 24
     first = END // HOUR * HOUR - (hours - 1) * HOUR
@@ -82,7 +91,11 @@ async def fill(store: Store, clock: Then, size: Size) -> None:
             watched = HOUR - chance.random()
             calls = chance.randrange(900)
             store.put(
-                PutHour(subject, clock.now, Figures(watched=watched, usable=watched - 1, calls=calls, failed=calls // 9))
+                PutHour(
+                    subject,
+                    clock.now,
+                    Figures(watched=watched, usable=watched - 1, calls=calls, failed=calls // 9),
+                )
             )
         for node in range(size.nodes):
             store.put(PutSpan(f"fs{node:02}", Span(clock.now, clock.now + HOUR)))
@@ -95,8 +108,14 @@ async def fill(store: Store, clock: Then, size: Size) -> None:
     for node in range(size.nodes):
         gateways = everyone[node * size.gateways : (node + 1) * size.gateways]
         for index in range(size.calls):
-            result = "failed" if index % 4 < 2 else "silent" if index % 4 == 2 else "bad"
-            store.put(call(chance.choice(gateways), result, END - chance.uniform(0, DAY), chance))
+            store.put(
+                call(
+                    chance.choice(gateways),
+                    RESULTS[index % len(RESULTS)],
+                    END - chance.uniform(0, DAY),
+                    chance,
+                )
+            )
         await store.flush()
     clock.now = END
 
@@ -122,22 +141,26 @@ def outage(subject: Subject, number: int, began: float, chance: random.Random) -
     )  # fmt: skip
 
 
-def call(subject: Subject, result: str, at: float, chance: random.Random) -> KeptCall:
+def call(subject: Subject, result: CallResult, at: float, chance: random.Random) -> KeptCall:
     """One with every value that a kept call can have."""
     return KeptCall(
-        at=at, node=subject.node, result=result, gateway=subject.gateway, direction="outbound",  # type: ignore[arg-type]
-        from_="+4930123xxxx", to="+4989456xxxx", call_uuid="%032x" % chance.getrandbits(128),
-        sip_call_id="%032x@192.0.2.17" % chance.getrandbits(128), sip_status=403, sip_phrase="Forbidden", q850=21,
-        reason="Q.850;cause=21;text=\"D1 call rejected: number not allowed\"", provider_code="D1",
-        provider_meaning="The provider does not allow this caller number", cause="CALL_REJECTED", origin="far_end",
-        ended_by="far_end", post_dial_delay=0.812, talk=0.0, remote_sip="198.51.100.4:5060",
-        remote_media="198.51.100.5:31044", codec="PCMA", user_agent="Provider SBC 9.2", packets_in=4711,
-        packets_out=4700, mos=4.31,
+        at=at, node=subject.node, result=result, gateway=subject.gateway, direction="outbound",
+        from_="+4930123xxxx", to="+4989456xxxx", call_uuid=_hex(chance),
+        sip_call_id=f"{_hex(chance)}@192.0.2.17", sip_status=403, sip_phrase="Forbidden", q850=21,
+        reason='Q.850;cause=21;text="D1 call rejected: number not allowed"', provider_code="D1",
+        provider_meaning="The provider does not allow this caller number", cause="CALL_REJECTED",
+        origin="far_end", ended_by="far_end", post_dial_delay=0.812, talk=0.0,
+        remote_sip="198.51.100.4:5060", remote_media="198.51.100.5:31044", codec="PCMA",
+        user_agent="Provider SBC 9.2", packets_in=4711, packets_out=4700, mos=4.31,
         other_leg=OtherLeg(
-            call_uuid="%032x" % chance.getrandbits(128), direction="inbound", from_="2001", to="+4989456xxxx",
-            sip_call_id="%032x@192.0.2.90" % chance.getrandbits(128), cause="CALL_REJECTED",
+            call_uuid=_hex(chance), direction="inbound", from_="2001", to="+4989456xxxx",
+            sip_call_id=f"{_hex(chance)}@192.0.2.90", cause="CALL_REJECTED",
         ),
     )  # fmt: skip
+
+
+def _hex(chance: random.Random) -> str:
+    return f"{chance.getrandbits(128):032x}"
 
 
 def page_of(store: Store, subject: Subject, end: float) -> dict[str, Callable[[], Awaitable[object]]]:
@@ -161,9 +184,10 @@ async def _measure(size: Size, folder: Path) -> Figure:
     await store.open()
     await fill(store, clock, size)
     await store.close()
-    starts, pages = [], []
+    chosen = random.Random(2).sample(subjects(size), ROUNDS)  # noqa: S311
+    starts, pages, batches = [], [], []
     parts: dict[str, list[float]] = {}
-    for subject in random.Random(2).sample(subjects(size), ROUNDS):
+    for subject in chosen:
         store = Store(path, HistoryConfig(), clock, executor)
         began = time.perf_counter()
         await store.open()
@@ -176,10 +200,15 @@ async def _measure(size: Size, folder: Path) -> Figure:
             parts.setdefault(name, []).append(time.perf_counter() - asked)
         pages.append(time.perf_counter() - began)
         rows = dict(store.rows)
+        for one in subjects(size):
+            store.put(PutHour(one, END, Figures(watched=15.001, usable=15.001, calls=3)))
+        began = time.perf_counter()
+        await store.flush()
+        batches.append(time.perf_counter() - began)
         await store.close()
     executor.shutdown()
     medians = {name: statistics.median(spent) for name, spent in parts.items()}
-    return Figure(path.stat().st_size, rows, _spread(starts), _spread(pages), medians)
+    return Figure(path.stat().st_size, rows, _spread(starts), _spread(pages), _spread(batches), medians)
 
 
 def _spread(seconds: list[float]) -> tuple[float, float, float]:
@@ -190,7 +219,3 @@ def measure(size: Size = LARGE) -> Figure:
     """Fill a file in a folder for temporary ones, and ask."""
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(_measure(size, Path(folder)))
-
-
-if __name__ == "__main__":
-    sys.stdout.write(f"{measure()}\n")

@@ -1,9 +1,8 @@
 """The history of all nodes, for the daemon: it ticks, and hands to the store what is to be kept.
 
 Strategy: everything is decided in memory, from what the nodes tell (node_history.py). Two tasks do the rest.
-One ticks every second; once in COLLECT seconds, each node in another second, it collects what has grown. The
-other writes: outages and changes with the next tick, the rest with the next collection. Only that one waits
-for the store, and the store may hang as long as it likes.
+One ticks every second. The other writes: outages and changes after the tick, the rest every WRITE seconds.
+Only that one waits for the store, and the store may hang as long as it likes.
 
 What earlier processes kept is read in the background. Until then, or where it cannot be read, the history
 begins with this process.
@@ -33,17 +32,20 @@ from exporter.clock import Clock
 from exporter.config import Config, HistoryConfig
 from exporter.executors import Executor
 from exporter.history.collector import HistoryCollector, NodeHistoryCollector
+from exporter.history.entries import Entry
 from exporter.history.model import CHANGES_BEFORE, Outage
-from exporter.history.node_history import MAX_CHANGES, NodeHistory, RecentChanges
+from exporter.history.node_history import NodeHistory
 from exporter.history.past import UNKNOWN, Past
-from exporter.history.store import FILE_NAME, Entry, Store, StoreUnavailable
+from exporter.history.recent_changes import MAX_CHANGES, RecentChanges
+from exporter.history.schema import HOUR
+from exporter.history.store import FILE_NAME, Store, StoreUnavailable
 from exporter.metrics.exposition import Source
 from exporter.watch.changes import Change
 from exporter.watch.node import Node
 from exporter.watch.observer import NodeObserver
 
 TICK: Final = 1.0  # seconds
-COLLECT: Final = 15.0
+WRITE: Final = 15.0
 RECALLED: Final = 2000  # outages of each node that are read at the start
 _MAX_TEXT: Final = 200
 
@@ -78,10 +80,11 @@ class History:
         self._clock = clock
         self._changes = RecentChanges()
         self._nodes: dict[str, NodeHistory] = {}
-        self._due: dict[str, float] = {}  # when each is to be collected
         self._unread: dict[str, None] = {}  # nodes whose past has not been read
         self._strangers_read = False
-        self._urgent = False
+        self._urgent = False  # an outage or a change is to be written
+        self._write_at = 0.0
+        self._refreshed = -math.inf
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -100,7 +103,9 @@ class History:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._collect(samples=True)
+        now, epoch = self._clock.monotonic(), self._clock.epoch()
+        for node in self._nodes.values():
+            node.collect(now, epoch, samples=True)
         self._note("exporter_stopped", __version__)
         await self.store.close()
 
@@ -109,7 +114,6 @@ class History:
         node = self._nodes.get(name)
         if node is None:
             node = self._nodes[name] = NodeHistory(name, self._clock, self._put, self._changes)
-            self._due[name] = self._clock.monotonic() + 1 + len(self._due) % COLLECT
             self._unread[name] = None
         return node.observer()
 
@@ -123,7 +127,6 @@ class History:
         names = {node.name for node in config.nodes}
         for name in self._nodes.keys() - names:
             self._nodes.pop(name).leave()
-            del self._due[name]
             self._unread.pop(name, None)
 
     def reloaded(self, keys: Iterable[str]) -> None:
@@ -157,11 +160,16 @@ class History:
         yield HistoryCollector(self.store)
 
     async def refresh(self) -> None:
-        """Have what is known by now written, so that questions to the store find it.
+        """Have what is known by now written, so that questions to the store find it; once a second at most.
 
         Waits for the store: not for what must not wait.
         """
-        self._collect(samples=True)
+        now = self._clock.monotonic()
+        if now - self._refreshed >= TICK:
+            self._refreshed = now
+            for node in list(self._nodes.values()):
+                node.collect(self._clock.monotonic(), self._clock.epoch(), samples=True)
+                await asyncio.sleep(0)  # events come first
         await self.store.flush()
 
     # -- time -----------------------------------------------------------------------------------------
@@ -176,19 +184,11 @@ class History:
 
     def _tick(self) -> None:
         now, epoch = self._clock.monotonic(), self._clock.epoch()
-        for name, node in self._nodes.items():
-            node.tick(now, epoch)
-            if now >= self._due[name]:
-                node.collect(now, epoch)
-                self._due[name] = now + COLLECT
-                self._urgent = True
-        if self._urgent:
-            self._wanted.set()
-
-    def _collect(self, *, samples: bool) -> None:
-        now, epoch = self._clock.monotonic(), self._clock.epoch()
         for node in self._nodes.values():
-            node.collect(now, epoch, samples=samples)
+            node.tick(now, epoch)
+        if self._urgent or now >= self._write_at:
+            self._write_at = now + WRITE
+            self._wanted.set()
 
     # -- the store ------------------------------------------------------------------------------------
 
@@ -199,7 +199,7 @@ class History:
     def _note(self, what: str, subject: str) -> None:
         """A change of the exporter itself."""
         change = Change(self._clock.epoch(), "", what, subject)
-        self._changes.note(change, self._clock.monotonic())
+        self._changes.note(change, self._clock.monotonic(), change.at)
         self._put(change)
 
     async def _write_on(self) -> None:
@@ -213,7 +213,7 @@ class History:
                 await self.store.flush()
             except Exception:
                 log.exception("history failed", limit=("history", "store"))
-                await self._clock.sleep(COLLECT)
+                await self._clock.sleep(WRITE)
 
     async def _read_past(self) -> None:
         """Read what earlier processes kept of the nodes; what cannot be read is tried again."""
@@ -241,9 +241,18 @@ class History:
         )
         last_look = await self._last_look(lasting)
         over = [outage for outage in reversed(past) if outage.ended is not None]
+        # In its first hour a gateway may have been watched late; and of outages before the oldest recalled
+        # nothing is known.
+        known_since = past[-1].began if len(past) >= RECALLED else -math.inf
+        watched_since = {
+            subject: max(hour + HOUR, known_since)
+            for subject, hour in (await self.store.first_hours(name)).items()
+            if hour + HOUR < epoch
+        }
         node = self._nodes.get(name)
         if node is not None:
-            node.load([*over, *lasting], last_look, [change for change in reversed(changes) if change.node])
+            own = [change for change in reversed(changes) if change.node]
+            node.load([*over, *lasting], last_look, own, watched_since)
         self._unread.pop(name, None)
         return _Read(len(over), len(lasting))
 

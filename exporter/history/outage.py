@@ -23,6 +23,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from exporter.history.entries import Subject
 from exporter.history.model import (
     MAX_CHANGES_BEFORE,
     MAX_PHASES,
@@ -33,7 +34,6 @@ from exporter.history.model import (
     Outage,
     Phase,
 )
-from exporter.history.store import Subject
 from exporter.watch.changes import Change
 
 MAX_ENTRIES: Final = 60  # an hour
@@ -305,6 +305,11 @@ class OutageTracker:
         self.changed = outage.began
         self.dirty = True
 
+    def looked_since(self, epoch: float) -> None:
+        """Earlier processes have looked since then; what they saw of outages has been told."""
+        if self.last is None and not self.lasts and (self.changed is None or epoch < self.changed):
+            self.changed = epoch
+
     # -- what it can be asked -------------------------------------------------------------------------
 
     @property
@@ -376,9 +381,7 @@ class OutageTracker:
 
     def _begin(self, unwell: _Unwell, now: float) -> None:
         """A suspicion has become an outage."""
-        if self._tail is not None:  # what comes from now on is of the new one
-            self._read_tail(self._tail, unwell.base)
-            self._tail = None
+        self._tail = None  # refused dials that were reported since it began are of this one
         full = len(self._begun) >= MAX_ENTRIES and self._begun[-MAX_ENTRIES].made > now - _HOUR
         if full and self.last is not None:
             self._reopen(unwell, self.last)

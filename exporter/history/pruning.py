@@ -1,7 +1,7 @@
 """What is deleted: rows older than `keep`, calls beyond their quota, the oldest rows beyond a bound.
 
 Rows go in slices, each a transaction of its own, so that a question never waits long. Where the whole takes
-too many bytes, the kind that takes the most room loses its oldest rows first: a flood of calls costs calls,
+too many bytes, the kind that takes the most room loses its oldest tenth first: a flood of calls costs calls,
 not the availability of a year.
 """
 
@@ -18,6 +18,7 @@ SAMPLES_KEPT: Final = 2.0 * DAY
 SLICE: Final = 10_000  # rows
 _VACUUM: Final = 2_000  # pages
 _QUARTER: Final = 4
+_TENTH: Final = 10
 
 
 class Bounds(NamedTuple):
@@ -60,7 +61,8 @@ def prune_full(db: sqlite3.Connection, bounds: Bounds) -> bool:
             return _delete(db, kind, math.inf, min(excess, SLICE)) > 0
     if _bytes(db) <= bounds.bytes_:
         return False
-    return any(_delete(db, kind, math.inf, SLICE) for kind in sorted(sizes, key=lambda kind: -sizes[kind][1]))
+    fattest = sorted(sizes, key=lambda kind: -sizes[kind][1])
+    return any(_delete(db, kind, math.inf, min(SLICE, sizes[kind][0] // _TENTH + 1)) for kind in fattest)
 
 
 def prune_old(db: sqlite3.Connection, bounds: Bounds, now: float) -> bool:
@@ -114,5 +116,6 @@ def _shrink(db: sqlite3.Connection) -> bool:
     pages, free = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
     if free < max(_VACUUM, pages // _QUARTER):
         return False
-    db.execute(f"PRAGMA incremental_vacuum({_VACUUM})").fetchall()
+    # Not `execute`: the pragma frees a page with each step, and `execute` makes one.
+    db.executescript(f"PRAGMA incremental_vacuum({_VACUUM})")
     return True

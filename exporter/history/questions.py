@@ -113,6 +113,18 @@ def find_steps(
     ]
 
 
+def find_first_hours(db: sqlite3.Connection, node: str) -> dict[Subject, float]:
+    """The oldest hour of each gateway of a node."""
+    subjects = _subjects(db, gateway(node, None, None))
+    oldest = _checked(db.execute("SELECT subject, min(at) FROM days GROUP BY subject"), tuple[int, float])
+    found = {}
+    for number, day in oldest:
+        if number in subjects:
+            hours = _one(db, "hours", HOUR, number, int(day), day + DAY, "at")
+            found[subjects[number]] = min((at for _, at in hours), default=day)
+    return found
+
+
 def find_samples(db: sqlite3.Connection, subject: Subject, since: float) -> list[Sample]:
     """Samples of a gateway that begin then or later, oldest first."""
     first = int(-(-since // SAMPLE) * SAMPLE)

@@ -208,6 +208,10 @@ class Store:
         subject = questions.gateway(node, gateway, profile)
         return await self._run(lambda db: questions.find_steps(db, step, since, until, subject))
 
+    async def first_hours(self, node: str) -> Mapping[Subject, float]:
+        """When the oldest hour kept of each gateway of a node begins."""
+        return await self._run(lambda db: questions.find_first_hours(db, node))
+
     async def samples(self, subject: Subject, since: float) -> list[Sample]:
         """The samples of a gateway that begin then or later, oldest first."""
         return await self._run(lambda db: questions.find_samples(db, subject, since))

@@ -15,7 +15,6 @@ lists one twice between `killgw` and the next scan; the newer stands first, and 
 Source: mod_sofia.c, cmd_status and xml_gateway_status (1.11).
 """
 
-import html
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -107,6 +106,9 @@ _LAYOUT: Final = re.compile(
     + "".join(rf"    <{tag}>{form}</{tag}>\n" for tag, form in _LAYOUT_FIELDS)
     + r"(?:    <retry>(?:([0-9]{1,18})s|NEVER)</retry>\n)?  </gateway>(?=\n|$)"
 )
+
+# By switch_amp_encode, in the order in which they are undone.
+_ESCAPED: Final = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 
 _AT_ONCE: Final = 1000
 _PROBLEMS_KEPT: Final = 5
@@ -353,7 +355,7 @@ def _from_layout(found: re.Match[str]) -> GatewayStatus:
         int(retry) if retry is not None else None,
         printable(proxy),
         printable(realm),
-        printable(html.unescape(contact)),
+        printable(_unescaped(contact)),
         printable(username),
     )
 
@@ -382,9 +384,16 @@ def _typed(fields: dict[str, str]) -> GatewayStatus:
         retry_seconds=max(0, int(retry[1])) if retry and retry[1] else None,
         proxy=printable(fields.get("proxy", "")),
         realm=printable(fields.get("realm", "")),
-        contact=printable(html.unescape(fields.get("contact", ""))),
+        contact=printable(_unescaped(fields.get("contact", ""))),
         username=printable(fields.get("username", "")),
     )
+
+
+def _unescaped(text: str) -> str:
+    """The text before switch_amp_encode; the text form of the reply has it so. Faster than html.unescape."""
+    for escaped, character in _ESCAPED:
+        text = text.replace(escaped, character)
+    return text
 
 
 def _match(fields: dict[str, str], tag: str, form: re.Pattern[str], absent: str | None = None) -> str:

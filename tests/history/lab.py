@@ -14,10 +14,11 @@ from exporter import names
 from exporter.clock import Clock
 from exporter.config import GatewayConfig, NodeConfig, Secret
 from exporter.executors import Executors
-from exporter.history.history import COLLECT, TICK
+from exporter.history.history import TICK
 from exporter.history.model import OUTAGE_AFTER, WELL, Figures, Outage, Sample, Span
-from exporter.history.node_history import NodeHistory, RecentChanges
+from exporter.history.node_history import NodeHistory
 from exporter.history.past import Past
+from exporter.history.recent_changes import RecentChanges
 from exporter.history.store import Entry, PutHour, PutSample, PutSpan, Rename, Subject
 from exporter.simulator import SimulatedSwitch
 from exporter.watch.changes import Change
@@ -190,16 +191,10 @@ class Lab:
             await self.stop(name)
 
     async def _tick(self) -> None:
-        collected = self.clock.monotonic()
         while True:
             await self.clock.sleep(TICK)
-            now, epoch = self.clock.monotonic(), self.clock.epoch()
             for history in self.histories.values():
-                history.tick(now, epoch)
-                if now - collected >= COLLECT:
-                    history.collect(now, epoch)
-            if now - collected >= COLLECT:
-                collected = now
+                history.tick(self.clock.monotonic(), self.clock.epoch())
 
     async def _look(self) -> None:
         while True:

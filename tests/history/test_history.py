@@ -135,6 +135,25 @@ def test_an_outage_over_a_restart_of_the_exporter(tmp_path: Path, well: bool) ->
     run(drill)
 
 
+def test_a_gateway_without_outages_is_up_since_it_is_known(tmp_path: Path) -> None:
+    """Since the end of the first hour in which it was watched: in that, it may have been watched late."""
+
+    async def drill(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        full_hour = (clock.epoch() // 3600 + 1) * 3600
+        clock.step = full_hour - 300 - clock.epoch()
+        files = files_for(tmp_path, switch)
+        for since in (full_hour - 290, full_hour):
+            async with running(files, clock=clock) as daemon:
+                await until_value(daemon, clock, LASTS, 0)
+                await clock.sleep(5)
+                well_since = daemon.daemon.history.past("fs1", "telnyx", "external").well_since
+                assert well_since == pytest.approx(since, abs=10)
+                assert (await daemon.samples())[CHANGE] == well_since
+            await clock.sleep(3600)
+
+    run(drill)
+
+
 def test_a_reload_is_a_change_with_its_keys_and_a_node_removed_ends_its_outages(tmp_path: Path) -> None:
     async def drill(switch: SimulatedSwitch, clock: VirtualClock) -> None:
         files = files_for(tmp_path, switch)

@@ -12,7 +12,9 @@ import pytest
 
 from exporter.config import GatewayConfig as Expected
 from exporter.history.model import Outage, Phase
-from exporter.history.node_history import HOUR, SAMPLE, NodeHistory, RecentChanges
+from exporter.history.node_history import TURNS, NodeHistory
+from exporter.history.recent_changes import RecentChanges
+from exporter.history.schema import HOUR, SAMPLE
 from exporter.history.store import Subject
 from exporter.simulator import FarEnd, GatewayConfig, Leg, SimulatedSwitch
 from exporter.watch import gateway_table
@@ -219,15 +221,35 @@ def test_flaps_within_a_second_are_none_and_flaps_of_five_seconds_one_each() -> 
     run(drill)
 
 
+def without_a_node(clock: HandClock, kept: Kept, count: int) -> tuple[NodeHistory, list[GatewayWatch]]:
+    """A history that is told of so many gateways by the test."""
+    history = NodeHistory("fs1", clock, kept, RecentChanges())
+    quiet = ProblemLog({}, quiet=True)
+    return history, [
+        GatewayWatch(f"gw{number}", "external", clock.now, quiet, lambda _: None, lambda *_: None)
+        for number in range(count)
+    ]
+
+
+def test_a_thousand_gateways_are_collected_a_few_in_each_second() -> None:
+    clock, kept = HandClock(), Kept()
+    history, watches = without_a_node(clock, kept, 1000)
+    for watch in watches:
+        watch.readable, watch.problem = True, "none"
+        history.verdict(watch, clock.now, clock.epoch())
+    collected: set[Subject] = set()
+    for _ in range(TURNS):
+        clock.now += 1
+        kept.hours.clear()
+        history.tick(clock.now, clock.epoch())
+        assert 0 < len(kept.hours) <= 1000 / TURNS + 1
+        collected |= {subject for subject, _ in kept.hours}
+    assert len(collected) == 1000
+
+
 def test_ten_thousand_flaps_an_hour_are_bounded_and_counted() -> None:
     clock, kept = HandClock(), Kept()
-    history = NodeHistory("fs1", clock, kept, RecentChanges())
-    watches = [
-        GatewayWatch(
-            f"gw{number}", "external", 0.0, ProblemLog({}, quiet=True), lambda _: None, lambda *_: None
-        )
-        for number in range(20)
-    ]
+    history, watches = without_a_node(clock, kept, 20)
     flaps = 0
     ends = clock.now + 3600
     while clock.now < ends:
@@ -542,20 +564,28 @@ def test_a_gateway_out_of_the_config_keeps_its_past(monkeypatch: pytest.MonkeyPa
     async def drill(lab: Lab) -> None:
         async with switch_at(lab.clock) as switch:
             await lab.watch(switch)
+            await fail(lab, switch, 2)
             switch.gateway("telnyx").ask_unregister()
             await lab.until_problem("unregistered")
             await lab.clock.sleep(10)
             await lab.watch(switch, gateways={})
+            await lab.until_problem("unregistered")
+            switch.gateway("telnyx").ask_register()
+            await lab.until_problem("none")
+            await fail(lab, switch, 1)
+            switch.gateway("telnyx").ask_unregister()
             await lab.clock.sleep(10)
             assert lab.past().outage is not None
             switch.unconfigure_gateway("telnyx")
             switch.remove_gateway("telnyx")
             await lab.clock.sleep(200)
             assert lab.nodes["fs1"].gateways.named("telnyx") == []
-            [row] = lab.kept.of()
+            row = lab.kept.of()[-1]
             assert row.ended is not None
             assert row.problem == "missing"
-            assert lab.kept.figures(TELNYX).watched > 20
+            figures = lab.kept.figures(TELNYX)
+            assert figures.watched > 20
+            assert (figures.calls, figures.failed) == (3, 3)
 
     run(drill)
 
@@ -644,7 +674,7 @@ def test_the_changes_before_it() -> None:
             await lab.watch(switch)
             history, clock = lab.histories["fs1"], lab.clock
             history.load([], 0.0, [Change(clock.epoch() - 590, "fs1", "restarted")])
-            lab.exporter.note(Change(clock.epoch(), "", "exporter_started"), clock.monotonic())
+            lab.exporter.note(Change(clock.epoch(), "", "exporter_started"), clock.monotonic(), clock.epoch())
             history.observer().on_change(Change(clock.epoch(), "fs1", "paused"))  # of no node
             await clock.sleep(15)
             lab.nodes["fs1"].observer.on_change(Change(clock.epoch(), "fs1", "xml_reloaded"))

@@ -223,6 +223,7 @@ def test_a_killed_exporter_finds_the_outage_still_on() -> None:
     resumed = told.outage()
     assert resumed is not None
     assert resumed.began == EPOCH
+    assert told.tracker.begun_since(EPOCH) == 1
     told.look("registering")
     told.wait(2)
     told.look("none")
@@ -291,8 +292,37 @@ def test_one_that_is_forgotten_ends_then_and_one_that_nobody_looks_for_at_the_la
     told.wait(10)
     told.unwatched()
     told.wait(100)
+    told.write()
     told.tracker.abandon()
     assert (told.only().ended, told.only().ended_unwatched) == (EPOCH + 10, True)
+
+
+def test_the_last_look_stays_as_long_ago_as_it_is_when_the_clock_steps() -> None:
+    told = Told()
+    told.look("missing")
+    told.wait(10)
+    told.unwatched()
+    told.wait(100)
+    told.step = 86_400.0
+    told.write()
+    told.tracker.abandon()
+    assert told.only().ended == EPOCH + 10 + 86_400
+
+
+def test_it_is_up_since_earlier_processes_have_looked_unless_there_was_an_outage() -> None:
+    told = Told()
+    told.look("none")
+    told.tracker.looked_since(EPOCH - 500)
+    assert told.tracker.changed == EPOCH - 500
+    told.tracker.looked_since(EPOCH - 100)
+    assert told.tracker.changed == EPOCH - 500
+    told.look("unreachable")
+    told.wait(5)
+    told.tracker.looked_since(EPOCH - 700)
+    assert told.tracker.changed == EPOCH
+    told.look("none")
+    told.tracker.looked_since(EPOCH - 700)
+    assert told.tracker.changed == EPOCH + 5
 
 
 @pytest.mark.parametrize("step", [86_400.0, -172_800.0, 1.5, -1.5])

@@ -189,6 +189,22 @@ async def test_a_caller_may_go_on_with_the_figures_it_gave(folder: Path | None) 
         assert steps.steps[0].figures.calls == 1
 
 
+async def test_the_first_hour_of_each_gateway(folder: Path | None) -> None:
+    other = GATEWAY._replace(gateway="other")
+    async with opened(folder) as store:
+        for subject, at in (
+            (GATEWAY, NOW - 5 * HOUR),
+            (other, NOW),
+            (GATEWAY, NOW - 30 * HOUR),
+            (other, NOW + HOUR),
+        ):
+            store.put(PutHour(subject, at, figures()))
+        store.put(PutHour(GATEWAY._replace(node="fs2"), NOW - 90 * HOUR, figures()))
+        await store.flush()
+        assert await store.first_hours("fs1") == {GATEWAY: NOW - 30 * HOUR, other: NOW}
+        assert await store.first_hours("fs3") == {}
+
+
 async def test_samples(folder: Path | None) -> None:
     async with opened(folder) as store:
         await put(store, *(PutSample(GATEWAY, Sample(NOW + 300 * n, None, n, 0, 0)) for n in (0, 1, 3)))
@@ -293,6 +309,13 @@ async def test_too_much_that_waits_is_given_up_and_counted(folder: Path | None) 
         assert store.rows["change"] == ROOM
         store.put(call(NOW))
         assert store.dropped == 15
+
+
+async def test_spans_that_do_not_touch_are_bounded_too() -> None:
+    async with opened(None) as store:
+        for number in range(MAX_WAITING + ROOM + 3):
+            store.put(PutSpan("fs1", Span(NOW + 10 * number, NOW + 10 * number + 1)))
+        assert store.dropped == 3
 
 
 async def test_what_adds_up_or_replaces_takes_no_room(folder: Path | None) -> None:

@@ -471,12 +471,3 @@ def test_too_many_questions_at_once_are_refused_and_no_problem_of_the_file(tmp_p
 
     with virtual_time() as clock:
         clock.run(scenario(clock))
-
-
-async def test_without_a_thread_it_is_refused() -> None:
-    executor = Executor("history")
-    store = Store(None, HistoryConfig(), Now(NOW), executor)
-    await store.open()
-    await store.close()
-    executor.shutdown()
-    await store.close()

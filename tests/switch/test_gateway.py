@@ -1,5 +1,6 @@
 """Both forms of a gateway's status: all recorded ones, and what nobody should ever send."""
 
+import html
 import re
 import time
 from collections.abc import Callable
@@ -148,6 +149,13 @@ def test_one_recorded_list_by_hand() -> None:
     assert (noreg.state, noreg.status, noreg.retry_seconds) == ("FAIL_WAIT", "DOWN", 19)
     assert (noreg.ping_next, noreg.ping_interval, noreg.ping_seconds) == (0, 0, None)
     assert (backup.state, backup.status, backup.realm) == ("NOREG", "UP", "127.0.0.1")
+
+
+@pytest.mark.parametrize("text", ["<sip:a@192.0.2.1>", '"O\'Neill & Sons" <sip:a@b;x=&lt;>', "&amp;lt;", ""])
+def test_a_contact_is_read_as_it_was_before_freeswitch_escaped_it(text: str) -> None:
+    escaped = html.escape(text).replace("&#x27;", "&apos;")  # as switch_amp_encode writes it
+    (in_xml,) = parse_gateways_xml(block(contact=escaped)).gateways
+    assert in_xml.contact == text
 
 
 def test_counters_before_and_after_calls() -> None:
@@ -443,9 +451,9 @@ def test_twice_as_many_gateways_take_twice_as_long(shape: str) -> None:
         text = gateways("".join(SHAPES[shape](number) for number in range(count)))
         best = float("inf")
         for _ in range(7):
-            began = time.perf_counter()
+            began = time.process_time()
             parse_gateways_xml(text)
-            best = min(best, time.perf_counter() - began)
+            best = min(best, time.process_time() - began)
         return best
 
     assert min(seconds(2000) / seconds(1000) for _ in range(3)) < 2.6

@@ -6,13 +6,13 @@ from exporter.config import GatewayConfig, NodeConfig
 from exporter.switch.gateway import GatewayList, GatewayStatus
 from exporter.switch.gateway_event import GatewayEvent
 from exporter.switch.leg import ChannelEvent
-from exporter.switch.status import Heartbeat
+from exporter.switch.status import Heartbeat, SwitchFigures
 from exporter.watch.gateway import Answer
 from exporter.watch.gateway_table import FORGET_AFTER
 from exporter.watch.knowledge import Knowledge
-from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
 from tests.watch.builders import HandClock, event, status
+from tests.watch.recorder import Recorder
 
 CONFIG = NodeConfig(name="fs1", gateways={"telnyx": GatewayConfig(provider="telnyx")})
 FIRST, SECOND = "342cb733-85da-455e-aed9-8f459cee8e2d", "b4a7d0f1-0000-4000-8000-000000000000"
@@ -24,7 +24,8 @@ class Known:
     def __init__(self) -> None:
         self.clock = HandClock()
         self.memory = RegistrationMemory(None, clock=self.clock)
-        self.known = Knowledge(CONFIG, "abcd", self.clock, self.memory, NodeObserver())
+        self.told = Recorder()
+        self.known = Knowledge(CONFIG, "abcd", self.clock, self.memory, self.told)
 
     def lists_all(self, *gateways: GatewayStatus) -> None:
         self.known.gateways.on_list(GatewayList(list(gateways), 0, ()), self.clock.now, 0.0)
@@ -188,3 +189,45 @@ def test_a_lost_node_leaves_counters_and_nothing_else() -> None:
     assert side.known.calls.stats["telnyx", "outbound"].lost == 1
     assert side.known.switch.profiles == {}
     assert [gateway.state for gateway in side.known.gateways] == ["UNKNOWN"]
+
+
+# -- changes -------------------------------------------------------------------------------------------------
+
+
+def test_a_heartbeat_tells_a_limit_at_once() -> None:
+    side = Known()
+    for most in (1000, 1000, 2000):
+        side.known.on_heartbeat(Heartbeat.from_event(event("HEARTBEAT", Max_Sessions=most)))
+    assert side.told.what == [("limits", "max_sessions")]
+
+
+def test_what_was_missed_before_a_loss_is_missed_anew_after_it() -> None:
+    side = Known()
+
+    def lists(*gateways: GatewayStatus) -> None:
+        side.known.on_list(GatewayList(list(gateways), 0, ()), side.clock.now)
+
+    lists(status(), status(name="backup"))
+    side.clock.now += 10
+    lists(status())
+    side.known.forget()
+    side.clock.now += 60
+    lists(status())
+    assert side.told.what == []
+    side.clock.now += 10
+    lists(status())
+    assert side.told.what == [("gateway_deleted", "external::backup")]
+
+
+def test_a_restart_is_not_told_with_a_time_before_the_loss() -> None:
+    side = Known()
+    side.known.on_connection(FIRST)
+    side.known.on_switch_polled()
+    side.clock.now += 10
+    side.known.forget()
+    lost = side.clock.epoch()
+    side.clock.now += 60
+    side.known.on_connection(SECOND)
+    side.known.switch.figures = SwitchFigures(uptime_seconds=1e6)
+    side.known.on_switch_polled()
+    assert [(change.what, change.at) for change in side.told.changes] == [("restarted", lost)]

@@ -30,11 +30,13 @@ class Lists:
         self.clock.now += seconds
         return self
 
-    def lists(self, *gateways: GatewayStatus, profiles: tuple[str, ...] | None = SITE) -> "Lists":
+    def lists(
+        self, *gateways: GatewayStatus, profiles: tuple[str, ...] | None = SITE, malformed: int = 0
+    ) -> "Lists":
         """Both lists, asked for and answered now; `profiles` None: the account may not list them."""
         if profiles is not None:
             self.changes.on_profiles(profiles, self.clock.now)
-        return self.lists_gateways(*gateways)
+        return self.lists_gateways(*gateways, malformed=malformed)
 
     def lists_gateways(self, *gateways: GatewayStatus, malformed: int = 0) -> "Lists":
         self.changes.on_gateways(GatewayList(list(gateways), malformed, ()), self.clock.now)
@@ -143,6 +145,13 @@ def test_lists_of_profiles_that_cannot_be_read_any_more_are_not_asked_for_again_
     assert lists.what == [("gateway_deleted", "external::backup")]
 
 
+def test_each_absence_begins_anew() -> None:
+    lists = Lists().after(10)
+    for _ in range(5):
+        lists.lists(BACKUP).after(1).lists(TELNYX, BACKUP).after(10)
+    assert lists.what == []
+
+
 # -- profiles ------------------------------------------------------------------------------------------------
 
 
@@ -241,6 +250,8 @@ def test_a_switch_that_still_starts_has_lost_nothing() -> None:
 def test_the_time_of_a_loss_is_no_absence() -> None:
     lists = Lists().after(10).lists(TELNYX).loses().after(60).lists(TELNYX)
     assert lists.what == []
+    lists = Lists().after(10).lists(profiles=("internal",)).loses().after(60).lists(profiles=("internal",))
+    assert lists.what == []
 
 
 def test_fifty_gateways_that_flap_with_their_profile_are_one_change_each_time() -> None:
@@ -254,7 +265,7 @@ def test_fifty_gateways_that_flap_with_their_profile_are_one_change_each_time() 
 def test_a_list_with_entries_that_cannot_be_read_deletes_nothing() -> None:
     lists = Lists().after(10)
     for _ in range(3):
-        lists.lists_gateways(TELNYX, malformed=1).after(10)
+        lists.lists(TELNYX, malformed=1).after(10)
     assert lists.what == []
 
 

@@ -33,6 +33,7 @@ from exporter.config import Config, HistoryConfig
 from exporter.executors import Executor
 from exporter.history.collector import HistoryCollector, NodeHistoryCollector
 from exporter.history.entries import Entry
+from exporter.history.kept_calls import KeptCalls
 from exporter.history.model import CHANGES_BEFORE, Outage
 from exporter.history.node_history import NodeHistory
 from exporter.history.past import UNKNOWN, Past
@@ -77,6 +78,7 @@ class History:
     ) -> None:
         path = state_dir / FILE_NAME if state_dir is not None else None
         self.store = Store(path, config, clock, executor)
+        self._config = config
         self._clock = clock
         self._changes = RecentChanges()
         self._nodes: dict[str, NodeHistory] = {}
@@ -119,10 +121,12 @@ class History:
 
     def attach(self, node: Node) -> None:
         """A node, made with an `observer` of its name, is watched from now on."""
-        self._nodes[node.name].attach(node)
+        kept = KeptCalls(node.config, lambda: self._config, self._put, self._clock)
+        self._nodes[node.name].attach(node, kept)
 
     def configure(self, config: Config) -> None:
         """Put another config in force: what lasted of nodes that it does not have is over."""
+        self._config = config.history
         self.store.configure(config.history)
         names = {node.name for node in config.nodes}
         for name in self._nodes.keys() - names:

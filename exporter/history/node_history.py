@@ -22,11 +22,13 @@ import structlog
 from exporter.clock import Clock
 from exporter.history.entries import Entry, PutSpan, Rename, Subject
 from exporter.history.gateway_history import GatewayHistory
+from exporter.history.kept_calls import KeptCalls
 from exporter.history.model import Outage, Span
 from exporter.history.outage import Evidence, OutageTracker
 from exporter.history.past import UNKNOWN, Past
 from exporter.history.recent_changes import RecentChanges, concerns, fits
 from exporter.history.schema import DAY, HOUR, SAMPLE
+from exporter.switch.leg import ChannelEvent, LegEnd
 from exporter.watch.changes import Change
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
@@ -50,7 +52,7 @@ class NodeHistory:
 
     Attributes:
         name: of the node.
-        node: the one that was attached last.
+        node, kept_calls: as they were attached last.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class NodeHistory:
     ) -> None:
         self.name = name
         self.node: Node | None = None
+        self.kept_calls: KeptCalls | None = None
         self._clock = clock
         self._put = put
         self._own: set[int] | None = set()  # ids of outages put, until the past has been read
@@ -87,12 +90,13 @@ class NodeHistory:
         """For a node of this name, made and not yet started; it is listened to once the node is attached."""
         return _Observer(self)
 
-    def attach(self, node: Node) -> None:
-        """The node that is watched from now on; it is started next."""
+    def attach(self, node: Node, kept_calls: KeptCalls | None = None) -> None:
+        """The node that is watched from now on; it is started next. `kept_calls`: is told of ended calls."""
         now, epoch = self._clock.monotonic(), self._clock.epoch()
         if self.node is not None:
             self.stopped(now, epoch)
         self.node = node
+        self.kept_calls = kept_calls
         self._late = node.config.poll_interval + _POLL_GRACE
         self._listened_to = node.observer
         self._attached = (now, epoch)
@@ -404,6 +408,10 @@ class _Observer(NodeObserver):
 
     def on_forgotten(self, gateway: GatewayWatch, now: float, epoch: float) -> None:
         self._tell(self._history.forgotten, gateway, now, epoch)
+
+    def on_call_ended(self, event: ChannelEvent, end: LegEnd, gateway: str) -> None:
+        if self._history.kept_calls is not None:
+            self._tell(self._history.kept_calls.on_call_ended, event, end, gateway)
 
     def on_change(self, change: Change) -> None:
         self._tell(self._history.changed, change)

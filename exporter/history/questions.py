@@ -89,6 +89,11 @@ def find_calls(db: sqlite3.Connection, conditions: Iterable[Condition], limit: i
     return [call for _, value in rows if (call := _decoded(_call, value)) is not None]
 
 
+def find_subjects(db: sqlite3.Connection, subject: tuple[Condition, ...]) -> list[Subject]:
+    """The gateways of which anything is kept, by their names."""
+    return sorted(one for one in _subjects(db, subject).values() if one.gateway)
+
+
 def find_steps(
     db: sqlite3.Connection, step: str, since: float, until: float, subject: tuple[Condition, ...]
 ) -> list[GatewaySteps]:

@@ -194,6 +194,13 @@ class Store:
         )
         return await self._run(lambda db: questions.find_calls(db, asked, limit))
 
+    async def subjects(
+        self, *, node: str | None = None, gateway: str | None = None, profile: str | None = None
+    ) -> list[Subject]:
+        """The gateways of which anything is kept, by their names: the order of `steps`."""
+        subject = questions.gateway(node, gateway, profile)
+        return await self._run(lambda db: questions.find_subjects(db, subject))
+
     async def steps(
         self,
         step: Literal["1h", "1d"],

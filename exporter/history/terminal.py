@@ -14,9 +14,9 @@ from exporter.client import plain
 from exporter.history.answers import CallAnswer, CallsAnswer, HistoryAnswer
 from exporter.history.availability import STEP_SECONDS, AvailabilityAnswer, GatewayAnswer
 from exporter.history.bar import Interval, Signs, intersection, merged, states
+from exporter.history.entries import Subject
 from exporter.history.flaps import Group, groups
-from exporter.history.model import Outage
-from exporter.history.store import Subject
+from exporter.history.model import Outage, Phase
 from exporter.history.times import duration, epoch, local_time
 from exporter.watch.changes import Change
 
@@ -202,18 +202,22 @@ def _outage_lines(outages: Sequence[Outage], until: float, form: Form) -> Iterat
 
 def _what(group: Group, until: float) -> str:
     newest = group.newest
-    detail = f" ({newest.detail})" if newest.detail else ""
+    problem = _problem(newest)
     if group.times > 1:
         ended = until if group.ended is None else group.ended
         return (
-            f"{newest.problem}{detail} {group.times} times until {_clock(ended, group.began)}, "
+            f"{problem} {group.times} times until {_clock(ended, group.began)}, "
             f"{duration(group.seconds)} in all"
         )
     if newest.ended is None:
-        return f"{newest.problem}{detail} for {duration(newest.seconds)} and still"
-    return f"{newest.problem}{detail} for {duration(newest.seconds)}" + (
+        return f"{problem} for {duration(newest.seconds)} and still"
+    return f"{problem} for {duration(newest.seconds)}" + (
         ", ended while unwatched" if newest.ended_unwatched else ""
     )
+
+
+def _problem(told: Outage | Phase) -> str:
+    return f"{told.problem} ({told.detail})" if told.detail else told.problem
 
 
 def _evidence(group: Group) -> Iterator[str]:
@@ -228,8 +232,7 @@ def _evidence(group: Group) -> Iterator[str]:
     newest = group.newest
     if len(group.outages) == 1 and len(newest.course) > 1:
         yield "went through " + ", ".join(
-            f"{phase.problem}{f' ({phase.detail})' if phase.detail else ''} from {_clock(phase.at, newest.began)}"
-            for phase in newest.course
+            f"{_problem(phase)} from {_clock(phase.at, newest.began)}" for phase in newest.course
         )
     first = group.outages[-1]
     if first.changes_before:

@@ -89,8 +89,8 @@ class Asked:
         return self._moment("before", "0s") if "before" in self._query else None
 
     def url(self, request: web.Request, **changes: str) -> str:
-        """The address of the same request with other values for some parameters."""
-        return str(request.rel_url.with_query({**self._query, **changes}))
+        """The same request with other values for some parameters, relative to its address (behind any proxy)."""
+        return f"?{request.rel_url.with_query({**self._query, **changes}).raw_query_string}"
 
     def _moment(self, name: str, default: str) -> float:
         try:

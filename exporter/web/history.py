@@ -32,8 +32,9 @@ from exporter.history.answers import (
 from exporter.history.availability import STEP_NAMES, GatewayAnswer, StepName, aligned, default_step
 from exporter.history.bar import merged
 from exporter.history.csv_text import csv_text
+from exporter.history.entries import Subject
 from exporter.history.model import CallResult, Direction, GatewaySteps, Outage, Span
-from exporter.history.store import Store, StoreUnavailable, Subject
+from exporter.history.store import Store, StoreUnavailable
 from exporter.history.ticket import ticket
 from exporter.history.times import iso
 from exporter.metrics.exposition import Turns

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from exporter.history.entries import PutHour, Subject
 from exporter.history.model import Figures, KeptCall, OtherLeg, Outage, Phase
-from exporter.history.store import PutHour, Subject
 from exporter.history.times import epoch
 from exporter.watch.changes import Change
 

@@ -25,8 +25,8 @@ from exporter import cli
 from exporter.config import Config
 from exporter.history import command
 from exporter.history.bar import ASCII, UNICODE
+from exporter.history.entries import Entry, PutSpan, Subject
 from exporter.history.model import Phase, Span
-from exporter.history.store import Entry, PutSpan, Subject
 from exporter.history.times import iso
 from tests.history.pasts import BEGAN, FULL_CALL, HOUR, call, change, hour, outage
 from tests.support.zone import in_zone

@@ -1,4 +1,4 @@
-"""docs/history.md: every command gives the output that it shows, asked of a running demo; every key is listed.
+"""docs/history.md: every command gives the output that it shows, asked of a demo; every key is listed.
 
 A `…` in an output matches anything.
 """

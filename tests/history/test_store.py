@@ -179,6 +179,21 @@ async def test_figures_of_many_gateways_are_by_their_names(folder: Path | None) 
         assert len(await store.steps("1h", **ALWAYS, node="fs1")) == 2
 
 
+async def test_gateways_of_which_something_is_kept(folder: Path | None) -> None:
+    other, lost = Subject("fs2", "backup", ""), Subject("fs1", "", "")
+    async with opened(folder) as store:
+        await put(
+            store,
+            PutHour(other, NOW - HOUR, figures()),
+            outage(1, NOW - 60, NOW, GATEWAY),
+            outage(2, NOW - 60, NOW, lost),
+        )
+        assert await store.subjects() == [GATEWAY, other]
+        assert await store.subjects(node="fs2") == [other]
+        assert await store.subjects(gateway="provider", profile="external") == [GATEWAY]
+        assert await store.subjects(gateway="provider", profile="internal") == []
+
+
 async def test_a_caller_may_go_on_with_the_figures_it_gave(folder: Path | None) -> None:
     async with opened(folder) as store:
         growing = Figures(calls=1)

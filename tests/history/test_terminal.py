@@ -14,8 +14,8 @@ from exporter.history.answers import (
 )
 from exporter.history.availability import AvailabilityAnswer, GatewayAnswer
 from exporter.history.bar import ASCII
+from exporter.history.entries import Subject
 from exporter.history.model import Figures, GatewaySteps, KeptCall, Outage, Phase, Span, Step
-from exporter.history.store import Subject
 from exporter.history.terminal import MAX_LINES, Form, call_lines, history_lines, percent, zone
 from exporter.history.times import iso
 from exporter.watch.changes import Change

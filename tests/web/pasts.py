@@ -10,7 +10,8 @@ from yarl import URL
 
 from exporter.clock import Clock
 from exporter.config import HistoryConfig
-from exporter.history.store import Entry, Store
+from exporter.history.entries import Entry
+from exporter.history.store import Store
 from tests.history.pasts import BEGAN, HOUR
 from tests.web.fakes import FakeContext, FakeHistory, Served, serving
 

@@ -12,8 +12,9 @@ from yarl import URL
 
 from exporter.config import Config, HistoryConfig
 from exporter.executors import QueueFull
+from exporter.history.entries import Entry, PutSpan, Subject
 from exporter.history.model import Phase, Span
-from exporter.history.store import Entry, PutSpan, Store, StoreUnavailable, Subject
+from exporter.history.store import Store, StoreUnavailable
 from exporter.web import history
 from exporter.web.asked import MAX_LIMIT
 from tests.history.pasts import BEGAN, FULL_CALL, HOUR, at, call, change, hour, outage

@@ -67,6 +67,8 @@ def configure(
 ) -> "Writer":
     """Send the log of this process, the libraries' included, to a stream. May be called again.
 
+    What has been counted of repeated lines goes on, so that repeated calls let no more through.
+
     Args:
         level: the lowest that is written: debug, info, warning or error.
         form: json, console, or auto: console on a terminal, else json.
@@ -90,7 +92,7 @@ def configure(
         processors=[
             structlog.processors.add_log_level,
             _add_name,
-            RateLimit(monotonic),
+            _rate_limit() or RateLimit(monotonic),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             Cleaner(secrets),
@@ -195,6 +197,12 @@ class RateLimit:
         if lines >= BURST:
             raise structlog.DropEvent
         return event
+
+
+def _rate_limit() -> RateLimit | None:
+    """The one in use."""
+    used = structlog.get_config()["processors"]
+    return next((processor for processor in used if isinstance(processor, RateLimit)), None)
 
 
 def _kind(event: EventDict) -> Hashable:

@@ -326,6 +326,14 @@ def test_it_may_be_configured_again(written: Log) -> None:
     assert threading.active_count() == threads
 
 
+def test_what_repeats_is_still_counted_when_it_is_configured_again(written: Log) -> None:
+    """A client that reloads all the time must not fill the log."""
+    for _ in range(4 * log.BURST):
+        structlog.get_logger().info("reloaded")
+        written.configure()
+    assert len(written.lines()) == log.BURST
+
+
 def test_it_imports_nothing_of_the_exporter() -> None:
     source = Path(log.__file__).read_text()
     assert not re.search(r"^\s*(from|import) exporter", source, re.MULTILINE)

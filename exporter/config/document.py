@@ -23,7 +23,7 @@ _TRUE = ("true", "yes", "on")
 _DIGITS = [*"-+0123456789"]
 _MAX_DEPTH = 20
 # A quotation in one of PyYAML's messages: of a character or a token's name, or (not captured) of more text.
-_QUOTED = re.compile(r"""(['"](?:\\?.|\\x[0-9a-f]{2}|<[a-z ]+>)['"])|['"].*""", re.DOTALL)
+_QUOTED = re.compile(r"""((['"])(?:\\?.|\\x[0-9a-f]{2}|<[a-z ]+>)\2)|['"].*""", re.DOTALL)
 _REMEDIES = (
     ("another document", "keep one, without a line ---"),
     (r"'\t'", "indent with blanks, not with tabs"),
@@ -50,7 +50,7 @@ class _Loader(yaml.SafeLoader):
         if self._depth > _MAX_DEPTH:
             raise InvalidValue(
                 "is nested too deeply; a config needs six levels",
-                _line(self.peek_event().start_mark),  # type: ignore[no-untyped-call]
+                line=_line(self.peek_event().start_mark),  # type: ignore[no-untyped-call]
             )
         self._depth += 1
         node: yaml.Node | None = super().compose_node(parent, index)
@@ -64,7 +64,7 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             line = _line(key.start_mark)
             if not isinstance(key, yaml.ScalarNode):
-                raise InvalidValue("a list or mapping is used as a key; write a word", line)
+                raise InvalidValue("a list or mapping is used as a key; write a word", line=line)
             if key.value in seen:
                 duplicates.append((key.value, line))
             seen.add(key.value)
@@ -83,7 +83,7 @@ def _scalar(tag: str, pattern: re.Pattern[str], first: list[str | None], convert
     def construct(_loader: _Loader, node: yaml.Node) -> Any:
         if not isinstance(node, yaml.ScalarNode) or not pattern.fullmatch(node.value):
             raise InvalidValue(
-                "a tag (!!...) does not fit its value; write it without", _line(node.start_mark)
+                "a tag (!!...) does not fit its value; write it without", line=_line(node.start_mark)
             )
         return convert(node.value)
 
@@ -141,11 +141,11 @@ def parse(text: str) -> object:
         )
         line = _line(error.problem_mark or error.context_mark)
         remedy = next((write for part, write in _REMEDIES if part in problem), _IN_QUOTES)
-        raise InvalidValue(f"{problem}; {remedy}", line) from None
+        raise InvalidValue(f"{problem}; {remedy}", line=line) from None
     except yaml.reader.ReaderError as error:
         raise InvalidValue(
             "has a control character; write plain text, with blanks for indentation",
-            text.count("\n", 0, error.position) + 1,
+            line=text.count("\n", 0, error.position) + 1,
         ) from None
 
 

@@ -23,11 +23,13 @@ class InvalidValue(Exception):
     """A value that cannot be used. The message says why and what to write instead, and shows no secret.
 
     Attributes:
+        messages: one for each item of a list in one value that cannot be used; else the one.
         line: of the file, where the text itself could not be read; else 0.
     """
 
-    def __init__(self, message: str, line: int = 0) -> None:
-        super().__init__(message)
+    def __init__(self, *messages: str, line: int = 0) -> None:
+        super().__init__("; ".join(messages))
+        self.messages = messages
         self.line = line
 
 

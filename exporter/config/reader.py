@@ -8,6 +8,7 @@ unknown key is noted with the nearest known one.
 
 import re
 from collections.abc import Collection, Mapping
+from itertools import chain
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -131,7 +132,7 @@ class Reader:
                     found = kind_.from_text(kind_.read(layer.given))(text)
                 case ListOf(item=Kind() as item):
                     read = values.separated(item.from_text(item.read(layer.given)))
-                    found = tuple(value for text in layer.texts[name] for value in read(text))
+                    found = tuple(chain.from_iterable(values.each(read, layer.texts[name])))
                 case MapOf(value=Section(struct=struct), from_text=from_text) if from_text:
                     (text,) = layer.texts[name]
                     known = {} if below is _ABSENT else below
@@ -140,7 +141,8 @@ class Reader:
                         for name, fields in from_text(text).items()
                     }
         except InvalidValue as invalid:
-            self._problems.add(place, str(invalid), origin)
+            for message in invalid.messages:
+                self._problems.add(place, message, origin)
         else:
             self._problems.note_origin(place, origin)
         return found

@@ -170,9 +170,23 @@ def separated(read: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
 
     def from_text(value: object) -> tuple[T, ...]:
         items = [item.strip() for item in text(value).split(",")]
-        return tuple(read(item) for item in items if item)
+        return each(read, [item for item in items if item])
 
     return from_text
+
+
+def each(read: Callable[[object], T], items: Iterable[object]) -> tuple[T, ...]:
+    """The items, each as `read` gives it; the error has the messages of all that cannot be used."""
+    found: list[T] = []
+    wrong: list[str] = []
+    for item in items:
+        try:
+            found.append(read(item))
+        except InvalidValue as invalid:
+            wrong += invalid.messages
+    if wrong:
+        raise InvalidValue(*wrong)
+    return tuple(found)
 
 
 def host(value: object) -> str:
@@ -243,12 +257,15 @@ def split_gateway_key(key: str) -> tuple[str, Mapping[str, object]]:
 def gateway_list(value: object) -> Mapping[str, Mapping[str, object]]:
     """The gateways of FREESWITCH_GATEWAYS, `a,external::b:noreg`, each with what the variable says of it."""
     gateways: dict[str, Mapping[str, object]] = {}
-    for item in separated(text)(value):
-        key = item.removesuffix(":noreg")
+
+    def read(item: object) -> None:
+        key = str(item).removesuffix(":noreg")
         bare, fields = split_gateway_key(gateway_key(key))
         if bare in gateways:
             raise InvalidValue(f"lists gateway {show(bare)} twice; write it once")
         gateways[bare] = {**fields, "register": key == item}
+
+    separated(read)(value)
     return gateways
 
 

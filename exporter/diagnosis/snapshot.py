@@ -61,6 +61,7 @@ class GatewaySeen:
         listed: FreeSWITCH lists it.
         in_state: seconds in `state`.
         answer_code, answer_phrase, answer_at: the last failed answer to REGISTER (watch.gateway.Answer).
+        responses: answers to REGISTER by SIP status, since the exporter watches it.
         ping_interval: 0 without pings. ping_seconds: None if none was answered. ping_pending: age of the one
             in flight.
         retry_seconds: until the next REGISTER; None if none is planned.
@@ -84,6 +85,7 @@ class GatewaySeen:
     answer_code: int = 0
     answer_phrase: str = ""
     answer_at: float = 0.0
+    responses: Mapping[int, int] = field(default_factory=dict)
     ping_interval: int = 0
     ping_seconds: float | None = None
     ping_pending: float = 0.0
@@ -313,6 +315,7 @@ def gateways_of(node: Node, clock: Clock) -> Iterator[GatewaySeen]:
             answer_code=gateway.answer.code if gateway.answer else 0,
             answer_phrase=gateway.answer.phrase if gateway.answer else "",
             answer_at=gateway.answer.at if gateway.answer else 0.0,
+            responses=dict(gateway.responses),
             ping_pending=gateway.ping_pending(now),
             active={
                 direction: stats.active

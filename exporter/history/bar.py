@@ -54,20 +54,29 @@ def states(
         watched: when it was watched; they may overlap.
         outages: when there was an outage, watched or not; they may overlap.
     """
+    width = (span[1] - span[0]) / cells
+    looked = merged(watched)
+    seen = _shares(span, cells, looked)
+    down = _shares(span, cells, intersection(looked, merged(outages)))
+    return [
+        "outage" if lost > 0 else "well" if 2 * found >= width else "unwatched"
+        for lost, found in zip(down, seen, strict=True)
+    ]
+
+
+def _shares(span: Interval, cells: int, intervals: Sequence[Interval]) -> list[float]:
+    """How many seconds of each cell the intervals cover."""
     since, until = span
     width = (until - since) / cells
-    seen = merged(watched)
-    down = intersection(seen, merged(outages))
-    found: list[State] = []
-    for cell in range(cells):
-        within = [(since + cell * width, since + (cell + 1) * width)]
-        if any(intersection(within, down)):
-            found.append("outage")
-        elif 2 * seconds(intersection(within, seen)) >= width:
-            found.append("well")
-        else:
-            found.append("unwatched")
-    return found
+    shares = [0.0] * cells
+    for began, ended in intervals:
+        start, end = max(began, since), min(ended, until)
+        if start >= end:
+            continue
+        first, last = int((start - since) / width), min(int((end - since) / width), cells - 1)
+        for cell in range(first, last + 1):
+            shares[cell] += min(end, since + (cell + 1) * width) - max(start, since + cell * width)
+    return shares
 
 
 def merged(intervals: Iterable[Interval], gap: float = 0.0) -> list[Interval]:

@@ -44,14 +44,16 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
         id: random, 1 to 2**53 - 1.
         layer: of a gateway, or of a switch (then gateway and profile are empty).
         began, ended: `ended` is None while it lasts.
-        seconds: how long it lasted, or lasts so far; never negative.
+        seconds: how long of it was watched, so far; never negative. Time without a look is not in it: it is
+            the rest of what lies between `began` and `ended`.
         ended_unwatched: it was over at the first look after a time without one: `ended` is that look.
         course: the problems it went through, the first MAX_PHASES - 1 and the last.
         times: how many outages this entry stands for.
-        calls_failed: legs through the gateway (of a switch: 0) that failed during it.
+        calls_failed: legs through a gateway of that name (of a switch: 0) that failed during it.
         dials_refused: dials that FreeSWITCH refused during it without an INVITE.
         probes_failed: synthetic calls that failed during it.
-        changes_before: of its switch and of the exporter, within CHANGES_BEFORE, newest first.
+        changes_before: of its switch and of the exporter, within CHANGES_BEFORE, newest first; those of other
+            gateways are left out.
     """
 
     id: int

@@ -12,7 +12,8 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         outage: the one that lasts; None while there is none.
         well_since: since when there has been none (epoch seconds), as far as watched: the end of the last
-            outage, else the first look; None in an outage and before the first look.
+            outage, else the first look, or the end of the first hour kept of it; None in an outage and before
+            the first look.
         last: the last outage that is over; None if none is kept.
         today: outages begun since midnight UTC, the one that lasts included.
         day: outages begun in the last 24 hours.

@@ -9,6 +9,7 @@ Never `hupall`: with its value missing it ends every call on the switch (tried.m
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
@@ -24,7 +25,6 @@ from exporter.switch.reply import ReplyError
 from exporter.watch.node import Node
 
 AGAIN_AFTER: Final = 5.0
-_LOOK: Final = 0.5
 _MARGIN: Final = 5.0  # FreeSWITCH's timers are at most 1 s late; `created_epoch` is in whole seconds
 
 log = structlog.get_logger(__name__)
@@ -73,12 +73,16 @@ class Sweeper:
         self._clock = clock
         self._nodes: list[Node] = []
         self._due: dict[Node, tuple[int, list[float]]] = {}
+        self._changed = asyncio.Event()  # another connection, or other nodes
         self._task: asyncio.Task[None] | None = None
 
     def configure(self, nodes: Iterable[Node]) -> None:
         """Sweep these nodes and no others."""
         self._nodes = list(nodes)
         self._due = {node: due for node, due in self._due.items() if node in self._nodes}
+        for node in self._nodes:
+            node.lifecycle.on_connected = self._changed.set
+        self._changed.set()
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -92,23 +96,29 @@ class Sweeper:
 
     async def _run(self) -> None:
         while True:
+            self._changed.clear()
             for node in self._nodes:
-                if self._is_due(node, self._clock.monotonic()):
+                due = self._due_on(node)
+                if due and due[0] <= self._clock.monotonic():
+                    due.pop(0)
                     await self.sweep(node)
-            await self._clock.sleep(_LOOK)
+            following = [due[0] for node in self._nodes if (due := self._due_on(node))]
+            seconds = min(following) - self._clock.monotonic() if following else None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._changed.wait()
 
-    def _is_due(self, node: Node, now: float) -> bool:
+    def _due_on(self, node: Node) -> list[float]:
+        """When the node is to be swept on its present connection, monotonic seconds, the next first."""
         number = connection_number(node)
         if number is None:
-            return False
+            return []
         known, due = self._due.get(node, (None, []))
         if known != number:
+            now = self._clock.monotonic()
             due = [now, now + AGAIN_AFTER, now + max(self._longest(), AGAIN_AFTER)]
             self._due[node] = (number, due)
-        if not due or due[0] > now:
-            return False
-        due.pop(0)
-        return True
+        return due
 
     async def sweep(self, node: Node) -> int:
         """End the calls of one node that are left over; how many were found."""

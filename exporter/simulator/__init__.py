@@ -31,7 +31,7 @@ The files, from the bottom up; none imports one that is further down in this lis
 
     clock causes media sip farends users providers                  values and tables
     events subscription faults timeline gateways originate          one thing each
-    core modules profiles                                           events on their way, mod_sofia
+    core modules gateway_ticks profiles                             events on their way, mod_sofia
     channel channel_headers variables report leg                    a leg and its headers
     outgoing incoming ending bridge apps                            the steps of a leg
     sessions switch                                                 the state of one FreeSWITCH

@@ -19,8 +19,6 @@ from exporter.simulator.originate import DEFAULT_RING_SECONDS, Originate
 from exporter.simulator.sip import PCMU, Codec, Sip
 from exporter.simulator.switch import Switch
 
-ANSWER_CHECK = 0.1  # s between looks whether an outbound call was answered
-
 
 class Calls:
     """The calls of one switch."""
@@ -137,8 +135,7 @@ class Calls:
         if isinstance(leg, str):
             return leg
         leg.on_reply = lambda _: None
-        self._start(self._dialler.run(leg, request, far_end))
-        self._start(_end_after(leg, seconds))
+        self._start(self._dialler.run(leg, request, far_end, seconds=seconds))
         return leg
 
     def bridged(
@@ -210,12 +207,3 @@ class Calls:
         await leg.time.wait(seconds)
         dialled.time.catch_up()
         pair.callee_hangs_up()
-
-
-async def _end_after(leg: Leg, seconds: float) -> None:
-    """Hang up `seconds` after the answer."""
-    while not leg.times["answered"]:
-        if await leg.time.wait(ANSWER_CHECK):
-            return
-    if not await leg.time.wait(seconds):
-        ending.hang_up(leg, "NORMAL_CLEARING")

@@ -5,6 +5,7 @@ many events of one call share a stamp. Gateway uptimes and pings use the real cl
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from exporter.clock import Clock
 
@@ -46,7 +47,12 @@ def quantized(microseconds: int) -> int:
 
 def local_date(microseconds: int) -> str:
     """`2026-11-23 00:01:31` in local time, as `Event-Date-Local` and the `*_stamp` variables show it."""
-    return local(microseconds // 1_000_000).strftime("%Y-%m-%d %H:%M:%S")
+    return _local_second(microseconds // 1_000_000)
+
+
+@lru_cache(maxsize=16)
+def _local_second(seconds: int) -> str:
+    return local(seconds).replace(tzinfo=None).isoformat(" ")
 
 
 def local(epoch: float) -> datetime:

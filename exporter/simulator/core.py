@@ -73,7 +73,10 @@ class Core:
 
     def wants(self, name: str, subclass: str) -> bool:
         """Whether any client subscribed to this event."""
-        return any(subscription.wants(name, subclass) for subscription in self.subscriptions)
+        for subscription in self.subscriptions:  # noqa: SIM110 - twice as fast as `any`, at each event
+            if subscription.wants(name, subclass):
+                return True
+        return False
 
     def fire(
         self,

@@ -92,8 +92,17 @@ class Dialler:
         switch.sessions.add(leg)
         return leg
 
-    async def run(self, leg: Leg, request: Originate, far_end: FarEnd) -> None:
-        """Ring, answer, run the script: an originated leg from its INVITE on."""
+    async def run(
+        self, leg: Leg, request: Originate, far_end: FarEnd, *, seconds: float | None = None
+    ) -> None:
+        """Ring, answer, run the script: an originated leg from its INVITE on.
+
+        Args:
+            leg: that was dialled.
+            request: that it was dialled for.
+            far_end: what answers.
+            seconds: from the answer until FreeSWITCH hangs up; None leaves that to the script.
+        """
         outgoing.create(
             leg,
             request.variables,
@@ -124,6 +133,8 @@ class Dialler:
             self._start(arrivals.loop_back(self._switch, leg))
         if far_end.hang_up is not None:
             leg.time.at(far_end.hang_up, lambda: ending.far_end_hangs_up(leg))
+        if seconds is not None:
+            leg.time.at(seconds, lambda: ending.hang_up(leg, "NORMAL_CLEARING"))
         if leg.on_reply is not None:
             await self._talk(leg, request)
 

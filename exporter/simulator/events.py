@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Final
 
 from exporter.simulator.clock import local_date
@@ -134,13 +135,14 @@ class Event:
     body: str = ""
     indented: bool = False
     _frames: dict[str, bytes] = field(default_factory=dict)
-    _values: dict[str, Value] = field(default_factory=dict)
 
     def get(self, name: str) -> Value | None:
-        """The first value of header `name`, in any case of letters. The headers must be complete."""
-        if not self._values:
-            self._values = {key.lower(): value for key, value in reversed(self.headers)}
-        return self._values.get(name.lower())
+        """The first value of header `name`, in any case of letters; filters ask for those in front."""
+        name = name.lower()
+        for key, value in self.headers:
+            if key.lower() == name:
+                return value
+        return None
 
     def frame(self, encoding: str) -> bytes:
         """The complete frame as sent to a client that asked for `encoding` ("plain" or "json")."""
@@ -166,10 +168,14 @@ class Event:
         if self.body:
             length = len(self.body.encode("utf-8", "surrogateescape"))
             pairs += [("Content-Length", str(length)), ("_body", self.body)]
-        members = [(_quoted_name(name), quoted(value)) for name, value in pairs]
         if self.indented:
-            return "{\n" + ",\n".join(f"\t{name}:\t{value}" for name, value in members) + "\n}"
-        return "{" + ",".join(f"{name}:{value}" for name, value in members) + "}"
+            members = [f"\t{_quoted_name(name)}:\t{quoted(value)}" for name, value in pairs]
+            return "{\n" + ",\n".join(members) + "\n}"
+        members = [
+            f"{_quoted_name(name)}:{encode_basestring(value) if type(value) is str else quoted(value)}"
+            for name, value in pairs
+        ]
+        return "{" + ",".join(members) + "}"
 
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -209,12 +215,17 @@ def percent_encoded(value: str) -> str:
 
 def dates(microseconds: int) -> list[Header]:
     """The three date headers of an event stamped `microseconds` since the epoch."""
-    gmt = datetime.fromtimestamp(microseconds // 1_000_000, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
     return [
         ("Event-Date-Local", local_date(microseconds)),
-        ("Event-Date-GMT", gmt),
+        ("Event-Date-GMT", _gmt(microseconds // 1_000_000)),
         ("Event-Date-Timestamp", str(microseconds)),
     ]
+
+
+@lru_cache(maxsize=16)
+def _gmt(seconds: int) -> str:
+    """Of the same second there are many events."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
 
 
 def built(

@@ -54,6 +54,8 @@ class CommandBuffer:
 
     def next_command(self) -> Command | None:
         """The first complete command, None if there is none yet."""
+        if not self._data:
+            return None
         self._data = self._data.lstrip(b"\r\n")
         end = re.search(rb"\r?\n\r?\n", self._data)
         if end is None:

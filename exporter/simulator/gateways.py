@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import random
 
 TRANSACTION_TIMEOUT: Final = 32  # s, sofia gives up on an unanswered request: 408
+_ALL: Final = 1 << 30  # ticks
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Gateway:
         announce: called with each change that FreeSWITCH signals, and the answer that caused it.
         log: takes log lines.
         rng: what the time of a refresh is drawn from.
+        catch_up: has the ticks counted that have passed; called when anything but a tick changed it.
 
     Attributes:
         state: one of FreeSWITCH's eleven.
@@ -93,6 +95,7 @@ class Gateway:
         announce: Announce,
         log: LogLine,
         rng: "random.Random",
+        catch_up: Callable[[], None],
     ) -> None:
         self.config = config
         self.provider = provider
@@ -113,6 +116,7 @@ class Gateway:
         self._announce = announce
         self._log = log
         self._rng = rng
+        self._catch_up = catch_up
         self._now = 0  # ticks since creation
         self._failures = 0
         self._last_failure = 0
@@ -149,6 +153,7 @@ class Gateway:
     def _until(self, tick: int) -> int | None:
         if self.state not in ("TRYING", "FAILED", "FAIL_WAIT"):
             return None
+        self._catch_up()
         return max(0, tick - self._now)
 
     # Commands of an operator.
@@ -157,19 +162,43 @@ class Gateway:
         """`sofia profile P register NAME`: no event until the tick that sends the REGISTER."""
         self.retry_at = 0
         self.state = "UNREGED"
+        self._catch_up()
 
     def ask_unregister(self) -> None:
         """`sofia profile P unregister NAME`."""
         self.retry_at = 0
         self.state = "UNREGISTER"
+        self._catch_up()
 
     def kill(self) -> None:
         """`sofia profile P killgw NAME`: unknown at once, still listed until it is unregistered."""
         self.deleted = True
         if self.state not in ("NOREG", "DOWN"):
             self.state = "UNREGISTER"
+        self._catch_up()
 
     # The machine.
+
+    def quiet_ticks(self) -> int:
+        """How many of the next ticks only count, unless something else changes the gateway before."""
+        state = self.state
+        if state == "TRYING":
+            quiet = self._timeout_at - self._now - 1
+        elif state == "FAIL_WAIT":
+            quiet = self.retry_at - self._now - 1
+        elif state == "REGED":
+            quiet = self._refresh_at - self._now - 1 if self._refresh_at else _ALL
+        elif state in ("NOREG", "DOWN") and not self.deleted and (self.up or self.config.ping):
+            quiet = _ALL
+        else:
+            return 0
+        if self.ping_at and not self.pinging:
+            quiet = min(quiet, int((self.ping_at - self._clock.now()) / self._tick) - 1)
+        return max(0, quiet)
+
+    def skip(self, ticks: int) -> None:
+        """So many ticks have passed that only count."""
+        self._now += ticks
 
     def tick(self) -> None:
         """FreeSWITCH's check of the gateway, once per second."""
@@ -274,6 +303,7 @@ class Gateway:
             text += f". failure #{self._failures}"
             self._log("warning", "sofia_reg_handle_sip_r_register", 2551, text)
         self._announce(self, answer)
+        self._catch_up()
 
     def _ping_if_due(self) -> None:
         due = self.ping_at and not self.pinging and self._clock.now() >= self.ping_at
@@ -315,6 +345,7 @@ class Gateway:
             self._log("warning", "sofia_handle_sip_r_options", 6450, text)
         if self.up != was_up:
             self._announce(self, answer)
+        self._catch_up()
 
     _ON_TICK: ClassVar[dict[str, Callable[["Gateway"], None]]] = {
         "UNREGED": _try,

@@ -11,6 +11,7 @@ from typing import Final
 
 from exporter.simulator.core import Core
 from exporter.simulator.events import Header
+from exporter.simulator.gateway_ticks import GatewayTicks
 from exporter.simulator.gateways import Gateway, GatewayConfig
 from exporter.simulator.providers import Answer, Provider
 
@@ -70,6 +71,7 @@ class Sofia:
         self._core = core
         self._tick = tick
         self._timers: list[asyncio.TimerHandle] = []
+        self._ticks = GatewayTicks(tick, core.clock, self._all, self._check, lambda: core.faults.hung)
 
     # The configuration.
 
@@ -134,26 +136,25 @@ class Sofia:
             profile.running = True
         for config in self.configs.values():
             self._add(config)
-        self.tick()
+        self._ticks.start()
 
     def end(self) -> None:
         """Everything ends without an event, as a killed process does."""
         for timer in self._timers:
             timer.cancel()
         self._timers = []
+        self._ticks.stop()
         for gateway in self.listed():
             gateway.gone = True
 
-    async def run(self) -> None:
-        """Check every gateway once per tick."""
-        clock = self._core.clock
-        following = clock.monotonic()
-        while True:
-            following = max(following + self._tick, clock.monotonic())
-            await clock.sleep(following - clock.monotonic())
-            self.tick()
+    def catch_up(self) -> None:
+        """The switch's clock was set, or its process stands still: see `GatewayTicks.catch_up`."""
+        self._ticks.catch_up()
 
-    def tick(self) -> None:
+    def _all(self) -> list[Gateway]:
+        return [gateway for profile in self.profiles.values() for gateway in profile.gateways]
+
+    def _check(self) -> None:
         """Check every gateway once."""
         if self._core.faults.hung:
             return
@@ -249,8 +250,11 @@ class Sofia:
             self._fire_state,
             self._log,
             self._core.rng,
+            self._ticks.catch_up,
         )
+        self._ticks.catch_up()  # before the new one: it has no part in the ticks that have passed
         self.profiles[config.profile].gateways.insert(0, gateway)
+        self._ticks.catch_up()
         self._core.fire(
             "CUSTOM",
             [("Gateway", config.name), ("profile-name", config.profile)],

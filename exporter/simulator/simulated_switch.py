@@ -85,7 +85,7 @@ class SimulatedSwitch(Switch):
         self.sessions.restart()
         self.sofia.start()
         self.modules.start()
-        self._loops = [asyncio.create_task(self.sofia.run()), asyncio.create_task(self.run_heartbeat())]
+        self._loops = [asyncio.create_task(self.run_heartbeat())]
         await self._server.listen()
 
     async def stop(self) -> None:
@@ -175,6 +175,7 @@ class SimulatedSwitch(Switch):
     def hang(self) -> None:
         """The process stands still (kill -STOP): the kernel accepts, nothing is answered or sent."""
         self.core.faults.hung = True
+        self.sofia.catch_up()
 
     def hang_commands(self) -> None:
         """Commands are not answered; events still flow to clients that wait for no reply."""
@@ -259,11 +260,13 @@ class SimulatedSwitch(Switch):
     def skew_clock(self, seconds: float) -> None:
         """The switch's clock is this much ahead (negative: behind)."""
         self.clock.skew = seconds
+        self.sofia.catch_up()
 
     def recover(self) -> None:
         """End the faults, the skew and the pause; a refusing port, the password and limits stay."""
         self.core.faults = Faults()
         self.clock.skew = 0.0
+        self.sofia.catch_up()
         self.unpause()
         self._server.resume()
         self._server.drop_foreign()

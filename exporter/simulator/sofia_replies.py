@@ -197,7 +197,7 @@ def _gateway_xml(gateway: Gateway) -> str:
     retry = gateway.retry_seconds
     if retry is not None:
         fields.append(("retry", f"{retry}s" if retry else "NEVER"))
-    inner = "".join(f"    <{name}>{value}</{name}>\n" for name, value in fields)
+    inner = "".join([f"    <{name}>{value}</{name}>\n" for name, value in fields])
     return f"  <gateway>\n{inner}  </gateway>\n"
 
 

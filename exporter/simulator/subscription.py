@@ -77,18 +77,23 @@ class Subscription:
         if not self.filters:
             return True
         found = False
+        asked, value = "", None
         for name, wanted in self.filters:
-            value = event.get(name)
-            text = value if isinstance(value, str) else ""
+            excludes = wanted.startswith("-")
+            if found and not excludes:
+                continue
+            if name != asked:
+                asked, value = name, event.get(name)
             if value is None:
                 continue
-            if wanted.startswith("-"):
+            text = value if isinstance(value, str) else ""
+            if excludes:
                 if text.lower() == wanted[1:].lower():
                     return False
             elif wanted.startswith("/"):
-                found = found or re.search(wanted.strip("/"), text) is not None
+                found = re.search(wanted.strip("/"), text) is not None
             else:
-                found = found or text.lower() == wanted.lower()
+                found = text.lower() == wanted.lower()
         return found
 
     def offer(self, event: Event) -> None:

@@ -19,6 +19,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from exporter.esl.errors import printable, quoted
 from exporter.switch.reply import ReplyError, accepted
 
@@ -114,8 +116,9 @@ _AT_ONCE: Final = 1000
 _PROBLEMS_KEPT: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayStatus:
+# Thousands are made of one list: a Struct is made in a third of the time that a frozen dataclass takes, and
+# holds nothing that the garbage collector would have to follow.
+class GatewayStatus(msgspec.Struct, frozen=True, gc=False):
     """One gateway at one moment.
 
     Attributes:

@@ -83,10 +83,14 @@ COMMAND_NAMES: Final = tuple(sorted({rule.beginning.partition(" ")[0] for rule i
 """First words of all commands that the exporter sends."""
 
 
+_BY_BEGINNING: Final = {rule.beginning: rule for rule in RULES}
+
+
 def rule_of(text: str) -> Rule:
-    """The rule of a command."""
-    fitting = [rule for rule in RULES if f"{text} ".startswith(f"{rule.beginning} ")]
-    return max(fitting, key=lambda rule: len(rule.beginning), default=_OTHER)
+    """The rule of a command: that of its first two words, else of its first."""
+    words = text.split(" ", 2)
+    rule = _BY_BEGINNING.get(" ".join(words[:2])) or _BY_BEGINNING.get(words[0])
+    return rule or _OTHER
 
 
 def command_name(text: str) -> str:

@@ -98,6 +98,10 @@ class Connections:
             for lane in self._lanes.values():
                 group.create_task(lane.keep_open())
 
+    async def opened(self, lane: Lane) -> None:
+        """Wait until a lane of optional questions has a connection."""
+        await self._lanes[lane].opened()
+
     async def subscribe(self) -> None:
         """Ask for all events.
 

@@ -4,7 +4,8 @@ In this order: how many channels there are; the calls that were up before the co
 learned, later those whose end was lost; how many calls and registrations there are.
 
 All of it runs on the database lane: an answer that is late, too large or unusable makes its figures absent
-and is asked for again in the next round, and nothing else waits for it.
+and is asked for again in the next round, and nothing else waits for it. Where the lane had no connection, as
+after a hang during a question, that round begins once it has one, QUERY_LIMIT after the last at the earliest.
 
 Lost ends. Where more legs are tracked than FreeSWITCH has channels, those that it does not list are asked
 for. Channels that are not tracked (probe calls) can hide such a leg from that comparison, so every
@@ -16,7 +17,9 @@ entered or ended is not learned again (calls.py). What cannot be learned is coun
 beyond MAX_LEARNED, legs whose UUID is not one word, and all of a list that does not fit into a reply.
 """
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from exporter.clock import Clock
@@ -25,8 +28,10 @@ from exporter.switch.channel import Channel, ChannelList
 from exporter.switch.leg import LegStart, is_probe
 from exporter.switch.reply import ReplyError
 from exporter.watch import commands
+from exporter.watch.commands import Lane
 from exporter.watch.connections import Connections
 from exporter.watch.knowledge import Knowledge
+from exporter.watch.optional_lane import QUERY_LIMIT
 from exporter.watch.parts import in_parts
 
 COUNTS_INTERVAL: Final = 60.0  # seconds
@@ -58,8 +63,19 @@ class DatabasePoller:
         self._learned = self._too_large = False
         rounds = 0
         while True:
+            began = self._clock.monotonic()
             await self._round(compare=rounds % COMPARE_EVERY == COMPARE_EVERY - 1)
             rounds += 1
+            await self._pause(began)
+
+    async def _pause(self, began: float) -> None:
+        """Wait until the next round is due; `began` is when the last one did (monotonic seconds)."""
+        if self._connections.optional_answers.unconnected():
+            await self._clock.sleep(began + QUERY_LIMIT - self._clock.monotonic())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(COUNTS_INTERVAL):
+                    await self._connections.opened(Lane.DATABASE)
+        else:
             await self._clock.sleep(COUNTS_INTERVAL)
 
     async def _round(self, *, compare: bool) -> None:

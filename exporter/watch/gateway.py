@@ -18,8 +18,10 @@ All times are monotonic seconds given by the caller; epochs have `epoch` in thei
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from exporter.switch.gateway import GatewayStatus, is_failed_ping
 from exporter.switch.gateway_event import GatewayEvent
@@ -254,7 +256,7 @@ class GatewayWatch:
                 self.watched_seconds += passed
                 if self.usable:
                     self.usable_seconds += passed
-        if epoch is not None:
+        if epoch is not None and self.time_decides:
             self._settle(now, epoch)
             self._judge(now)
             self._tell(now, epoch)
@@ -282,6 +284,18 @@ class GatewayWatch:
     def ping_pending(self, now: float) -> float:
         """Seconds the OPTIONS in flight is old; 0.0 if there is none."""
         return max(now - self._ping_since, 0.0) if self._ping_since is not None else 0.0
+
+    @property
+    def time_decides(self) -> bool:
+        """Whether its state or its problem may become another by time alone (`_settle`, verdict.TABLE)."""
+        return (
+            self.absent_since is not None
+            or self.state == "TRYING"
+            or self._ping_since is not None
+            or self._contradiction is not None
+            or self.answer is not None
+            or self.problem != self._problems.problem
+        )
 
     def in_state(self, now: float) -> float:
         """Seconds in the current state."""
@@ -364,7 +378,7 @@ class GatewayWatch:
         # An answer raises the count, up to ping-max.
         failed = self._ping_failed or (status.ping_count == 0 and status.ping_max > 0)
         sends = status.state == "NOREG" or status.status == "UP"
-        return status if sends and not failed else replace(status, ping_seconds=None)
+        return status if sends and not failed else msgspec.structs.replace(status, ping_seconds=None)
 
     def _time_ping(self, status: GatewayStatus, now: float, switch_epoch: float) -> None:
         if not status.pinging:

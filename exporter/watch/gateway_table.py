@@ -7,7 +7,7 @@ FreeSWITCH's events carry the name alone and `sofia xmlstatus gateway NAME` answ
 
 - only the list of all gateways decides which gateways there are, and that one is gone, also where an event
   reports it; new ones are learned from it;
-- an event moves a gateway only if no other has its name;
+- an event moves a gateway only if no other that is there, or was made since the last list, has its name;
 - a poll of one gateway changes the one it names, by name and profile.
 
 At most MAX_GATEWAYS are watched. A gateway that is gone stays for FORGET_AFTER, so that a short absence
@@ -89,6 +89,7 @@ class GatewayTable:
         self._by_name: dict[str, list[GatewayWatch]] = {}
         self._marked: dict[str, float] = {}  # name to when it was marked
         self._polled: dict[str, float] = {}
+        self._doubled: dict[str, float] = {}  # made in one more profile: name to when, until it is listed
         self._list_wanted = False
         self._list_polled = float("-inf")
         self._running_profiles: frozenset[str] | None = None
@@ -120,12 +121,17 @@ class GatewayTable:
     def on_event(self, event: GatewayEvent) -> None:
         """A gateway changed its state."""
         known = self.named(event.name)
-        if len(known) == 1:
+        if len(known) > 1:
+            known = [gateway for gateway in known if gateway.absent_since is None]
+        if len(known) == 1 and event.name not in self._doubled:
             known[0].on_event(event, self._clock.monotonic(), self._clock.epoch())
         self._mark(event.name)
 
     def on_added(self, event: GatewayAdded) -> None:
         """FreeSWITCH made a gateway."""
+        if any(gateway.profile not in ("", event.profile) for gateway in self.named(event.name)):
+            self._doubled[event.name] = self._clock.monotonic()
+            self.want_list()
         self._mark(event.name)
 
     def on_deleted(self, event: GatewayDeleted) -> None:
@@ -150,6 +156,7 @@ class GatewayTable:
             skew: FreeSWITCH's clock less the exporter's, seconds.
         """
         self.malformed = reply.malformed
+        self._doubled = {name: at for name, at in self._doubled.items() if at >= asked}
         now, epoch = self._clock.monotonic(), self._clock.epoch()
         self._list_polled = now
         profiles: dict[str, set[str]] = {}
@@ -202,6 +209,7 @@ class GatewayTable:
             gateway.on_lost(now, epoch)
         self._running_profiles = None
         self._marked.clear()
+        self._doubled.clear()
         self._list_wanted = False
 
     def on_restart(self) -> None:
@@ -227,8 +235,25 @@ class GatewayTable:
             status = gateway.status
             if status is None or not gateway.listed or status.ping_interval == 0:
                 continue
-            if gateway.pinging or (status.ping_next and switch_epoch > status.ping_next + _ANSWER_TIME):
+            if gateway.pinging or (status.ping_next and switch_epoch >= status.ping_next + _ANSWER_TIME):
                 self._marked.setdefault(gateway.name, now)
+
+    def quiet_for(self, switch_epoch: float) -> float:
+        """Seconds in which `advance`, `mark_pings` and `take_wanted` find nothing, unless an event comes.
+
+        Args:
+            switch_epoch: now, by FreeSWITCH's clock.
+        """
+        if self._marked or self._list_wanted:
+            return 0.0
+        quiet = FORGET_AFTER
+        for gateway in self._known.values():
+            status = gateway.status
+            if gateway.time_decides:
+                return 0.0
+            if status is not None and gateway.listed and status.ping_interval and status.ping_next:
+                quiet = min(quiet, status.ping_next + _ANSWER_TIME - switch_epoch)
+        return max(quiet, 0.0)
 
     def take_wanted(self) -> tuple[bool, list[str]]:
         """What is to be polled now: whether the list is, and which single gateways.

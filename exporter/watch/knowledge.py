@@ -199,6 +199,11 @@ class Knowledge:
         if self._listed_changes.confirmation_due():
             self.gateways.want_list()
 
+    def quiet_for(self) -> float:
+        """Seconds in which `advance` finds nothing that cannot wait for a poll, unless an event comes."""
+        quiet = self.gateways.quiet_for(self._clock.epoch() + self.skew)
+        return min(quiet, self._listed_changes.quiet_for())
+
     # -- what the parts need of each other ----------------------------------------------------------------
 
     def _attribute(self, start: LegStart) -> str:

@@ -16,7 +16,7 @@ No socket and no task here: `node` reports what happened.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -83,6 +83,7 @@ class Lifecycle:
         reason: one sentence on the problem, safe to show; empty while connected.
         since_epoch: when that problem began, or the connection was made.
         attempts: how many attempts and connections ended how, `connected` among them.
+        on_connected: called each time the node is connected.
         losses: how many times the node was connected and then lost, by the problem that ended it.
     """
 
@@ -92,6 +93,7 @@ class Lifecycle:
         self.reason = "not tried yet"
         self.since_epoch = clock.epoch()
         self.attempts: dict[str, int] = {}
+        self.on_connected: Callable[[], None] | None = None
         self.losses: dict[str, int] = {}
         self._clock = clock
         self._log = ProblemLog(NODE_LEVELS, quiet=quiet, limited=False, node=node)  # the pauses limit it
@@ -134,6 +136,8 @@ class Lifecycle:
         self.reason = ""
         self.since_epoch = self._clock.epoch()
         self._log.note("connected", "none", now, away=away, **facts)
+        if self.on_connected is not None:
+            self.on_connected()
 
     def ended(self, error: EslError) -> float:
         """The attempt failed or the connection was lost; seconds to wait before the next attempt."""

@@ -86,6 +86,10 @@ class ListedChanges:
         self._profiles_asked = float("-inf")
         self._confirm_at = float("inf")
 
+    def quiet_for(self) -> float:
+        """Seconds until `confirmation_due`; infinite if nothing is to be confirmed."""
+        return max(self._confirm_at - self._clock.monotonic(), 0.0)
+
     def confirmation_due(self) -> bool:
         """Whether the lists are wanted now, because of an absence; once for each."""
         due = self._clock.monotonic() >= self._confirm_at

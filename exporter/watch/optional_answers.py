@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 
 from exporter.clock import Clock
-from exporter.esl import CommandTimeout, EslError, PermissionDenied
+from exporter.esl import CommandTimeout, Disconnected, EslError, PermissionDenied
 from exporter.watch.commands import Rule, rule_of
 from exporter.watch.optional_lane import OptionalLane, Replies
 
@@ -108,6 +108,10 @@ class OptionalAnswers:
     def worthless(self) -> list[WorthlessAnswer]:
         """The answers that cannot be used."""
         return list(self._worthless.values())
+
+    def unconnected(self) -> bool:
+        """An answer could not be had because its lane had no connection, or lost it."""
+        return any(isinstance(answer.error, Disconnected) for answer in self._worthless.values())
 
     def error(self, command: str) -> Exception | None:
         """Why the last answer to a command cannot be used."""

@@ -105,6 +105,10 @@ class OptionalLane:
         question.add_done_callback(lambda _: self._turn.release())
         return question
 
+    async def opened(self) -> None:
+        """Wait until there is a connection."""
+        await self._opened.wait()
+
     def sever(self) -> None:
         """Close the connection from another thread, while the event loop is stuck."""
         connection = self._connection
@@ -129,6 +133,7 @@ class OptionalLane:
             self._failures = 0
         elif self._clock.monotonic() - self.asked > STUCK:
             self._not_before = max(self._not_before, self.asked + QUERY_LIMIT)
+            self.closed_because = f"FreeSWITCH may still be busy with '{commands[0]}' from before"
         return replies
 
     def _on_loss(self, error: EslError) -> None:

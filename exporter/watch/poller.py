@@ -17,7 +17,6 @@ for FreeSWITCH's database are asked elsewhere (database.py).
 """
 
 import asyncio
-import contextlib
 from typing import Final
 
 import structlog
@@ -33,9 +32,9 @@ from exporter.watch.knowledge import Knowledge
 from exporter.watch.subscriptions import TICK_SUBSCRIPTION
 
 TICK_INTERVAL: Final = 2.0  # seconds
-LOOK: Final = 1.0  # seconds between looks at what is due, without a mark
+LOOK: Final = 1.0  # seconds between looks at what is due, without a mark, while there may be something
 MAX_SINGLE_POLLS: Final = 3
-GATEWAYS_AT_ONCE: Final = 200  # of a list, read before something else has its turn: some 4 ms
+GATEWAYS_AT_ONCE: Final = 200  # of a list, read before something else has its turn: a millisecond
 MAX_BACKLOG: Final = 1 << 20  # bytes unread at two looks TICK_INTERVAL apart: the exporter is too slow
 SPACING: Final = 1.1  # seconds for each command about marked gateways
 
@@ -98,11 +97,11 @@ class Poller:
         due = self._clock.monotonic() + self._interval
         spacing = 0.0
         while True:
-            await self._clock.sleep(spacing)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, LOOK - spacing)):
-                    await gateways.poll_wanted.wait()
-            gateways.poll_wanted.clear()
+            if spacing:
+                await self._clock.sleep(spacing)
+            await self._look_is_due(
+                min(max(LOOK - spacing, known.quiet_for()), due - self._clock.monotonic())
+            )
             known.advance()
             the_list, names = gateways.take_wanted()
             if self._clock.monotonic() >= due:
@@ -112,6 +111,16 @@ class Poller:
                 spacing = 0.0
             else:
                 spacing = SPACING * await self._poll_marked(the_list, names)
+
+    async def _look_is_due(self, seconds: float) -> None:
+        """Wait until something is marked, so many seconds at most."""
+        wanted = self._known.gateways.poll_wanted
+        at_last = asyncio.get_running_loop().call_later(seconds, wanted.set)
+        try:
+            await wanted.wait()
+        finally:
+            at_last.cancel()
+        wanted.clear()
 
     async def _poll_marked(self, the_list: bool, names: list[str]) -> int:
         """Poll what is marked, and return how many commands that took."""

@@ -8,10 +8,12 @@ from exporter.web.answers import MAX_BODY, Handler, add_headers, answer_errors
 from exporter.web.auth import BASIC_AUTH, PROTECTIONS, Protection, protect
 from exporter.web.basic_auth import BasicAuth
 from exporter.web.context import APP_CONTEXT, AppContext
+from exporter.web.day_views import DayViews
 from exporter.web.diagnosis import diagnosis
 from exporter.web.health import calls_health, healthy, ready
 from exporter.web.history import FRESHNESS, Freshness, availability, history, kept_calls
-from exporter.web.page import FILES, asset, load_files, page
+from exporter.web.history_pages import gateway_page, history_page
+from exporter.web.page import DAY_VIEWS, FILES, asset, load_files, page
 from exporter.web.probe import call_record, place_call, probe
 from exporter.web.reload import reload
 from exporter.web.scrape import SCRAPES, Scrapes, metrics
@@ -31,6 +33,8 @@ class Route(NamedTuple):
 
 ROUTES: Final = (
     Route(_READ, "/", page, Protection.BASIC),
+    Route(_READ, "/gateways/{node:[^/]+}/{profile:[^/]+}/{name:[^/]+}", gateway_page, Protection.READ),
+    Route(_READ, "/history", history_page, Protection.READ),
     Route(_READ, "/static/{name}", asset, Protection.BASIC),
     Route(_READ, "/metrics", metrics, Protection.BASIC),
     Route(("GET",), "/probe", probe, Protection.CALL),
@@ -57,6 +61,7 @@ def make_app(context: AppContext, routes: tuple[Route, ...] = ROUTES) -> web.App
     app[TURNS] = make_turns()
     app[BASIC_AUTH] = BasicAuth(context.executors.hashes)
     app[FILES] = load_files()
+    app[DAY_VIEWS] = DayViews(context.clock)
     app[PROTECTIONS] = {
         app.router.add_route(method, route.path, route.handler): route.protection
         for route in routes

@@ -89,7 +89,7 @@ class Asked:
         return self._moment("before", "0s") if "before" in self._query else None
 
     def url(self, request: web.Request, **changes: str) -> str:
-        """The same request with other values for some parameters, relative to its address (behind any proxy)."""
+        """The same request with other values for some parameters, relative to its own address."""
         return f"?{request.rel_url.with_query({**self._query, **changes}).raw_query_string}"
 
     def _moment(self, name: str, default: str) -> float:

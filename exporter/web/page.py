@@ -1,12 +1,13 @@
-"""GET /: the page for people, and the three files it needs.
+"""GET /, and what all pages for people share: templates, style, script, policy.
 
-Complete as the server sends it: filter, paging and folding work without a script, every name and number is in
-the HTML. The script only fetches the same page again every few seconds and replaces the parts that changed.
-Nothing comes from elsewhere and nothing is inline, so the policy allows this origin alone.
+A page is complete as the server sends it: filter, paging and folding work without a script, every name and
+number is in the HTML. The script only fetches the same page again every few seconds and replaces the parts
+that changed, and copies texts. Nothing comes from elsewhere and nothing is inline, so the policy allows this
+origin alone.
 
-`load_files` reads the files and compiles the template once, at start-up: a request reads nothing from disk.
-The template gets a `View` (`page_view`), escapes all of it and decides nothing. A page of many nodes is
-rendered in slices, so that events are not held up.
+`load_files` reads the files and compiles the templates once, at start-up: a request reads nothing from disk.
+A template gets a view, escapes all of it and decides nothing. It is rendered in slices, so that events are
+not held up by a page of many nodes.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import jinja2
 from aiohttp import hdrs, web
@@ -22,9 +23,14 @@ from aiohttp import hdrs, web
 from exporter.probe.admission import Refused
 from exporter.web.answers import Refusal
 from exporter.web.context import APP_CONTEXT
-from exporter.web.page_view import View, make_view
+from exporter.web.day_views import DayViews
+from exporter.web.frame import history_notes
+from exporter.web.gateway_rows import find_gateways
+from exporter.web.page_view import Pasts, make_view
 
 CALLS_SHOWN: Final = 10
+TemplateName = Literal["page.html", "gateway.html", "history.html"]
+_TEMPLATES: Final[tuple[TemplateName, ...]] = ("page.html", "gateway.html", "history.html")
 _FOLDER: Final = Path(__file__).parent
 _TYPES: Final = {
     "page.css": "text/css",
@@ -40,20 +46,21 @@ _SLICE: Final = 500  # pieces of the template's output rendered at once: about a
 
 @dataclass(frozen=True, slots=True)
 class PageFiles:
-    """What the page is made of.
+    """What the pages are made of.
 
     Attributes:
-        template: compiled.
+        templates: compiled, by name.
         assets: style, script and icon, by name.
-        addresses: where each of them is served; the address changes with the contents.
+        addresses: where each of them is served, from / on; the address changes with the contents.
     """
 
-    template: jinja2.Template
+    templates: Mapping[TemplateName, jinja2.Template]
     assets: Mapping[str, bytes]
     addresses: Mapping[str, str]
 
 
 FILES: Final[web.AppKey[PageFiles]] = web.AppKey("page files")
+DAY_VIEWS: Final[web.AppKey[DayViews]] = web.AppKey("days of the gateways")
 
 
 def load_files() -> PageFiles:
@@ -69,26 +76,38 @@ def load_files() -> PageFiles:
     assets = {name: (_FOLDER / "static" / name).read_bytes() for name in _TYPES}
     digests = {name: hashlib.sha256(asset).hexdigest()[:12] for name, asset in assets.items()}
     addresses = {name: f"static/{name}?v={digest}" for name, digest in digests.items()}
-    return PageFiles(environment.get_template("page.html"), assets, addresses)
+    for name in environment.list_templates():
+        environment.get_template(name)  # those that others include are read now, too
+    return PageFiles({name: environment.get_template(name) for name in _TEMPLATES}, assets, addresses)
 
 
 async def page(request: web.Request) -> web.Response:
     """GET /."""
-    context, files = request.app[APP_CONTEXT], request.app[FILES]
+    context = request.app[APP_CONTEXT]
     diagnoses = await context.diagnoses()
     try:
         calls, note = await context.latest_calls(CALLS_SHOWN), ""
     except Refused as refused:
         calls, note = (), refused.message
-    view = await make_view(diagnoses, calls, note, dict(request.query))
+    table = await find_gateways(diagnoses, request.query)
+    history = context.history
+    days, problem = await request.app[DAY_VIEWS].of(history, table.subjects)
+    notes = history_notes(history.store, problem)
+    pasts = Pasts(history.past, days, persistent=history.store.persistent, notes=notes)
+    return await answer(request, "page.html", await make_view(diagnoses, table, pasts, calls, note))
+
+
+async def answer(request: web.Request, name: TemplateName, view: object) -> web.Response:
+    """A page as HTTP answer."""
     headers = {"Content-Security-Policy": _POLICY, "X-Frame-Options": "DENY"}
-    return web.Response(text=await render(files, view), content_type="text/html", headers=headers)
+    text = await render(request.app[FILES], name, view)
+    return web.Response(text=text, content_type="text/html", headers=headers)
 
 
-async def render(files: PageFiles, view: View) -> str:
-    """The page as HTML."""
+async def render(files: PageFiles, name: TemplateName, view: object) -> str:
+    """A page as HTML."""
     pieces = []
-    for piece in files.template.generate(view=view, assets=files.addresses):
+    for piece in files.templates[name].generate(view=view, assets=files.addresses):
         pieces.append(piece)
         if len(pieces) % _SLICE == 0:
             await asyncio.sleep(0)

@@ -1,11 +1,13 @@
 """The page in a browser: demo data, a fault that shows by itself, keyboard, phone, no script, contrast."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser, Page, expect
@@ -93,6 +95,42 @@ async def test_a_fault_shows_by_itself_within_ten_seconds(browser: Browser) -> N
         )
         # What the reader opened stays open.
         assert await page.locator("details[data-key='n-demo-checks']").get_attribute("open") is not None
+
+
+async def test_a_fault_is_followed_from_the_page_to_its_outage(browser: Browser) -> None:
+    async with demo() as (switch, base), opened(browser, base) as watched:
+        page = watched.page
+        switch.provider("telnyx").rejects(403, "Forbidden")
+        switch.gateway("telnyx").ask_register()
+        row = page.get_by_role("row", name="telnyx external")
+        await expect(row.get_by_text("down for")).to_contain_text("(403)", timeout=20_000)
+        await row.get_by_role("link", name="telnyx").click()
+        await page.wait_for_url("**/gateways/demo/external/telnyx")
+        await expect(page.locator("#headline")).to_contain_text("Down for")
+        outage = page.locator("#outages").get_by_role("row").nth(1)
+        await expect(outage).to_contain_text("403 Forbidden", timeout=20_000)
+
+
+async def test_a_failed_call_is_followed_from_the_page_to_the_copied_text(browser: Browser) -> None:
+    permissions = ["clipboard-read", "clipboard-write"]
+    async with demo() as (_, base), opened(browser, base, permissions=permissions) as watched:
+        page = watched.page
+        await page.get_by_role("row", name="telnyx external").get_by_role("link", name="telnyx").click()
+        await page.wait_for_url("**/gateways/demo/external/telnyx")
+        call = page.locator(".calls > li", has_text="failed").first
+        await expect(call).to_be_visible(timeout=60_000)
+        await page.get_by_role("button", name="Pause updates").click()
+        await call.locator("summary").click()
+        await call.get_by_role("button", name="Copy for the provider").click()
+        await expect(call.get_by_role("status")).to_have_text("Copied")
+        copied = await page.evaluate("navigator.clipboard.readText()")
+        call_id = re.search(r"SIP Call-ID +(\S+)", copied)
+        assert call_id is not None, copied
+        async with aiohttp.ClientSession() as client:
+            url = f"{base}/api/calls?node=demo&gateway=telnyx&since=1h&limit=500"
+            async with client.get(url) as response:
+                kept = (await response.json())["calls"]
+        assert call_id[1] in [one["sipCallId"] for one in kept]
 
 
 async def test_a_lost_node_shows_and_comes_back(browser: Browser) -> None:

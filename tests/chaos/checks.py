@@ -43,7 +43,7 @@ def series(samples: Samples, name: str) -> dict[tuple[str, ...], float]:
     return {
         tuple(value for _, value in _LABELS.findall(key)): value
         for key, value in samples.items()
-        if key.partition("{")[0] == name
+        if key.startswith(name) and key[len(name) : len(name) + 1] in ("", "{")
     }
 
 

@@ -107,6 +107,10 @@ def test_merge_keys_do_not_merge() -> None:
         "password: &hunter2 [",
         "password: 'hunter2",
         "password: %hunter2",
+        "password: !'hunter2",
+        "password: !'hunter2'",
+        "password: !'hunter2\"",
+        "password: !a'b'hunter2 x",
     ],
 )
 def test_a_message_does_not_quote_the_text(line: str) -> None:

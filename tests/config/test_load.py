@@ -245,6 +245,21 @@ def test_a_bad_variable_is_named(name: str, value: str, said: str) -> None:
         assert said in problem
 
 
+def test_every_bad_item_of_a_list_in_one_variable_is_named() -> None:
+    environ = {"FREESWITCH_GATEWAYS": "a b,ok,c/d,ok,x:noreg:noreg", "EXPORTER_LISTEN": "9282, :1, here"}
+    with pytest.raises(ConfigError) as error:
+        load_config(None, environ)
+    said = [problem.removeprefix("environment: ").partition(";")[0] for problem in error.value.problems]
+    assert said == [
+        "EXPORTER_LISTEN: is '9282'",
+        "EXPORTER_LISTEN: is 'here'",
+        "FREESWITCH_GATEWAYS: is 'a b'",
+        "FREESWITCH_GATEWAYS: is 'c/d'",
+        "FREESWITCH_GATEWAYS: lists gateway 'ok' twice",
+        "FREESWITCH_GATEWAYS: is 'x:noreg'",
+    ]
+
+
 @pytest.mark.parametrize("name", ["FREESWITCH_PASSWORD", "EXPORTER_TOKEN"])
 def test_a_secret_is_written_in_one_place(tmp_path: Path, name: str) -> None:
     (tmp_path / "s").write_text("hunter2")

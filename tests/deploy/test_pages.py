@@ -121,3 +121,35 @@ def test_paths_and_links_exist(page: str) -> None:
         linked = (DOCS / (target or page)).resolve()
         assert linked.exists(), target
         assert not anchor or re.search(f"^#+ {anchor}$", linked.read_text(), re.MULTILINE | re.IGNORECASE)
+
+
+def _sections(text: str) -> dict[str, str]:
+    """The text below each heading of the second and third level."""
+    parts = re.split(r"^##+ (.*)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_the_security_page_has_its_answers() -> None:
+    found = _sections((ROOT / "SECURITY.md").read_text(encoding="utf-8"))
+    for heading, words in {
+        "Who is trusted with what": "callers, providers",
+        "What the event socket password allows": "api system",
+        "What `userauth` stops, and what it does not": "sendmsg",
+        "The smallest account": "originate",
+        "The HTTP side": "reverse proxy",
+        "Reporting a vulnerability": "private",
+    }.items():
+        assert words in found[heading], heading
+
+
+def test_the_figures_of_long_runs_are_there() -> None:
+    figures = _sections((DOCS / "reliability.md").read_text(encoding="utf-8"))["Figures of a long run"]
+    rows = [re.findall(r"[^|]+", line) for line in figures.splitlines() if line.startswith("| ")][1:]
+    for run, needs in {"chaos": "faults", "week": "events", "events": "events", "fuzz": "inputs"}.items():
+        found = [row for row in rows if row[0].strip().partition(",")[0] == run]
+        assert found, run
+        for _, how_long, what, findings in (map(str.strip, row) for row in found):
+            assert re.search(r"\d+ (h|min|s|days)\b", how_long), run
+            assert re.search(r"\d", what), run
+            assert needs in what, run
+            assert findings, run

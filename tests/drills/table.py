@@ -1,8 +1,9 @@
 """The drills: what is broken, which alert must fire with which text, and how it is repaired.
 
 One row per value of `freeswitch_gateway_problem` and `freeswitch_connection_problem` and per phase of a
-probe, each on a switch of its own with one gateway, `telnyx`. Every value has an alert. One more row has
-calls and a probe that fail because of a dead gateway, which must not alert.
+probe, each on a switch of its own with one gateway, `telnyx`. Every value has an alert. One row has a slow
+database, which is no problem of the connection, and one has calls and a probe that fail because of a dead
+gateway, which must not alert.
 """
 
 import asyncio
@@ -64,7 +65,7 @@ class Drill:
     """One row.
 
     Attributes:
-        kind: `gateway`, `switch`, `probe` or `outage`.
+        kind: `gateway`, `switch`, `database`, `probe` or `outage`.
         word: the problem or the phase.
         breaks, mends: break and repair it; awaited if awaitable.
         alert, says, labels: name of the alert, parts of its text, and labels that it must have.
@@ -403,6 +404,8 @@ SWITCH_DRILLS = (
         "FreeswitchHung",
         "FreeSWITCH switch-hung hangs",
         "accepts connections and answers no command",
+        # A question that was stuck keeps its lane closed for up to 30 s, which are 10 min for the rules.
+        also=frozenset({"FreeswitchDatabaseSlow"}),
     ),
     switch(
         "events_stalled",
@@ -420,6 +423,23 @@ SWITCH_DRILLS = (
         "cannot be reached: shutdown",
         "(FreeSWITCH announced its shutdown and has not returned)",
     ),
+)
+
+# -- the database -----------------------------------------------------------------------------------------
+
+# Its figures are asked for each minute, so it is slow from the start. No other alert may fire: FreeSWITCH
+# answers all else.
+DATABASE_DRILL = Drill(
+    "database",
+    "slow",
+    lambda scene: scene.switch.delay_replies(8.0, "api show calls count"),
+    lambda scene: scene.switch.delay_replies(0.0, "api show calls count"),
+    "FreeswitchDatabaseSlow",
+    (
+        "FreeSWITCH database-slow does not answer from its database in time",
+        "no usable answer within 5 s (freeswitch_optional_answers_ok is 0) to show_calls.",
+    ),
+    at_start=True,
 )
 
 # -- probes -----------------------------------------------------------------------------------------------
@@ -484,4 +504,4 @@ OUTAGE_DRILL = Drill(
     probe={},
 )
 
-DRILLS = (*GATEWAY_DRILLS, *SWITCH_DRILLS, *PROBE_DRILLS, OUTAGE_DRILL)
+DRILLS = (*GATEWAY_DRILLS, *SWITCH_DRILLS, DATABASE_DRILL, *PROBE_DRILLS, OUTAGE_DRILL)

@@ -1,10 +1,12 @@
-"""Runs targets under atheris, each in a process of its own; ends with 1 if one of them found something.
+"""Runs targets, each in a process of its own; ends with 1 if one of them found something.
 
-New inputs that reach new code are kept in .cache/fuzz/TARGET and used again. A finding is written to
+They run under atheris, guided by coverage; where its wheel cannot be installed, under hypothesis. New inputs
+that reach new code are kept in .cache/fuzz/TARGET and used again (atheris alone). A finding is written to
 .cache/fuzz/TARGET-crash-...: mend the fault, and move the file to tests/fuzz/findings/TARGET, named after it.
 """
 
 import argparse
+import importlib.util
 import re
 import subprocess
 import sys
@@ -29,33 +31,25 @@ def main() -> int:
     if given.input is not None:
         TARGETS[given.target](given.input.read_bytes())
         return 0
-    failed = [
-        name for name in ([given.target] if given.target else TARGETS) if not _fuzz(name, given.seconds)
-    ]
+    guided = importlib.util.find_spec("atheris") is not None
+    if not guided:
+        print("atheris is not installed: hypothesis draws the inputs, not guided by coverage", flush=True)
+    names = [given.target] if given.target else list(TARGETS)
+    failed = [name for name in names if not fuzz(name, given.seconds, guided=guided)]
     print(f"found something: {', '.join(failed)}" if failed else "nothing found")
     return 1 if failed else 0
 
 
-def _fuzz(target: str, seconds: int) -> bool:
-    """Fuzz one target; whether nothing was found."""
-    kept, seeds = WORK / target, WORK / f"{target}-seeds"
-    for folder in (kept, seeds):
-        folder.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate(corpus(target)):
-        (seeds / f"{number:04}").write_bytes(data)
-    arguments = [
-        f"-max_total_time={seconds}",
-        f"-max_len={MAX_INPUT}",
-        f"-timeout={SLOWEST}",
-        f"-artifact_prefix={WORK / target}-",
-        "-print_final_stats=1",
-    ]
+def fuzz(target: str, seconds: int, *, guided: bool) -> bool:
+    """Fuzz one target, under atheris if `guided`; whether nothing was found."""
+    WORK.mkdir(parents=True, exist_ok=True)
     log = WORK / f"{target}.log"
     with log.open("w") as output:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.fuzz.guided", target, *arguments, str(kept), str(seeds)],
+            [sys.executable, "-m", *(_guided if guided else _drawn)(target, seconds)],
             stdout=output,
             stderr=subprocess.STDOUT,
+            cwd=ROOT,
             check=False,
         )
     text = log.read_text(errors="replace")
@@ -67,6 +61,28 @@ def _fuzz(target: str, seconds: int) -> bool:
         flush=True,
     )
     return done.returncode == 0
+
+
+def _guided(target: str, seconds: int) -> list[str]:
+    """The module that runs a target under atheris, and its arguments."""
+    kept, seeds = WORK / target, WORK / f"{target}-seeds"
+    for folder in (kept, seeds):
+        folder.mkdir(parents=True, exist_ok=True)
+    for number, data in enumerate(corpus(target)):
+        (seeds / f"{number:04}").write_bytes(data)
+    options = [
+        f"-max_total_time={seconds}",
+        f"-max_len={MAX_INPUT}",
+        f"-timeout={SLOWEST}",
+        f"-artifact_prefix={WORK / target}-",
+        "-print_final_stats=1",
+    ]
+    return ["tests.fuzz.guided", target, *options, str(kept), str(seeds)]
+
+
+def _drawn(target: str, seconds: int) -> list[str]:
+    """The module that runs a target under hypothesis, and its arguments."""
+    return ["tests.fuzz.drawn", target, str(seconds), f"{WORK / target}-"]
 
 
 if __name__ == "__main__":

@@ -5,14 +5,17 @@ import asyncio
 import pytest
 
 from exporter.clock import Clock
+from exporter.config import NodeConfig
+from exporter.esl import Disconnected
 from exporter.probe.originate import new_call_id
-from exporter.probe.sweep import leftovers
+from exporter.probe.sweep import AGAIN_AFTER, Sweeper, leftovers
 from exporter.simulator import FarEnd, Path, SimulatedSwitch
 from exporter.switch.channel import Channel
 from exporter.watch.node import Node
 from tests.probe.lab import opened, until
 from tests.probe.settings import settings
 from tests.support.no_look_up import no_look_up
+from tests.support.virtual_time import virtual_time
 
 NOW = 1_800_000_000
 
@@ -98,6 +101,49 @@ async def test_our_own_call_is_not_swept_up_while_it_runs() -> None:
         await until(lambda: bool(lab.switch.legs))
         assert await lab.probes._sweeper.sweep(lab.node) == 0
         assert (await running).record.result == "success"
+
+
+class NotingSweeper(Sweeper):
+    """Notes when it sweeps, and how often it wakes."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__("beef", tuple, lambda: 60.0, clock)
+        self.swept: list[float] = []
+        self.looked = 0
+
+    async def sweep(self, node: Node) -> int:
+        self.swept.append(self._clock.monotonic())
+        return 0
+
+    def _due_on(self, node: Node) -> list[float]:
+        self.looked += 1
+        return super()._due_on(node)
+
+
+def test_it_sweeps_at_once_after_5_s_and_at_last_and_sleeps_in_between() -> None:
+    with virtual_time() as clock:
+        node = Node(NodeConfig(name="fs1"), "beef", clock=clock, look_up=no_look_up)
+        sweeper = NotingSweeper(clock)
+
+        async def scenario() -> list[float]:
+            began = []
+            sweeper.configure([node])
+            sweeper.start()
+            for _ in range(2):
+                await clock.sleep(1000)
+                began.append(clock.monotonic())
+                node.lifecycle.began()
+                node.lifecycle.opened()
+                node.lifecycle.synced()
+                await clock.sleep(1000)
+                node.lifecycle.ended(Disconnected("closed"))
+            await sweeper.stop()
+            return began
+
+        began = clock.run(scenario())
+    due = [at + after for at in began for after in (0.0, AGAIN_AFTER, 60.0)]
+    assert sweeper.swept == pytest.approx(due, abs=0.001)
+    assert sweeper.looked < 50
 
 
 async def test_it_looks_again_after_each_new_connection() -> None:

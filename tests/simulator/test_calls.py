@@ -428,6 +428,17 @@ async def test_callers_give_up_and_are_refused(switch: SimulatedSwitch, wire: Wi
     assert switch.calls.inbound("nosuch", caller="+2", called="+1", seconds=5) is None
 
 
+async def test_freeswitch_hangs_up_exactly_so_long_after_the_answer(
+    switch: SimulatedSwitch, wire: Wire
+) -> None:
+    leg = switch.calls.outbound("telnyx", "+1", FarEnd(answer=0.34), caller="+2", seconds=5)
+    assert not isinstance(leg, str)
+    ended = await wire.event(lambda seen: seen.name == "CHANNEL_HANGUP_COMPLETE")
+    assert (seconds(ended, "Answered"), seconds(ended, "Hangup")) == (0.34, 5.34)
+    assert ended.get("Hangup-Cause") == "NORMAL_CLEARING"
+    assert ended.get("variable_sip_hangup_disposition") == "send_bye"
+
+
 async def test_a_live_bridge_is_one_call_of_two_channels(switch: SimulatedSwitch, wire: Wire) -> None:
     leg = switch.calls.bridged("telnyx", "+15551234567", FarEnd(answer=0.1), caller="1000", seconds=500)
     assert leg is not None

@@ -263,7 +263,7 @@ def soak_in_virtual_time(days: float, folder: Path, reload_each: float = DAY) ->
     gc.collect()
     gc.freeze()  # what is there already need not be looked through all the time
     with (
-        virtual_time() as clock,
+        virtual_time(short_cut=True) as clock,
         # The watchdog's thread compares the loop's pulse with real time, and a pulse each minute is enough.
         patch.object(LoopWatchdog, "check", lambda _: None),
         patch.object(loop_watchdog, "PULSE", MINUTE),

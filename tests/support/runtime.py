@@ -120,8 +120,10 @@ class Running:
 
 def _busy(executors: Executors) -> bool:
     """Whether a thread of theirs works, or a call waits for one."""
-    each = (executors.names, executors.disk, executors.history, executors.hashes)
-    return any(executor.waiting or executor._threads > executor._idle for executor in each)
+    for executor in (executors.names, executors.disk, executors.history, executors.hashes):
+        if executor._jobs or executor._threads > executor._idle:
+            return True
+    return False
 
 
 @asynccontextmanager

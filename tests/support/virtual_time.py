@@ -7,19 +7,27 @@
 Strategy: when the loop has nothing to run and would sleep until its next timer, its time jumps to that timer.
 Ready sockets come first, so a peer in the same loop is served before time passes. Work in a thread (an
 executor) takes real time: while `busy` is true, the loop waits for it.
+
+A turn of asyncio's loop, with its look at sockets and timers, costs as much as a short callback does. So
+callbacks that are ready run first, up to TURNS rounds of them, and then asyncio's turn follows.
 """
 
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from exporter.clock import Clock
+from tests.support.short_cut import Ends, ShortCut
+
+if TYPE_CHECKING:
+    from collections import deque
 
 _T = TypeVar("_T")
 START_EPOCH: Final = 1_800_000_000.0
 _LOOK: Final = 0.001  # real seconds between checks for work in threads
+TURNS: Final = 10  # a callback that calls itself again and again must not keep sockets and timers waiting
 
 
 class _LeapingSelector(selectors.DefaultSelector):
@@ -31,10 +39,10 @@ class _LeapingSelector(selectors.DefaultSelector):
         self.busy: Callable[[], bool] = lambda: False
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if timeout is not None and timeout <= 0:
-            return ready  # callbacks wait for their turn, whatever threads do
+        if timeout is not None and timeout <= 0:  # callbacks wait for their turn, whatever threads do
+            return super().select(0)
         busy = True
+        ready: list[tuple[selectors.SelectorKey, int]] = []
         while busy and not ready:
             busy = self.busy()  # asked before the look, which then sees what a thread handed over as it ended
             ready = super().select(_LOOK if busy else 0)
@@ -45,11 +53,39 @@ class _LeapingSelector(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time is virtual."""
+    """An event loop whose time is virtual.
 
-    def __init__(self) -> None:
+    Args:
+        short_cut: bytes between ends in this loop are handed over in it, not by the kernel (short_cut.py).
+    """
+
+    def __init__(self, *, short_cut: bool = False) -> None:
         self._leaping = _LeapingSelector()
+        self._short_cut = short_cut
+        self._ends: dict[Ends, ShortCut] = {}
         super().__init__(self._leaping)
+
+    def _make_socket_transport(self, *given: Any, **named: Any) -> asyncio.Transport:
+        """Asyncio's own, by which it makes the transport of each connected socket."""
+        if self._short_cut:
+            return cast(asyncio.Transport, ShortCut(self._ends, self, *given, **named))
+        return cast(asyncio.Transport, super()._make_socket_transport(*given, **named))  # type: ignore[misc]
+
+    _ready: "deque[asyncio.Handle]"  # asyncio's own
+    _stopping: bool
+
+    def _run_once(self) -> None:
+        """Asyncio's own turn of the loop, after the callbacks that are ready."""
+        ready = self._ready
+        for _ in range(TURNS):
+            if not ready or self._stopping:
+                break
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if not handle._cancelled:
+                    handle._run()
+        if not self._stopping:
+            super()._run_once()  # type: ignore[misc]
 
     def time(self) -> float:
         """The virtual time, seconds."""
@@ -103,9 +139,13 @@ class Now(Clock):
 
 
 @contextmanager
-def virtual_time() -> Iterator[VirtualClock]:
-    """A clock and its loop, closed at the end."""
-    loop = VirtualTimeLoop()
+def virtual_time(*, short_cut: bool = False) -> Iterator[VirtualClock]:
+    """A clock and its loop, closed at the end.
+
+    Args:
+        short_cut: as VirtualTimeLoop's.
+    """
+    loop = VirtualTimeLoop(short_cut=short_cut)
     try:
         yield VirtualClock(loop)
     finally:

@@ -1,6 +1,7 @@
 """All gateways of a node: the list decides which there are, events and single polls change one at most."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 from structlog.testing import capture_logs
@@ -123,6 +124,26 @@ def test_a_poll_by_name_that_finds_nothing_decides_nothing() -> None:
     table.table.on_not_found()
     assert table.after(4).states() == {("telnyx", "external"): "REGED", ("telnyx", "internal"): "FAIL_WAIT"}
     assert table.wanted()[0]
+
+
+def test_once_one_is_gone_the_events_are_those_of_the_other() -> None:
+    table = Table().listed(ONE, OTHER).after(5).listed(ONE).after(5)
+    table.event("FAILED", code=403)
+    assert table.states() == {("telnyx", "external"): "FAILED", ("telnyx", "internal"): "UNKNOWN"}
+    assert table.answers == [("telnyx", 403)]
+
+
+@pytest.mark.parametrize("listed", [(ONE, OTHER), (ONE,)], ids=["gone before", "new"])
+def test_once_another_profile_makes_one_no_event_tells_them_apart(listed: tuple[GatewayStatus, ...]) -> None:
+    table = Table().listed(*listed).after(5).listed(ONE).after(5)
+    table.table.on_added(GatewayAdded("telnyx", "internal"))
+    assert table.wanted()[0], "asked by its name FreeSWITCH may answer for the other"
+    table.event("FAILED", code=403)
+    assert table.states()["telnyx", "external"] == "REGED"
+    table.listed(ONE, asked_before=POLL_SPACING + 1).event("FAILED", code=403)
+    assert table.answers == [], "that list was asked for before it was made"
+    table.listed(ONE).event("FAILED", code=403)
+    assert table.states()["telnyx", "external"] == "FAILED", "it was deleted before it was listed"
 
 
 def test_forgetting_one_keeps_the_call_counters_of_the_other() -> None:
@@ -279,6 +300,45 @@ def test_names_of_events_are_checked_as_those_of_polls(name: str) -> None:
 
 
 # -- what is to be polled -----------------------------------------------------------------------------------
+
+
+def test_it_tells_how_long_there_is_nothing_to_look_for() -> None:
+    table = Table()
+    due = int(table.clock.epoch()) + 20
+    table.listed(
+        status(ping_interval=30, ping_next=due),
+        status(name="far", ping_interval=60, ping_next=due + 7),
+        status(name="unpinged"),
+    )
+    quiet = table.table.quiet_for(table.clock.epoch())
+    assert 19 < quiet <= 21
+    table.after(quiet - 0.1).table.mark_pings(table.clock.epoch())
+    assert table.table.take_wanted() == (False, [])
+    assert table.table.quiet_for(table.clock.epoch()) == pytest.approx(0.1, abs=0.001)
+    table.after(0.11).table.mark_pings(table.clock.epoch())
+    assert table.table.quiet_for(table.clock.epoch()) == 0
+    assert table.table.take_wanted() == (False, ["telnyx"])
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda table: table.listed(status(pinging=True, ping_interval=30)),
+        lambda table: table.listed(),
+        lambda table: table.listed(status(state="TRYING", status="DOWN")).after(0.2),
+        lambda table: table.listed(status(state="FAIL_WAIT", status="DOWN")),
+        lambda table: table.event("REGED", name="stranger"),
+        lambda table: table.event("REGED", up=True),
+        lambda table: table.event("FAILED", code=403).wanted(),
+    ],
+    ids=["in flight", "absent", "trying", "contradicted", "list wanted", "marked", "answer latched"],
+)
+def test_there_is_something_to_look_for_while_time_may_decide(happens: Callable[[Table], object]) -> None:
+    table = Table().listed(ONE)
+    table.wanted()
+    assert table.table.quiet_for(table.clock.epoch()) > 60
+    happens(table)
+    assert table.table.quiet_for(table.clock.epoch()) == 0
 
 
 def test_an_event_of_an_unknown_gateway_wants_the_list_and_makes_none() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from exporter.esl import EslError
 from exporter.esl.protocol import MAX_BODY
 from exporter.simulator import FarEnd, GatewayConfig, Leg, SimulatedSwitch, User
 from exporter.watch import database
@@ -185,6 +186,30 @@ def test_a_lane_without_a_connection_has_answers_that_cannot_be_had() -> None:
             switch.recover()
             await clock.sleep(2 * COUNTS_INTERVAL)
             assert await watch.value("freeswitch_registrations") == 0
+
+    run(scenario)
+
+
+def test_after_a_hang_the_figures_come_back_once_the_lane_does() -> None:
+    """A question was stuck when the node was lost, so the lane opens later than the node is connected."""
+
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with watching(switch, clock=clock) as watch:
+            await watch.until_value("freeswitch_registrations", 0)
+            switch.hang()
+            asked = clock.monotonic()
+            with pytest.raises(EslError):
+                await watch.node.api("show channels like 70726f62 as json")
+            await watch.until(lambda node: not node.connected, 20)
+            await clock.sleep(5)
+            switch.recover()
+            await watch.until(lambda node: node.connected, 20)
+            await clock.sleep(6)
+            (answer,) = watch.node.connections.optional_answers.worthless()
+            assert "may still be busy with 'show channels like" in str(answer.error)
+            await watch.until_value("freeswitch_registrations", 0, COUNTS_INTERVAL)
+            assert clock.monotonic() - asked < QUERY_LIMIT + 20
+            await watch.until_value(SLOW, 1, command="show_channels")
 
     run(scenario)
 

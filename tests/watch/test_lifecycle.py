@@ -76,6 +76,18 @@ def test_nothing_else_can_happen_in_a_state() -> None:
                 life._enter(happened)
 
 
+def test_it_tells_of_each_connection() -> None:
+    story, seen = Life(), []
+    story.life.on_connected = lambda: seen.append((story.life.connected, story.life.attempts["connected"]))
+    story.fails(REFUSED)
+    assert seen == []
+    story.connects()
+    assert seen == [(True, 1)]
+    story.loses(REFUSED)
+    story.connects()
+    assert seen == [(True, 1), (True, 2)]
+
+
 def test_a_life_as_others_see_it() -> None:
     story = Life()
     life = story.life

@@ -108,6 +108,29 @@ def test_events_that_come_and_cannot_be_read_are_not_no_events(side: Side) -> No
     run(side, scenario())
 
 
+def test_it_looks_only_when_there_may_be_something(side: Side) -> None:
+    """A quiet switch costs the exporter no look a second; its polls come as often as before."""
+    side.switch.answers["sofia xmlstatus gateway"] = LIST.replace("<pingfreq>10", "<pingfreq>0")
+    gateways, looks = side.known.gateways, 0
+    advance = gateways.advance
+
+    def counted() -> None:
+        nonlocal looks
+        looks += 1
+        advance()
+
+    async def scenario() -> None:
+        await side.poller.sync()
+        await side.clock.sleep(5)
+        gateways.advance = counted  # type: ignore[method-assign]
+        async with side.doing(side.poller.poll):
+            await side.clock.sleep(601)
+
+    run(side, scenario())
+    assert side.switch.commands().count("sofia xmlstatus gateway") == 1 + 60
+    assert looks <= 65
+
+
 def test_a_list_of_many_gateways_leaves_events_their_turn(side: Side) -> None:
     block = re.search(r"  <gateway>\n.*?  </gateway>\n", LIST, re.DOTALL)
     assert block is not None

@@ -22,10 +22,22 @@ _POST: Final = (
 KINDS: Final[dict[str, bytes]] = {
     "idle": b"",
     "half a request": b"GET /metrics HTTP/1.1\r\nHost: local",
+    "a long head": b"GET /metrics HTTP/1.1\r\n"
+    + b"".join(b"X-%d: %s\r\n" % (n, b"x" * 8000) for n in range(60)),
     "trickling": b"GET /metrics HTTP/1.1\r\n" + _HOST + b"X-Padding: " + b"x" * 1000,
     "not reading a page": (b"GET /metrics HTTP/1.1\r\n" + _HOST + b"\r\n") * 30,
+    "not reading thousands of answers": (b"GET /-/ready HTTP/1.1\r\n" + _HOST + b"\r\n") * 8000,
     "not reading many answers": (b"GET / HTTP/1.1\r\n" + _HOST + b"\r\n") * 5,
     "varied pages": (b"GET /metrics?name[]=NUMBER HTTP/1.1\r\n" + _HOST + b"\r\n") * 10,
+    "a body that nobody reads": (
+        b"GET / HTTP/1.1\r\nContent-Length: 999999\r\n" + _HOST + b"\r\n" + b"x" * 500_000
+    ),
+    "trailers": (
+        _POST.replace(b"Content-Length: 9999", b"Transfer-Encoding: chunked")
+        + _HOST
+        + b"\r\n1\r\n{\r\n0\r\n"
+        + b"".join(b"X-%d: %8000d\r\n" % (n, n) for n in range(60))
+    ),
     "body": _POST + _HOST + b'\r\n{"',
 }
 
@@ -52,7 +64,7 @@ class Flood:
         self.sockets: list[socket.socket] = []
 
     async def connect(self, port: int, count: int, sent: bytes = b"") -> None:
-        """Open `count` more and send these bytes on each; one that is refused is left out."""
+        """Open `count` more and send these bytes on each, as many as fit; one that is refused is left out."""
         loop = asyncio.get_running_loop()
         for number in range(count):
             client = socket.socket()

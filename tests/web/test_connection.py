@@ -1,6 +1,7 @@
 """Clients that send too much, too slowly, or no HTTP: they get a short answer or none."""
 
 import asyncio
+import contextlib
 import errno
 import gzip
 import json
@@ -295,6 +296,67 @@ async def test_a_further_head_that_does_not_come(monkeypatch: pytest.MonkeyPatch
         await until(lambda: len(served.server._clients) == 0)
 
 
+LINES = b"".join(b"X-%d: %4000d\r\n" % (number, number) for number in range(60))
+POST = (
+    b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "answers_before"),
+    [(b"", 0), (COMPLETE, 1), (COMPLETE * 2, 2), (POST + b'{"a":1}', 1)],
+    ids=["first", "further", "pipelined", "after a body"],
+)
+async def test_a_head_that_is_too_long(before: bytes, answers_before: int) -> None:
+    """No line of it is too long, and there are not too many. It is not answered: an error would keep it."""
+    async with serving(FakeContext(), ALL_ROUTES) as served:
+        fits, too_long = LINES[: connection.HEAD_BYTES - 1000] + b"\r\n\r\n", LINES
+        for lines, answered in ((fits, 1), (too_long, 0)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+            writer.write(before)
+            for _ in range(answers_before):
+                assert b" 200 OK" in await reader.readuntil(b"\r\n\r\n")
+            writer.write(COMPLETE[:-2] + b"Connection: close\r\n" + lines)
+            rest = b""
+            with contextlib.suppress(ConnectionError):
+                async with asyncio.timeout(5):
+                    while more := await reader.read(100_000):
+                        rest += more
+            assert rest.count(b" 200 OK") == answered
+            writer.close()
+        await until(lambda: len(served.server._clients) == 0)
+
+
+async def test_many_complete_heads_are_not_too_long_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "PIPELINE_SECONDS", 0.0)
+    count = 20 * connection.HEAD_BYTES // len(COMPLETE)
+    async with serving(FakeContext()) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(COMPLETE * count)
+        async with asyncio.timeout(30):
+            for _ in range(count):
+                assert b" 200 OK" in await reader.readuntil(b"Healthy.\n")
+        writer.close()
+
+
+async def test_between_pipelined_requests_there_is_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that one address that sends thousands and reads nothing does not keep the loop busy."""
+    monkeypatch.setattr(connection, "PIPELINE_SECONDS", 1000.0)
+    async with serving(FakeContext()) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        for _ in range(3):  # each waits for the last answer: no pause
+            writer.write(COMPLETE)
+            assert b"200 OK" in await reader.readuntil(b"Healthy.\n")
+        writer.write(COMPLETE * 2)
+        assert b"200 OK" in await reader.readuntil(b"Healthy.\n")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await reader.read(1)
+        assert await healthy(served)
+        writer.close()
+        await until(lambda: len(served.server._clients) == 0)
+
+
 async def large(request: web.Request) -> web.Response:
     """More than the sockets' buffers hold."""
     return web.Response(body=b"x" * 20_000_000)
@@ -322,6 +384,7 @@ async def not_reading(port: int, sent: bytes) -> AsyncIterator[None]:
 @pytest.mark.parametrize("sent", [GET_LARGE, GET_LARGE * 2, COMPLETE * 100_000], ids=len)
 async def test_a_client_that_does_not_read_its_answer(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "SEND_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "PIPELINE_SECONDS", 0.0)
     async with serving(FakeContext(), (*ALL_ROUTES, LARGE)) as served:
         async with not_reading(served.port, sent):
             await until(lambda: len(served.server._clients) == 1)
@@ -431,7 +494,8 @@ async def test_without_descriptors_it_accepts_again_later(
     )
 
 
-async def test_pipelined_requests_are_answered_in_order() -> None:
+async def test_pipelined_requests_are_answered_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "PIPELINE_SECONDS", 0.001)
     async with serving(FakeContext()) as served:
         sent = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200 + GET + b"\r\n"
         answer = await exchange(served.port, sent)

@@ -8,20 +8,21 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
 
 import pytest
 
 from exporter import __version__
 from exporter.diagnosis.conclusion import Diagnosis, diagnose
 from exporter.diagnosis.snapshot import GatewaySeen, Snapshot, SwitchSeen
+from exporter.history.past import Past
 from exporter.probe.admission import Refused
 from exporter.probe.record import CallRecord, MediaRecord, ToneRecord
 from exporter.switch.profile import Profile
+from exporter.web.gateway_rows import PER_PAGE, find_gateways
 from exporter.web.page import load_files, render
-from exporter.web.page_view import PER_PAGE, make_view
+from exporter.web.page_view import Pasts, View, make_view
 from tests.web.fakes import FakeContext, FakeNode, serving
+from tests.web.pages import AppContext, Reader, read, seen
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(1)">'"&amp;"""
 ESCAPES = "\x1b[31mred\x1b]0;title\x07\u202egnorw\x00"
@@ -36,67 +37,6 @@ POLICY = {
     "frame-ancestors 'none'",
 }
 UUID = "70726f62-0000-4000-8000-000000000000"
-EXTERNAL = Profile("external", "sip:mod_sofia@127.0.0.1:5080", "RUNNING", True, 0, (), ())
-
-
-class Reader(HTMLParser):
-    """Tags, texts, links and inline code of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.text = ""
-        self.links: list[str] = []
-        self.sources: list[str] = []
-        self.handlers: list[str] = []
-        self.scripted = ""
-        self.rows = 0
-        self._in_script = False
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.rows += tag == "tr"
-        self._in_script = tag in ("script", "style")
-        for name, value in attrs:
-            if name == "href":
-                self.links.append(value or "")
-            if name == "src":
-                self.sources.append(value or "")
-            if name.startswith("on") or name == "style":
-                self.handlers.append(name)
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in_script = False
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-        if self._in_script:
-            self.scripted += data
-
-
-@dataclass
-class AppContext(FakeContext):
-    """A daemon with these snapshots and calls."""
-
-    snapshots: Sequence[Snapshot] = ()
-    calls: Sequence[CallRecord] = field(default_factory=list)
-    refusal: Refused | None = None
-
-    async def diagnoses(self, *, wait: bool = False) -> Sequence[Diagnosis]:
-        return [diagnose(snapshot) for snapshot in self.snapshots]
-
-    async def latest_calls(self, count: int) -> Sequence[CallRecord]:
-        if self.refusal is not None:
-            raise self.refusal
-        return self.calls[:count]
-
-
-def seen(*gateways: GatewaySeen, **changes: object) -> Snapshot:
-    """A connected node with these gateways."""
-    switch = SwitchSeen(version="1.11.2", profiles=(EXTERNAL,), round_trip=0.01)
-    fields = {"node": "fs1", "switch": switch, "gateways": gateways, "names": {}} | changes
-    return Snapshot(**fields)  # type: ignore[arg-type]
 
 
 def record(**changes: object) -> CallRecord:
@@ -118,10 +58,12 @@ def record(**changes: object) -> CallRecord:
     return CallRecord(**fields)  # type: ignore[arg-type]
 
 
-async def read(context: FakeContext, path: str = "/") -> Reader:
-    async with serving(context) as served, served.client.get(served.base + path) as response:
-        assert (response.status, response.content_type) == (200, "text/html")
-        return Reader(await response.text())
+async def view_of(
+    diagnoses: Sequence[Diagnosis], calls: Sequence[CallRecord] = (), query: Mapping[str, str] | None = None
+) -> View:
+    """The page of these diagnoses, without a past."""
+    pasts = Pasts(lambda *_: Past(), {}, persistent=True)
+    return await make_view(diagnoses, await find_gateways(diagnoses, query or {}), pasts, calls, "")
 
 
 async def test_it_tells_of_nodes_gateways_calls_and_where_the_rest_is() -> None:
@@ -172,7 +114,7 @@ async def test_every_gateway_in_trouble_has_its_remedy_in_its_row() -> None:
         )
         for problem, listed in (("missing", False), ("profile_down", False), ("unregistered", True))
     ]
-    rows = (await make_view([diagnose(seen(*gateways))], [], "", {})).gateways
+    rows = (await view_of([diagnose(seen(*gateways))])).rows
     assert {row.name: row.status for row in rows} == dict.fromkeys(
         ("missing", "profile_down", "unregistered"), "fail"
     )
@@ -191,7 +133,7 @@ async def test_every_gateway_in_trouble_has_its_remedy_in_its_row() -> None:
 )
 async def test_pings_are_told_in_words(changes: dict[str, float], words: str) -> None:
     gateway = GatewaySeen(name="telnyx", **changes)  # type: ignore[arg-type]
-    (row,) = (await make_view([diagnose(seen(gateway))], [], "", {})).gateways
+    (row,) = (await view_of([diagnose(seen(gateway))])).rows
     assert row.ping == words
 
 
@@ -203,7 +145,7 @@ async def test_calls_show_their_quality_and_those_under_way_their_state() -> Non
         record(result=None, status="ringing", phases={}, media=None, probe=""),
         record(result="degraded", message=""),
     ]
-    views = (await make_view([], calls, "", {})).calls
+    views = (await view_of([], calls)).calls
     assert views[0].quality == "9 packets, 3.1% lost, round trip 240 ms"
     assert (views[1].result, views[1].status, views[1].name) == ("ringing", "not_checked", "on demand")
     assert views[2].status == "warn"
@@ -271,8 +213,8 @@ async def test_hostile_texts_are_shown_as_text_cut_and_harmless(text: str) -> No
 async def test_no_command_ever_carries_a_name_that_is_not_plain() -> None:
     name = "x'; reboot; '"
     gateway = GatewaySeen(name=name, profile=name, expected=True, problem="unregistered", state="DOWN")
-    page = await make_view([diagnose(seen(gateway))], [], "", {})
-    commands = [command for row in page.gateways for command in row.remedy.commands]
+    page = await view_of([diagnose(seen(gateway))])
+    commands = [command for row in page.rows for command in row.remedy.commands]
     commands += page.nodes[0].remedy.commands
     assert commands
     assert not any("reboot" in command for command in commands)
@@ -305,14 +247,14 @@ def many(count: int) -> list[GatewaySeen]:
 
 
 async def shown(query: Mapping[str, str]) -> list[str]:
-    return [row.name for row in (await make_view([diagnose(seen(*many(500)))], [], "", query)).gateways]
+    return [row.name for row in (await view_of([diagnose(seen(*many(500)))], query=query)).rows]
 
 
 async def test_of_many_gateways_the_worst_come_first_and_the_rest_by_pages() -> None:
-    view = await make_view([diagnose(seen(*many(500)))], [], "", {})
-    assert [row.name for row in view.gateways[:4]] == ["gw007", "gw400", "gw123", "gw000"]
-    assert (len(view.gateways), view.pages, view.total) == (PER_PAGE, 10, 500)
-    assert (view.previous, view.following) == ("", "?page=2")
+    view = await view_of([diagnose(seen(*many(500)))])
+    assert [row.name for row in view.rows[:4]] == ["gw007", "gw400", "gw123", "gw000"]
+    assert (len(view.rows), view.table.pages, view.table.total) == (PER_PAGE, 10, 500)
+    assert (view.table.previous, view.table.following) == ("", "?page=2")
     everywhere = [name for page in range(1, 11) for name in await shown({"page": str(page)})]
     assert sorted(everywhere) == [f"gw{number:03}" for number in range(500)]
 
@@ -322,15 +264,15 @@ async def test_a_filter_finds_by_name_state_and_problem() -> None:
     assert await shown({"q": "unreachable"}) == ["gw400"]
     assert await shown({"only": "problems"}) == ["gw007", "gw400", "gw123"]
     assert await shown({"q": "reged gw4 nothing"}) == []
-    paged = await make_view(
-        [diagnose(seen(*many(500)))], [], "", {"q": "gw & x=?", "only": "problems", "page": "1"}
+    paged = await find_gateways(
+        [diagnose(seen(*many(500)))], {"q": "gw & x=?", "only": "problems", "page": "1"}
     )
     assert paged.query == "gw & x=?"
 
 
 @pytest.mark.parametrize("number", ["", "0", "-1", "x", "99999", "1e9", "²", "0001", "9" * 400])
 async def test_any_page_number_gives_some_page(number: str) -> None:
-    assert 1 <= (await make_view([diagnose(seen(*many(60)))], [], "", {"page": number})).page <= 2
+    assert 1 <= (await find_gateways([diagnose(seen(*many(60)))], {"page": number})).page <= 2
 
 
 async def test_other_tasks_run_between_nodes_and_while_many_are_rendered() -> None:
@@ -346,9 +288,9 @@ async def test_other_tasks_run_between_nodes_and_while_many_are_rendered() -> No
     diagnoses = [diagnose(seen(*many(50), node=f"fs{number}")) for number in range(60)]
     files = load_files()
     counting = asyncio.create_task(count())
-    view = await make_view(diagnoses, [], "", {})
+    view = await view_of(diagnoses)
     between, turns = turns, 0
-    page = await render(files, view)
+    page = await render(files, "page.html", view)
     counting.cancel()
     assert between >= len(diagnoses)
     assert page.count("<article") == len(diagnoses)

@@ -1,8 +1,8 @@
 // Refreshes the page: fetches it again every few seconds and replaces the parts that changed. What the reader has
-// opened stays open, what has the focus keeps it, and nothing moves while text is selected.
+// opened stays open, what has the focus keeps it, and nothing moves while text is selected. Copies texts.
 "use strict";
 
-const EVERY = 3000; // milliseconds
+const EVERY = Number(document.body.dataset.every) * 1000; // milliseconds
 const pause = document.getElementById("pause");
 const headline = document.getElementById("headline");
 let paused = false;
@@ -55,7 +55,7 @@ async function refresh() {
   const selecting = !document.getSelection().isCollapsed;
   if (!paused && !document.hidden && !selecting) {
     try {
-      const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(EVERY * 2) });
+      const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(6000) });
       if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
       renew(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch (error) {
@@ -67,6 +67,27 @@ async function refresh() {
   setTimeout(refresh, EVERY);
 }
 
+async function copy(button) {
+  const pre = button.closest("details").querySelector("pre");
+  const said = button.parentElement.querySelector(".copied");
+  said.textContent = "";
+  let copied = false;
+  try {
+    await navigator.clipboard.writeText(pre.textContent); // there is none over HTTP beyond loopback
+    copied = true;
+  } catch {
+    document.getSelection().selectAllChildren(pre);
+    copied = document.execCommand("copy");
+    if (copied) document.getSelection().removeAllRanges();
+  }
+  said.textContent = copied ? "Copied" : "Selected: copy it with the keyboard";
+}
+
+document.documentElement.classList.add("scripted");
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button.copy");
+  if (button) copy(button);
+});
 pause.hidden = false;
 pause.addEventListener("click", () => {
   paused = !paused;

@@ -1,0 +1,194 @@
+"""The table of gateways: which are found and shown, and each of them as a row.
+
+Strategy: filter, sort and page first, then ask for the past of those that are shown, so a page costs the same
+with a thousand gateways as with fifty. Pure functions, but for the pauses in which the event loop runs.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from exporter.diagnosis.check_gateways import finding_of, gateway_status
+from exporter.diagnosis.conclusion import Diagnosis
+from exporter.diagnosis.finding import SEVERITY, Remedy, Status, shown
+from exporter.diagnosis.snapshot import GatewaySeen, Snapshot
+from exporter.history.past import Past
+from exporter.history.store import Subject
+from exporter.history.times import duration
+from exporter.web.day_view import DayView
+from exporter.web.past_words import Standing, gateway_path, gateway_standing, problem_text
+
+PER_PAGE: Final = 50
+MAX_FILTER: Final = 100  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRow:
+    """One gateway. `status` is pass, warn or fail; `key` identifies the row over refreshes.
+
+    Attributes:
+        path: where its page is served.
+        standing: up or down, and since when.
+        state: its registration state; `in_state`: for how long.
+        day: None if it is not known (yet).
+    """
+
+    key: str
+    name: str
+    profile: str
+    node: str
+    path: str
+    status: Status
+    standing: Standing
+    state: str
+    in_state: str
+    day: DayView | None
+    ping: str
+    calls: str
+    problem: str
+    summary: str
+    remedy: Remedy
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayTable:
+    """The gateways of one page of the list.
+
+    Attributes:
+        gateways: each with the snapshot that it is of.
+        found: how many pass the filter. total: without it.
+        previous, following: queries of the pages before and after; empty if there is none.
+    """
+
+    gateways: tuple[tuple[Snapshot, GatewaySeen], ...]
+    total: int
+    found: int
+    query: str
+    only_problems: bool
+    page: int
+    pages: int
+    previous: str
+    following: str
+
+    @property
+    def subjects(self) -> list[Subject]:
+        """Whose past is shown."""
+        return [subject_of(snapshot, gateway) for snapshot, gateway in self.gateways]
+
+
+def subject_of(snapshot: Snapshot, gateway: GatewaySeen) -> Subject:
+    """A gateway as the history knows it."""
+    return Subject(snapshot.node, gateway.name, gateway.profile)
+
+
+async def find_gateways(diagnoses: Sequence[Diagnosis], query: Mapping[str, str]) -> GatewayTable:
+    """The gateways to show, worst first.
+
+    Args:
+        diagnoses: of every node.
+        query: `q` filters by name, profile, node, state or problem; `only=problems`; `page` from 1.
+    """
+    words = query.get("q", "")[:MAX_FILTER].strip()
+    only_problems = query.get("only") == "problems"
+    total = 0
+    found: list[tuple[Snapshot, GatewaySeen]] = []
+    for diagnosis in diagnoses:
+        snapshot, present = diagnosis.snapshot, _present(diagnosis)
+        total += len(present)
+        found += [(snapshot, g) for g in present if _matches(snapshot, g, words.lower(), only_problems)]
+        await asyncio.sleep(0)
+    found.sort(
+        key=lambda pair: (SEVERITY[gateway_status(pair[1])], not pair[1].expected, pair[1].name.lower())
+    )
+    pages = max(1, -(-len(found) // PER_PAGE))
+    number = min(_page_number(query.get("page", "")), pages)
+    return GatewayTable(
+        gateways=tuple(found[(number - 1) * PER_PAGE : number * PER_PAGE]),
+        total=total,
+        found=len(found),
+        query=words,
+        only_problems=only_problems,
+        page=number,
+        pages=pages,
+        previous=_link(words, only_problems, number - 1) if number > 1 else "",
+        following=_link(words, only_problems, number + 1) if number < pages else "",
+    )
+
+
+def _present(diagnosis: Diagnosis) -> Sequence[GatewaySeen]:
+    """All gateways but those that FreeSWITCH does not list and the configuration does not require."""
+    return [g for g in diagnosis.snapshot.gateways if g.listed or g.expected]
+
+
+def _matches(snapshot: Snapshot, gateway: GatewaySeen, words: str, only_problems: bool) -> bool:
+    if only_problems and gateway_status(gateway) == "pass":
+        return False
+    text = f"{gateway.name} {gateway.profile} {snapshot.node} {gateway.state} {gateway.problem}".lower()
+    return all(word in text for word in words.split())
+
+
+def _page_number(text: str) -> int:
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 6 else 1
+
+
+def _link(words: str, only_problems: bool, number: int) -> str:
+    query = {"q": words, "only": "problems" if only_problems else "", "page": str(number)}
+    return "?" + urlencode({name: value for name, value in query.items() if value})
+
+
+def gateway_row(snapshot: Snapshot, gateway: GatewaySeen, past: Past, day: DayView | None) -> GatewayRow:
+    """One gateway as a row.
+
+    Args:
+        snapshot: of its node.
+        gateway: its present.
+        past: its recent past.
+        day: its last day; None if that is not known.
+    """
+    finding = finding_of(snapshot, gateway)
+    return GatewayRow(
+        key=f"g-{shown(snapshot.node)}-{shown(gateway.profile)}-{shown(gateway.name)}",
+        name=shown(gateway.name),
+        profile=shown(gateway.profile),
+        node=shown(snapshot.node),
+        path=gateway_path(snapshot.node, gateway.profile, gateway.name),
+        status=gateway_status(gateway),
+        standing=standing_of(snapshot, gateway, past),
+        state=shown(gateway.state, 40),
+        in_state=duration(gateway.in_state),
+        day=day,
+        ping=ping_text(gateway),
+        calls=active_text(gateway),
+        problem="" if gateway.problem == "none" else problem_text(gateway.problem),
+        summary=finding.summary if finding is not None else "",
+        remedy=finding.remedy if finding is not None else Remedy(),
+    )
+
+
+def standing_of(snapshot: Snapshot, gateway: GatewaySeen, past: Past) -> Standing:
+    """Up or down, and since when."""
+    now = snapshot.taken_at
+    return gateway_standing(
+        past,
+        gateway.problem,
+        usable=gateway.usable,
+        unwatched_for=None if snapshot.connected else max(0.0, now - snapshot.since),
+        now=now,
+    )
+
+
+def ping_text(gateway: GatewaySeen) -> str:
+    """The last OPTIONS in words."""
+    if gateway.ping_pending:
+        return f"unanswered for {gateway.ping_pending:.0f} s"
+    if gateway.ping_seconds is not None:
+        return f"{gateway.ping_seconds * 1000:.0f} ms"
+    return "no answer yet" if gateway.ping_interval else "off"
+
+
+def active_text(gateway: GatewaySeen) -> str:
+    """The calls that are up: `3 of 10`."""
+    active = sum(gateway.active.values())
+    return f"{active} of {gateway.max_calls}" if gateway.max_calls is not None else str(active)

@@ -143,7 +143,7 @@ def _where() -> Row:
         table(
             "Gateways",
             "One row per gateway. The problem names what to fix first; availability is the share of the "
-            "watched time, in the selected range, in which calls could be placed. Up or down since: when its "
+            "watched time, in the selected range, in which calls could be placed. Up/down: when its "
             "last outage ended or began; last change: of its registration state. Click a gateway for its "
             "details.",
             gateway_labels,
@@ -167,12 +167,12 @@ def _where() -> Row:
                 decimals=2,
             ),
             Column(
-                "up or down since",
+                "up/down",
                 f"1000 * {VIEW.value(families.GATEWAY_OUTAGE_CHANGE)}",
                 units.DateTimeFromNow,
             ),
             Column(
-                "outages, 24 h",
+                "outages/day",
                 VIEW.increase(families.GATEWAY_OUTAGES, window="1d"),
                 units.Short,
                 limits=looks.worse_above((1, looks.WARNING), (5, looks.CRITICAL)),

@@ -31,6 +31,7 @@ Panel = Builder[model.Panel]
 Limits = Sequence[tuple[float, str]]
 
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
+NARROWEST = 115  # pixels of a column: twelve of them beside each other on a screen of 1600
 NOT_SCRAPED = "no data: is the exporter scraped?"
 
 
@@ -90,6 +91,7 @@ def since(title: str, about: str, well: Query, ill: Query, *, empty: str, width:
     """A duration with its word, green or red: of the two queries only one has a value at a time."""
     panel = _stat(title, about, units.DurationSeconds, looks.plain(), empty, width)
     panel.text_mode(common_model.BigValueTextMode.VALUE_AND_NAME).decimals(0)
+    panel.text(common.VizTextDisplayOptions().title_size(24).value_size(38))  # else both are tiny
     for query, colour in ((well, looks.WELL), (ill, looks.CRITICAL)):
         panel.with_target(_query(query.expression, query.name).instant())
         fixed = {"mode": model.FieldColorModeId.FIXED, "fixedColor": colour}
@@ -243,6 +245,7 @@ def table(
         .thresholds(looks.thresholds("text"))
         .no_value(empty)
         .cell_height(common_model.TableCellHeight.SM)
+        .min_width(NARROWEST)
         .filterable(True)
     )
     for column in columns:

@@ -5,6 +5,9 @@ keeps what was: `GET /api/history` of the last DAYS has it, and `Past`s are made
 itself has them. Nothing depends on it: a daemon that does not run, refuses, or takes longer than SECONDS
 costs the doctor only these sentences, and `NotAsked` says why.
 
+Nobody has ordered this question, so the token, with which calls can be placed, goes only to who proves by TLS
+to be the exporter of the config: while that does not run, any program may listen on its port.
+
 "Up since" claims no more than was watched: it is the end of the last outage, or else the beginning of the
 present watched span, or of the gateway in it.
 """
@@ -123,6 +126,8 @@ def _ask(config: Config, node: str, now: float) -> AskedPast:
         if not is_loopback(urlsplit(url).hostname or ""):
             raise NotAsked(f"{url} is not an address of this machine alone")
         path = f"/api/history?since={DAYS}d&limit={ROWS}&node={quote(node, safe='')}"
+        if config.web is None or config.web.tls is None:
+            config = msgspec.structs.replace(config, token=None)
         answer = msgspec.json.decode(client.get(config, url, path, seconds=SECONDS), type=HistoryAnswer)
         return AskedPast(answer, node, now)
     except client.NoAnswer as error:

@@ -5,10 +5,11 @@ import socket
 import time
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from exporter import config as configuration
-from exporter.config import Config, Flags
+from exporter.config import Config, Flags, Secret
 from exporter.diagnosis.asked_past import SECONDS, AskedPast, NotAsked, ask
 from exporter.executors import Executors
 from exporter.history.model import Span
@@ -17,6 +18,7 @@ from exporter.switch.cause import CAUSES
 from exporter.switch.provider import PROVIDERS
 from tests.history.pasts import BEGAN, HOUR, change, outage
 from tests.web.pasts import NOW, past
+from tests.web.test_auth import WITH_USERS
 
 WATCHED = PutSpan("fs1", Span(BEGAN - HOUR, NOW))
 
@@ -116,6 +118,33 @@ async def test_an_exporter_that_does_not_have_the_node() -> None:
     async with past() as asking:
         with pytest.raises(NotAsked, match="fs9"):
             await ask(config(f"127.0.0.1:{asking.served.port}"), "fs9", NOW, executors.history)
+
+
+async def test_who_does_not_prove_to_be_the_exporter_gets_no_token() -> None:
+    """Any program of this machine may listen on the port while the exporter does not run."""
+    heard = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        page(EMPTY % b"[]")(writer)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        plain = config(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        secret = msgspec.structs.replace(plain, token=Secret("t0ken"))
+        await ask(secret, "fs1", NOW, Executors().history)
+    (request,) = heard
+    assert b"GET /api/history" in request
+    assert b"t0ken" not in request
+    assert b"authorization" not in request.lower()
+
+
+async def test_an_exporter_with_users_and_without_tls_is_not_told_the_token() -> None:
+    executors = Executors()
+    async with past(WATCHED) as asking:
+        asking.context.config = msgspec.structs.replace(asking.context.config, web=WITH_USERS)
+        with pytest.raises(NotAsked, match=" answers unauthorized: "):
+            await ask(config(f"127.0.0.1:{asking.served.port}"), "fs1", NOW, executors.history)
 
 
 Answer = Callable[[asyncio.StreamWriter], None]

@@ -44,6 +44,7 @@ async def test_an_outage_that_lasts() -> None:
     assert found.changes == (change(11 * HOUR - 40),)
     assert known.gateway("telnyx", "").outage == found.outage, "the profile is not known yet"
     assert known.gateway("other", "external").outage is None
+    assert known.gateway("telnyx", "internal").outage is None, "another gateway of that name"
     assert known.switch().outage is None
 
 

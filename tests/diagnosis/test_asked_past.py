@@ -129,6 +129,7 @@ async def test_who_does_not_prove_to_be_the_exporter_gets_no_token() -> None:
         heard.append(await reader.readuntil(b"\r\n\r\n"))
         page(EMPTY % b"[]")(writer)
         writer.close()
+        await writer.wait_closed()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         plain = config(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
@@ -176,12 +177,22 @@ EMPTY = (
     ],
 )
 async def test_another_service_or_one_that_hangs(answer: Answer, words: str) -> None:
+    over = asyncio.Event()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        answer(writer)
-        await reader.read()
-        writer.close()
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            answer(writer)
+            await reader.read()  # until the doctor has closed it
+            writer.close()
+            await writer.wait_closed()
+        except OSError:
+            writer.transport.abort()  # closed by a reset
+        finally:
+            over.set()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         assert words in await refusal(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        async with asyncio.timeout(30):
+            await over.wait()

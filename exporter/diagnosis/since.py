@@ -58,8 +58,10 @@ def lasting(past: Past, now: float, state: str = "Down") -> Lasting | None:
     outage = past.outage
     if outage is None:
         return None
+    at_least, since = ("at least ", "seen since") if outage.was_there else ("", "since")
+    long = duration(max(now - outage.began, 0.0))
     parts = [
-        f"{state} for {duration(max(now - outage.began, 0.0))} (since {time_of_day(outage.began, now)})",
+        f"{state} for {at_least}{long} ({since} {time_of_day(outage.began, now)})",
         *_often(past),
     ]
     changes = _before(past.changes, outage.began)

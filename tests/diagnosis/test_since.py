@@ -43,6 +43,11 @@ def test_an_outage_has_its_beginning_its_number_and_the_change_before_it() -> No
     assert told(past) == "Down for 7 min (since 03:12:40), third time today; XML was reloaded 40 s before"
 
 
+def test_of_one_that_was_there_at_the_start_nobody_knows_since_when() -> None:
+    there = outage(SINCE, None, changes_before=(change(SINCE - 2, "exporter_started", ""),))
+    assert told(down(outage=there)) == "Down for at least 7 min (seen since 03:12:40), first time today"
+
+
 @pytest.mark.parametrize(
     ("today", "day", "words"),
     [

@@ -7,7 +7,7 @@ origin alone.
 
 `load_files` reads the files and compiles the templates once, at start-up: a request reads nothing from disk.
 A template gets a view, escapes all of it and decides nothing. Texts of the diagnosis have code between
-backquotes, as on a terminal; `coded` makes it HTML. It is rendered in slices, so that events are
+backquotes, as on a terminal; `pieces` takes them apart. It is rendered in slices, so that events are
 not held up by a page of many nodes.
 """
 
@@ -21,7 +21,6 @@ from typing import Final, Literal
 
 import jinja2
 from aiohttp import hdrs, web
-from markupsafe import Markup, escape
 
 from exporter.probe.admission import Refused
 from exporter.web.answers import Refusal
@@ -77,7 +76,7 @@ def load_files() -> PageFiles:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["coded"] = coded
+    environment.filters["pieces"] = pieces
     assets = {name: (_FOLDER / "static" / name).read_bytes() for name in _TYPES}
     digests = {name: hashlib.sha256(asset).hexdigest()[:12] for name, asset in assets.items()}
     addresses = {name: f"static/{name}?v={digest}" for name, digest in digests.items()}
@@ -86,11 +85,9 @@ def load_files() -> PageFiles:
     return PageFiles({name: environment.get_template(name) for name in _TEMPLATES}, assets, addresses)
 
 
-def coded(text: str) -> Markup:
-    """A text as HTML, with what stands between backquotes as code."""
-    pieces = enumerate(_CODE.split(text))
-    code = Markup("<code>{}</code>")
-    return Markup("").join(code.format(piece) if number % 2 else escape(piece) for number, piece in pieces)
+def pieces(text: str) -> list[str]:
+    """Text and code by turns: code is what stands between backquotes."""
+    return _CODE.split(text)
 
 
 async def page(request: web.Request) -> web.Response:

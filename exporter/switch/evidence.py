@@ -3,8 +3,11 @@
 A leg is asked for it only if its call is kept, so each value is looked up once, when it is wanted.
 
 Facts (facts-more.md E; traps that a reader of the headers would fall into):
-- Once a leg is answered, `Caller-Caller-ID-Number` is that of the far end; `Caller-Orig-*` stays.
-  `sip_from_user` is set from 18x and 200 on only, and may be the user name of the gateway.
+- `Caller-Caller-ID-Number` is what the INVITE has as its caller, `effective_caller_id_number` included, until
+  an answered leg runs a dialplan itself: then it is that of the far end, and `pre_transfer_*` has what it was
+  (switch_channel.c: switch_channel_flip_cid). `Caller-Orig-*` of an outbound leg is the extension behind the
+  call, which the provider never saw. `sip_from_user` of an outbound leg is set from 18x and 200 on only, and
+  may be the user name of the gateway.
 - `Caller-Destination-Number` follows the leg through the dialplan; `sip_req_uri` is what was dialled. The far
   end of an inbound leg may have dialled the contact that FreeSWITCH registered (`gw+NAME`).
 - `sip_reply_host` is empty as long as nothing came from the network: then a 408 or 503 is FreeSWITCH's own,
@@ -115,7 +118,7 @@ def read_evidence(event: ChannelEvent) -> Evidence:
     return Evidence(
         seconds=max(ended - created, 0) / 1e6,
         direction="outbound" if outbound else "inbound",
-        from_number=_from(raw, answered=answered),
+        from_number=_caller(raw) if outbound else _calling(raw),
         to_number=_dialled(raw) if outbound else _called(raw),
         sip_call_id=_text(raw, b"variable_sip_call_id") or _text(raw, b"variable_sip_invite_call_id"),
         sip_status=status,
@@ -144,12 +147,17 @@ def _user(address: str) -> str:
     return address.partition("@")[0].partition(";")[0]
 
 
-def _from(raw: Event, *, answered: bool) -> str:
+def _caller(raw: Event) -> str:
+    """The number that FreeSWITCH's INVITE had."""
+    return _text(raw, b"variable_pre_transfer_caller_id_number") or _text(raw, b"Caller-Caller-ID-Number")
+
+
+def _calling(raw: Event) -> str:
+    """The number that the far end called from."""
     return (
         _text(raw, b"Caller-Orig-Caller-ID-Number")
-        or _text(raw, b"variable_origination_caller_id_number")
         or _text(raw, b"variable_sip_from_user")
-        or ("" if answered else _text(raw, b"Caller-Caller-ID-Number"))
+        or _text(raw, b"Caller-Caller-ID-Number")
     )
 
 
@@ -195,11 +203,13 @@ def _other(raw: Event, *, outbound: bool) -> OtherEvidence | None:
     inbound = (raw.get(b"Other-Leg-Direction") or opposite) == "inbound"
     ended = _text(raw, b"variable_originate_causes").split(";")
     cause = ended[-1] if ended[0] == uuid and ended[-1] != "NONE" else ""
+    callers = (b"Other-Leg-Orig-Caller-ID-Number", b"Other-Leg-Caller-ID-Number")
+    if raw.get(b"Other-Type") == "originatee":
+        callers = (callers[1], callers[0])  # an INVITE of FreeSWITCH's
     return OtherEvidence(
         uuid=uuid,
         direction="inbound" if inbound else "outbound",
-        from_number=_text(raw, b"Other-Leg-Orig-Caller-ID-Number")
-        or _text(raw, b"Other-Leg-Caller-ID-Number"),
+        from_number=_text(raw, callers[0]) or _text(raw, callers[1]),
         to_number=_text(raw, b"Other-Leg-Destination-Number")
         or (originated[-1] if originated[0] == uuid and len(originated) > 1 else ""),
         cause=cause or _text(raw, b"variable_last_bridge_hangup_cause"),

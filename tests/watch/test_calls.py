@@ -206,6 +206,21 @@ def test_a_call_without_media_is_one_that_should_have_heard(headers: dict[str, o
     assert Tracked().take(leg("CHANNEL_CREATE"), hangup(**headers)).out.without_media == int(silent)
 
 
+@pytest.mark.parametrize(
+    ("headers", "failed"),
+    [
+        ({"Hangup_Cause": "CALL_REJECTED"}, 1),
+        ({"Hangup_Cause": "CALL_REJECTED", "Caller_Channel_Answered_Time": 2_000_000}, 0),
+        ({"Hangup_Cause": "UNALLOCATED_NUMBER", "variable_sip_invite_failure_phrase": "Not Found"}, 0),
+        ({"Hangup_Cause": "UNALLOCATED_NUMBER", "variable_sip_invite_failure_phrase": "Blocked D19"}, 1),
+    ],
+)
+def test_a_leg_that_failed_is_counted_as_such(headers: dict[str, object], failed: int) -> None:
+    usual = {"Caller_Channel_Answered_Time": 0, "variable_sip_term_status": 404}
+    tracked = Tracked().take(leg("CHANNEL_CREATE"), hangup(**{**usual, **headers}))
+    assert tracked.out.failed == failed
+
+
 def test_freeswitchs_own_cancel_is_no_answer_of_the_far_end() -> None:
     ended = leg(
         "CHANNEL_HANGUP_COMPLETE",

@@ -1,6 +1,6 @@
 """What the last event of a leg says for a ticket to the provider: who, when, where, which answer.
 
-A leg is asked for it only if its call is kept, so each value is looked up once, when it is wanted.
+A leg is asked for it only if its call is kept.
 
 Facts (facts-more.md E; traps that a reader of the headers would fall into):
 - `Caller-Caller-ID-Number` is what the INVITE has as its caller, `effective_caller_id_number` included, until
@@ -24,6 +24,7 @@ from exporter.esl import Event
 from exporter.esl.errors import printable
 from exporter.switch.cause import CAUSES
 from exporter.switch.leg import ChannelEvent
+from exporter.switch.whole_event import read_whole
 
 Direction = Literal["inbound", "outbound"]
 
@@ -98,7 +99,7 @@ def is_call(event: ChannelEvent) -> bool:
 
 def read_evidence(event: ChannelEvent) -> Evidence:
     """The evidence in a leg's CHANNEL_HANGUP_COMPLETE or CHANNEL_DESTROY."""
-    raw = event.raw
+    raw = read_whole(event.raw)
     outbound = raw.get(b"Call-Direction") == "outbound"
     answered = bool(raw.get_int(b"Caller-Channel-Answered-Time"))
     disposition = _text(raw, b"variable_sip_hangup_disposition")
@@ -128,7 +129,7 @@ def read_evidence(event: ChannelEvent) -> Evidence:
         reason=_text(raw, b"variable_sip_reason") if disposition.startswith("recv_") else "",
         local=local,
         ended_by=_ended_by(disposition, local=local),
-        post_dial_delay=_post_dial_delay(event, answered=answered),
+        post_dial_delay=_post_dial_delay(ChannelEvent(raw), answered=answered),
         remote_sip=remote_sip,
         remote_media=_address(raw, b"variable_remote_media_ip", b"variable_remote_media_port"),
         local_media=_address(raw, b"variable_advertised_media_ip", b"variable_local_media_port"),

@@ -3,7 +3,7 @@
 Strategy: a look-up in the unparsed text (exporter.esl.event) costs little, and forty of them cost three times
 what parsing the whole text does. The answers must be the same, so the parsed headers are used only where they
 can be: every value a text and no header twice, but for Hangup-Cause, which each HANGUP_COMPLETE has twice.
-Anything else (plain text, bytes that are not UTF-8, control characters, a nested value) is looked up as before.
+Anything else (plain text, bytes that are not UTF-8, control characters, a nested value) is looked up.
 """
 
 from collections.abc import Mapping

@@ -21,6 +21,7 @@ class CallStats:
     """Counters and histograms; started + learned = hang-ups + lost + active at any time.
 
     Args:
+        gateway: the label under which they are counted; empty for legs that used none.
         provider: whose codes the reason phrases of rejections end with; None if unknown.
 
     Attributes:
@@ -36,6 +37,7 @@ class CallStats:
         "answered",
         "duration",
         "failed",
+        "gateway",
         "hangups",
         "jitter",
         "learned",
@@ -50,7 +52,8 @@ class CallStats:
         "without_media",
     )
 
-    def __init__(self, provider: Provider | None = None) -> None:
+    def __init__(self, gateway: str, provider: Provider | None = None) -> None:
+        self.gateway = gateway
         self.provider = provider
         self.started = self.answered = self.learned = self.lost = self.active = self.without_media = 0
         self.failed = 0

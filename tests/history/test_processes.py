@@ -1,7 +1,10 @@
 """The history of daemons as processes: killed in an outage, and without the lock of state_dir."""
 
 import asyncio
+import contextlib
+import json
 import math
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from exporter.executors import Executor
 from exporter.history.model import Outage
 from exporter.history.store import FILE_NAME, Store
 from exporter.simulator import SimulatedSwitch
+from tests.alerts.rule_files import ALERTS
 from tests.support.daemon import SECONDS, Daemon, daemon
 
 GATEWAY = '{node="fs1",gateway="telnyx",profile="external"}'
@@ -22,6 +26,7 @@ OUTAGES, LASTS, CHANGE = (
     f"freeswitch_gateway_{name}{GATEWAY}"
     for name in ("outages_total", "outage", "outage_change_timestamp_seconds")
 )
+(UNUSABLE,) = (alert.expression for alert in ALERTS if alert.name == "FreeswitchExporterHistoryUnusable")
 ROWS = 'freeswitch_exporter_history_rows{kind="outage"}'
 
 
@@ -61,6 +66,22 @@ async def rows(folder: Path) -> list[Outage]:
     await store.close()
     executor.shutdown()
     return found
+
+
+async def test_a_history_of_a_later_release_raises_its_alert_and_all_else_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(mode=0o700)
+    file = tmp_path / "state" / FILE_NAME
+    with contextlib.closing(sqlite3.connect(file)) as later:
+        later.execute("PRAGMA user_version = 999")
+    before = file.read_bytes()
+    async with SimulatedSwitch(tick=0.05) as switch, daemon(write(tmp_path, switch.port)) as running:
+        await until(running, UNUSABLE.removesuffix(" == 0"), 0.0)
+        switch.gateway("telnyx").ask_unregister()
+        await until(running, LASTS, 1.0)
+        (node,) = json.loads((await running.get("/api/diagnosis"))[1])["nodes"]
+        (finding,) = [finding for finding in node["findings"] if finding["fault"] == "unregistered"]
+        assert finding["timesToday"] == 1
+    assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize("well", [True, False])

@@ -177,7 +177,7 @@ class Figures(msgspec.Struct, kw_only=True):
     Attributes:
         watched, usable: seconds. Their ratio is the availability.
         outages: how many began.
-        calls: legs that ended. failed: those of them that failed (exporter.switch.cause.OF_THE_CALL).
+        calls: legs that ended. failed: those of them that failed (exporter.switch.provider.has_failed).
     """
 
     watched: float = 0.0

@@ -12,7 +12,7 @@ from exporter.esl import Event
 from exporter.history.kept_calls import BAD_LOSS, BAD_MOS, DECODED_A_SECOND
 from exporter.history.model import KeptCall, OtherLeg
 from exporter.switch.leg import ChannelEvent, LegEnd, Media
-from tests.history.ended import BRIDGED, REFUSED, Kept, answered, ends, many, refused
+from tests.history.ended import BRIDGED, NODE, REFUSED, Kept, answered, changed, ends, many, refused
 from tests.history.kept import KEPT, NONE
 from tests.support.tools import ROOT
 from tests.switch.replies import anything, recorded
@@ -96,6 +96,34 @@ def test_an_answered_call_is_silent_bad_or_well(seconds: float, values: dict[str
     flow = values.get("flow", "sendrecv")
     calls = Kept().end(answered(seconds, variable_remote_audio_media_flow=flow, **rtp)).calls
     assert [call.result for call in calls] == ([result] if result else [])
+
+
+@pytest.mark.parametrize(
+    ("node", "gateway", "code"),
+    [
+        (NODE, "telnyx", "D19"),
+        (NODE, "fake", None),
+        (NodeConfig(name="fs1", gateways={"telnyx": GatewayConfig()}), "telnyx", None),
+    ],
+)
+def test_a_call_that_the_provider_refused_for_a_reason_of_its_own_failed(
+    node: NodeConfig, gateway: str, code: str | None
+) -> None:
+    # A billing block comes with the 404 of a number that does not exist.
+    event = refused(
+        Hangup_Cause="UNALLOCATED_NUMBER", variable_sip_gateway_name=gateway,
+        variable_sip_term_status="404", variable_sip_invite_failure_phrase="Account blocked D19",
+    )  # fmt: skip
+    calls = Kept(node).end(event).calls
+    assert [call.provider_code for call in calls] == ([code] if code else [])
+
+
+def test_a_caller_who_gave_up_has_not_failed_by_the_phrase_of_the_other_leg() -> None:
+    event = changed(
+        ends(BRIDGED)[1], Hangup_Cause="ORIGINATOR_CANCEL", variable_sip_gateway="telnyx",
+        variable_sip_term_status="487", variable_sip_invite_failure_phrase="Account blocked D19",
+    )  # fmt: skip
+    assert Kept().end(event).calls == []
 
 
 def test_the_limits_are_those_of_the_alerts() -> None:

@@ -345,11 +345,15 @@ class Runtime:
     def _on_probe(self, record: CallRecord) -> None:
         self.history.on_probe(record.node, record.gateway, failed=record.result == "failed")
 
-    def _sever(self) -> None:
-        """Give FreeSWITCH's connections up; called from any thread, once for each standstill of the loop."""
+    def _sever(self, since: float) -> None:
+        """Give FreeSWITCH's connections up; called from any thread, once for each standstill of the loop.
+
+        Args:
+            since: when the loop last ran (monotonic).
+        """
         for node in self._nodes:
             node.dropped["loop_stalled"] += 1
-            node.sever()
+            node.sever(since)
 
 
 def configure_log(config: Config) -> None:

@@ -401,7 +401,13 @@ async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Cl
         instance = await kept_instance_id(state_dir, executors.disk)
         probes = await Probes.open(state_dir, instance, clock, executors.disk)
         kept_in = state_dir if lock is not None and lock.held else None  # two daemons never share one file
-        history = History(config.history, kept_in, clock, executors.history)
+        history = History(
+            config.history,
+            kept_in,
+            clock,
+            executors.history,
+            kept_out=lock.problem if lock is not None else "",
+        )
         await Runtime(config, read_config, instance, probes, history, clock, executors).run()
     except StateDirError as error:
         raise ConfigError((str(error),)) from None

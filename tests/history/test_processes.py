@@ -142,3 +142,7 @@ async def test_without_the_lock_of_the_state_dir_its_file_is_not_touched(tmp_pat
         switch.gateway("telnyx").ask_unregister()
         await until(running, ROWS, 1.0)
         assert not (tmp_path / "state" / FILE_NAME).exists()
+        assert await running.metric("freeswitch_exporter_history_ok") == 0
+        _, page = await running.get("/history")
+        assert "the state_dir cannot be locked" in page
+        assert "With state_dir in the config" not in page

@@ -96,7 +96,7 @@ class Runtime:
         self._probes.stats.on_ran = self._on_probe
         self.history = history
         self._diagnosis = DiagnosisService(
-            lambda: self._nodes, lambda: self._config, probes, clock=clock, names=executors.names
+            lambda: self._nodes, lambda: self._config, probes, history, clock=clock, names=executors.names
         )
         app = make_app(self)
         app[PROBES] = probes

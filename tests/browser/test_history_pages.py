@@ -31,6 +31,7 @@ PHONE = {"width": 390, "height": 844}
 LOOKS: dict[str, dict[str, Any]] = {
     "dark": {"color_scheme": "dark", "viewport": DESKTOP},
     "light": {"color_scheme": "light", "viewport": DESKTOP},
+    "tablet": {"color_scheme": "light", "viewport": {"width": 965, "height": 900}},
     "phone": {"color_scheme": "dark", "viewport": PHONE, "has_touch": True},
 }
 

@@ -1,7 +1,10 @@
 """The history of daemons as processes: killed in an outage, standing still, without the lock of state_dir."""
 
 import asyncio
+import contextlib
+import json
 import math
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,6 +21,7 @@ from exporter.executors import Executor
 from exporter.history.model import OUTAGE_AFTER, Outage
 from exporter.history.store import FILE_NAME, Store
 from exporter.simulator import SimulatedSwitch
+from tests.alerts.rule_files import ALERTS
 from tests.support.daemon import SECONDS, Daemon, daemon
 from tests.support.standstill import HASTY, STUCK, connected, stopped
 
@@ -26,6 +30,7 @@ OUTAGES, LASTS, CHANGE, WATCHED = (
     f"freeswitch_gateway_{name}{GATEWAY}"
     for name in ("outages_total", "outage", "outage_change_timestamp_seconds", "watched_seconds_total")
 )
+(UNUSABLE,) = (alert.expression for alert in ALERTS if alert.name == "FreeswitchExporterHistoryUnusable")
 ROWS = 'freeswitch_exporter_history_rows{kind="outage"}'
 
 
@@ -57,7 +62,7 @@ async def holds(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 @asynccontextmanager
-async def file(folder: Path) -> AsyncIterator[Store]:
+async def left(folder: Path) -> AsyncIterator[Store]:
     """What a daemon that has ended left."""
     executor = Executor("history")
     store = Store(folder / "state" / FILE_NAME, HistoryConfig(), Clock(), executor)
@@ -69,8 +74,24 @@ async def file(folder: Path) -> AsyncIterator[Store]:
 
 async def rows(folder: Path) -> list[Outage]:
     """The outages of the file."""
-    async with file(folder) as store:
+    async with left(folder) as store:
         return await store.outages(since=0, until=math.inf)
+
+
+async def test_a_history_of_a_later_release_raises_its_alert_and_all_else_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(mode=0o700)
+    file = tmp_path / "state" / FILE_NAME
+    with contextlib.closing(sqlite3.connect(file)) as later:
+        later.execute("PRAGMA user_version = 999")
+    before = file.read_bytes()
+    async with SimulatedSwitch(tick=0.05) as switch, daemon(write(tmp_path, switch.port)) as running:
+        await until(running, UNUSABLE.removesuffix(" == 0"), 0.0)
+        switch.gateway("telnyx").ask_unregister()
+        await until(running, LASTS, 1.0)
+        (node,) = json.loads((await running.get("/api/diagnosis"))[1])["nodes"]
+        (finding,) = [finding for finding in node["findings"] if finding["fault"] == "unregistered"]
+        assert finding["timesToday"] == 1
+    assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize("well", [True, False])
@@ -123,7 +144,7 @@ async def test_an_exporter_that_stands_still_does_not_watch(tmp_path: Path) -> N
             assert await running.metric(WATCHED) - watched <= time.monotonic() - began - still
             running.process.terminate()
             assert await asyncio.wait_for(running.process.wait(), SECONDS) == 0
-        async with file(tmp_path) as store:
+        async with left(tmp_path) as store:
             [row] = await store.outages(since=0, until=math.inf)
             before, after = await store.spans("fs1", since=0, until=math.inf)
             [hours] = await store.steps("1d", since=0, until=time.time())

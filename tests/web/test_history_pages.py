@@ -357,3 +357,20 @@ async def test_a_lost_node_is_not_watched(tmp_path: Path) -> None:
     lost = Snapshot(node="fs1", problem="refused", since=now - 245, taken_at=now, gateways=(DOWN,))
     page = await read(await context(tmp_path / "h", snapshots=[lost]), PATH)
     assert "Not watched for 4 min" in page.text
+
+
+@pytest.mark.parametrize(
+    "gateways",
+    [(), (GatewaySeen(name="telnyx", expected=True, problem="unknown", usable=False, up=False),)],
+    ids=["not known", "of the config"],
+)
+async def test_of_a_node_that_was_never_connected_nothing_is_said_to_be_gone(
+    tmp_path: Path, gateways: tuple[GatewaySeen, ...]
+) -> None:
+    now = time.time()
+    lost = Snapshot(node="fs1", problem="refused", since=now - 245, taken_at=now, gateways=gateways)
+    page = await read(await context(tmp_path / "h", snapshots=[lost]), PATH)
+    assert "list this gateway" not in page.text
+    assert "Not listed" not in page.text
+    assert "Not watched for 4 min" in page.text
+    assert "The exporter is not connected to fs1." in page.text

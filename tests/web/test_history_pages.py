@@ -317,6 +317,16 @@ async def test_filters_of_the_history(tmp_path: Path, query: str, there: str, aw
     assert away not in page.text
 
 
+async def test_what_a_node_out_of_the_config_left_is_not_taken_for_another_s(tmp_path: Path) -> None:
+    made = await context(tmp_path / "h")
+    assert "on fs1" not in (await read(made, "/history")).text, "there is one node only"
+    made.history.store.put(Change(time.time() - 500, "gone", "xml_reloaded"))
+    await made.history.store.flush()
+    page = await read(await context_with(made), "/history")
+    assert "on fs1" in page.text
+    assert "gone" in page.text
+
+
 async def test_the_history_is_paged(tmp_path: Path) -> None:
     made = await context(tmp_path / "h")
     now = time.time()

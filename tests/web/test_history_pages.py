@@ -319,6 +319,16 @@ async def test_filters_of_the_history(tmp_path: Path, query: str, there: str, aw
     assert away not in page.text
 
 
+async def test_what_a_node_out_of_the_config_left_is_not_taken_for_another_s(tmp_path: Path) -> None:
+    made = await context(tmp_path / "h")
+    assert "on fs1" not in (await read(made, "/history")).text, "there is one node only"
+    made.history.store.put(Change(time.time() - 500, "gone", "xml_reloaded"))
+    await made.history.store.flush()
+    page = await read(await context_with(made), "/history")
+    assert "on fs1" in page.text
+    assert "gone" in page.text
+
+
 async def test_the_history_is_paged(tmp_path: Path) -> None:
     made = await context(tmp_path / "h")
     now = time.time()
@@ -390,3 +400,20 @@ async def test_since_when_a_gateway_is_up_is_not_told_for_more_than_was_seen(tmp
         made.snapshots = [seen(up, taken_at=1.8e9 + 20)]
         made.history = PastHistory(made.history.store, {"telnyx": past})
         assert re.search(words, (await read(made, PATH)).text)
+
+
+@pytest.mark.parametrize(
+    "gateways",
+    [(), (GatewaySeen(name="telnyx", expected=True, problem="unknown", usable=False, up=False),)],
+    ids=["not known", "of the config"],
+)
+async def test_of_a_node_that_was_never_connected_nothing_is_said_to_be_gone(
+    tmp_path: Path, gateways: tuple[GatewaySeen, ...]
+) -> None:
+    now = time.time()
+    lost = Snapshot(node="fs1", problem="refused", since=now - 245, taken_at=now, gateways=gateways)
+    page = await read(await context(tmp_path / "h", snapshots=[lost]), PATH)
+    assert "list this gateway" not in page.text
+    assert "Not listed" not in page.text
+    assert "Not watched for 4 min" in page.text
+    assert "The exporter is not connected to fs1." in page.text

@@ -64,7 +64,9 @@ def lasting(past: Past, now: float, state: str = "Down") -> Lasting | None:
         f"{state} for {at_least}{long} ({since} {time_of_day(outage.began, now)})",
         *_often(past),
     ]
-    changes = _before(past.changes, outage.began)
+    # "Seen since" says already that the exporter was started then.
+    telling = tuple(change for change in past.changes if change.node or not outage.was_there)
+    changes = _before(telling, outage.began)
     return Lasting(
         text=", ".join(parts) + (f"; {changes}" if changes else ""),
         since=outage.began,

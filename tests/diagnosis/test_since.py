@@ -44,8 +44,15 @@ def test_an_outage_has_its_beginning_its_number_and_the_change_before_it() -> No
 
 
 def test_of_one_that_was_there_at_the_start_nobody_knows_since_when() -> None:
-    there = outage(SINCE, None, changes_before=(change(SINCE - 2, "exporter_started", ""),))
-    assert told(down(outage=there)) == "Down for at least 7 min (seen since 03:12:40), first time today"
+    started = change(SINCE - 2, "exporter_started", "")._replace(node="")
+    there = outage(SINCE, None, changes_before=(started,))
+    text = "Down for at least 7 min (seen since 03:12:40), first time today"
+    assert told(down(outage=there)) == text
+    assert told(down(outage=there, changes=(started,))) == text
+    assert (
+        told(down(outage=there, changes=(started, change(SINCE - 1))))
+        == f"{text}; XML was reloaded 1 s before"
+    )
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,8 @@ class CallsSeen:
     """Calls of one gateway in one direction that ended in the window looked at.
 
     Attributes:
-        causes: cause to how many ended so, unanswered.
+        causes: cause to how many ended so, unanswered; without those of `no_rtp_ports`.
+        no_rtp_ports: calls for which FreeSWITCH had no RTP port.
         codes: the provider's code to how many were rejected with it. provider: whose codes.
         refused: dials refused without an INVITE because the gateway was down.
         silent: answered calls in which nothing was heard.
@@ -120,6 +121,7 @@ class CallsSeen:
     codes: Mapping[str, int] = field(default_factory=dict)
     silent: int = 0
     refused: int = 0
+    no_rtp_ports: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

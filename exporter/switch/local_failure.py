@@ -27,8 +27,8 @@ from exporter.esl import Event
 LOCAL_FAILURES: Final = ("no_answer_to_invite", "refused_port", "dns", "no_rtp_ports", "other")
 """All of them."""
 NO_RTP_PORTS: Final = "no_rtp_ports"
+NO_RTP_PORTS_CAUSE: Final = "DESTINATION_OUT_OF_ORDER"
 
-_CAUSE: Final = "DESTINATION_OUT_OF_ORDER"
 _OF_SOFIA: Final = "sofia/"
 _PASS_ON: Final = ("hangup", "respond", "bridge")
 _STATUSES: Final = {"408": "no_answer_to_invite", "503": "refused_port"}
@@ -50,7 +50,8 @@ def local_failure(event: Event) -> str:
     # An INVITE that was sent leaves a Call-ID, unless FreeSWITCH cancelled it; that leaves a disposition.
     if event.get(b"variable_sip_hangup_disposition") or event.get(b"variable_sip_call_id"):
         return ""
-    if event.get(b"Hangup-Cause") != _CAUSE or not (event.get(b"Channel-Name") or "").startswith(_OF_SOFIA):
+    name = event.get(b"Channel-Name") or ""
+    if event.get(b"Hangup-Cause") != NO_RTP_PORTS_CAUSE or not name.startswith(_OF_SOFIA):
         return ""
     return "other" if event.get(b"variable_local_media_port") else NO_RTP_PORTS
 
@@ -58,7 +59,7 @@ def local_failure(event: Event) -> str:
 def refused_without_rtp_port(event: Event) -> bool:
     """Whether FreeSWITCH refused an inbound leg, never answered, since it had no RTP port for it."""
     return (
-        event.get(b"Hangup-Cause") == _CAUSE
+        event.get(b"Hangup-Cause") == NO_RTP_PORTS_CAUSE
         and event.get(b"variable_sip_hangup_disposition") == "send_refuse"
         and not event.get(b"variable_local_media_port")
         and not event.get(b"variable_originate_disposition")

@@ -398,3 +398,13 @@ def test_a_skipped_check_has_its_reason(check: CheckName) -> None:
     assert "access list" in finding.seen
     fresh = one(Snapshot(node="fs1", problem=""), check)
     assert "still running" in fresh.seen
+
+
+def test_calls_without_an_rtp_port_are_freeswitchs_failure_and_not_the_gateways() -> None:
+    finding = one(snapshot(recent=calls(no_rtp_ports=3)), "calls")
+    assert (finding.fault, finding.status, finding.gateway) == ("no_rtp_ports", "fail", "")
+    assert finding.summary == "FreeSWITCH had no RTP port for 3 calls"
+    assert "rtp-start-port" in finding.remedy.advice
+    both = found(snapshot(recent=calls(no_rtp_ports=1, causes={"CALL_REJECTED": 9})), "calls")
+    assert [problem.fault for problem in both] == ["no_rtp_ports", "CALL_REJECTED"]
+    assert both[0].status == "warn"

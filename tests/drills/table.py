@@ -2,8 +2,8 @@
 
 One row per value of `freeswitch_gateway_problem` and `freeswitch_connection_problem` and per phase of a
 probe, each on a switch of its own with one gateway, `telnyx`. Every value has an alert. One row has a slow
-database, which is no problem of the connection, one has a switch that refuses calls in silence, and one has calls and a probe that fail because of a dead
-gateway, which must not alert.
+database, which is no problem of the connection, one has a switch that refuses calls in silence, and one has
+calls and a probe that fail because of a dead gateway, which must not alert.
 """
 
 import asyncio

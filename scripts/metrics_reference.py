@@ -13,7 +13,9 @@ from exporter.metrics import families
 from exporter.metrics.exposition import Family, number
 from exporter.probe.collector import ANSWER_FAMILIES
 from exporter.switch.events import EVENT_NAMES
+from exporter.switch.local_failure import LOCAL_FAILURES
 from exporter.switch.provider import PROVIDERS, provider
+from exporter.watch.accepting import REFUSAL_REASONS
 from exporter.watch.changes import CHANGES
 from exporter.watch.commands import COMMAND_NAMES, OPTIONAL
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
@@ -39,6 +41,8 @@ VALUES: Final[tuple[tuple[str, str, Iterable[str]], ...]] = (
     ("state", "gateway families", GATEWAY_STATES),
     ("problem", f"`{families.GATEWAY_PROBLEM.name}`", GATEWAY_PROBLEMS),
     ("direction", _CALL_FAMILIES, ("inbound", "outbound")),
+    ("reason", f"`{families.REFUSAL_REASON.name}`", REFUSAL_REASONS),
+    ("reason", f"`{families.CALL_LOCAL_FAILURES.name}`", LOCAL_FAILURES),
     ("answered", f"`{families.CALL_HANGUPS.name}`", ("true", "false")),
     (
         "class",

@@ -30,6 +30,7 @@ from exporter.diagnosis.finding import (
 from exporter.diagnosis.remedies import remedy
 from exporter.diagnosis.snapshot import CallsSeen, RecentCalls, Snapshot
 from exporter.switch.cause import OF_THE_CALL, explain
+from exporter.switch.local_failure import NO_RTP_PORTS, NO_RTP_PORTS_CAUSE
 from exporter.switch.provider import OTHER, ProviderCode, provider
 from exporter.watch.call_stats import CallStats
 from exporter.watch.node import Node
@@ -70,6 +71,20 @@ def check_calls(snapshot: Snapshot) -> Iterator[Finding]:
     through = [calls for calls in snapshot.recent.calls if calls.gateway]
     problems = [finding for calls in through for finding in _troubles(snapshot, snapshot.recent, calls)]
     problems.sort(key=lambda finding: SEVERITY[finding.status])
+    without_port = sum(calls.no_rtp_ports for calls in snapshot.recent.calls)
+    if without_port:
+        # First: the fault is FreeSWITCH's, whatever else there is.
+        problems.insert(
+            0,
+            Finding(
+                check="calls",
+                status="fail" if without_port >= FAIL_COUNT else "warn",
+                fault="no_rtp_ports",
+                summary=f"FreeSWITCH had no RTP port for {_calls(without_port)}",
+                seen=_window(snapshot.recent),
+                remedy=remedy(snapshot, "commands", "no_rtp_ports"),
+            ),
+        )
     refused = snapshot.recent.refused_locally
     if refused and not any(finding.fault == "refused" for finding in problems):
         problems.append(
@@ -256,6 +271,10 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
+def _calls(count: int) -> str:
+    return "a call" if count == 1 else f"{count} calls"
+
+
 def _dials(count: int) -> str:
     return "a dial" if count == 1 else f"{count} dials"
 
@@ -283,9 +302,10 @@ class _Total:
     refused: int
     causes: dict[str, int]
     codes: dict[str, int]
+    no_rtp_ports: int
 
 
-_NOTHING: Final = _Total(0, 0, 0, {}, {})
+_NOTHING: Final = _Total(0, 0, 0, {}, {}, 0)
 _Totals = dict[tuple[str, str], _Total]
 
 
@@ -321,6 +341,7 @@ class CallWindow:
                     refused=total.refused - old.refused,
                     causes=_grown(total.causes, old.causes),
                     codes=_grown(total.codes, old.codes),
+                    no_rtp_ports=total.no_rtp_ports - old.no_rtp_ports,
                 )
             )
         return RecentCalls(
@@ -350,7 +371,10 @@ def _total(stats: CallStats, refused: int) -> _Total:
     codes: dict[str, int] = {}
     for (code, _), count in stats.rejections.items():
         codes[code] = codes.get(code, 0) + count
-    return _Total(answered, stats.without_media, refused, causes, codes)
+    without_port = stats.local_failures.get(NO_RTP_PORTS, 0)
+    if without_port:
+        causes[NO_RTP_PORTS_CAUSE] = max(causes.get(NO_RTP_PORTS_CAUSE, 0) - without_port, 0)
+    return _Total(answered, stats.without_media, refused, causes, codes, without_port)
 
 
 def _grown(new: dict[str, int], old: dict[str, int]) -> dict[str, int]:
@@ -358,4 +382,4 @@ def _grown(new: dict[str, int], old: dict[str, int]) -> dict[str, int]:
 
 
 def _any(calls: CallsSeen) -> bool:
-    return bool(calls.answered or calls.causes or calls.refused or calls.silent)
+    return bool(calls.answered or calls.causes or calls.refused or calls.silent or calls.no_rtp_ports)

@@ -25,6 +25,7 @@ REPORTABLE_SKEW: Final = 1.0  # seconds, as freeswitch_time_synced
 REPORTABLE_ROUND_TRIP: Final = 1.0  # seconds; below 0.05 is usual
 REPORTABLE_USE: Final = 0.8  # of a limit
 REPORTABLE_IDLE: Final = 10.0  # per cent of the CPU
+_ASKED: Final = frozenset({"api fsctl", "api json"})  # what tells whether FreeSWITCH accepts calls
 _ORDER: Final[tuple[CheckName, ...]] = ("port", "password", "commands", "events")
 
 
@@ -211,6 +212,14 @@ def _trouble(snapshot: Snapshot, switch: SwitchSeen) -> Iterator[Finding]:
         ]
     else:
         found = []
+    if _ASKED & snapshot.denied:
+        found.append(
+            _Trouble(
+                "warn",
+                "denied",
+                "The event socket user may not ask whether FreeSWITCH accepts calls",
+            )
+        )
     for trouble in (*found, *_refusals(switch), *_capacity(switch), *_time(switch)):
         yield Finding(
             check="commands",
@@ -223,12 +232,16 @@ def _trouble(snapshot: Snapshot, switch: SwitchSeen) -> Iterator[Finding]:
 
 
 def _refusals(switch: SwitchSeen) -> Iterator[_Trouble]:
-    if switch.paused:
+    if switch.shutting_down:
+        yield _Trouble("fail", "shutting_down", "FreeSWITCH is shutting down: it refuses all new calls")
+    elif switch.paused:
         yield _Trouble(
             "fail", "paused", f"FreeSWITCH is paused: it refuses {_directions(switch.paused)} calls"
         )
     elif not switch.ready:
         yield _Trouble("fail", "not_ready", "FreeSWITCH reports that it is not ready")
+    if switch.no_rtp_ports:
+        yield _Trouble("fail", "no_rtp_ports", "FreeSWITCH has no RTP port left: it refuses calls")
 
 
 def _capacity(switch: SwitchSeen) -> Iterator[_Trouble]:

@@ -22,6 +22,7 @@ from exporter.diagnosis.check_provider import check_provider
 from exporter.diagnosis.check_switch import check_commands, check_events, check_password, check_port
 from exporter.diagnosis.finding import SEVERITY, CheckName, Finding, Remedy, Status
 from exporter.diagnosis.snapshot import Snapshot
+from exporter.watch.accepting import REFUSAL_REASONS
 from exporter.watch.verdict import GATEWAY_PROBLEMS
 
 _SWITCH_OK: Final = "FreeSWITCH itself is OK"
@@ -76,7 +77,7 @@ class _Row(NamedTuple):
 
 
 EXPLAINS: Final = (
-    _Row("commands", frozenset({"paused", "not_ready", "session_limit", "rate_limit", "idle_cpu"}), _CALLS),
+    _Row("commands", frozenset(REFUSAL_REASONS) - {"none"}, _CALLS),
     _Row("commands", frozenset({"hung", "unreadable"}), frozenset({"events", "profile", *_GATEWAYS})),
     _Row("events", frozenset({"events_stalled", "unreadable"}), _GATEWAYS),
     _Row("profile", frozenset({"no_profile", "profile_down"}), _GATEWAYS),

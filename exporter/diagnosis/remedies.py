@@ -38,6 +38,11 @@ _KILL_AND_RESCAN: Final = (
     "{cli} -x 'sofia profile {profile} rescan'",
 )
 
+_SILENT: Final = (
+    "Meanwhile it answers INVITE and REGISTER with 503, without an event or a log line, but still answers "
+    "OPTIONS: the provider's ping stays green."
+)
+
 _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
     # 1: the port
     ("port", "dns"): _Row(
@@ -113,8 +118,13 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
             "systemctl restart freeswitch",
         ),
     ),
+    ("commands", "shutting_down"): _Row(
+        "Someone asked FreeSWITCH to shut down as soon as its calls have ended (`fsctl shutdown asap`). "
+        f"Cancel that, or wait for the restart. {_SILENT}",
+        ("{cli} -x 'fsctl shutdown_check'", "{cli} -x 'fsctl shutdown cancel'"),
+    ),
     ("commands", "paused"): _Row(
-        "Someone paused FreeSWITCH. Resume it.",
+        f"Someone paused FreeSWITCH. Resume it. {_SILENT}",
         ("{cli} -x 'fsctl pause_check'", "{cli} -x 'fsctl resume'"),
     ),
     ("commands", "not_ready"): _Row(
@@ -123,7 +133,7 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
     ),
     ("commands", "session_limit"): _Row(
         "FreeSWITCH refuses every new call leg until others end. Look for calls that hang, or raise the "
-        "limit (permanently: max-sessions in switch.conf.xml).",
+        f"limit (permanently: max-sessions in switch.conf.xml). {_SILENT}",
         ("{cli} -x 'show calls'", "{cli} -x 'fsctl max_sessions 2000'"),
     ),
     ("commands", "session_room"): _Row(
@@ -140,6 +150,17 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         "FreeSWITCH refuses calls while idle CPU is below min-idle-cpu in switch.conf.xml. Find the process "
         "that uses the CPU.",
         ("top -b -n 1 | head -15", "{cli} -x 'fsctl min_idle_cpu'"),
+    ),
+    ("commands", "no_rtp_ports"): _Row(
+        "A call found every RTP port in use, so FreeSWITCH failed it: inbound with 502, outbound without an "
+        "INVITE. Widen rtp-start-port to rtp-end-port in switch.conf.xml (two ports for each leg) and the "
+        "firewall with it, and look for calls that hang. Only a restart of FreeSWITCH applies the range.",
+        ("grep -n 'rtp-.*-port' {dir}/autoload_configs/switch.conf.xml", "{cli} -x 'show calls'"),
+    ),
+    ("commands", "denied"): _Row(
+        "Add `json` and `fsctl` to esl-allowed-api of this user in FreeSWITCH's directory. Without them "
+        "freeswitch_accepting_calls is missing.",
+        ("{cli} -x 'reloadxml'",),
     ),
     ("commands", "cpu_busy"): _Row(
         "A busy CPU distorts audio. Find the process that uses it.", ("top -b -n 1 | head -15",)

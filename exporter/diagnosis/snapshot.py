@@ -16,6 +16,7 @@ from exporter.history.past import UNKNOWN, Past
 from exporter.probe.record import CallRecord
 from exporter.switch.profile import Profile
 from exporter.switch.status import SwitchFigures
+from exporter.watch.accepting import refusal_reason
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
 from exporter.watch.optional_answers import SlowAnswer, WorthlessAnswer
@@ -30,6 +31,7 @@ class SwitchSeen:
     Attributes:
         figures: the numbers of `status` and HEARTBEAT.
         paused: the directions in which new calls are refused.
+        shutting_down: a shutdown refuses new calls. no_rtp_ports: a call found no RTP port a moment ago.
         profiles: the SIP profiles that run; None if they cannot be read.
         stopped: names of profiles that were running and have stopped.
         clock_skew: FreeSWITCH's clock less this machine's. round_trip: of the exporter's test event (the
@@ -43,6 +45,8 @@ class SwitchSeen:
     ready: bool = True
     figures: SwitchFigures = field(default_factory=SwitchFigures)
     paused: tuple[str, ...] = ()
+    shutting_down: bool = False
+    no_rtp_ports: bool = False
     profiles: tuple[Profile, ...] | None = None
     stopped: frozenset[str] = frozenset()
     clock_skew: float | None = None
@@ -105,7 +109,8 @@ class CallsSeen:
     """Calls of one gateway in one direction that ended in the window looked at.
 
     Attributes:
-        causes: cause to how many ended so, unanswered.
+        causes: cause to how many ended so, unanswered; without those of `no_rtp_ports`.
+        no_rtp_ports: calls for which FreeSWITCH had no RTP port.
         codes: the provider's code to how many were rejected with it. provider: whose codes.
         refused: dials refused without an INVITE because the gateway was down.
         silent: answered calls in which nothing was heard.
@@ -119,6 +124,7 @@ class CallsSeen:
     codes: Mapping[str, int] = field(default_factory=dict)
     silent: int = 0
     refused: int = 0
+    no_rtp_ports: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,12 +279,15 @@ def snapshot_of(node: Node, clock: Clock, gateways: Iterable[GatewaySeen] | None
 
 def _switch(node: Node, clock: Clock) -> SwitchSeen:
     facts, answers = node.switch, node.connections.optional_answers
+    condition = node.known.condition
     return SwitchSeen(
         version=facts.version,
         hostname=facts.hostname,
         ready=facts.ready,
         figures=facts.figures,
         paused=tuple(sorted(direction for direction, paused in facts.paused.items() if paused)),
+        shutting_down=refusal_reason(condition, "inbound") == "shutting_down",
+        no_rtp_ports=condition.no_rtp_ports,
         profiles=None if _unread(node, clock) else tuple(facts.profiles.values()),
         stopped=frozenset(facts.stopped),
         clock_skew=node.ticks.clock_skew,

@@ -221,6 +221,17 @@ PAUSED = _gauge(
     "1 while FreeSWITCH is paused ('fsctl pause') and refuses new calls in that direction.",
     ("node", "direction"),
 )
+ACCEPTING_CALLS = _gauge(
+    "freeswitch_accepting_calls",
+    "0 while FreeSWITCH itself refuses new calls (and registrations): most often without an event or a log "
+    "line.",
+    ("node", "direction"),
+)
+REFUSAL_REASON = _gauge(
+    "freeswitch_refusal_reason",
+    "Why FreeSWITCH refuses new calls: exactly one reason is 1. The provider's ping stays green meanwhile.",
+    ("node", "direction", "reason"),
+)
 PROFILE_UP = _gauge(
     "freeswitch_sofia_profile_up",
     "1 while the SIP profile runs; a stopped profile has no gateways.",
@@ -374,6 +385,11 @@ CALL_SIP_RESPONSES = _counter(
     "freeswitch_call_sip_responses_total",
     "Final SIP status from the far end of unanswered calls; 403, 503: the provider; 404, 486: the callee.",
     (*_CALLS, "code"),
+)
+CALL_LOCAL_FAILURES = _counter(
+    "freeswitch_call_local_failures_total",
+    "Unanswered legs that FreeSWITCH failed itself; no_rtp_ports is never the provider's fault.",
+    (*_CALLS, "reason"),
 )
 CALL_PROVIDER_REJECTIONS = _counter(
     "freeswitch_call_provider_rejections_total",

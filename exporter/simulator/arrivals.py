@@ -39,8 +39,11 @@ def arrive(switch: Switch, setup: CallSetup, *, to_contact: bool = True) -> Leg 
 
 
 def answer(leg: Leg) -> None:
-    """FreeSWITCH answers and echoes."""
+    """FreeSWITCH answers and echoes; without an RTP port it refuses the leg."""
     answering = leg.execute("answer")
+    if leg.core.faults.rtp_ports_used_up:
+        ending.no_rtp_port(leg)
+        return
     incoming.accept(leg)
     leg.complete(answering)
     leg.execute("echo")
@@ -65,7 +68,7 @@ async def serve(leg: Leg, *, answer_after: float, seconds: float, patience: floa
         leg.time.at(patience, give_up)
     if not await leg.time.wait(answer_after):
         answer(leg)
-        if not await leg.time.wait(seconds):
+        if not leg.hung_up.is_set() and not await leg.time.wait(seconds):
             ending.far_end_hangs_up(leg)
 
 

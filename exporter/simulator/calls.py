@@ -188,6 +188,11 @@ class Calls:
             return
         dialled = other
         pair = bridge.Bridge(leg, dialled)
+        if self._switch.core.faults.rtp_ports_used_up:
+            outgoing.prepare_without_port(dialled, [], early_media=True)
+            ending.no_rtp_port(dialled)
+            pair.refused()
+            return
         outgoing.create(dialled, [], early_media=True)
 
         def give_up() -> None:

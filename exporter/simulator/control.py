@@ -119,6 +119,9 @@ VERBS: Final = (
     # Limits.
     _of_switch("pause", (), ("outbound",)),
     _of_switch("unpause"),
+    _of_switch("request_shutdown", ("asap",), ("elegant",)),
+    _of_switch("cancel_shutdown"),
+    _of_switch("use_up_rtp_ports"),
     _of_switch("limit_sessions", (0,)),
     _of_switch("limit_rate", (1,)),
     # Profiles and gateways.

@@ -103,10 +103,15 @@ class Dialler:
             far_end: what answers.
             seconds: from the answer until FreeSWITCH hangs up; None leaves that to the script.
         """
+        early_media = not request.waits_for_answer
+        if self._switch.core.faults.rtp_ports_used_up:
+            outgoing.prepare_without_port(leg, request.variables, early_media=early_media)
+            ending.no_rtp_port(leg)
+            return
         outgoing.create(
             leg,
             request.variables,
-            early_media=not request.waits_for_answer,
+            early_media=early_media,
             on_originate=lambda: apps.execute_on(leg, request.starting_with("execute_on_originate")),
         )
         # Whole-second arithmetic: the limit is reached up to a second early (facts.md 6.3).
@@ -170,7 +175,7 @@ class Dialler:
         """
         answer = leg.gateway.provider.invite if leg.gateway else None
         if answer in (REFUSED_PORT, NO_SUCH_NAME):
-            ending.far_end_refuses(leg, 503, answer.phrase, "NORMAL_TEMPORARY_FAILURE", reason=False)
+            ending.invite_fails(leg, 503, answer.phrase, "NORMAL_TEMPORARY_FAILURE")
             return
         if answer == SILENCE:
             far_end = FarEnd()
@@ -200,5 +205,5 @@ class Dialler:
                 return
         provisional = far_end.ring is not None or far_end.early is not None
         if not provisional and not await leg.time.wait(begun + INVITE_TIMEOUT - leg.time.elapsed()):
-            ending.far_end_refuses(leg, 408, "Request Timeout", "RECOVERY_ON_TIMER_EXPIRE", reason=False)
+            ending.invite_fails(leg, 408, "Request Timeout", "RECOVERY_ON_TIMER_EXPIRE")
         await leg.hung_up.wait()

@@ -29,24 +29,44 @@ def hang_up(leg: Leg, cause: str) -> None:
     _conclude(leg, late)
 
 
-def far_end_refuses(leg: Leg, status: int, phrase: str, cause: str, *, reason: bool = True) -> None:
-    """The far end refused the INVITE (or a timer or the transport did so in its place).
+def far_end_refuses(leg: Leg, status: int, phrase: str, cause: str) -> None:
+    """The far end refused the INVITE.
 
     Args:
         leg: unanswered.
         status: SIP status.
         phrase: reason phrase.
-        cause: the hang-up cause.
-        reason: a `Reason: Q.850` header came with the refusal.
+        cause: the hang-up cause, also in a `Reason: Q.850` header.
     """
     if leg.hung_up.is_set():
         return
     leg.addressed = True
     number = Q850.get(cause, 0)
-    text = f'Q.850;cause={number};text="{cause}"' if reason else ""
+    text = f'Q.850;cause={number};text="{cause}"'
     leg.set(variables.refused(leg, status, phrase, text, number))
     _hang_up(leg, cause)
     _conclude(leg, [])
+
+
+def invite_fails(leg: Leg, status: int, phrase: str, cause: str) -> None:
+    """A timer or the transport ended the INVITE; nothing came from the network. Arguments as above."""
+    if leg.hung_up.is_set():
+        return
+    leg.set(variables.gave_up(leg, status, phrase, Q850.get(cause, 0)))
+    _hang_up(leg, cause)
+    _conclude(leg, [])
+
+
+def no_rtp_port(leg: Leg) -> None:
+    """FreeSWITCH has no RTP port for the leg: an outbound one sends no INVITE, an inbound one gets 502."""
+    _hang_up(leg, "DESTINATION_OUT_OF_ORDER")
+    if leg.outbound:
+        # Originate announces the leg after its end, and waits for the last event of it.
+        leg.fire("CHANNEL_CREATE")
+        leg.fire("CHANNEL_ORIGINATE")
+        _conclude(leg, [])
+    else:
+        _conclude(leg, [("sip_hangup_disposition", "send_refuse")])
 
 
 def far_end_hangs_up(leg: Leg, cause: str = "NORMAL_CLEARING") -> None:

@@ -23,6 +23,7 @@ class Faults:
         distance: seconds that everything sent takes to the client.
         lost_events: names and subclasses of events that are dropped.
         unsent_ends: how many more legs end without an event.
+        rtp_ports_used_up: no leg gets an RTP port.
     """
 
     hung: bool = False
@@ -35,6 +36,7 @@ class Faults:
     distance: float = 0.0
     lost_events: set[str] = field(default_factory=set)
     unsent_ends: int = 0
+    rtp_ports_used_up: bool = False
 
     def reply_delay(self, line: str) -> float:
         """Seconds until the reply to this command line; the longest beginning that fits decides."""

@@ -35,18 +35,30 @@ def create(
         early_media: `originate_early_media`: early media counts as an answer.
         on_originate: what `execute_on_originate` does, before the INVITE.
     """
-    leg.set(variables.created(leg, outbound=True))
-    leg.state, leg.state_number = "CS_NONE", 1
-    leg.fire("CHANNEL_OUTGOING")
-    leg.set(variables.dialled(leg, given, early_media=early_media, originator=leg.other))
-    on_originate()
-    leg.run_state("CS_INIT", 1)
+    _prepare(leg, given, early_media=early_media, on_originate=on_originate)
     leg.set(variables.invited(leg))
     leg.state_number = STATE_NUMBERS["CS_ROUTING"]
     leg.fire("CHANNEL_CREATE")
     leg.fire("CHANNEL_ORIGINATE")
     leg.run_state("CS_ROUTING")
     leg.run_state("CS_CONSUME_MEDIA")
+
+
+def prepare_without_port(leg: Leg, given: list[tuple[str, str]], *, early_media: bool) -> None:
+    """From the session to the media port, which FreeSWITCH does not have; arguments as of `create`."""
+    _prepare(leg, given, early_media=early_media, on_originate=lambda: None)
+    leg.set(variables.offered(leg))
+
+
+def _prepare(
+    leg: Leg, given: list[tuple[str, str]], *, early_media: bool, on_originate: Callable[[], None]
+) -> None:
+    leg.set(variables.created(leg, outbound=True))
+    leg.state, leg.state_number = "CS_NONE", 1
+    leg.fire("CHANNEL_OUTGOING")
+    leg.set(variables.dialled(leg, given, early_media=early_media, originator=leg.other))
+    on_originate()
+    leg.run_state("CS_INIT", 1)
 
 
 def ring(leg: Leg) -> None:

@@ -161,7 +161,7 @@ def _fsctl(switch: Switch, arguments: str) -> str:
         case "ready_check":
             return "true" if switch.ready else "false"
         case "shutdown_check":
-            return "false"
+            return "true" if switch.sessions.shutdown_requested else "false"
         case "shutdown":
             _after_reply(switch.shut_down)
             return "+OK"

@@ -74,6 +74,7 @@ class Sessions:
         legs: live legs by uuid.
         load: the counters.
         paused: directions in which new calls are refused.
+        shutdown_requested: FreeSWITCH is to shut down once its calls have ended.
     """
 
     def __init__(self, core: Core, max_sessions: int, max_sps: int) -> None:
@@ -82,6 +83,7 @@ class Sessions:
         self.max_sessions = max_sessions
         self.max_sps = max_sps
         self.paused: set[str] = set()
+        self.shutdown_requested = False
         self._core = core
 
     def restart(self) -> None:
@@ -89,6 +91,7 @@ class Sessions:
         self.legs.clear()
         self.load = Load(self._core.clock)
         self.paused.clear()
+        self.shutdown_requested = False
 
     def end(self) -> None:
         """End every leg without an event, as a killed process does."""
@@ -105,6 +108,8 @@ class Sessions:
         if direction in self.paused:
             return True
         if len(self.legs) >= self.max_sessions:
+            if direction == "inbound":
+                return True  # mod_sofia refuses the INVITE before there is anything to log
             self._core.log("crit", *_SOURCE, 2425, "Over Session Limit!")
             return True
         if self.load.per_second >= self.max_sps - 1:

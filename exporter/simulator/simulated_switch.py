@@ -205,6 +205,10 @@ class SimulatedSwitch(Switch):
         """The next `count` legs end without CHANNEL_HANGUP, _HANGUP_COMPLETE and _DESTROY."""
         self.core.faults.unsent_ends += count
 
+    def use_up_rtp_ports(self) -> None:
+        """No call gets an RTP port any more."""
+        self.core.faults.rtp_ports_used_up = True
+
     # Broken streams.
 
     def drop_connections(self, *, mid_frame: bool = True) -> None:

@@ -21,6 +21,7 @@ from exporter.simulator.providers import Provider
 from exporter.simulator.sessions import Load, Sessions
 from exporter.simulator.users import User
 
+DIRECTIONS = ("inbound", "outbound")
 MAX_COMMANDS_SEEN = 10_000
 DEFAULT_GATEWAY = GatewayConfig(
     "telnyx", from_domain="telnyx.lab", ping=10, expire_seconds=60, retry_seconds=5
@@ -139,7 +140,7 @@ class Switch:
     @property
     def ready(self) -> bool:
         """As `status` shows it."""
-        return not self.sessions.paused
+        return len(self.sessions.paused) < len(DIRECTIONS)
 
     @property
     def profiles(self) -> dict[str, Profile]:
@@ -237,10 +238,21 @@ class Switch:
 
     def pause(self, *directions: str) -> None:
         """`fsctl pause inbound|outbound` (both when none is named)."""
-        self.sessions.paused |= set(directions or ("inbound", "outbound"))
+        self.sessions.paused |= set(directions or DIRECTIONS)
 
     def unpause(self) -> None:
         """`fsctl resume`."""
+        self.sessions.paused.clear()
+
+    def request_shutdown(self, how: str) -> None:
+        """`fsctl shutdown elegant|asap` with calls up, which never end; asap refuses new ones."""
+        self.sessions.shutdown_requested = True
+        if how == "asap":
+            self.sessions.paused |= set(DIRECTIONS)
+
+    def cancel_shutdown(self) -> None:
+        """`fsctl shutdown cancel`."""
+        self.sessions.shutdown_requested = False
         self.sessions.paused.clear()
 
     def limit_sessions(self, sessions: int) -> None:

@@ -68,11 +68,16 @@ def _offered(leg: Channel) -> str:
     return _plain_codec(leg.codec) if leg.other_type == "originator" else "PCMU,PCMA"
 
 
+def offered(leg: Channel) -> list[Header]:
+    """What FreeSWITCH would offer, before it looks for a port."""
+    return [("rtp_use_codec_string", _offered(leg))]
+
+
 def invited(leg: Channel) -> list[Header]:
     """The INVITE is written."""
     sip = leg.sip
     return [
-        ("rtp_use_codec_string", _offered(leg)),
+        *offered(leg),
         ("local_media_ip", sip.local_ip),
         ("local_media_port", sip.media_port),
         ("advertised_media_ip", sip.local_ip),
@@ -296,6 +301,20 @@ def refused(leg: Channel, status: int, phrase: str, reason: str, term_cause: int
         ("sip_invite_failure_status", str(status)),
         ("sip_invite_failure_phrase", phrase),
         *([("sip_reason", reason)] if reason else []),
+        *terminated(status, term_cause),
+    ]
+
+
+def gave_up(leg: Channel, status: int, phrase: str, term_cause: int) -> list[Header]:
+    """FreeSWITCH gave up the INVITE, to which nothing came, with a status of its own."""
+    return [
+        ("sip_call_id", leg.sip.call_id),
+        ("sip_local_network_addr", leg.sip.local_ip),
+        ("sip_reply_port", "0"),
+        ("sip_network_port", "0"),
+        ("sip_hangup_disposition", "recv_refuse"),
+        ("sip_invite_failure_status", str(status)),
+        ("sip_invite_failure_phrase", phrase),
         *terminated(status, term_cause),
     ]
 

@@ -22,6 +22,7 @@ import re
 from typing import Final, NamedTuple
 
 from exporter.esl import Event
+from exporter.switch.local_failure import NO_RTP_PORTS, local_failure, refused_without_rtp_port
 
 PROBE_PREFIX: Final = "70726f62-"  # "prob": the UUIDs of any exporter's synthetic calls begin so
 MIN_LOSS_SECONDS: Final = 10.0
@@ -52,6 +53,8 @@ class LegEnd(NamedTuple):
         sip_code: final SIP status from the far end of an unanswered leg, as received; empty if there is none.
         phrase: the reason phrase that came with it.
         media: the RTP figures; None if it was never answered or RTP never started.
+        local_failure: why FreeSWITCH itself failed the leg, a word of local_failure.LOCAL_FAILURES, for an
+            inbound leg only `no_rtp_ports`; empty where it did not.
     """
 
     uuid: str
@@ -62,6 +65,7 @@ class LegEnd(NamedTuple):
     sip_code: str
     phrase: str
     media: "Media | None"
+    local_failure: str = ""
 
 
 class Media(NamedTuple):
@@ -142,7 +146,11 @@ class ChannelEvent:
             profile = (event.get(b"variable_sofia_profile_name") or "") if gateway else ""
             code = event.get(b"variable_sip_term_status") or ""
             phrase = (event.get(b"variable_sip_invite_failure_phrase") or "") if code else ""
-            return LegEnd(self.uuid, cause, None, gateway, profile, code, phrase, None)
+            if outbound:
+                local = local_failure(event)
+            else:
+                local = NO_RTP_PORTS if refused_without_rtp_port(event) else ""
+            return LegEnd(self.uuid, cause, None, gateway, profile, code, phrase, None, local)
         ended = event.get_int(b"Caller-Channel-Hangup-Time") or answered
         talk = max(ended - answered, 0) / 1e6
         return LegEnd(self.uuid, cause, talk, "", "", "", "", self._media(talk))

@@ -29,6 +29,7 @@ class CallStats:
         hangups: by cause (a label value) and whether the leg was answered.
         sip_responses: by SIP status (a label value).
         rejections: by the provider's code and its class.
+        local_failures: legs that FreeSWITCH failed itself, by the words of local_failure.LOCAL_FAILURES.
     """
 
     __slots__ = (
@@ -41,6 +42,7 @@ class CallStats:
         "hangups",
         "jitter",
         "learned",
+        "local_failures",
         "lost",
         "mos",
         "packet_loss",
@@ -60,6 +62,7 @@ class CallStats:
         self.hangups: dict[tuple[str, bool], Ended] = {}
         self.sip_responses: dict[str, int] = {}
         self.rejections: dict[tuple[str, str], int] = {}
+        self.local_failures: dict[str, int] = {}
         self.post_dial_delay = Histogram(families.CALL_POST_DIAL_DELAY)
         self.answer = Histogram(families.CALL_ANSWER)
         self.duration = Histogram(families.CALL_DURATION)
@@ -74,6 +77,8 @@ class CallStats:
         key = (known_cause(end.cause), talk is not None)
         legs, earlier = self.hangups.get(key, (0, None))
         self.hangups[key] = Ended(legs + 1, exemplar or earlier)
+        if end.local_failure:
+            self.local_failures[end.local_failure] = self.local_failures.get(end.local_failure, 0) + 1
         code = self._count_rejection(end) if end.sip_code else None
         if talk is None:
             self.failed += has_failed(end.cause, code)

@@ -23,6 +23,7 @@ from typing import Final, TypeVar
 
 from exporter.metrics.exposition import Exemplar
 from exporter.switch.leg import ChannelEvent, LegEnd, LegStart, is_probe
+from exporter.switch.local_failure import NO_RTP_PORTS
 from exporter.switch.provider import Provider
 from exporter.watch.call_stats import CallStats
 
@@ -52,6 +53,7 @@ class CallTable:
             probes included.
         on_ended: called with the last event of a leg, what it says, and the leg's gateway label; probes left
             out.
+        on_no_rtp_port: called for every leg, probes included, that failed since FreeSWITCH had no RTP port.
 
     Attributes:
         stats: counters by gateway and direction.
@@ -65,10 +67,12 @@ class CallTable:
         attribute: Callable[[LegStart], str],
         on_unanswered: Callable[[str, str], None],
         on_ended: Callable[[ChannelEvent, LegEnd, str], None],
+        on_no_rtp_port: Callable[[], None] = lambda: None,
     ) -> None:
         self._attribute = attribute
         self._on_unanswered = on_unanswered
         self._on_ended = on_ended
+        self._on_no_rtp_port = on_no_rtp_port
         self._legs: dict[str, _Leg] = {}
         # In the order in which they ended, the latest _ENDED_KEPT; whether their CREATE was seen.
         self._ended: dict[str, bool] = {}
@@ -235,6 +239,8 @@ class CallTable:
         end = event.end()
         if end.gateway:
             self._on_unanswered(end.gateway, end.profile)
+        if end.local_failure == NO_RTP_PORTS:
+            self._on_no_rtp_port()
         leg = self._find(event)
         if leg is not None:
             del self._legs[uuid]

@@ -13,8 +13,10 @@ from typing import Final
 from exporter.clock import Clock
 from exporter.metrics import families
 from exporter.metrics.exposition import Family, Page, Unit, labels
+from exporter.switch.local_failure import LOCAL_FAILURES, NO_RTP_PORTS
 from exporter.switch.provider import Provider
 from exporter.switch.sip import known_code
+from exporter.watch.accepting import REFUSAL_REASONS, refusal_reason
 from exporter.watch.call_stats import CallStats
 from exporter.watch.calls import DIRECTIONS
 from exporter.watch.gateway import GatewayWatch
@@ -146,6 +148,7 @@ class NodeCollector:
                     page.add(family, own, value)
         for direction, paused in facts.paused.items():
             page.add(families.PAUSED, f'{own},direction="{direction}"', paused)
+        self._write_accepting(page, own)
         for name, profile in facts.profiles.items():
             up = name not in facts.stopped
             page.add(families.PROFILE_UP, labels(node=node.name, profile=name), up)
@@ -155,6 +158,15 @@ class NodeCollector:
                     labels(node=node.name, profile=name, url=_shown(profile.url)),
                     1,
                 )
+
+    def _write_accepting(self, page: Page, own: str) -> None:
+        condition = self._node.known.condition
+        for direction in DIRECTIONS:
+            reason = refusal_reason(condition, direction)
+            if reason is not None:
+                with_direction = f'{own},direction="{direction}"'
+                page.add(families.ACCEPTING_CALLS, with_direction, reason == "none")
+                page.stateset(families.REFUSAL_REASON, with_direction, "reason", REFUSAL_REASONS, reason)
 
     # -- gateways ---------------------------------------------------------------------------------------
 
@@ -222,6 +234,9 @@ class NodeCollector:
             if stats is not None:
                 own = labels(node=self._node.name, gateway=gateway, direction=direction)
                 self._write_stats(page, own, stats)
+                for reason in LOCAL_FAILURES if direction == "outbound" else (NO_RTP_PORTS,):
+                    count = stats.local_failures.get(reason, 0)
+                    page.add(families.CALL_LOCAL_FAILURES, f'{own},reason="{reason}"', count)
 
     def _write_stats(self, page: Page, own: str, stats: CallStats) -> None:
         for family, field in CALL_COUNTERS:

@@ -26,6 +26,7 @@ from exporter.switch.gateway import (
     parse_gateways_xml,
 )
 from exporter.switch.profile import Profile, parse_profiles
+from exporter.switch.reply import flag
 from exporter.switch.status import SwitchStatus, parse_count, parse_pause, parse_status
 
 _T = TypeVar("_T")
@@ -120,6 +121,7 @@ CORE_UUID: Final[Command[str]] = Command("global_getvar core_uuid", str.strip)
 HOSTNAME: Final[Command[str]] = Command("hostname", str.strip)
 STATUS: Final[Command[SwitchStatus]] = Command('json {"command":"status","data":""}', parse_status)
 PAUSED: Final[Command[bool]] = Command("fsctl pause_check {direction}", parse_pause)
+SHUTDOWN_REQUESTED: Final[Command[bool]] = Command("fsctl shutdown_check", flag)
 PROFILES: Final[Command[list[Profile]]] = Command("sofia status", parse_profiles)
 GATEWAYS: Final[Command[GatewayReader]] = Command("sofia xmlstatus gateway", GatewayReader)
 GATEWAY: Final[Command[GatewayList]] = Command("sofia xmlstatus gateway {name}", parse_gateways_xml)

@@ -22,6 +22,7 @@ from exporter.switch.profile import Profile
 from exporter.switch.provider import provider
 from exporter.switch.status import Heartbeat
 from exporter.switch.tick import TickEvent
+from exporter.watch.accepting import NO_RTP_PORTS_HOLDS, Condition
 from exporter.watch.calls import CallTable
 from exporter.watch.changes import Changes
 from exporter.watch.clock_changes import ClockChanges
@@ -75,7 +76,9 @@ class Knowledge:
         self.switch = SwitchFacts()
         self.ticks = Ticks(instance)
         self.flow = EventFlow(self.ticks)
-        self.calls = CallTable(self._attribute, self._on_unanswered, observer.on_call_ended)
+        self.calls = CallTable(
+            self._attribute, self._on_unanswered, observer.on_call_ended, self._on_no_rtp_port
+        )
         self.unread_events = 0
         self.unaccounted = UnexplainedCount()
         self.dropped: dict[str, int] = dict.fromkeys(DROP_REASONS, 0)
@@ -106,6 +109,20 @@ class Knowledge:
     def skew(self) -> float:
         """FreeSWITCH's clock less the exporter's, seconds; 0.0 while unknown."""
         return self.ticks.clock_skew or 0.0
+
+    @property
+    def condition(self) -> Condition:
+        """What decides now whether FreeSWITCH accepts calls."""
+        switch = self.switch
+        since = switch.no_rtp_port_at
+        return Condition(
+            shutting_down=self.event_changes.shutting_down,
+            shutdown_requested=switch.shutdown_requested,
+            ready=switch.ready,
+            paused=switch.paused,
+            figures=switch.figures,
+            no_rtp_ports=since is not None and self._clock.monotonic() - since < NO_RTP_PORTS_HOLDS,
+        )
 
     def recall(self) -> None:
         """Take the registration answers of earlier runs, once the memory has been loaded."""
@@ -216,6 +233,9 @@ class Knowledge:
         for gateway in named:
             if len(named) == 1 or gateway.profile == profile:
                 gateway.unanswered_legs += 1
+
+    def _on_no_rtp_port(self) -> None:
+        self.switch.no_rtp_port_at = self._clock.monotonic()
 
     def _on_new_gateway(self, gateway: GatewayWatch) -> None:
         name = gateway.name

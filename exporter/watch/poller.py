@@ -2,15 +2,18 @@
 
 ====================  =====================================================================================
 at each sync          core UUID, a tick, status, pauses, profiles, gateways; then the tick must come back
-every poll_interval   status, pauses, profiles, all gateways
+every poll_interval   profiles, all gateways
+every 9 s at most     status, pauses; more often near a limit and while calls are refused
+                      (accepting_poller.py)
 when marked           one gateway, or the list where more are marked; marks come from events and from OPTIONS
                       in flight (gateway_table.py)
 every TICK_INTERVAL   a tick; then: is the exporter behind, do events flow (event_flow.py)
 ====================  =====================================================================================
 
 Whatever the events, FreeSWITCH gets two commands a second at most over a minute, with polls every 10 s: half
-a command for ticks, half for polls of everything, one for what is marked, since after each command about that
-the next waits SPACING seconds. Marks that come meanwhile wait, and several of one gateway become one poll.
+a command for ticks, half for polls of everything, one for what is marked or is to be known soon, since after
+each command about that the next waits SPACING seconds. Marks that come meanwhile wait, and several of one
+gateway become one poll.
 
 No answer within a command's deadline ends the connection, and with it all of this (commands.py). Questions
 for FreeSWITCH's database are asked elsewhere (database.py).
@@ -26,6 +29,7 @@ from exporter.config import NodeConfig
 from exporter.esl import FellBehind, PermissionDenied
 from exporter.switch.reply import GatewayNotFound, ReplyError
 from exporter.watch import commands
+from exporter.watch.accepting_poller import AcceptingPoller
 from exporter.watch.connections import Connections
 from exporter.watch.event_flow import TICK_OVERDUE
 from exporter.watch.knowledge import Knowledge
@@ -57,6 +61,7 @@ class Poller:
         self._known = known
         self._connections = connections
         self._ask = connections.ask
+        self._accepting = AcceptingPoller(config.poll_interval, clock, known, connections.ask)
 
     # -- a new connection ---------------------------------------------------------------------------------
 
@@ -72,7 +77,8 @@ class Poller:
         core_uuid = await self._ask(commands.CORE_UUID)
         known.on_connection(core_uuid)
         await self._tick()
-        await self._poll_switch()
+        await self._accepting.poll()
+        known.switch.hostname = await self._ask(commands.HOSTNAME) or ""
         if not await self._poll_gateways() and {"api sofia", "api json"} <= denied:
             raise PermissionDenied("this user may run none of the commands; see esl-allowed-api")
         if TICK_SUBSCRIPTION not in denied:
@@ -93,34 +99,56 @@ class Poller:
         Raises:
             EslError: the connection ended.
         """
-        known, gateways = self._known, self._known.gateways
+        known, gateways, accepting = self._known, self._known.gateways, self._accepting
         due = self._clock.monotonic() + self._interval
         spacing = 0.0
         while True:
-            if spacing:
-                await self._clock.sleep(spacing)
-            await self._look_is_due(
-                min(max(LOOK - spacing, known.quiet_for()), due - self._clock.monotonic())
-            )
+            await self._rest(spacing)
+            quiet = min(known.quiet_for(), accepting.quick_in())
+            await self._look_is_due(min(max(LOOK - spacing, quiet), due - self._clock.monotonic()))
             known.advance()
             the_list, names = gateways.take_wanted()
             if self._clock.monotonic() >= due:
                 due = self._clock.monotonic() + self._interval
-                await self._poll_switch()
                 await self._poll_gateways()
                 spacing = 0.0
             else:
-                spacing = SPACING * await self._poll_marked(the_list, names)
+                asked = await self._poll_marked(the_list, names)
+                spacing = SPACING * (asked + await accepting.ask_one())
+
+    async def _rest(self, seconds: float) -> None:
+        """Let so many seconds pass, in which FreeSWITCH is asked nothing but whether it accepts calls."""
+        until = self._clock.monotonic() + seconds
+        while (left := until - self._clock.monotonic()) > 0:
+            await self._clock.sleep(min(left, self._accepting.due_in()))
+            await self._accepting.poll_if_due()
 
     async def _look_is_due(self, seconds: float) -> None:
         """Wait until something is marked, so many seconds at most."""
-        wanted = self._known.gateways.poll_wanted
-        at_last = asyncio.get_running_loop().call_later(seconds, wanted.set)
+        accepting = self._accepting
+        until = self._clock.monotonic() + seconds
+        while not await self._marked(min(until - self._clock.monotonic(), accepting.due_in())):
+            if await accepting.poll_if_due():
+                until = min(until, self._clock.monotonic() + accepting.quick_in())
+            if self._clock.monotonic() >= until:
+                return
+
+    async def _marked(self, seconds: float) -> bool:
+        """Wait until something is marked, so many seconds at most; whether it is."""
+        wanted, marked = self._known.gateways.poll_wanted, True
+
+        def give_up() -> None:
+            nonlocal marked
+            marked = False
+            wanted.set()
+
+        at_last = asyncio.get_running_loop().call_later(seconds, give_up)
         try:
             await wanted.wait()
         finally:
             at_last.cancel()
         wanted.clear()
+        return marked
 
     async def _poll_marked(self, the_list: bool, names: list[str]) -> int:
         """Poll what is marked, and return how many commands that took."""
@@ -164,19 +192,6 @@ class Poller:
         number, headers = ticks.send(self._clock.monotonic(), self._clock.epoch())
         if await self._connections.send_event(headers, commands.VITAL_DEADLINE):
             ticks.accepted(number, self._clock.monotonic())
-
-    async def _poll_switch(self) -> None:
-        switch = self._known.switch
-        status = await self._ask(commands.STATUS)
-        if status is not None:
-            switch.on_status(status)
-        for direction in ("inbound", "outbound"):
-            paused = await self._ask(commands.PAUSED.of(direction=direction))
-            if paused is not None:
-                switch.paused[direction] = paused
-        self._known.on_switch_polled()
-        if not switch.hostname:
-            switch.hostname = await self._ask(commands.HOSTNAME) or ""
 
     async def _poll_gateways(self) -> bool:
         """Ask for all profiles and all gateways; False if the gateways cannot be read."""

@@ -21,6 +21,9 @@ class SwitchFacts:
         ready: False while FreeSWITCH starts or shuts down.
         figures: the numbers of `status` and HEARTBEAT.
         paused: direction to whether FreeSWITCH refuses new calls in it.
+        shutdown_requested: `fsctl shutdown elegant` or `asap` waits for calls to end; looked at only while
+            FreeSWITCH is not ready.
+        no_rtp_port_at: when a call last found no RTP port, monotonic seconds; None: none did.
         profiles: profile name to the profile, MAX_PROFILES at most; one that stopped stays, and its name is
             in `stopped`.
         calls, channels, registrations: counts of FreeSWITCH's database.
@@ -36,6 +39,8 @@ class SwitchFacts:
         self.ready = True
         self.figures = SwitchFigures()
         self.paused: dict[str, bool] = {}
+        self.shutdown_requested = False
+        self.no_rtp_port_at: float | None = None
         self.profiles: dict[str, Profile] = {}
         self.stopped: set[str] = set()
         self.calls: int | None = None

@@ -14,7 +14,9 @@ import yaml
 from exporter.metrics.exposition import number
 from exporter.metrics.families import DROP_REASONS, FAMILIES, OUTCOMES, PROBE_PHASES, PROBE_RESULTS, PROBLEMS
 from exporter.switch.cause import CAUSES
+from exporter.switch.local_failure import LOCAL_FAILURES
 from exporter.switch.provider import PROVIDERS, provider
+from exporter.watch.accepting import REFUSAL_REASONS
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
 from tests.alerts.rule_files import (
     ALERTS,
@@ -120,6 +122,8 @@ VALUES = {
     ("freeswitch_connection_problem", "problem"): set(PROBLEMS),
     ("freeswitch_connection_attempts_total", "outcome"): set(OUTCOMES),
     ("freeswitch_events_dropped_total", "reason"): set(DROP_REASONS),
+    ("freeswitch_refusal_reason", "reason"): set(REFUSAL_REASONS),
+    ("freeswitch_call_local_failures_total", "reason"): set(LOCAL_FAILURES),
     ("freeswitch_gateway_problem", "problem"): set(GATEWAY_PROBLEMS),
     ("freeswitch_gateway_state", "state"): set(GATEWAY_STATES),
     ("freeswitch_probe_runs_total", "result"): set(PROBE_RESULTS),

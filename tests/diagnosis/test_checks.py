@@ -8,6 +8,7 @@ from exporter.diagnosis.snapshot import BackendSeen, GatewaySeen, LogEntry, LogS
 from exporter.esl import ProtocolError
 from exporter.metrics import families
 from exporter.probe.record import CallRecord, ProviderRecord
+from exporter.watch.accepting import REFUSAL_REASONS
 from exporter.watch.optional_answers import SlowAnswer, WorthlessAnswer
 from exporter.watch.verdict import GATEWAY_PROBLEMS
 from tests.diagnosis.snapshots import calls, found, gateway, lost, one, profile, snapshot, switch
@@ -55,6 +56,8 @@ def test_the_default_password_is_a_warning_where_others_can_reach_the_port(
     [
         ({"paused": ("inbound", "outbound")}, "paused", "fail"),
         ({"ready": False}, "not_ready", "fail"),
+        ({"shutting_down": True, "ready": False, "paused": ("inbound", "outbound")}, "shutting_down", "fail"),
+        ({"no_rtp_ports": True}, "no_rtp_ports", "fail"),
         ({"figures": {"session_count": 1000}}, "session_limit", "fail"),
         ({"figures": {"session_count": 800}}, "session_room", "warn"),
         ({"figures": {"session_count": 799}}, "", "pass"),
@@ -71,6 +74,35 @@ def test_the_default_password_is_a_warning_where_others_can_reach_the_port(
 def test_reasons_why_the_switch_refuses_calls(changes: dict[str, object], fault: str, status: str) -> None:
     finding = one(snapshot(switch=switch(**changes)), "commands")
     assert (finding.fault, finding.status) == (fault, status)
+
+
+def test_every_reason_to_refuse_calls_is_a_finding_with_a_remedy_and_explains_failed_calls() -> None:
+    fill_up = {"session_count": 1000}
+    causes: dict[str, dict[str, object]] = {
+        "shutting_down": {"shutting_down": True},
+        "paused": {"paused": ("inbound",)},
+        "not_ready": {"ready": False},
+        "session_limit": {"figures": fill_up},
+        "rate_limit": {"figures": {"sessions_per_second_last": 29}},
+        "idle_cpu": {"figures": {"min_idle_cpu": 95.0}},
+        "no_rtp_ports": {"no_rtp_ports": True},
+    }
+    assert set(causes) == set(REFUSAL_REASONS) - {"none"}
+    failing = calls(causes={"DESTINATION_OUT_OF_ORDER": 9})
+    for reason, changes in causes.items():
+        found = diagnose(snapshot(switch=switch(**changes), recent=failing))
+        assert found.conclusion.cause is not None
+        assert found.conclusion.cause.fault == reason
+        assert found.conclusion.remedy.advice
+        assert found.conclusion.remedy.commands
+        assert {finding.check for finding in found.conclusion.consequences} == {"calls"}, reason
+
+
+def test_an_account_that_may_not_ask_whether_calls_are_accepted_is_told_which_line_to_add() -> None:
+    finding = one(snapshot(denied=frozenset({"api fsctl"})), "commands")
+    assert (finding.fault, finding.status) == ("denied", "warn")
+    assert "`fsctl`" in finding.remedy.advice
+    assert "esl-allowed-api" in finding.remedy.advice
 
 
 def test_events_that_are_late_or_denied() -> None:
@@ -366,3 +398,13 @@ def test_a_skipped_check_has_its_reason(check: CheckName) -> None:
     assert "access list" in finding.seen
     fresh = one(Snapshot(node="fs1", problem=""), check)
     assert "still running" in fresh.seen
+
+
+def test_calls_without_an_rtp_port_are_freeswitchs_failure_and_not_the_gateways() -> None:
+    finding = one(snapshot(recent=calls(no_rtp_ports=3)), "calls")
+    assert (finding.fault, finding.status, finding.gateway) == ("no_rtp_ports", "fail", "")
+    assert finding.summary == "FreeSWITCH had no RTP port for 3 calls"
+    assert "rtp-start-port" in finding.remedy.advice
+    both = found(snapshot(recent=calls(no_rtp_ports=1, causes={"CALL_REJECTED": 9})), "calls")
+    assert [problem.fault for problem in both] == ["no_rtp_ports", "CALL_REJECTED"]
+    assert both[0].status == "warn"

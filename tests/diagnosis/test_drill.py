@@ -142,6 +142,11 @@ def calls(far_end: FarEnd, seconds: float = 0.1, look: float = 1.0) -> Arrange:
     return arrange
 
 
+def without_ports(scene: "Scene") -> None:
+    scene.switch.use_up_rtp_ports()
+    calls(FarEnd(answer=0.1))(scene)
+
+
 def deaf(scene: Scene) -> None:
     """Telephones call out and hear nothing."""
     far_end = FarEnd(answer=0.1, path=Path(speaks=True, heard=False))
@@ -273,6 +278,8 @@ DRILLS = (
     ),
     Drill("paused", ("commands", "paused"), lambda s: s.switch.pause()),
     Drill("paused, outbound", ("commands", "paused"), lambda s: s.switch.pause("outbound"), says="outbound"),
+    Drill("shutdown asap", ("commands", "shutting_down"), lambda s: s.switch.request_shutdown("asap")),
+    Drill("no RTP port left", ("commands", "no_rtp_ports"), without_ports),
     Drill("session limit", ("commands", "session_limit"), lambda s: s.switch.limit_sessions(0)),
     Drill("rate limit", ("commands", "rate_limit"), lambda s: s.switch.limit_rate(1)),
     Drill(

@@ -2,8 +2,8 @@
 
 One row per value of `freeswitch_gateway_problem` and `freeswitch_connection_problem` and per phase of a
 probe, each on a switch of its own with one gateway, `telnyx`. Every value has an alert. One row has a slow
-database, which is no problem of the connection, and one has calls and a probe that fail because of a dead
-gateway, which must not alert.
+database, which is no problem of the connection, one has a switch that refuses calls in silence, and one has
+calls and a probe that fail because of a dead gateway, which must not alert.
 """
 
 import asyncio
@@ -442,6 +442,23 @@ DATABASE_DRILL = Drill(
     at_start=True,
 )
 
+# -- refusals ---------------------------------------------------------------------------------------------
+
+# The provider's pings are answered all the while, so no other alert may fire.
+REFUSAL_DRILL = Drill(
+    "refusal",
+    "paused",
+    lambda scene: scene.switch.pause("inbound"),
+    lambda scene: scene.switch.unpause(),
+    "FreeswitchRefusesCalls",
+    (
+        "FreeSWITCH refusal-paused refuses inbound calls",
+        "Reason: paused.",
+        "of 1000. Callers and phones get 503",
+    ),
+    labels={"direction": "inbound"},
+)
+
 # -- probes -----------------------------------------------------------------------------------------------
 
 
@@ -504,4 +521,4 @@ OUTAGE_DRILL = Drill(
     probe={},
 )
 
-DRILLS = (*GATEWAY_DRILLS, *SWITCH_DRILLS, DATABASE_DRILL, *PROBE_DRILLS, OUTAGE_DRILL)
+DRILLS = (*GATEWAY_DRILLS, *SWITCH_DRILLS, DATABASE_DRILL, REFUSAL_DRILL, *PROBE_DRILLS, OUTAGE_DRILL)

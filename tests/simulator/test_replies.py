@@ -205,9 +205,24 @@ async def test_pausing_shows_in_every_place(wire: Wire) -> None:
     assert await wire.api("fsctl pause inbound") == "+OK\n"
     assert await wire.api("fsctl pause_check inbound") == "true"
     assert await wire.api("fsctl pause_check") == "false"
+    assert await wire.api("fsctl ready_check") == "true"  # switch_core_ready: only if both are refused
+    assert await wire.api("fsctl pause") == "+OK\n"
     assert await wire.api("fsctl ready_check") == "false"
     assert "is not ready" in await wire.api("status")
     assert await wire.api("fsctl resume") == "+OK\n"
+    assert await wire.api("fsctl ready_check") == "true"
+
+
+async def test_a_requested_shutdown_shows_and_only_asap_refuses_calls(
+    lab: SimulatedSwitch, wire: Wire
+) -> None:
+    for how, paused, ready in (("elegant", "false", "true"), ("asap", "true", "false")):
+        lab.request_shutdown(how)
+        assert await wire.api("fsctl shutdown_check") == "true"
+        assert await wire.api("fsctl pause_check inbound") == paused
+        assert await wire.api("fsctl ready_check") == ready
+    lab.cancel_shutdown()
+    assert await wire.api("fsctl shutdown_check") == "false"
     assert await wire.api("fsctl ready_check") == "true"
 
 

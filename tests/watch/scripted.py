@@ -22,7 +22,7 @@ ANSWERS = {
     "hostname": "lab",
     'json {"command":"status","data":""}': reply("api-json-status.txt"),
     "fsctl pause_check inbound": "false",
-    "fsctl pause_check outbound": "true",
+    "fsctl pause_check outbound": "false",
     "sofia status": reply("api-sofia-status.txt"),
     "sofia xmlstatus gateway": LIST,
     "show channels as json": '{"row_count":0}',

@@ -7,13 +7,16 @@ from exporter.esl import Disconnected
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, render
 from exporter.switch.gateway import GatewayList
+from exporter.switch.local_failure import LOCAL_FAILURES
 from exporter.switch.status import SwitchFigures, parse_status
+from exporter.watch.accepting import REFUSAL_REASONS
 from exporter.watch.call_stats import CallStats
 from exporter.watch.collector import CALL_COUNTERS, CALL_HISTOGRAMS, COUNTS, FIGURES, NodeCollector
 from exporter.watch.node import Node
 from exporter.watch.switch import SwitchFacts
 from tests.support.no_look_up import no_look_up
 from tests.support.openmetrics import families as read_families
+from tests.switch.recordings import events
 from tests.switch.replies import reply
 from tests.watch.builders import HandClock, status
 
@@ -91,3 +94,60 @@ async def test_a_scrape_brings_the_time_up_to_now() -> None:
         seconds = (await shown.page())["freeswitch_gateway_seconds_total"]
         series = next(value for labels, value in seconds.items() if ("state", "REGED") in labels)
         assert series == passed
+
+
+async def test_accepting_and_its_reason_for_each_direction() -> None:
+    shown = Shown()
+    shown.connect()
+    assert "freeswitch_accepting_calls" not in await shown.page()  # the pauses are not known
+    shown.node.switch.paused.update(inbound=True, outbound=False)
+    page = await shown.page()
+    by_direction = {
+        dict(key)["direction"]: value for key, value in page["freeswitch_accepting_calls"].items()
+    }
+    assert by_direction == {"inbound": 0, "outbound": 1}
+    reasons = page["freeswitch_refusal_reason"]
+    assert {(dict(key)["direction"], dict(key)["reason"]) for key, value in reasons.items() if value} == {
+        ("inbound", "paused"),
+        ("outbound", "none"),
+    }
+    assert len(reasons) == 2 * len(REFUSAL_REASONS)
+
+
+async def test_calls_without_an_rtp_port_make_it_refuse_for_a_minute() -> None:
+    shown = Shown()
+    shown.connect()
+    shown.node.switch.paused.update(inbound=False, outbound=False)
+
+    async def accepting() -> set[float]:
+        return set((await shown.page())["freeswitch_accepting_calls"].values())
+
+    for event in events("ev-json-originate-no-rtp-ports"):
+        shown.node.dispatcher.on_event(event)
+    assert await accepting() == {0}
+    shown.clock.now += 59.9
+    assert await accepting() == {0}
+    shown.clock.now += 0.1
+    assert await accepting() == {1}
+
+
+async def test_local_failures_are_there_from_the_start_and_counted_once() -> None:
+    shown = Shown()
+    shown.connect()
+    own = {"node": "fs1", "gateway": "telnyx"}
+
+    async def counted() -> dict[tuple[str, str], float]:
+        page = await shown.page()
+        return {
+            (labels["direction"], labels["reason"]): value
+            for key, value in page["freeswitch_call_local_failures_total"].items()
+            if own.items() <= (labels := dict(key)).items()
+        }
+
+    begun = dict.fromkeys([("outbound", reason) for reason in LOCAL_FAILURES], 0)
+    assert await counted() == {**begun, ("inbound", "no_rtp_ports"): 0}
+    shown.node.gateways.on_list(GatewayList([status(name="backup"), status()], 0, ()), shown.clock.now, 0.0)
+    for event in events("ev-json-originate-no-rtp-ports"):
+        shown.node.dispatcher.on_event(event)
+    own["gateway"] = "backup"
+    assert (await counted())["outbound", "no_rtp_ports"] == 1

@@ -29,8 +29,8 @@ from tests.watch.scripted import CORE_UUID, LIST, Scripted
 class Side:
     """A poller, what it asks, and what it has learned."""
 
-    def __init__(self, clock: VirtualClock) -> None:
-        config = NodeConfig(name="fs1", poll_interval=10.0, gateways={"telnyx": GatewayConfig()})
+    def __init__(self, clock: VirtualClock, poll_interval: float = 10.0) -> None:
+        config = NodeConfig(name="fs1", poll_interval=poll_interval, gateways={"telnyx": GatewayConfig()})
         self.clock = clock
         self.known = Knowledge(config, "abcd", clock, RegistrationMemory(None, clock=clock), NodeObserver())
         self.switch = Scripted(clock, self.known.on_tick)
@@ -65,6 +65,8 @@ def run(side: Side, scenario: Coroutine[Any, Any, None]) -> None:
 
 
 def test_a_sync_asks_everything_once_and_knows_it(side: Side) -> None:
+    side.switch.answers["fsctl pause_check outbound"] = "true"
+
     async def scenario() -> None:
         await side.poller.sync()
 
@@ -128,7 +130,7 @@ def test_it_looks_only_when_there_may_be_something(side: Side) -> None:
 
     run(side, scenario())
     assert side.switch.commands().count("sofia xmlstatus gateway") == 1 + 60
-    assert looks <= 65
+    assert looks <= 600 / 9 + 600 / 10 + 5
 
 
 def test_a_list_of_many_gateways_leaves_events_their_turn(side: Side) -> None:
@@ -214,8 +216,10 @@ def test_everything_is_polled_at_its_interval_and_nothing_else(side: Side) -> No
 
     side.switch.answers["sofia xmlstatus gateway"] = LIST.replace("<pingfreq>10", "<pingfreq>0")
     run(side, scenario())
-    assert side.times("sofia xmlstatus gateway") == [0, 10, 20, 30, 40, 50]
-    assert side.times('json {"command":"status","data":""}') == [0, 10, 20, 30, 40, 50]
+    # The first command is a status, a second before the first list.
+    assert side.times('json {"command":"status","data":""}') == [0, 9, 18, 27, 36, 45, 54]
+    assert side.times("fsctl pause_check inbound") == [0, 9, 18, 27, 36, 45, 54]
+    assert side.times("sofia xmlstatus gateway") == [1, 11, 21, 31, 41, 51]
     assert {command.partition(" ")[0] for command in side.switch.commands()} == {"json", "fsctl", "sofia"}
     assert side.switch.commands("sofia xmlstatus gateway ") == []
 

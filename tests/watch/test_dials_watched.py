@@ -71,23 +71,24 @@ async def test_dials_of_other_clients_and_of_the_dialplan_are_counted_by_their_c
 
 
 async def test_polls_of_the_exporter_are_not_repeated_to_it() -> None:
-    async with SimulatedSwitch(tick=0.05) as switch:
-        async with watching(switch, poll_interval=0.1) as watch:
-            polls = len(switch.commands_seen)
-            await watch.until(lambda _: len(switch.commands_seen) > polls + 20)
-            assert watch.node.dispatcher.counts["API"] == 0
+    async with SimulatedSwitch(tick=0.05) as switch, watching(switch, poll_interval=0.1) as watch:
+        polls = len(switch.commands_seen)
+        await watch.until(lambda _: len(switch.commands_seen) > polls + 20)
+        assert watch.node.dispatcher.counts["API"] == 0
 
 
 async def test_an_account_without_these_events_loses_the_family_only_in_part() -> None:
     events = " ".join(name for name in EVENT_NAMES if "::" not in name and name != "API")
     subclasses = " ".join(name for name in EVENT_NAMES if "::" in name)
     user = User("secret", events=f"{events} CUSTOM {subclasses}")
-    async with SimulatedSwitch(tick=0.05, users={"watch": user}) as switch:
-        async with watching(switch, user="watch@lab.local", password="secret") as watch:
-            assert watch.node.denied == {"API"}
-            client = await other_client(switch)
-            dial = "originate sofia/gateway/telnix/1 &park"
-            assert await client.api(dial, 5.0) == "-ERR INVALID_GATEWAY\n"
-            await client.bgapi(dial, "job-1", 5.0)
-            await watch.until_value(REFUSED, 1, cause="INVALID_GATEWAY")
-            client.abort(Disconnected("the test is over"))
+    async with (
+        SimulatedSwitch(tick=0.05, users={"watch": user}) as switch,
+        watching(switch, user="watch@lab.local", password="secret") as watch,
+    ):
+        assert watch.node.denied == {"API"}
+        client = await other_client(switch)
+        dial = "originate sofia/gateway/telnix/1 &park"
+        assert await client.api(dial, 5.0) == "-ERR INVALID_GATEWAY\n"
+        await client.bgapi(dial, "job-1", 5.0)
+        await watch.until_value(REFUSED, 1, cause="INVALID_GATEWAY")
+        client.abort(Disconnected("the test is over"))

@@ -205,6 +205,9 @@ def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iter
             remedy(snapshot, "calls", "refused"),
         )
     bad = _unexplained(calls)
+    if calls.direction == "inbound":  # a caller whose bridge was refused ends with the cause of that
+        for target in snapshot.refused_dials:
+            bad.pop(target.cause, None)
     if bad:
         most = max(bad, key=lambda name: bad[name])
         cause = explain(most)

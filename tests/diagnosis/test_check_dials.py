@@ -154,6 +154,15 @@ def test_a_gateway_that_is_down_accounts_for_its_dials_and_they_are_told_once() 
     assert finding in diagnosis.conclusion.consequences
 
 
+def test_a_caller_whose_bridge_was_refused_is_no_second_fault() -> None:
+    target = dialled("INVALID_GATEWAY", "gateway", "telnix")
+    causes = {"INVALID_GATEWAY": 3}
+    for direction, faults in (("inbound", []), ("outbound", ["INVALID_GATEWAY"])):
+        ended = CallsSeen(gateway="telnyx", direction=direction, causes=causes)
+        seen = dialling(target, recent=RecentCalls(seconds=600, calls=(ended,)))
+        assert sorted(finding.fault for finding in findings(seen)) == [*faults, "unknown_gateway"]
+
+
 def test_dropped_sessions_that_targets_explain_are_not_told_again() -> None:
     recent = RecentCalls(seconds=600, refused_locally=3)
     explained = findings(dialling(dialled("INVALID_GATEWAY", "gateway", "telnix"), recent=recent))

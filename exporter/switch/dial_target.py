@@ -25,6 +25,7 @@ TargetKind = Literal["gateway", "user", "profile", "endpoint", "other"]
 
 MAX_LENGTH: Final = 16_384  # characters of an argument that is read; a longer one is `other`
 MAX_TARGETS: Final = 16  # of one dial; FreeSWITCH takes 128
+MAX_BRACES: Final = 32  # groups of variables before a target
 
 _WORD: Final = re.compile(r" *+((?:[^\\' ]++|\\(?:.|\Z)|'(?:[^'\\]++|\\(?:.|\Z))*+(?:'|\Z))++)", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)|'|\\\Z", re.DOTALL)
@@ -113,10 +114,11 @@ def _unescaped(found: re.Match[str]) -> str:
 def _without_variables(text: str, openings: str) -> tuple[str, str | None]:
     """The variables before a dial string, and what follows them; None where a brace is not closed."""
     text = text.lstrip(" ")
-    at = 0
+    at = groups = 0
     while text[at : at + 1] in openings and at < len(text):
+        groups += 1
         end = _end_of_braces(text, at)
-        if end < 0:
+        if end < 0 or groups > MAX_BRACES:
             return text[:at], None
         at = end + 1
         while text[at : at + 1] == " ":

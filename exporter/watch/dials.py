@@ -139,7 +139,8 @@ class Dials:
         """The last event of a leg, what it says, and the gateway it is counted under."""
         if end.cause in MADE_NO_LEG and end.talk_seconds is None:
             self._legs.append(_LegEnded(self._monotonic(), end.cause, gateway))
-        refused = read_refused_bridge(event)
+        # Where the call went on, its cause does not tell: then only callers are looked at, to save time.
+        refused = read_refused_bridge(event) if end.cause in MADE_NO_LEG or event.inbound else None
         if refused is not None:
             self._count(refused.cause, refused.dial, "bridge")
 

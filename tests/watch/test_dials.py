@@ -350,6 +350,23 @@ def test_a_line_of_the_log_is_of_a_dial_at_that_time() -> None:
     assert side.counted() == {}
 
 
+@pytest.mark.parametrize(("direction", "counts"), [("inbound", 1), ("outbound", 0)])
+def test_a_caller_who_went_on_to_a_mailbox_is_counted(direction: str, counts: int) -> None:
+    side = Side()
+    side.fire(
+        "CHANNEL_HANGUP_COMPLETE",
+        Unique__ID="a-leg",
+        Call__Direction=direction,
+        Hangup__Cause="NORMAL_CLEARING",
+        variable_originate_failed_cause="USER_NOT_REGISTERED",
+        variable_last_app="voicemail",
+        variable_dialed_user="1000",
+        variable_dialed_domain="lab.local",
+    )
+    told = [("USER_NOT_REGISTERED", "user", "1000@lab.local", 1)]
+    assert side.shown() == (told if counts else [])
+
+
 def test_after_a_lost_connection_nothing_old_shows_a_dial() -> None:
     side = Side()
     side.drops()

@@ -5,6 +5,7 @@ no figure of calls. The counts are those of `watch.refused_dials`: of dials in t
 target was first dialled in vain.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
@@ -14,6 +15,7 @@ from exporter.diagnosis.remedies import remedy
 from exporter.diagnosis.snapshot import Snapshot
 from exporter.watch.refused_dials import RefusedTarget
 
+MAX_OF_A_FAULT: Final = 5  # targets told of each; how many more there are stands with the last
 FAIL_COUNT: Final = 3  # dials to what does not exist: from there on a failure, below a warning
 NO_SESSION: Final = frozenset({"refused", "unknown_gateway", "unknown_profile", "incomplete_dial"})
 """Faults that leave a dropped session, which FreeSWITCH's events report without saying more."""
@@ -75,8 +77,14 @@ _UNNAMED: Final = "(name not known)"
 
 def check_dials(snapshot: Snapshot) -> Iterator[Finding]:
     """Findings on refused dials, the most frequent first; none if there were none."""
+    faults = Counter(_words(target).fault for target in snapshot.refused_dials)
+    told: Counter[str] = Counter()
     for target in snapshot.refused_dials:
-        words = _WORDS.get((target.cause, target.kind), _ENDPOINT if target.kind == "endpoint" else _OTHER)
+        words = _words(target)
+        told[words.fault] += 1
+        if told[words.fault] > MAX_OF_A_FAULT:
+            continue
+        more = faults[words.fault] - MAX_OF_A_FAULT if told[words.fault] == MAX_OF_A_FAULT else 0
         fails = words.fails and target.count >= FAIL_COUNT
         gateway = target.name if target.kind == "gateway" else ""
         yield Finding(
@@ -85,7 +93,7 @@ def check_dials(snapshot: Snapshot) -> Iterator[Finding]:
             fault=words.fault,
             gateway=gateway,
             summary=_summary(snapshot, target, words),
-            seen=_seen(snapshot, target),
+            seen=_seen(snapshot, target) + (f"; {more} more like it" if more > 0 else ""),
             remedy=remedy(
                 snapshot,
                 "calls",
@@ -94,6 +102,11 @@ def check_dials(snapshot: Snapshot) -> Iterator[Finding]:
                 profile=target.name if target.kind == "profile" else "",
             ),
         )
+
+
+def _words(target: RefusedTarget) -> _Words:
+    otherwise = _ENDPOINT if target.kind == "endpoint" else _OTHER
+    return _WORDS.get((target.cause, target.kind), otherwise)
 
 
 def _summary(snapshot: Snapshot, target: RefusedTarget, words: _Words) -> str:

@@ -20,7 +20,7 @@ from exporter.watch.node import Node
 from exporter.watch.optional_answers import SlowAnswer, WorthlessAnswer
 from exporter.watch.refused_dials import RefusedTarget
 
-MAX_DIALS: Final = 20  # targets of refused dials, the most frequent
+MAX_DIALS: Final = 200  # targets of refused dials, the most frequent
 DIALS_SECONDS: Final = 900.0  # since the last of them
 _SYNC_TAKES: Final = 30.0  # seconds from the first poll after a connect to its end, on a very busy switch
 

@@ -12,7 +12,8 @@ cannot be read is a target of the kind `other`; nothing is raised, and the work 
 
 Facts (facts-more.md B; mod_commands.c: originate_function, switch_ivr_originate.c, mod_sofia.c:
 sofia_outgoing_channel):
-- `sofia/gateway/NAME` without a second `/` is INVALID_URL; with it and no number FreeSWITCH dials.
+- `sofia/gateway/NAME` and `sofia/PROFILE` without a `/` behind are INVALID_URL; with it and no number
+  FreeSWITCH dials.
 - `sofia/PROFILE/USER` and `sofia/PROFILE/USER%DOMAIN` are looked up among the registrations;
   `sofia/PROFILE/NUMBER@HOST` and `sofia/PROFILE/sip:...` are not.
 - A blank in braces ends the first word: what is left has no closing brace, and FreeSWITCH dials nothing.
@@ -50,7 +51,7 @@ class DialTarget(NamedTuple):
             endpoint type; empty if it is no name that may be shown.
         profile: the profile named in `sofia/PROFILE/...`; else empty.
         number: the number dialled, its last digits hidden; empty if there is none.
-        complete: False for a gateway without the `/` before a number.
+        complete: False for a gateway or profile without the `/` before what is dialled there.
     """
 
     kind: TargetKind
@@ -165,13 +166,14 @@ def _target(text: str) -> DialTarget:
 
 
 def _sofia(text: str) -> DialTarget:
-    profile, _, dialled = text.partition("/")
+    profile, slash, dialled = text.partition("/")
     if profile.lower() == "gateway":
         gateway, slash, dialled = dialled.partition("/")
         return DialTarget("gateway", _name(gateway), "", _number(dialled), complete=bool(slash))
     number = dialled.partition("@")[0]
     if not dialled or "@" in dialled or dialled.lower().startswith(("sip:", "sips:")):
-        return DialTarget("profile", _name(profile), _name(profile), _number(number))
+        name = _name(profile)
+        return DialTarget("profile", name, name, _number(number), complete=bool(slash))
     return DialTarget("user", _user(dialled.replace("%", "@", 1)), _name(profile))
 
 

@@ -220,6 +220,8 @@ class Dials:
 
     def _explained(self, target: DialTarget) -> tuple[str, bool]:
         """With which cause mod_sofia must refuse that target; False: as far as the state shows it may."""
+        if not target.complete:
+            return "INVALID_URL", True
         if target.kind == "gateway":
             return self._gateway_refuses(target), True
         if not target.profile or not self._switch.profiles:
@@ -237,8 +239,6 @@ class Dials:
         )
 
     def _gateway_refuses(self, target: DialTarget) -> str:
-        if not target.complete:
-            return "INVALID_URL"
         if not target.name:
             return ""
         gateways = self._gateways.named(_without_profile(target.name))

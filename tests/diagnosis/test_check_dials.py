@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from exporter.diagnosis.check_dials import FAIL_COUNT
+from exporter.diagnosis.check_dials import FAIL_COUNT, MAX_OF_A_FAULT
 from exporter.diagnosis.conclusion import diagnose
 from exporter.diagnosis.finding import Finding
 from exporter.diagnosis.snapshot import CallsSeen, RecentCalls, Snapshot
@@ -152,6 +152,13 @@ def test_a_gateway_that_is_down_accounts_for_its_dials_and_they_are_told_once() 
     (finding,) = [one for one in diagnosis.findings if one.check == "calls"]
     assert finding.summary == "FreeSWITCH refused 5 dials because gateway telnyx was down"
     assert finding in diagnosis.conclusion.consequences
+
+
+def test_many_targets_of_one_fault_do_not_crowd_out_another() -> None:
+    users = [dialled("SUBSCRIBER_ABSENT", "user", f"u{number}", 9) for number in range(100)]
+    found = findings(dialling(*users, dialled("INVALID_GATEWAY", "gateway", "x", 1)))
+    assert [finding.fault for finding in found] == ["unknown_user"] * MAX_OF_A_FAULT + ["unknown_gateway"]
+    assert found[MAX_OF_A_FAULT - 1].seen.endswith(f"; {100 - MAX_OF_A_FAULT} more like it")
 
 
 def test_a_caller_whose_bridge_was_refused_is_no_second_fault() -> None:

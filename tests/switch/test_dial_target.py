@@ -43,7 +43,7 @@ SECRET = "hunter2secret"
             DialTarget("profile", "nosuchprofile", "nosuchprofile", "+1555000xxxx"),
         ),
         ("sofia/external/sip:1@192.0.2.1 &park", DialTarget("profile", "external", "external")),
-        ("sofia/external &park", DialTarget("profile", "external", "external")),
+        ("sofia/external &park", DialTarget("profile", "external", "external", complete=False)),
         ("nosuchendpoint/x &park", DialTarget("endpoint", "nosuchendpoint")),
         ("nosuchendpoint &park", DialTarget("endpoint", "nosuchendpoint")),
         ("error/user_busy &park", DialTarget("endpoint", "error")),

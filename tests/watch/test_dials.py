@@ -297,6 +297,12 @@ def test_an_alias_is_the_profile_and_no_user_is_guessed_among_other_events() -> 
     assert side.shown() == [("USER_NOT_REGISTERED", "user", "1000", 1)]
 
 
+def test_a_profile_without_a_destination_is_an_incomplete_dial() -> None:
+    side = Side()
+    side.refuses("sofia/external &park")
+    assert side.shown() == [("INVALID_URL", "profile", "external", 1)]
+
+
 def test_a_gateway_that_is_expected_and_missing_has_its_label() -> None:
     side = Side()
     side.lists(status(name="backup"))

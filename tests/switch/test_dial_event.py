@@ -69,6 +69,11 @@ def test_a_recorded_job_has_the_cause_and_the_arguments_of_its_api(
     assert job.key in [ended.key for ended in dials if ended is not None]
 
 
+def test_a_job_that_dials_nothing_is_none() -> None:
+    headers = {"Job__Command": "show", "Job__Command__Arg": "channels", "_body": "-ERR INVALID_GATEWAY"}
+    assert DialJob.from_event(made("BACKGROUND_JOB", **headers)) is None
+
+
 def test_too_few_arguments_are_a_refusal_without_a_cause() -> None:
     reply = "-USAGE: <call url> <exten>|&<application_name>(<app_args>) [<dialplan>]\n"
     job = DialJob.from_event(made("BACKGROUND_JOB", Job__Command="originate", _body=reply))

@@ -217,6 +217,8 @@ def test_the_synthetic_calls_of_any_exporter_are_left_out() -> None:
     side.bgapi(arguments, "-ERR GATEWAY_DOWN\n")
     side.api("sofia/gateway/noreg/1 &park", sequence=100)
     assert side.counted() == {}
+    side.refuses(arguments)
+    assert side.counted() == {}
 
 
 def test_a_job_may_arrive_before_its_api() -> None:
@@ -284,6 +286,50 @@ def test_of_a_dial_that_went_on_the_first_refusal_is_found_whenever_it_ends() ->
     )
     side.job(arguments, "+OK aaaa\n")
     assert side.counted() == {RefusedKey("INVALID_GATEWAY", "gateway", "other", "client"): 1}
+
+
+def test_the_session_dropped_for_a_job_shows_no_other_dial() -> None:
+    side = Side()
+    began = side.sequence
+    side.drops()
+    side.api("sofia/gateway/noreg/1 &park", sequence=began)
+    side.job("sofia/gateway/noreg/1 &park", "-ERR GATEWAY_DOWN\n")
+    side.api("sofia/gateway/nosuch/1 &park", sequence=began)
+    assert side.counted() == {RefusedKey("GATEWAY_DOWN", "gateway", "noreg", "client"): 1}
+
+
+def test_a_job_that_made_a_leg_is_none_whatever_was_dropped() -> None:
+    side = Side()
+    began = side.sequence
+    side.drops()
+    side.api("sofia/gateway/noreg/1 &park", sequence=began)
+    side.job("sofia/gateway/noreg/1 &park", "-ERR USER_BUSY\n")
+    assert side.counted() == {}
+
+
+def test_a_leg_that_ended_at_another_time_explains_nothing() -> None:
+    side = Side()
+    side.ends("DESTINATION_OUT_OF_ORDER", "telnyx")
+    side.clock.now += 1.5 * SETTLE
+    side.bgapi("sofia/gateway/telnyx/1 &park", "-ERR DESTINATION_OUT_OF_ORDER\n")
+    assert side.counted() == {CAPACITY: 1}
+
+
+def test_a_profile_that_has_stopped_is_none() -> None:
+    side = Side()
+    side.known.on_profiles([profile("external")], side.clock.now)
+    side.refuses("sofia/internal/1000 &park")
+    assert side.shown() == [("INVALID_PROFILE", "profile", "internal", 1)]
+
+
+def test_the_poller_is_told_when_to_look_again() -> None:
+    side = Side()
+    quiet = side.known.dials.quiet_for()
+    side.api("user/1000 &park")
+    assert quiet == float("inf")
+    assert side.known.quiet_for() <= SETTLE
+    side.counted()
+    assert side.known.dials.quiet_for() == float("inf")
 
 
 def test_an_alias_is_the_profile_and_no_user_is_guessed_among_other_events() -> None:
@@ -376,7 +422,8 @@ def test_a_caller_who_went_on_to_a_mailbox_is_counted(direction: str, counts: in
 def test_after_a_lost_connection_nothing_old_shows_a_dial() -> None:
     side = Side()
     side.drops()
-    side.api("sofia/gateway/noreg/1 &park", sequence=100)
+    side.api("sofia/gateway/telnyx &park", sequence=100)
+    side.bgapi("user/nobody &park", "-ERR SUBSCRIBER_ABSENT\n")
     side.known.forget()
     assert side.counted() == {}
 

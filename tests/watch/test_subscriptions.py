@@ -1,11 +1,13 @@
 """What is subscribed to, where filters can be set and where they cannot."""
 
 from types import SimpleNamespace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from exporter.esl import Connection
 from exporter.switch.events import DIAL_ENDED
 from exporter.watch.subscriptions import SUBSCRIPTIONS, subscribe
+
+if TYPE_CHECKING:
+    from exporter.esl import Connection
 
 
 class Answers:

@@ -7,7 +7,7 @@ values are a fixed set are listed with them. A test compares the committed file 
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, get_args
 
 from exporter.metrics import families
 from exporter.metrics.exposition import Family, number
@@ -18,6 +18,7 @@ from exporter.switch.provider import PROVIDERS, provider
 from exporter.watch.accepting import REFUSAL_REASONS
 from exporter.watch.changes import CHANGES
 from exporter.watch.commands import COMMAND_NAMES, OPTIONAL
+from exporter.watch.refused_dials import SOURCES, RefusedKind
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
 
 SECTIONS: Final = (
@@ -49,6 +50,8 @@ VALUES: Final[tuple[tuple[str, str, Iterable[str]], ...]] = (
         f"`{families.CALL_PROVIDER_REJECTIONS.name}`",
         sorted({code.class_ for name in PROVIDERS for code in provider(name).codes}),
     ),
+    ("kind", f"`{families.DIALS_REFUSED.name}`", get_args(RefusedKind)),
+    ("source", f"`{families.DIALS_REFUSED.name}`", SOURCES),
     ("result", f"`{families.PROBE_RUNS.name}`", families.PROBE_RESULTS),
     ("phase", "probe families", families.PROBE_PHASES),
     ("reason", f"`{families.PROBE_REFUSED.name}`", families.REFUSALS),

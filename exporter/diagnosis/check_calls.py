@@ -3,7 +3,8 @@
 A busy line or an unanswered telephone is no fault of a trunk: `switch.cause.OF_THE_CALL` has those causes,
 the same that the alert on failing calls leaves out. Other failures are reported by their most exact sign, in
 this order: the provider's own codes (their class is the fault's word), answered calls without audio, dials
-that FreeSWITCH refused itself, and then hang-up causes.
+that FreeSWITCH refused itself, and then hang-up causes. Where it is known what was dialled, refused dials are
+told by their target (check_dials.py).
 
 Recent is a window: `CallWindow` notes the totals of a node every NOTE_EVERY seconds, keeps the last KEPT of
 them, and subtracts the oldest from the totals now. So the window is 10 to 15 minutes long, less right after
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from exporter.diagnosis.check_dials import NO_SESSION, check_dials
 from exporter.diagnosis.check_switch import unreached
 from exporter.diagnosis.finding import (
     SEVERITY,
@@ -70,6 +72,12 @@ def check_calls(snapshot: Snapshot) -> Iterator[Finding]:
     # A leg without a gateway fails with the leg it is bridged to: counted there.
     through = [calls for calls in snapshot.recent.calls if calls.gateway]
     problems = [finding for calls in through for finding in _troubles(snapshot, snapshot.recent, calls)]
+    told = {finding.gateway for finding in problems if finding.fault == "refused"}
+    problems += [
+        finding
+        for finding in check_dials(snapshot)
+        if finding.fault != "refused" or finding.gateway not in told
+    ]
     problems.sort(key=lambda finding: SEVERITY[finding.status])
     without_port = sum(calls.no_rtp_ports for calls in snapshot.recent.calls)
     if without_port:
@@ -86,7 +94,7 @@ def check_calls(snapshot: Snapshot) -> Iterator[Finding]:
             ),
         )
     refused = snapshot.recent.refused_locally
-    if refused and not any(finding.fault == "refused" for finding in problems):
+    if refused and not any(finding.fault in NO_SESSION for finding in problems):
         problems.append(
             Finding(
                 check="calls",
@@ -212,6 +220,9 @@ def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iter
             remedy(snapshot, "calls", "refused"),
         )
     bad = _unexplained(calls)
+    if calls.direction == "inbound":  # a caller whose bridge was refused ends with the cause of that
+        for target in snapshot.refused_dials:
+            bad.pop(target.cause, None)
     if bad:
         most = max(bad, key=lambda name: bad[name])
         cause = explain(most)

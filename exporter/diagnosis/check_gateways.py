@@ -244,9 +244,9 @@ def _private(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _missing(snapshot: Snapshot, gateway: GatewaySeen, strays: list[str], listed: list[str]) -> Finding:
-    near = _near(gateway.name, strays)
-    fault = "misspelt" if near else "missing"
-    guess = f"; did you mean {shown(near)}?" if near else ""
+    meant = near(gateway.name, strays)
+    fault = "misspelt" if meant else "missing"
+    guess = f"; did you mean {shown(meant)}?" if meant else ""
     return Finding(
         check="gateway",
         status="fail",
@@ -328,7 +328,8 @@ def _state(gateway: GatewaySeen, now: float) -> str:
     return ", ".join(parts)
 
 
-def _near(name: str, known: list[str]) -> str:
+def near(name: str, known: list[str]) -> str:
+    """The known name that is most like this one; empty if none is."""
     found = difflib.get_close_matches(name[:64].lower(), [one.lower() for one in known], n=1, cutoff=_NEAR)
     return next((one for one in known if found and one.lower() == found[0]), "")
 

@@ -318,6 +318,45 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         "Repair the gateway, or correct the name in the dial string.",
         ("{cli} -x 'sofia status'",),
     ),
+    ("calls", "unknown_gateway"): _Row(
+        "Correct the name in the dialplan or the calling application, or add the gateway to a profile and "
+        "rescan that profile.",
+        ("{cli} -x 'sofia status'", "{cli} -x 'sofia profile {profile} rescan'"),
+    ),
+    ("calls", "unknown_profile"): _Row(
+        "Correct the name of the profile in the dial string, or start the profile.",
+        ("{cli} -x 'sofia status'", "{cli} -x 'sofia profile {profile} start'"),
+    ),
+    ("calls", "incomplete_dial"): _Row(
+        "The application dials without a destination: sofia/gateway/NAME/NUMBER, sofia/PROFILE/USER@HOST. A "
+        "variable that is empty is a usual reason.",
+    ),
+    ("calls", "not_registered"): _Row(
+        "Register the telephone: look at its network, its password and its expiry. If nobody is to be "
+        "there, send such calls to a mailbox.",
+        ("{cli} -x 'show registrations'",),
+    ),
+    ("calls", "unknown_user"): _Row(
+        "Correct the user or its domain in the dial string, or add the user to FreeSWITCH's directory.",
+        ("{cli} -x 'reloadxml'",),
+    ),
+    ("calls", "unknown_endpoint"): _Row(
+        "Correct the first part of the dial string (sofia, user, loopback), or load the module of that "
+        "endpoint.",
+        ("{cli} -x 'show endpoint'",),
+    ),
+    ("calls", "refused_on_purpose"): _Row(
+        "The dial string itself has the refusal (error/CAUSE). Nothing to do if that was meant."
+    ),
+    ("calls", "capacity"): _Row(
+        "FreeSWITCH itself made no session: compare sessions and sessions per second with their limits, and "
+        "see whether it is paused.",
+        ("{cli} -x 'status'", "{cli} -x 'fsctl pause_check outbound'"),
+    ),
+    ("calls", "bad_dial"): _Row(
+        "Correct what the application sends: braces that are not closed, blanks without quotes, too few "
+        "arguments, or an origination_uuid that is in use.",
+    ),
     # 10: the log
     ("log", "logged_errors"): _Row(
         "Read the lines in their context.",

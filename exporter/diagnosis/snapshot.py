@@ -20,7 +20,10 @@ from exporter.watch.accepting import refusal_reason
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
 from exporter.watch.optional_answers import SlowAnswer, WorthlessAnswer
+from exporter.watch.refused_dials import RefusedTarget
 
+MAX_DIALS: Final = 200  # targets of refused dials, the most frequent
+DIALS_SECONDS: Final = 900.0  # since the last of them
 _SYNC_TAKES: Final = 30.0  # seconds from the first poll after a connect to its end, on a very busy switch
 
 
@@ -213,6 +216,7 @@ class Snapshot:
         conf_dir: FreeSWITCH's configuration folder; empty if not asked for.
         gateways: at most MAX_GATEWAYS of the watch.
         names: host name to what DNS has for it.
+        refused_dials: targets dialled in vain in the last DIALS_SECONDS, MAX_DIALS at most.
         call: the record of the synthetic call.
         state_problem: why calls cannot be recorded, so that none is placed; empty where they can, and for all
             nodes but the first.
@@ -235,6 +239,7 @@ class Snapshot:
     switch: SwitchSeen | None = None
     gateways: tuple[GatewaySeen, ...] = ()
     recent: RecentCalls | None = None
+    refused_dials: tuple[RefusedTarget, ...] = ()
     names: Mapping[str, NameSeen] | None = None
     log: LogSeen | None = None
     backend: BackendSeen | None = None
@@ -274,6 +279,9 @@ def snapshot_of(node: Node, clock: Clock, gateways: Iterable[GatewaySeen] | None
         denied=frozenset(node.denied),
         switch=_switch(node, clock) if node.connected else None,
         gateways=tuple(gateways_of(node, clock) if gateways is None else gateways),
+        refused_dials=tuple(
+            replace(target) for target in node.known.dials.refused.targets(DIALS_SECONDS)[:MAX_DIALS]
+        ),
     )
 
 

@@ -441,6 +441,11 @@ CALLS_REFUSED_LOCALLY = _counter(
     "freeswitch_calls_refused_locally_total",
     "Legs that FreeSWITCH dropped before any INVITE: the gateway was down or unknown.",
 )
+DIALS_REFUSED = _counter(
+    "freeswitch_dials_refused_total",
+    "Dials of others that never became a leg, where something shows it; never sum with the older counters.",
+    ("node", "cause", "kind", "gateway", "source"),
+)
 CALLS_UNACCOUNTED = _counter(
     "freeswitch_calls_unaccounted_total",
     "Sessions that FreeSWITCH counted and no event reported; above 0, events were lost.",

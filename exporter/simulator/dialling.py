@@ -44,6 +44,10 @@ class Dialler:
         try:
             request = parse(line)
         except Refused as refused:
+            if refused.session:
+                sip = Sip(switch.core.rng)
+                nobody = CallSetup(outbound=True, number="", caller_name="", caller_number="", sip=sip)
+                outgoing.drop(switch.sessions.make_leg(nobody))
             on_reply(refused.reply)
             return
         leg_uuid = request.variable("origination_uuid")

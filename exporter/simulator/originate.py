@@ -29,11 +29,17 @@ EXTENSIONS: Final[dict[str, list[tuple[str, str]]]] = {
 
 
 class Refused(Exception):
-    """FreeSWITCH dials nothing: `reply` is what it answers."""
+    """FreeSWITCH dials nothing.
 
-    def __init__(self, reply: str) -> None:
+    Attributes:
+        reply: what it answers.
+        session: it is mod_sofia that refuses, with a session made and thrown away.
+    """
+
+    def __init__(self, reply: str, *, session: bool = False) -> None:
         super().__init__(reply)
         self.reply = reply
+        self.session = session
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +177,9 @@ def _dial_string(text: str) -> tuple[str, str]:
         case ["sofia", "gateway", gateway, number] if number:
             return gateway, number
         case ["sofia", "gateway", *_]:
-            raise Refused("-ERR INVALID_URL\n")
+            raise Refused("-ERR INVALID_URL\n", session=True)
         case ["sofia", _, *_]:
-            raise Refused("-ERR INVALID_PROFILE\n")
+            raise Refused("-ERR INVALID_PROFILE\n", session=True)
         case ["user", *_]:
             raise Refused("-ERR SUBSCRIBER_ABSENT\n")
     raise Refused("-ERR CHAN_NOT_IMPLEMENTED\n")

@@ -15,6 +15,7 @@ from typing import Final, Generic, TypeVar
 
 from exporter.esl import Event
 from exporter.switch.change_event import AddressChanged, ModuleInterface, ShuttingDown, XmlReloaded
+from exporter.switch.dial_event import DialEnded, DialJob
 from exporter.switch.followed_call import MARK_SUBCLASS
 from exporter.switch.gateway_event import GatewayAdded, GatewayDeleted, GatewayEvent, ProfileStarted
 from exporter.switch.leg import ChannelEvent
@@ -53,6 +54,8 @@ MODULE_LOADED: Final = EventKind("MODULE_LOAD", ModuleInterface.from_event)
 MODULE_UNLOADED: Final = EventKind("MODULE_UNLOAD", ModuleInterface.from_event)
 ADDRESS_CHANGED: Final = EventKind("TRAP", AddressChanged.from_event)
 SHUTDOWN: Final = EventKind("SHUTDOWN", ShuttingDown.from_event)
+DIAL_ENDED: Final = EventKind("API", DialEnded.from_event)
+DIAL_JOB: Final = EventKind("BACKGROUND_JOB", DialJob.from_event)
 TICK: Final = EventKind(TICK_SUBCLASS, TickEvent.from_event)
 
 OLDEST_FREESWITCH: Final = "1.8"
@@ -61,7 +64,7 @@ OLDEST_FREESWITCH: Final = "1.8"
 EVENTS_UNREADABLE: Final = "events arrive, but cannot be read"
 """How the reason begins where a connection ends because of that."""
 
-BACKGROUND_JOB: Final = "BACKGROUND_JOB"
+BACKGROUND_JOB: Final = DIAL_JOB.name
 
 EVENT_NAMES: Final = (
     HEARTBEAT.name,
@@ -72,6 +75,7 @@ EVENT_NAMES: Final = (
     CHANNEL_HANGUP_COMPLETE.name,
     CHANNEL_DESTROY.name,
     BACKGROUND_JOB,
+    DIAL_ENDED.name,
     SHUTDOWN.name,
     GATEWAY_STATE.name,
     GATEWAY_ADD.name,

@@ -115,10 +115,15 @@ class ChannelEvent:
         """The CHANNEL_DESTROY of a dial that FreeSWITCH refused before any INVITE."""
         return self._event.get(b"Channel-State") == "CS_NONE"
 
+    @property
+    def inbound(self) -> bool:
+        """The far end called."""
+        return self._event.get(b"Call-Direction") == "inbound"
+
     def start(self) -> LegStart:
         """The leg; in a CHANNEL_CREATE and every later event with variables."""
         event = self._event
-        direction = "inbound" if event.get(b"Call-Direction") == "inbound" else "outbound"
+        direction = "inbound" if self.inbound else "outbound"
         if direction == "outbound":
             return LegStart(self.uuid, direction, event.get(b"variable_sip_gateway_name") or "", "")
         gateway = event.get(b"variable_sip_gateway") or ""

@@ -123,6 +123,9 @@ class NodeCollector:
             page.add(families.LAST_POLL, own, known.last_poll_epoch)
         page.add(families.CALLS_REFUSED_LOCALLY, own, known.calls.refused_locally)
         page.add(families.CALLS_UNACCOUNTED, own, known.unaccounted.total)
+        for (cause, kind, gateway, source), count in known.dials.refused.counts.items():
+            refused = labels(node=node.name, cause=cause, kind=kind, gateway=gateway, source=source)
+            page.add(families.DIALS_REFUSED, refused, count)
         for what, count in known.changes.counts.items():
             page.add(families.CHANGES, f'{own},what="{what}"', count)
         if node.connected:

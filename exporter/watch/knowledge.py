@@ -17,7 +17,7 @@ from exporter.metrics.families import DROP_REASONS
 from exporter.switch.events import EVENTS_UNREADABLE, OLDEST_FREESWITCH
 from exporter.switch.gateway import GatewayList
 from exporter.switch.gateway_event import ProfileStarted
-from exporter.switch.leg import LegStart
+from exporter.switch.leg import ChannelEvent, LegEnd, LegStart
 from exporter.switch.profile import Profile
 from exporter.switch.provider import provider
 from exporter.switch.status import Heartbeat
@@ -26,6 +26,7 @@ from exporter.watch.accepting import NO_RTP_PORTS_HOLDS, Condition
 from exporter.watch.calls import CallTable
 from exporter.watch.changes import Changes
 from exporter.watch.clock_changes import ClockChanges
+from exporter.watch.dials import Dials
 from exporter.watch.event_changes import EventChanges
 from exporter.watch.event_flow import EventFlow
 from exporter.watch.gateway import GatewayWatch
@@ -60,6 +61,7 @@ class Knowledge:
         last_poll_epoch: when the gateways were last listed; 0.0 before.
         changes: what an operator changed, and what changed by itself.
         event_changes: those of them that FreeSWITCH reports by an event of its own.
+        dials: those of others that never became a leg.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class Knowledge:
         self.ticks = Ticks(instance)
         self.flow = EventFlow(self.ticks)
         self.calls = CallTable(
-            self._attribute, self._on_unanswered, observer.on_call_ended, self._on_no_rtp_port
+            self._attribute, self._on_unanswered, self._on_call_ended, self._on_no_rtp_port
         )
         self.unread_events = 0
         self.unaccounted = UnexplainedCount()
@@ -88,6 +90,7 @@ class Knowledge:
         self._value_changes = ValueChanges(self.changes, clock)
         self._listed_changes = ListedChanges(self.changes, clock)
         self._clock_changes = ClockChanges(self.changes)
+        self._observer = observer
         self._config = config
         self._clock = clock
         self._memory = memory
@@ -103,6 +106,7 @@ class Knowledge:
             on_forgotten=observer.on_forgotten,
             quiet=quiet,
         )
+        self.dials = Dials(self.gateways, self.switch, self.calls, self._all_gateways_read, clock)
         self.calls.start_tracking("", None)
 
     @property
@@ -146,6 +150,7 @@ class Knowledge:
         """The node is lost: nothing is known of its present state."""
         self.gateways.on_lost()
         self.calls.lose()
+        self.dials.forget()
         self.switch.forget()
         self._value_changes.on_lost()
         self._listed_changes.on_lost()
@@ -167,6 +172,12 @@ class Knowledge:
         reading = self.ticks.on_event(tick, self._clock.monotonic())
         if reading is not None:
             self._clock_changes.on_tick(reading)
+
+    def on_destroy(self, event: ChannelEvent) -> None:
+        """CHANNEL_DESTROY."""
+        self.calls.on_destroy(event)
+        if event.never_began:
+            self.dials.on_dropped(event)
 
     def on_profile_started(self, event: ProfileStarted) -> None:
         """A profile starts."""
@@ -213,19 +224,28 @@ class Knowledge:
         self.gateways.advance()
         self.gateways.mark_pings(self._clock.epoch() + self.skew)
         self.event_changes.advance()
+        self.dials.settle()
         if self._listed_changes.confirmation_due():
             self.gateways.want_list()
 
     def quiet_for(self) -> float:
         """Seconds in which `advance` finds nothing that cannot wait for a poll, unless an event comes."""
         quiet = self.gateways.quiet_for(self._clock.epoch() + self.skew)
-        return min(quiet, self._listed_changes.quiet_for())
+        return min(quiet, self._listed_changes.quiet_for(), self.dials.quiet_for())
 
     # -- what the parts need of each other ----------------------------------------------------------------
 
     def _attribute(self, start: LegStart) -> str:
         name = start.gateway or (self.gateways.at_address(start.remote_ip) if start.remote_ip else "")
         return name if not name or self.gateways.named(name) else "other"
+
+    def _all_gateways_read(self) -> bool:
+        gateways = self.gateways
+        return bool(self.last_poll_epoch) and not gateways.malformed and not gateways.over_limit
+
+    def _on_call_ended(self, event: ChannelEvent, end: LegEnd, gateway: str) -> None:
+        self.dials.on_leg_ended(event, end, gateway)
+        self._observer.on_call_ended(event, end, gateway)
 
     def _on_unanswered(self, name: str, profile: str) -> None:
         """An outbound leg ended unanswered; of two gateways of one name, that of the leg's profile."""
@@ -248,6 +268,7 @@ class Knowledge:
         """A gateway is to be forgotten; False while calls are up through it."""
         if not self.calls.stop_tracking(name):
             return False
+        self.dials.refused.forget_gateway(name)
         self._memory.keep(self._config.name, name, None)
         self._first.pop(name, None)
         return True

@@ -5,7 +5,9 @@ denied name costs its families, not the node.
 
 Before that a filter lets CHANNEL_DESTROY through only for legs that never began: the others repeat their
 HANGUP_COMPLETE, and writing one costs FreeSWITCH 0.2 ms. An event passes if any filter matches, so every
-other name has a filter of its own, in place before the first event is asked for.
+other name has a filter of its own, in place before the first event is asked for. API has one for `originate`
+only: FreeSWITCH fires it for every command of every client, the exporter's polls among them. Where filters
+cannot be set, API is not asked for.
 
 TOGETHER commands are sent at once, so that a distant FreeSWITCH is subscribed to in a fraction of a second;
 no more, so that a slow one has a second for each.
@@ -15,17 +17,17 @@ import asyncio
 from typing import Final
 
 from exporter.esl import Connection, PermissionDenied
-from exporter.switch.events import CHANNEL_DESTROY, EVENT_NAMES, TICK
+from exporter.switch.events import CHANNEL_DESTROY, DIAL_ENDED, EVENT_NAMES, TICK
 from exporter.watch.parts import in_parts
 
 SUBSCRIPTIONS: Final = tuple(f"CUSTOM {name}" if "::" in name else name for name in EVENT_NAMES)
 TICK_SUBSCRIPTION: Final = f"CUSTOM {TICK.name}"
 TOGETHER: Final = 5
+_IN_PART: Final = (CHANNEL_DESTROY.name, DIAL_ENDED.name)
 _FILTERS: Final = (
-    *sorted(
-        {f"Event-Name {name.partition(' ')[0]}" for name in SUBSCRIPTIONS if name != CHANNEL_DESTROY.name}
-    ),
+    *sorted({f"Event-Name {name.partition(' ')[0]}" for name in SUBSCRIPTIONS if name not in _IN_PART}),
     "Channel-State CS_NONE",
+    "API-Command originate",
 )
 
 
@@ -36,23 +38,26 @@ async def subscribe(connection: Connection) -> set[str]:
         PermissionDenied: it may have none of them.
         EslError: the connection ended.
     """
-    await _filter(connection)
+    filtered = await _filter(connection)
+    wanted = [name for name in SUBSCRIPTIONS if filtered or name != DIAL_ENDED.name]
     denied = set()
-    for names in in_parts(SUBSCRIPTIONS, TOGETHER):
+    for names in in_parts(wanted, TOGETHER):
         asked = [connection.subscribe(name) for name in names]
         for name, result in zip(names, await asyncio.gather(*asked, return_exceptions=True), strict=True):
             if isinstance(result, PermissionDenied):
                 denied.add(name)
             elif result is not None:
                 raise result
-    if len(denied) == len(SUBSCRIPTIONS):
+    if len(denied) == len(wanted):
         raise PermissionDenied("this user may have none of the events; see esl-allowed-events")
     return denied
 
 
-async def _filter(connection: Connection) -> None:
+async def _filter(connection: Connection) -> bool:
+    """Set all filters; False, and none is set, if FreeSWITCH takes one of them not."""
     for filters in in_parts(_FILTERS, TOGETHER):
         replies = await asyncio.gather(*(connection.command(f"filter {wanted}") for wanted in filters))
         if not all(reply.ok for reply in replies):
             await connection.command("filter delete all")
-            return
+            return False
+    return True

@@ -129,6 +129,7 @@ VALUES = {
     ("freeswitch_probe_runs_total", "result"): set(PROBE_RESULTS),
     ("freeswitch_probe_phase_seconds", "phase"): set(PROBE_PHASES),
     ("freeswitch_call_hangups_total", "cause"): set(CAUSES),
+    ("freeswitch_dials_refused_total", "cause"): set(CAUSES),
     ("freeswitch_call_hangups_total", "answered"): {"true", "false"},
     ("freeswitch_call_provider_rejections_total", "class"): {
         code.class_ for name in PROVIDERS for code in provider(name).codes

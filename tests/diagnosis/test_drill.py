@@ -170,10 +170,21 @@ def probe(number: str) -> Arrange:
 
 
 def dials(name: str) -> Arrange:
-    """A dialplan uses a gateway that does not exist."""
+    """Something that reports no target dials a gateway that does not exist."""
 
     def arrange(scene: Scene) -> None:
         scene.calls = lambda switch: switch.calls.outbound(
+            name, NUMBER, FarEnd(answer=0.1), caller=CALLER, seconds=1
+        )
+
+    return arrange
+
+
+def bridges(name: str) -> Arrange:
+    """A telephone calls, and the dialplan bridges it to a gateway that does not exist."""
+
+    def arrange(scene: Scene) -> None:
+        scene.calls = lambda switch: switch.calls.bridged(
             name, NUMBER, FarEnd(answer=0.1), caller=CALLER, seconds=1
         )
 
@@ -390,7 +401,13 @@ DRILLS = (
         ("calls", "NORMAL_TEMPORARY_FAILURE"),
         calls(refuses(503, "Service Unavailable")),
     ),
-    Drill("a dialplan uses an unknown gateway", ("calls", "refused"), dials("telnix"), "warn"),
+    Drill("something dials an unknown gateway", ("calls", "refused"), dials("telnix"), "warn"),
+    Drill(
+        "a dialplan bridges to a misspelt gateway",
+        ("calls", "unknown_gateway"),
+        bridges("telnix"),
+        says="dials to gateway telnix, which does not exist: did you mean telnyx? (INVALID_GATEWAY)",
+    ),
     Drill("probe: busy far end", ("call", "USER_BUSY"), probe("+15550000002"), threads=True),
     Drill("probe: capacity, D1", ("call", "capacity"), probe("+15550000021"), says="D1", threads=True),
     Drill("probe: no media", ("call", "no_media"), probe("+15550000031"), threads=True),

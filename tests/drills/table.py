@@ -2,8 +2,8 @@
 
 One row per value of `freeswitch_gateway_problem` and `freeswitch_connection_problem` and per phase of a
 probe, each on a switch of its own with one gateway, `telnyx`. Every value has an alert. One row has a slow
-database, which is no problem of the connection, one has a switch that refuses calls in silence, and one has
-calls and a probe that fail because of a dead gateway, which must not alert.
+database, which is no problem of the connection, one has a switch that refuses calls in silence, one has
+dials to a misspelt gateway, and one has calls and a probe that fail because of a dead gateway: no alert.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class Drill:
     """One row.
 
     Attributes:
-        kind: `gateway`, `switch`, `database`, `probe` or `outage`.
+        kind: `gateway`, `switch`, `database`, `dials`, `probe` or `outage`.
         word: the problem or the phase.
         breaks, mends: break and repair it; awaited if awaitable.
         alert, says, labels: name of the alert, parts of its text, and labels that it must have.
@@ -459,6 +459,27 @@ REFUSAL_DRILL = Drill(
     labels={"direction": "inbound"},
 )
 
+# -- dials ------------------------------------------------------------------------------------------------
+
+
+async def people_dial_a_misspelt_gateway(scene: Scene) -> None:
+    """A dialplan bridges to a gateway that FreeSWITCH does not have."""
+    for _ in range(10):
+        scene.switch.calls.bridged("telnix", ECHO, FAR_ENDS[ECHO], caller=CALLER, seconds=1)
+        await asyncio.sleep(0.1)  # a rate far below FreeSWITCH's own limit
+
+
+# It ends by itself: nobody dials the wrong name any more.
+DIALS_DRILL = Drill(
+    "dials",
+    "invalid_gateway",
+    people_dial_a_misspelt_gateway,
+    lambda scene: None,
+    "FreeswitchDialsRefused",
+    ("with INVALID_GATEWAY (gateway other)",),
+    {"cause": "INVALID_GATEWAY", "gateway": "other"},
+)
+
 # -- probes -----------------------------------------------------------------------------------------------
 
 
@@ -521,4 +542,12 @@ OUTAGE_DRILL = Drill(
     probe={},
 )
 
-DRILLS = (*GATEWAY_DRILLS, *SWITCH_DRILLS, DATABASE_DRILL, REFUSAL_DRILL, *PROBE_DRILLS, OUTAGE_DRILL)
+DRILLS = (
+    *GATEWAY_DRILLS,
+    *SWITCH_DRILLS,
+    DATABASE_DRILL,
+    REFUSAL_DRILL,
+    DIALS_DRILL,
+    *PROBE_DRILLS,
+    OUTAGE_DRILL,
+)

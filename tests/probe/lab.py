@@ -71,7 +71,7 @@ class Lab:
 
     def originates(self) -> list[str]:
         """The originate commands that reached the switch."""
-        return [line for line in self.switch.commands_seen if "originate" in line]
+        return [line for line in self.switch.commands_seen if " originate " in line]
 
 
 def config_of(switch: SimulatedSwitch, *probes: ProbeConfig, **guard: Any) -> Config:

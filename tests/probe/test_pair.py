@@ -83,7 +83,7 @@ class Site:
 
     def calls(self) -> Counter[str]:
         """How many calls each exporter has placed, by its instance id."""
-        lines = [line for line in self.switch.commands_seen if "originate" in line]
+        lines = [line for line in self.switch.commands_seen if " originate " in line]
         return Counter(line.partition("origination_uuid=70726f62-")[2][:4] for line in lines)
 
     async def minutes(self, count: float) -> Counter[str]:

@@ -45,7 +45,7 @@ async def test_no_call_outlives_a_daemon_that_is_killed(tmp_path: Path) -> None:
             await until(lambda: probe_legs(switch) == [], cap + 1)
         # Nobody was left to end them.
         assert not [line for line in switch.commands_seen if "uuid_kill" in line]
-        assert sum("originate" in line for line in switch.commands_seen) == 3
+        assert sum(" originate " in line for line in switch.commands_seen) == 3
 
 
 async def test_the_next_process_ends_what_this_one_left_and_nothing_else(tmp_path: Path) -> None:

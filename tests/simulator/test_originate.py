@@ -67,6 +67,22 @@ def test_lines_that_are_refused_at_once(line: str, reply: str) -> None:
     assert refused.value.reply == reply
 
 
+@pytest.mark.parametrize(
+    ("line", "session"),
+    [
+        ("sofia/gateway/telnyx &park", True),
+        ("sofia/nosuchprofile/1@host &park", True),
+        ("user/nobody &park", False),
+        ("nosuch/1 &park", False),
+        (f"{{a=x y}}{TO} &park", False),
+    ],
+)
+def test_mod_sofia_refuses_with_a_session_that_it_throws_away(line: str, session: bool) -> None:
+    with pytest.raises(Refused) as refused:
+        parse(line)
+    assert refused.value.session is session
+
+
 def test_the_ring_limit_comes_from_the_braces_before_the_position() -> None:
     assert parse(f"{TO} &park").ring_seconds == 60
     assert parse(f"{TO} &park XML default name 123 7").ring_seconds == 7

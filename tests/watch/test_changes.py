@@ -290,7 +290,7 @@ def test_every_word_and_every_problem_has_its_series_from_the_start() -> None:
 
 def test_an_account_without_the_events_of_changes_loses_only_those() -> None:
     async def scenario(site: Site) -> None:
-        assert site.watch.node.denied == {"RELOADXML", "MODULE_LOAD", "MODULE_UNLOAD", "TRAP"}
+        assert site.watch.node.denied == {"RELOADXML", "MODULE_LOAD", "MODULE_UNLOAD", "TRAP", "API"}
         site.switch.load_module("mod_expr")
         site.switch.change_address("192.0.2.99")
         site.switch.limit_sessions(5)

@@ -1,0 +1,324 @@
+"""Dials of others that never became a leg: found by what positively shows it, and counted once.
+
+A dial is not counted because nothing is heard of it: an API event comes at the end of its call, so a dial
+under way looks the same. What shows it, by who dials:
+
+    bgapi   BACKGROUND_JOB has cause and target. A cause that a far end may bring about too counts only if no
+            leg has ended with it through that gateway; that may be reported a moment later, so it waits.
+    api     API has the target alone. It waits for SETTLE, since it is a bgapi's if a BACKGROUND_JOB with the
+            same arguments comes. Then the state of the switch must explain a refusal (the gateway named is
+            unknown or down, the profile does not run, the number is missing), and a session must have been
+            dropped (CHANNEL_DESTROY, CS_NONE) whose Event-Sequence follows the dial's; each is used once.
+            Where FreeSWITCH drops no session (users, endpoints, limits), a line of its log counts instead.
+    bridge  the last event of the first leg has cause and target.
+
+Several targets are one dial. Which of them was refused is known if the cause fits one alone. Of a bgapi dial
+with several targets a refusal before the last one is found like that of an api dial.
+"""
+
+import bisect
+from collections import deque
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from exporter.clock import Clock
+from exporter.switch.cause import CAUSES, known_cause
+from exporter.switch.dial_event import (
+    MADE_NO_LEG,
+    USAGE,
+    DialEnded,
+    DialJob,
+    Dropped,
+    read_refused_bridge,
+)
+from exporter.switch.dial_target import Dial, DialTarget
+from exporter.switch.leg import ChannelEvent, LegEnd, is_probe
+from exporter.watch.calls import CallTable
+from exporter.watch.gateway_table import GatewayTable
+from exporter.watch.refused_dials import RefusedDials, RefusedKey, RefusedKind, Source
+from exporter.watch.switch import SwitchFacts
+
+SETTLE: Final = 2.0  # seconds in which events that belong together arrive
+MAX_WAITING: Final = 1000  # of each: dials, jobs, dropped sessions, legs, log lines
+AT_ONCE: Final = 1.0  # seconds of FreeSWITCH's clock from a dial to the refusal of its only target
+NEXT: Final = 3  # events at most between a dial and its dropped session, where the state explains nothing
+_OF_Q850: Final = 127  # causes above are FreeSWITCH's own: no far end brings them about
+_KINDS: Final[dict[str, RefusedKind]] = {
+    "INVALID_GATEWAY": "gateway",
+    "GATEWAY_DOWN": "gateway",
+    "USER_NOT_REGISTERED": "user",
+    "SUBSCRIBER_ABSENT": "user",
+    "INVALID_PROFILE": "profile",
+    "CHAN_NOT_IMPLEMENTED": "endpoint",
+    "DESTINATION_OUT_OF_ORDER": "capacity",
+}
+_ERROR: Final = "error"  # the endpoint that refuses with the cause it is given
+
+
+class LogEvidence(NamedTuple):
+    """A line of FreeSWITCH's log that tells of a refused dial; `name` as far as the line has one."""
+
+    cause: str
+    name: str
+
+
+class _LegEnded(NamedTuple):
+    at: float
+    cause: str
+    gateway: str
+
+
+class Dials:
+    """Watches the dials of one node.
+
+    Args:
+        gateways, switch, calls: what is known of the node.
+        all_read: whether all gateways of the switch have been listed and read.
+        clock: the time.
+
+    Attributes:
+        refused: what was counted.
+    """
+
+    def __init__(
+        self,
+        gateways: GatewayTable,
+        switch: SwitchFacts,
+        calls: CallTable,
+        all_read: Callable[[], bool],
+        clock: Clock,
+    ) -> None:
+        self.refused = RefusedDials(clock)
+        self._gateways = gateways
+        self._switch = switch
+        self._calls = calls
+        self._all_read = all_read
+        self._monotonic = clock.monotonic
+        self._ended: deque[tuple[float, DialEnded]] = deque()
+        self._jobs: deque[tuple[float, DialJob]] = deque()
+        self._early_jobs: deque[tuple[float, int]] = deque(maxlen=MAX_WAITING)  # before their API
+        self._dropped: list[Dropped] = []  # by sequence
+        self._legs: deque[_LegEnded] = deque(maxlen=MAX_WAITING)
+        self._log: deque[tuple[float, LogEvidence]] = deque(maxlen=MAX_WAITING)
+
+    # -- events -------------------------------------------------------------------------------------------
+
+    def on_ended(self, ended: DialEnded) -> None:
+        """API of an originate."""
+        now = self.settle()
+        if is_probe(ended.dial.uuid):
+            return
+        for job in self._early_jobs:
+            if job[1] == ended.key:
+                self._early_jobs.remove(job)
+                return
+        self._ended.append((now, ended))
+
+    def on_job(self, job: DialJob) -> None:
+        """BACKGROUND_JOB of an originate."""
+        now = self.settle()
+        if is_probe(job.dial.uuid):
+            return
+        ended = self._taken_by(job, now)
+        if not self._refuses(job):
+            if ended is not None and len(job.dial.targets) > 1:
+                self._judge(now, ended)
+        elif CAUSES.get(job.refusal, 0) > _OF_Q850 or job.refusal == USAGE:
+            self._count(job.refusal, job.dial, "client")
+            self._take_dropped(ended)
+        else:
+            self._jobs.append((now, job))
+
+    def on_dropped(self, event: ChannelEvent) -> None:
+        """CHANNEL_DESTROY of a session that never became a leg."""
+        if not is_probe(event.uuid):
+            bisect.insort(self._dropped, Dropped.of(event))
+            del self._dropped[:-MAX_WAITING]
+
+    def on_leg_ended(self, event: ChannelEvent, end: LegEnd, gateway: str) -> None:
+        """The last event of a leg, what it says, and the gateway it is counted under."""
+        if end.cause in MADE_NO_LEG and end.talk_seconds is None:
+            self._legs.append(_LegEnded(self._monotonic(), end.cause, gateway))
+        # Where the call went on, its cause does not tell: then only callers are looked at, to save time.
+        refused = read_refused_bridge(event) if end.cause in MADE_NO_LEG or event.inbound else None
+        if refused is not None:
+            self._count(refused.cause, refused.dial, "bridge")
+
+    def on_log_evidence(self, evidence: LogEvidence) -> None:
+        """A line of FreeSWITCH's log."""
+        self._log.append((self._monotonic(), evidence))
+
+    def forget(self) -> None:
+        """The connection is lost, or FreeSWITCH was restarted: what waits is not told."""
+        for waiting in (self._ended, self._jobs, self._early_jobs, self._dropped, self._legs, self._log):
+            waiting.clear()
+
+    def settle(self) -> float:
+        """Judge what has waited for SETTLE; the time now (monotonic seconds)."""
+        now = self._monotonic()
+        while self._ended and (now - self._ended[0][0] >= SETTLE or len(self._ended) >= MAX_WAITING):
+            self._judge(*self._ended.popleft())
+        while self._jobs and (now - self._jobs[0][0] >= SETTLE or len(self._jobs) >= MAX_WAITING):
+            at, job = self._jobs.popleft()
+            if not self._leg_explains(at, job):
+                self._count(job.refusal, job.dial, "client")
+        while self._early_jobs and now - self._early_jobs[0][0] >= SETTLE:
+            self._early_jobs.popleft()
+        while self._legs and now - self._legs[0].at > 2 * SETTLE:
+            self._legs.popleft()
+        while self._log and now - self._log[0][0] > 2 * SETTLE:
+            self._log.popleft()
+        return now
+
+    def quiet_for(self) -> float:
+        """Seconds until something has waited long enough."""
+        begun = [waiting[0][0] for waiting in (self._ended, self._jobs) if waiting]
+        return max(min(begun) + SETTLE - self._monotonic(), 0.0) if begun else float("inf")
+
+    # -- bgapi --------------------------------------------------------------------------------------------
+
+    def _taken_by(self, job: DialJob, now: float) -> DialEnded | None:
+        """The API of a job, taken away; the job is remembered if it has come first."""
+        for at in range(len(self._ended) - 1, -1, -1):
+            if self._ended[at][1].key == job.key:
+                ended = self._ended[at][1]
+                del self._ended[at]
+                return ended
+        self._early_jobs.append((now, job.key))
+        return None
+
+    @staticmethod
+    def _refuses(job: DialJob) -> bool:
+        return job.refusal in MADE_NO_LEG or job.refusal == USAGE or (bool(job.refusal) and _errs(job.dial))
+
+    def _leg_explains(self, at: float, job: DialJob) -> bool:
+        """Whether a leg ended with that cause around that time; it explains one dial only."""
+        if _errs(job.dial):
+            return False
+        gateways = {_gateway(target) for target in job.dial.targets}
+        for leg in self._legs:
+            if leg.cause == job.refusal and abs(leg.at - at) <= SETTLE and leg.gateway in gateways:
+                self._legs.remove(leg)
+                return True
+        return False
+
+    # -- api ----------------------------------------------------------------------------------------------
+
+    def _judge(self, at: float, ended: DialEnded) -> None:
+        """Count an api dial, if something shows that it was refused."""
+        for target in ended.dial.targets:
+            cause, certain = self._explained(target)
+            if cause and self._take_dropped(ended, certain=certain):
+                self._count(cause, Dial((target,), ended.dial.uuid), "client")
+                return
+        for line in self._log:
+            named = _named(line[1], ended.dial) if abs(line[0] - at) <= SETTLE else None
+            if named is not None:
+                self._log.remove(line)
+                self._count(line[1].cause, Dial((named,), ended.dial.uuid), "client")
+                return
+
+    def _explained(self, target: DialTarget) -> tuple[str, bool]:
+        """With which cause mod_sofia must refuse that target; False: as far as the state shows it may."""
+        if not target.complete:
+            return "INVALID_URL", True
+        if target.kind == "gateway":
+            return self._gateway_refuses(target), True
+        if not target.profile or not self._switch.profiles:
+            return "", False
+        if not self._runs(target.profile):
+            return "INVALID_PROFILE", True
+        return ("USER_NOT_REGISTERED" if target.kind == "user" else ""), False
+
+    def _runs(self, name: str) -> bool:
+        """Whether a profile of that name, or with that alias, runs."""
+        return any(
+            name == profile.name or name in profile.aliases
+            for profile in self._switch.profiles.values()
+            if profile.name not in self._switch.stopped
+        )
+
+    def _gateway_refuses(self, target: DialTarget) -> str:
+        if not target.name:
+            return ""
+        gateways = self._gateways.named(_without_profile(target.name))
+        if not gateways:
+            return "INVALID_GATEWAY" if self._all_read() else ""
+        if not all(gateway.readable for gateway in gateways):
+            return ""
+        if not any(gateway.listed for gateway in gateways):
+            return "INVALID_GATEWAY"
+        return "" if any(gateway.up for gateway in gateways) else "GATEWAY_DOWN"
+
+    def _take_dropped(self, ended: DialEnded | None, *, certain: bool = True) -> bool:
+        """Whether a session was dropped for that dial; it is used up."""
+        if ended is None:
+            return False
+        at = bisect.bisect_right(self._dropped, (ended.sequence, float("inf")))
+        if at == len(self._dropped):
+            return False
+        dropped = self._dropped[at]
+        if not certain and dropped.sequence - ended.sequence > NEXT:
+            return False
+        if len(ended.dial.targets) == 1 and dropped.at - ended.began > AT_ONCE:
+            return False
+        del self._dropped[at]
+        return True
+
+    # -- counting -----------------------------------------------------------------------------------------
+
+    def _count(self, cause: str, dial: Dial, source: Source) -> None:
+        kind = self._kind(cause, dial)
+        target = self._target(cause, kind, dial)
+        gateway = ""
+        if kind == "gateway":
+            name = _without_profile(target.name)
+            gateway = name if name and self._gateways.named(name) else "other"
+        self.refused.count(RefusedKey(known_cause(cause), kind, gateway, source), target)
+
+    def _kind(self, cause: str, dial: Dial) -> RefusedKind:
+        kinds = {target.kind for target in dial.targets}
+        if cause == USAGE:
+            return "other"
+        if cause == "INVALID_URL":
+            return "gateway" if "gateway" in kinds else "profile"
+        if cause == "DESTINATION_OUT_OF_ORDER" and (kinds == {"other"} or dial.uuid in self._calls):
+            return "other"  # the line cannot be read, or its UUID is in use
+        return _KINDS.get(cause, "endpoint")
+
+    def _target(self, cause: str, kind: RefusedKind, dial: Dial) -> DialTarget:
+        """Which of the targets it was; one without a name where that is not known."""
+        able = [target for target in dial.targets if _fits(kind, target)]
+        if len(able) > 1:
+            able = [target for target in able if self._explained(target)[0] == cause]
+        if len(able) == 1 or len(set(able)) == 1:
+            return able[0]
+        return DialTarget("other")
+
+
+def _errs(dial: Dial) -> bool:
+    """The only target is the endpoint `error`."""
+    return len(dial.targets) == 1 and dial.targets[0][:2] == ("endpoint", _ERROR)
+
+
+def _gateway(target: DialTarget) -> str:
+    return _without_profile(target.name) if target.kind == "gateway" else ""
+
+
+def _without_profile(name: str) -> str:
+    """A gateway's name, which may be dialled as PROFILE::NAME."""
+    return name.rpartition("::")[2]
+
+
+def _fits(kind: RefusedKind, target: DialTarget) -> bool:
+    """Whether a refusal of that kind can be that target's."""
+    if kind == "profile":
+        return bool(target.profile)
+    return target.kind == kind or kind in ("capacity", "other")
+
+
+def _named(evidence: LogEvidence, dial: Dial) -> DialTarget | None:
+    """The target that a line of the log is about; the first that it may be where the line names none."""
+    kind = _KINDS.get(evidence.cause, "other")
+    fitting = (target for target in dial.targets if _fits(kind, target))
+    return next((target for target in fitting if evidence.name in ("", target.name)), None)

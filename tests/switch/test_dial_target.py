@@ -1,0 +1,147 @@
+"""Arguments of originate and bridge, as other clients write them: targets, and nothing else of the text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.switch.dial_target import (
+    MAX_LENGTH,
+    MAX_TARGETS,
+    UNREADABLE,
+    Dial,
+    DialTarget,
+    read_dial_string,
+    read_originate,
+)
+
+TELNYX = DialTarget("gateway", "telnyx", "", "+1555000xxxx")
+SECRET = "hunter2secret"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "target"),
+    [
+        ("sofia/gateway/telnyx/+15550000001 &park", TELNYX),
+        ("sofia/gateway/telnyx/+15550000001", TELNYX),
+        ("sofia/Gateway/telnyx/+15550000001 9196 XML default", TELNYX),
+        ("sofia/gateway/telnyx/+15550000001;transport=tcp &park", TELNYX),
+        ("sofia/gateway/telnyx/ &park", DialTarget("gateway", "telnyx")),
+        ("sofia/gateway/telnyx &park", DialTarget("gateway", "telnyx", complete=False)),
+        ("sofia/gateway &park", DialTarget("gateway", "", complete=False)),
+        ("sofia/gateway/external::telnyx/9 &park", DialTarget("gateway", "external::telnyx", "", "9")),
+        ("user/1000@lab.local &park", DialTarget("user", "1000@lab.local")),
+        ("user/nobody &park", DialTarget("user", "nobody")),
+        ("user/+15550000001@lab.local &park", DialTarget("user", "+1555000xxxx@lab.local")),
+        ("sofia/internal/1000 &park", DialTarget("user", "1000", "internal")),
+        ("sofia/internal/1000%lab.local &park", DialTarget("user", "1000@lab.local", "internal")),
+        (
+            "sofia/internal/1000@lab.local &park",
+            DialTarget("profile", "internal", "internal", "1000"),
+        ),
+        (
+            "sofia/nosuchprofile/+15550000001@127.0.0.1:5070 &park",
+            DialTarget("profile", "nosuchprofile", "nosuchprofile", "+1555000xxxx"),
+        ),
+        ("sofia/external/sip:1@192.0.2.1 &park", DialTarget("profile", "external", "external")),
+        ("sofia/external &park", DialTarget("profile", "external", "external", complete=False)),
+        ("nosuchendpoint/x &park", DialTarget("endpoint", "nosuchendpoint")),
+        ("nosuchendpoint &park", DialTarget("endpoint", "nosuchendpoint")),
+        ("error/user_busy &park", DialTarget("endpoint", "error")),
+        ("loopback/9196/default &bridge(sofia/gateway/x/1)", DialTarget("endpoint", "loopback")),
+        ("${sofia_contact(1000)} &park", UNREADABLE),
+        ("", UNREADABLE),
+        ("   ", UNREADABLE),
+        ("{a=b c=d}sofia/gateway/telnyx/+15550000001 &park", UNREADABLE),
+        ("{a=b}{c=d &park", UNREADABLE),
+    ],
+)
+def test_one_target(arguments: str, target: DialTarget) -> None:
+    assert read_originate(arguments) == Dial((target,))
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        "{origination_uuid=aaaa}",
+        "{^^|a='x y'|origination_uuid=aaaa}",
+        "<a=b>{origination_uuid=aaaa,c={d},e=[f]}",
+        "{a=b} {origination_uuid=aaaa}",
+        "[a=b,origination_uuid=aaaa]",
+        r"{a=\'b\,c,origination_uuid=aaaa}",
+    ],
+)
+def test_variables_are_dropped_but_for_the_uuid(variables: str) -> None:
+    quoted = f"'{variables}'" if " " in variables and "'" not in variables else variables
+    read = read_originate(f"{quoted}sofia/gateway/telnyx/+15550000001 &park")
+    assert read == Dial((TELNYX,), "aaaa")
+
+
+def test_several_targets_in_their_order() -> None:
+    read = read_originate(
+        "{a=b}sofia/gateway/noreg/1|[c=d,e=f]user/1000,error/user_busy:_:{g=h}sofia/gateway/telnyx/1 &park"
+    )
+    assert [target.name for target in read.targets] == ["noreg", "1000", "error", "telnyx"]
+
+
+def test_the_argument_of_bridge_keeps_its_quotes_in_braces() -> None:
+    assert read_dial_string("{a='b c, d'}sofia/gateway/telnyx/+15550000001") == Dial((TELNYX,))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        f"{{p={SECRET}}}sofia/gateway/{{{SECRET}}}/1 &park",
+        f"sofia/gateway/a;{SECRET}/1 &park",
+        f"sofia/gateway/a b{SECRET}/1 &park",
+        f"user/a:{SECRET}@h &park",
+        f"sofia/internal/a:{SECRET} &park",
+        f"sofia/internal/sip:a:{SECRET}@h &park",
+        f"sofia/a;{SECRET}/1@h &park",
+        f"{SECRET}=/x &park",
+        f"'{SECRET} x'/1 &park",
+        f"error/{SECRET} &park",
+        f"sofia/gateway/telnyx/+1555{SECRET} &park",
+        f"[p={SECRET}]user/1000 &bridge({SECRET})",
+    ],
+)
+def test_nothing_that_is_no_name_is_kept(arguments: str) -> None:
+    assert SECRET not in repr(read_originate(arguments))
+
+
+def test_no_complete_telephone_number_is_kept() -> None:
+    for arguments in (
+        "sofia/gateway/telnyx/+15550000001 &park",
+        "user/15550000001 &park",
+        "sofia/internal/15550000001 &park",
+        "sofia/internal/15550000001%h &park",
+        "sofia/internal/15550000001@h &park",
+    ):
+        assert "0000001" not in repr(read_originate(arguments))
+
+
+def test_ten_kilobytes_with_braces_and_quotes_are_read_to_the_target() -> None:
+    hostile = "{x='" + "\\'}{[" * 1000 + "'" + "}" * 1000 + "]}"
+    plain = "{x='" + "a b,c|d" * 1400 + "'}"
+    assert read_originate(f"{plain}sofia/gateway/telnyx/+15550000001 &park").targets == (TELNYX,)
+    assert read_originate(f"{hostile}sofia/gateway/telnyx/+15550000001 &park").targets == (UNREADABLE,)
+
+
+def test_more_than_that_is_not_read() -> None:
+    assert read_originate("x" * (MAX_LENGTH + 1)) == Dial((UNREADABLE,))
+    assert read_dial_string("x" * (MAX_LENGTH + 1)) == Dial((UNREADABLE,))
+
+
+@pytest.mark.parametrize("separator", ["|", ",", ":_:"])
+def test_targets_are_bounded(separator: str) -> None:
+    assert len(read_dial_string(separator.join(["user/1"] * 100)).targets) == MAX_TARGETS
+
+
+@given(st.text(st.sampled_from(" \\'{}[]<>|,:_/=^sofiagtewyur%@;\n\0é"), max_size=200))
+def test_any_text_is_read_to_short_names(text: str) -> None:
+    for read in (read_originate(text), read_dial_string(text)):
+        assert 1 <= len(read.targets) <= MAX_TARGETS
+        for target in read.targets:
+            for word in (target.name, target.profile, target.number):
+                assert word.isascii()
+                assert word.isprintable()
+                assert len(word) <= 200

@@ -25,6 +25,7 @@ from exporter.metrics.exposition import Exemplar
 from exporter.switch.leg import ChannelEvent, LegEnd, LegStart, is_probe
 from exporter.switch.provider import Provider
 from exporter.watch.call_stats import CallStats
+from exporter.watch.country_calls import CountryCalls, Talk
 
 MAX_LEGS: Final = 100_000
 DIRECTIONS: Final = ("inbound", "outbound")
@@ -34,10 +35,12 @@ _T = TypeVar("_T")
 
 
 class _Leg:
-    __slots__ = ("answered", "created", "gateway", "progressed", "stats")
+    __slots__ = ("answered", "created", "gateway", "outbound", "progressed", "stats", "talk")
 
-    def __init__(self, gateway: str, stats: CallStats) -> None:
+    def __init__(self, gateway: str, stats: CallStats, *, outbound: bool) -> None:
         self.gateway = gateway
+        self.outbound = outbound
+        self.talk: Talk | None = None
         self.stats = stats
         self.created = False
         self.answered = False
@@ -53,6 +56,7 @@ class CallTable:
             probes included.
         on_ended: called with the last event of a leg, what it says, and the leg's gateway label; probes left
             out.
+        countries: counts outbound legs by the number dialled.
 
     Attributes:
         stats: counters by gateway and direction.
@@ -66,9 +70,11 @@ class CallTable:
         attribute: Callable[[LegStart], str],
         on_unanswered: Callable[[str, str], None],
         on_ended: Callable[[ChannelEvent, LegEnd, str], None],
+        countries: CountryCalls,
     ) -> None:
         self._attribute = attribute
         self._on_unanswered = on_unanswered
+        self._countries = countries
         self._on_ended = on_ended
         self._legs: dict[str, _Leg] = {}
         # In the order in which they ended, the latest _ENDED_KEPT; whether their CREATE was seen.
@@ -153,6 +159,8 @@ class CallTable:
             return
         leg.answered = True
         leg.stats.answered += 1
+        if leg.outbound:
+            leg.talk = self._countries.answered(event, leg.gateway)
         delay = event.answer_delay()
         if delay is None:
             return
@@ -191,6 +199,8 @@ class CallTable:
         else:
             leg.stats.learned += 1
             leg.answered = leg.progressed = answered
+            if answered and leg.outbound:
+                leg.talk = self._countries.learned(start, leg.gateway)
 
     def lose(self, uuids: Iterable[str] | None = None) -> None:
         """Legs whose end no event will report.
@@ -203,6 +213,8 @@ class CallTable:
             if leg is not None:
                 leg.stats.active -= 1
                 leg.stats.lost += 1
+                if leg.talk is not None:
+                    self._countries.lost(leg.talk)
                 if uuids is not None:
                     _remember(self._ended, uuid, leg.created)
 
@@ -216,7 +228,7 @@ class CallTable:
         stats = self.stats.get(key)
         if stats is None:
             stats = self.stats[key] = CallStats()
-        leg = self._legs[start.uuid] = _Leg(gateway, stats)
+        leg = self._legs[start.uuid] = _Leg(gateway, stats, outbound=start.direction == "outbound")
         stats.active += 1
         return leg
 
@@ -240,6 +252,8 @@ class CallTable:
         if leg is not None:
             del self._legs[uuid]
             leg.stats.count_end(end, _exemplar(event))
+            if leg.outbound:
+                self._countries.ended(event, end, leg.gateway, leg.talk)
             self._on_ended(event, end, leg.gateway)
         if uuid:
             _remember(self._ended, uuid, leg.created if leg is not None else True)

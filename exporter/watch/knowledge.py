@@ -25,6 +25,8 @@ from exporter.switch.tick import TickEvent
 from exporter.watch.calls import CallTable
 from exporter.watch.changes import Changes
 from exporter.watch.clock_changes import ClockChanges
+from exporter.watch.country_calls import CountryCalls
+from exporter.watch.destinations import Destinations
 from exporter.watch.event_changes import EventChanges
 from exporter.watch.event_flow import EventFlow
 from exporter.watch.gateway import GatewayWatch
@@ -50,9 +52,11 @@ class Knowledge:
         memory: failed registrations of earlier runs.
         observer: told of gateways, ended calls and changes.
         quiet: log no changes of problems.
+        destinations: countries and prices of numbers; None: calls are not counted by country.
 
     Attributes:
         core_uuid: identifies FreeSWITCH's present run; empty before the first sync.
+        countries: outbound calls by the country of the number dialled.
         unread_events: events of the present connection that could not be read.
         unaccounted: sessions that FreeSWITCH counted and no event showed.
         dropped: what was given up, by the reasons of `freeswitch_events_dropped_total`.
@@ -70,12 +74,14 @@ class Knowledge:
         observer: NodeObserver,
         *,
         quiet: bool = False,
+        destinations: Destinations | None = None,
     ) -> None:
         self.core_uuid = ""
         self.switch = SwitchFacts()
         self.ticks = Ticks(instance)
         self.flow = EventFlow(self.ticks)
-        self.calls = CallTable(self._attribute, self._on_unanswered, observer.on_call_ended)
+        self.countries = CountryCalls(config.gateways, destinations or Destinations(), clock)
+        self.calls = CallTable(self._attribute, self._on_unanswered, observer.on_call_ended, self.countries)
         self.unread_events = 0
         self.unaccounted = UnexplainedCount()
         self.dropped: dict[str, int] = dict.fromkeys(DROP_REASONS, 0)

@@ -2,7 +2,10 @@
 
 from dataclasses import fields
 
-from exporter.config import GatewayConfig, NodeConfig
+import pytest
+
+from exporter.config import DestinationsConfig, GatewayConfig, NodeConfig
+from exporter.config.rates import Rate, RateTable
 from exporter.esl import Disconnected
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, render
@@ -15,7 +18,7 @@ from exporter.watch.switch import SwitchFacts
 from tests.support.no_look_up import no_look_up
 from tests.support.openmetrics import families as read_families
 from tests.switch.replies import reply
-from tests.watch.builders import HandClock, status
+from tests.watch.builders import HandClock, event, status
 
 
 def test_every_figure_of_the_switch_feeds_one_family() -> None:
@@ -91,3 +94,33 @@ async def test_a_scrape_brings_the_time_up_to_now() -> None:
         seconds = (await shown.page())["freeswitch_gateway_seconds_total"]
         series = next(value for labels, value in seconds.items() if ("state", "REGED") in labels)
         assert series == passed
+
+
+async def test_calls_are_on_the_page_by_country_once_there_are_any() -> None:
+    shown = Shown()
+    countries = shown.node.known.countries
+    countries.destinations.configure(DestinationsConfig(currency="USD"), RateTable({"92": Rate(0.6)}, 2))
+    shown.connect()
+    assert not {name for name in await shown.page() if "country" in name or "expensive" in name}
+    for name in ("CHANNEL_CREATE", "CHANNEL_ANSWER"):
+        shown.node.dispatcher.on_event(
+            event(
+                name,
+                Unique_ID="u1",
+                Call_Direction="outbound",
+                variable_sip_gateway_name="telnyx",
+                variable_sip_req_uri="+923001234567@192.0.2.1",
+            )
+        )
+    shown.clock.now += 30
+    page = await shown.page()
+    own = (("country", "PK"), ("gateway", "telnyx"), ("node", "fs1"))
+    assert page["freeswitch_country_talk_seconds_total"] == {own: 30}
+    assert page["freeswitch_country_cost_total"] == {
+        (own[0], ("currency", "USD"), *own[1:]): pytest.approx(0.3)
+    }
+    assert "freeswitch_country_calls_total" not in page
+    shown.node.lifecycle.ended(Disconnected("gone"))
+    assert "freeswitch_country_talk_seconds_total" in await shown.page()
+    countries.destinations.configure(DestinationsConfig(countries=False), None)
+    assert not {name for name in await shown.page() if "country" in name}

@@ -130,7 +130,7 @@ class ChannelEvent:
 
     def dialled(self) -> str:
         """The number, or name, that an outbound leg calls, as received; in every event with variables."""
-        address = self._event.get(b"variable_sip_req_uri")
+        address = self._event.get_late(b"variable_sip_req_uri")
         if address:
             return user_part(address)
         return self._event.get(b"Caller-Destination-Number") or ""
@@ -139,7 +139,7 @@ class ChannelEvent:
     def in_house(self) -> bool:
         """It calls a user of the directory, or another leg of this FreeSWITCH: it leaves by no trunk."""
         event = self._event
-        return bool(event.get(b"variable_dialed_user")) or event.get(b"variable_sip_req_uri") is None
+        return bool(event.get(b"variable_dialed_user")) or event.get_late(b"variable_sip_req_uri") is None
 
     def post_dial_delay(self) -> float | None:
         """Seconds from start to the first ringing or early media, in any event after it."""

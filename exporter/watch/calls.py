@@ -35,10 +35,9 @@ _T = TypeVar("_T")
 
 
 class _Leg:
-    __slots__ = ("answered", "created", "gateway", "outbound", "progressed", "stats", "talk")
+    __slots__ = ("answered", "created", "outbound", "progressed", "stats", "talk")
 
-    def __init__(self, gateway: str, stats: CallStats, *, outbound: bool) -> None:
-        self.gateway = gateway
+    def __init__(self, stats: CallStats, *, outbound: bool) -> None:
         self.outbound = outbound
         self.talk: Talk | None = None
         self.stats = stats
@@ -90,7 +89,7 @@ class CallTable:
         for direction in DIRECTIONS:
             stats = self.stats.get((gateway, direction))
             if stats is None:
-                stats = self.stats[gateway, direction] = CallStats()
+                stats = self.stats[gateway, direction] = CallStats(gateway)
             if direction == "outbound":  # the codes come with rejections of FreeSWITCH's INVITEs
                 stats.provider = provider
 
@@ -160,7 +159,7 @@ class CallTable:
         leg.answered = True
         leg.stats.answered += 1
         if leg.outbound:
-            leg.talk = self._countries.answered(event, leg.gateway)
+            leg.talk = self._countries.answered(event, leg.stats.gateway)
         delay = event.answer_delay()
         if delay is None:
             return
@@ -200,7 +199,7 @@ class CallTable:
             leg.stats.learned += 1
             leg.answered = leg.progressed = answered
             if answered and leg.outbound:
-                leg.talk = self._countries.learned(start, leg.gateway)
+                leg.talk = self._countries.learned(start, leg.stats.gateway)
 
     def lose(self, uuids: Iterable[str] | None = None) -> None:
         """Legs whose end no event will report.
@@ -227,8 +226,8 @@ class CallTable:
         key = (gateway, start.direction)
         stats = self.stats.get(key)
         if stats is None:
-            stats = self.stats[key] = CallStats()
-        leg = self._legs[start.uuid] = _Leg(gateway, stats, outbound=start.direction == "outbound")
+            stats = self.stats[key] = CallStats(gateway)
+        leg = self._legs[start.uuid] = _Leg(stats, outbound=start.direction == "outbound")
         stats.active += 1
         return leg
 
@@ -253,8 +252,8 @@ class CallTable:
             del self._legs[uuid]
             leg.stats.count_end(end, _exemplar(event))
             if leg.outbound:
-                self._countries.ended(event, end, leg.gateway, leg.talk)
-            self._on_ended(event, end, leg.gateway)
+                self._countries.ended(event, end, leg.stats.gateway, leg.talk)
+            self._on_ended(event, end, leg.stats.gateway)
         if uuid:
             _remember(self._ended, uuid, leg.created if leg is not None else True)
 

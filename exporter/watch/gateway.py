@@ -52,7 +52,7 @@ class Answer:
 
     Attributes:
         code: SIP status, or PING_FLIP or TIMED_OUT (verdict.py).
-        phrase: the reason phrase, printable and cut.
+        phrase: the reason phrase, printable and cut; of PING_FLIP it follows the status of the OPTIONS.
         at: epoch seconds.
     """
 
@@ -270,7 +270,7 @@ class GatewayWatch:
 
     @property
     def explanation(self) -> str:
-        """The answer to REGISTER behind the problem ("403 Forbidden"), printable and cut; else empty."""
+        """The answer behind the problem ("403 Forbidden"), to REGISTER or OPTIONS, printable; else empty."""
         if self.answer is None or self.problem not in _SHOWN_BY_ANSWER:
             return ""
         code = f"{self.answer.code} " if self.answer.code >= 100 else ""
@@ -346,7 +346,7 @@ class GatewayWatch:
             if is_failed_ping(code) and (
                 (self.up and not event.ping_up) or (self.state == "REGED" and self.pinging)
             ):
-                self._latch(Answer(PING_FLIP, event.phrase, epoch))
+                self._latch(Answer(PING_FLIP, f"{code} {event.phrase}".strip(), epoch))
                 return
             self._latch(Answer(code, event.phrase, epoch))
         elif event.state == "TIMEOUT":

@@ -128,7 +128,7 @@ FAULTS = [
         "ping_failed",
         lambda switch: switch.provider("telnyx").answers_pings(503, "No"),
         lambda switch: switch.provider("telnyx").accepts(),
-        "No",
+        "503 No",
         {"ping": 6},
     ),
     Fault(

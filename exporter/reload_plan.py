@@ -2,7 +2,7 @@
 
 A pure function of plain data: what runs now (`Running`) and the config that is wanted. The comparison is with
 what is really bound and open, not with what an earlier file said. The parts of the daemon are `state_dir`,
-`http`, `log`, `diagnosis`, `guard` and `history`, and each node and each probe by its name.
+`http`, `log`, `diagnosis`, `guard`, `history` and `destinations`, and each node and each probe by its name.
 
 TABLE has one row for each config key: the part it belongs to, and what a change of its value does to that
 part. Some rules need more than a comparison of two values and are functions: the listening addresses, TLS on
@@ -20,7 +20,7 @@ import msgspec
 from exporter.config import Config, Listen, NodeConfig, TlsConfig, WebConfig, address, is_loopback
 
 Action = Literal["keep", "start", "stop", "restart", "refuse"]
-Part = Literal["state_dir", "http", "log", "diagnosis", "guard", "history", "node", "probe"]
+Part = Literal["state_dir", "http", "log", "diagnosis", "guard", "history", "destinations", "node", "probe"]
 
 FORMAT_VERSION: Final = 1  # of `Plan.as_json`
 RESTART_NEEDED: Final = "restart needed"
@@ -44,6 +44,7 @@ class Row(NamedTuple):
 
 _NEXT_REQUEST: Final = "used from the next request"
 _NEXT_CALL: Final = "used from the next probe call"
+_NEXT_ANSWER: Final = "used from the next call that is answered or ends"
 _RECONNECTS: Final = "the node connects again; its counters restart at 0, and a probe call on it ends"
 
 TABLE: Final = (
@@ -66,6 +67,10 @@ TABLE: Final = (
     Row("history.keep", "history", "keep", "older entries are deleted within the hour"),
     Row("history.calls", "history", "keep", "used from the next call"),
     Row("history.numbers", "history", "keep", "used from the next call; those stored stay as they are"),
+    Row("destinations.countries", "destinations", "keep", "used from the next scrape and call"),
+    Row("destinations.region", "destinations", "keep", _NEXT_ANSWER),
+    Row("destinations.rates", "destinations", "keep", _NEXT_ANSWER),
+    Row("destinations.currency", "destinations", "keep", _NEXT_ANSWER),
     Row("nodes.NAME.host", "node", "restart", _RECONNECTS),
     Row("nodes.NAME.port", "node", "restart", _RECONNECTS),
     Row("nodes.NAME.user", "node", "restart", _RECONNECTS),
@@ -87,7 +92,7 @@ TABLE: Final = (
 )
 _ROWS: Final = {row.key: row for row in TABLE}
 _ORDER: Final[tuple[Action, ...]] = ("keep", "restart", "refuse")  # of rows; the last one that applies wins
-_SETTINGS: Final[tuple[Part, ...]] = ("log", "diagnosis", "guard", "history")
+_SETTINGS: Final[tuple[Part, ...]] = ("log", "diagnosis", "guard", "history", "destinations")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,8 +369,15 @@ def _settings(config: Config) -> dict[str, object]:
         "hosts": frozenset(config.hosts),
         "backend_url": config.backend_url,
     }
-    for section, values in (("log", config.log), ("guard", config.guard), ("history", config.history)):
+    sections: tuple[tuple[str, msgspec.Struct], ...] = (
+        ("log", config.log),
+        ("guard", config.guard),
+        ("history", config.history),
+        ("destinations", config.destinations),
+    )
+    for section, values in sections:
         settings |= {f"{section}.{name}": getattr(values, name) for name in values.__struct_fields__}
+    settings["destinations.rates"] = config.destinations.rates, config.rates
     return settings
 
 

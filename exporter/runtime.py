@@ -40,6 +40,7 @@ from exporter.probe.record import CallRecord
 from exporter.reload_plan import Plan, Running, plan_reload, plan_start, plan_stop
 from exporter.state_dir import StateDirError, StateLock, kept_instance_id
 from exporter.watch.collector import NodeCollector
+from exporter.watch.destinations import Destinations
 from exporter.watch.loop_watchdog import LoopWatchdog, WatchedLoop
 from exporter.watch.node import Node
 from exporter.watch.registration_memory import RegistrationMemory
@@ -92,6 +93,7 @@ class Runtime:
         self._watchdog = LoopWatchdog(self._sever, self._notifier.alive, clock=clock)
         self._process = ProcessMetrics(lambda: self._watchdog.lag, clock.epoch())
         self._nodes: list[Node] = []
+        self._destinations = Destinations()
         self._probes = probes
         self._probes.stats.on_ran = self._on_probe
         self.history = history
@@ -325,6 +327,7 @@ class Runtime:
         if certificates is not None:
             self._server.use_tls(certificates)
         self.history.configure(config)
+        self._destinations.configure(config.destinations, config.rates)
         for node in made.values():
             self.history.attach(node)
             node.start()
@@ -340,7 +343,15 @@ class Runtime:
         [node] = [node for node in config.nodes if node.name == name]
         look_up = partial(names.look_up, self.executors.names)
         observer = self.history.observer(name)
-        return Node(node, self._instance, self._memory, observer=observer, clock=self.clock, look_up=look_up)
+        return Node(
+            node,
+            self._instance,
+            self._memory,
+            observer=observer,
+            clock=self.clock,
+            look_up=look_up,
+            destinations=self._destinations,
+        )
 
     def _on_probe(self, record: CallRecord) -> None:
         self.history.on_probe(record.node, record.gateway, failed=record.result == "failed")

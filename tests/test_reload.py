@@ -62,6 +62,15 @@ def token(value: str) -> Change:
     return change
 
 
+def rates(line: str) -> Change:
+    """Another content of the table of rates."""
+
+    def change(files: Files) -> None:
+        (files.folder / "rates.csv").write_text(f"{line}\n")
+
+    return change
+
+
 def rename_node(files: Files) -> None:
     """Another name for the first node; its probe follows."""
     files.document["nodes"][0]["name"] = "renamed"
@@ -112,6 +121,11 @@ ROWS: Final = (
     Row("history.keep", put("history.keep", "1d"), ("keep history",)),
     Row("history.calls", put("history.calls", 7), ("keep history",)),
     Row("history.numbers", put("history.numbers", "full"), ("keep history",)),
+    Row("destinations.countries", put("destinations.countries", False), ("keep destinations",)),
+    Row("destinations.region", put("destinations.region", "US"), ("keep destinations",)),
+    Row("destinations.rates", put("destinations.rates", "more.csv"), ("keep destinations",)),
+    Row("destinations.rates", rates("1,0.02"), ("keep destinations",)),
+    Row("destinations.currency", put("destinations.currency", "EUR"), ("keep destinations",)),
     Row("nodes.NAME.host", put("nodes.0.host", "localhost"), ("restart node fs1",)),
     Row("nodes.NAME.port", put("nodes.0.port", PORT_OF_NOBODY), ("restart node fs1",)),
     Row("nodes.NAME.user", put("nodes.0.user", "probe@lab"), ("restart node fs1",)),
@@ -172,9 +186,12 @@ def files_for(folder: Path, *ports: int) -> Files:
             },
             "guard": {"allow": ["+1555000*"], "max_concurrent": 2},
             "history": {},
+            "destinations": {"rates": "rates.csv", "currency": "USD"},
         },
     )
     files.token = "t0ken"
+    for name in ("rates.csv", "more.csv"):
+        (folder / name).write_text("1,0.01\n" if name == "rates.csv" else "44,0.01\n")
     issued = trustme.CA().issue_cert("127.0.0.1")
     issued.private_key_pem.write_to_path(folder / "key.pem")
     issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")

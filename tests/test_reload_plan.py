@@ -22,6 +22,7 @@ from exporter.config import (
     TlsConfig,
     WebConfig,
 )
+from exporter.config.rates import Rate, RateTable
 from exporter.reload_plan import TABLE, Plan, Running, Step, plan_reload, plan_start, plan_stop
 
 TLS = TlsConfig(cert_file=Path("cert.pem"), key_file=Path("key.pem"))
@@ -67,9 +68,10 @@ def test_the_same_config_again_keeps_everything() -> None:
     plan = plan_reload(running(), CONFIG)
     assert changed(plan) == []
     assert plan.refusals == ()
-    assert plan.unchanged == len(plan.steps) == 9
+    assert plan.unchanged == len(plan.steps) == 10
     assert [step.what for step in plan.steps] == [
-        *("state_dir", "http", "log", "diagnosis", "guard", "history", "node fs1", "node fs2", "probe echo")
+        *("state_dir", "http", "log", "diagnosis", "guard", "history", "destinations"),
+        *("node fs1", "node fs2", "probe echo"),
     ]
     assert {(step.action, step.reason) for step in plan.steps} == {("keep", "unchanged")}
 
@@ -93,6 +95,10 @@ def with_guard(**changes: Any) -> Config:
 
 def with_history(**changes: Any) -> Config:
     return replace(CONFIG, history=replace(CONFIG.history, **changes))
+
+
+def with_destinations(**changes: Any) -> Config:
+    return replace(CONFIG, destinations=replace(CONFIG.destinations, **changes))
 
 
 # One change of each key: the config, the part, its action, and the keys that the plan names.
@@ -125,6 +131,16 @@ CHANGES: list[tuple[Config, str, str, tuple[str, ...]]] = [
     (with_history(keep=3600.0), "history", "keep", ("history.keep",)),
     (with_history(calls=1), "history", "keep", ("history.calls",)),
     (with_history(numbers="full"), "history", "keep", ("history.numbers",)),
+    (with_destinations(countries=False), "destinations", "keep", ("destinations.countries",)),
+    (with_destinations(region="US"), "destinations", "keep", ("destinations.region",)),
+    (with_destinations(rates=Path("rates.csv")), "destinations", "keep", ("destinations.rates",)),
+    (
+        replace(CONFIG, rates=RateTable({"1": Rate(0.01)}, 1)),  # another content of the same file
+        "destinations",
+        "keep",
+        ("destinations.rates",),
+    ),
+    (with_destinations(currency="USD"), "destinations", "keep", ("destinations.currency",)),
     (with_node(host="192.0.2.1"), "node fs1", "restart", ("nodes.fs1.host",)),
     (with_node(port=8022), "node fs1", "restart", ("nodes.fs1.port",)),
     (with_node(user="a@b"), "node fs1", "restart", ("nodes.fs1.user",)),
@@ -177,16 +193,22 @@ def test_the_changes_above_are_of_every_row_of_the_table() -> None:
     assert {_row_key(key) for _, _, _, keys in CHANGES for key in keys} == {row.key for row in TABLE}
 
 
-EMPTY: dict[str, Any] = {"hosts": ("monitor.example.com",), "listen": (), "nodes": (), "probes": {}}
+EMPTY: dict[str, Any] = {
+    "hosts": ("monitor.example.com",),
+    "listen": (),
+    "nodes": (),
+    "probes": {},
+    "rates": RateTable({}, 0),
+}
 
 
 def _variants() -> Iterator[tuple[str, Config]]:
     """For each field of every part of the config, a config in which its value is another one."""
     for name in Config.__struct_fields__:
         # `path` and `warnings` are no settings; the fields of `log` and `guard` come below.
-        if name not in ("path", "warnings", "log", "guard", "history"):
+        if name not in ("path", "warnings", "log", "guard", "history", "destinations"):
             yield name, replace(CONFIG, **{name: EMPTY.get(name)})
-    for section in ("log", "guard", "history", "web"):
+    for section in ("log", "guard", "history", "destinations", "web"):
         values = getattr(CONFIG, section)
         for name in values.__struct_fields__:
             yield f"{section}.{name}", replace(CONFIG, **{section: replace(values, **{name: "other"})})
@@ -210,7 +232,7 @@ def test_nodes_and_probes_come_and_go() -> None:
     third = NodeConfig(name="fs3")
     probe = replace(PROBE, name="tone", node="fs3")
     plan = plan_reload(running(), replace(CONFIG, nodes=(third, NODE), probes={"tone": probe}))
-    assert [(step.action, step.what) for step in plan.steps[6:]] == [
+    assert [(step.action, step.what) for step in plan.steps[7:]] == [
         ("start", "node fs3"),
         ("keep", "node fs1"),
         ("stop", "node fs2"),
@@ -376,7 +398,17 @@ def test_the_plan_as_json() -> None:
         "refused": False,
         "steps": [
             {"action": "keep", "what": what, "keys": [], "reason": "unchanged"}
-            for what in ("state_dir", "http", "log", "diagnosis", "guard", "history", "node fs1", "node fs2")
+            for what in (
+                "state_dir",
+                "http",
+                "log",
+                "diagnosis",
+                "guard",
+                "history",
+                "destinations",
+                "node fs1",
+                "node fs2",
+            )
         ]
         + [
             {

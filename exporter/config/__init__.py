@@ -17,6 +17,7 @@ Nothing here imports another part of the exporter, keeps state or needs an event
 """
 
 from exporter.config.address import Listen, address, is_loopback
+from exporter.config.destinations import DestinationsConfig
 from exporter.config.effective import effective
 from exporter.config.load import Flags, load
 from exporter.config.model import (
@@ -41,6 +42,7 @@ __all__ = [
     "DEFAULT_PASSWORD",
     "Config",
     "ConfigError",
+    "DestinationsConfig",
     "Expect",
     "Flags",
     "GatewayConfig",

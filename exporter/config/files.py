@@ -17,8 +17,8 @@ MAX_BYTES = 256 * 1024
 _PIPE_SECONDS = 5.0  # the longest pause of a pipe's writer
 
 
-def read_text(path: Path) -> str:
-    """The text of the file at `path`.
+def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
+    """The text of the file at `path`, at most `max_bytes` long.
 
     Raises:
         InvalidValue: it is unreadable, too large, or not UTF-8.
@@ -26,7 +26,7 @@ def read_text(path: Path) -> str:
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe is not waited for
         try:
-            content = _read(file, path)
+            content = _read(file, path, max_bytes)
         finally:
             os.close(file)
     except OSError as error:
@@ -35,20 +35,20 @@ def read_text(path: Path) -> str:
         raise InvalidValue(
             f"cannot read {path}: {error.strerror}; name a file that this user can read"
         ) from None
-    if len(content) > MAX_BYTES:
-        raise InvalidValue(f"{path} is larger than {MAX_BYTES // 1024} KiB; name a file of plain text")
+    if len(content) > max_bytes:
+        raise InvalidValue(f"{path} is larger than {max_bytes // 1024} KiB; name a file of plain text")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidValue(f"{path} is not text in UTF-8; name a file of plain text") from None
 
 
-def _read(file: int, path: Path) -> bytes:
-    """The first MAX_BYTES + 1 bytes of an open file."""
+def _read(file: int, path: Path, max_bytes: int) -> bytes:
+    """The first `max_bytes` + 1 bytes of an open file."""
     content = b""
-    while len(content) <= MAX_BYTES:
+    while len(content) <= max_bytes:
         try:
-            more = os.read(file, MAX_BYTES + 1 - len(content))
+            more = os.read(file, max_bytes + 1 - len(content))
         except BlockingIOError:
             if not select.select([file], [], [], _PIPE_SECONDS)[0]:
                 raise InvalidValue(

@@ -83,6 +83,15 @@ CAUSE = _known(
     "cause of FreeSWITCH", lambda given: given.causes, "write a cause of FreeSWITCH, such as USER_BUSY"
 )
 
+REGION = _one(
+    "code of a country, ISO 3166: two capital letters", values.region, _matching(values.REGION_PATTERN)
+)
+CURRENCY = _one(
+    "code of a currency, ISO 4217: three capital letters",
+    values.currency,
+    _matching(values.CURRENCY_PATTERN),
+)
+
 # Numbers
 
 
@@ -127,6 +136,7 @@ YES_NO_AUTO: Kind[bool | None] = Kind(
     always({"enum": ["auto", True, False]}),
     lambda value: "auto" if value is None else value,
 )
+YES_NO: Kind[bool] = _one("`true` `false`", values.yes_no, {"enum": [True, False]})
 NO_HTTP2 = _one("`false`", values.no_http2, {"const": False})
 
 # Addresses and paths

@@ -14,10 +14,12 @@ import msgspec
 
 from exporter.config import rules, values
 from exporter.config.address import address
+from exporter.config.destinations import DestinationsConfig
 from exporter.config.files import read_text
 from exporter.config.key import Given, keys
 from exporter.config.model import Config, NodeConfig, ProbeConfig
 from exporter.config.problems import InvalidValue, Origin, Problems
+from exporter.config.rates import RateTable, read_rates
 from exporter.config.reader import Layer, Reader
 from exporter.config.web_model import WebConfig
 
@@ -68,6 +70,7 @@ def load(
         nodes=nodes,
         probes=_assigned(config.probes, nodes, problems),
         web=_web(config.web_config_file, problems),
+        rates=_rates(config.destinations, problems),
         path=path,
     )
     rules.check(config, problems)
@@ -181,3 +184,14 @@ def _web(path: Path | None, problems: Problems) -> WebConfig | None:
     from exporter.config.web import read_web_config  # loads ssl
 
     return read_web_config(path, problems)
+
+
+def _rates(config: DestinationsConfig, problems: Problems) -> RateTable | None:
+    if config.rates is None:
+        return None
+    if not config.countries:
+        problems.warn(("destinations", "rates"), "is not used, because `countries` is false")
+    place = ("destinations", "currency")
+    if config.currency is None and not problems.concern(place):
+        problems.add(place, "is missing; write the currency of the rates, such as USD")
+    return read_rates(config.rates, problems)

@@ -13,8 +13,10 @@ import msgspec
 
 from exporter.config import kinds, values
 from exporter.config.address import Listen
+from exporter.config.destinations import DestinationsConfig
 from exporter.config.key import Key, ListOf, MapOf, SecretOf, Section
 from exporter.config.numbers import permits
+from exporter.config.rates import RateTable
 from exporter.config.secret import Secret
 from exporter.config.variables import is_header
 from exporter.config.web_model import WebConfig
@@ -306,8 +308,8 @@ class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True):
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """What the config file, the environment and the flags say.
 
-    `web`: the content of `web_config_file`. `path`: the file the config came from. `warnings`: what is
-    allowed and yet unwise, a line each for people.
+    `web`: the content of `web_config_file`, `rates` that of `destinations.rates`. `path`: the file the
+    config came from. `warnings`: what is allowed and yet unwise, a line each for people.
     """
 
     listen: Annotated[
@@ -376,6 +378,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     history: Annotated[
         HistoryConfig, Key(Section(HistoryConfig), "What is kept of the past, and for how long.")
     ] = HistoryConfig()
+    destinations: Annotated[
+        DestinationsConfig,
+        Key(Section(DestinationsConfig), "Countries and prices of the numbers dialled."),
+    ] = DestinationsConfig()
     hosts: Annotated[
         tuple[str, ...],
         Key(
@@ -385,6 +391,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ()
     web: WebConfig | None = None
+    rates: RateTable | None = None
     path: Path | None = None
     warnings: tuple[str, ...] = ()
 

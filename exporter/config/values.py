@@ -25,6 +25,8 @@ W = TypeVar("W", bound=str)
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION_PATTERN = r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)"
+REGION_PATTERN = r"[A-Z]{2}"
+CURRENCY_PATTERN = r"[A-Z]{3}"
 NAME_PATTERN = r"[A-Za-z0-9_.-]{1,100}"
 
 _DURATION = re.compile(DURATION_PATTERN)
@@ -140,6 +142,32 @@ def span(seconds: float) -> str:
         if count >= 1 and count == int(count) and int(count) * _UNITS[unit] == seconds:
             return f"{int(count)}{unit}"
     return f"{seconds:f}".rstrip("0").rstrip(".") + "s"
+
+
+def yes_no(value: object) -> bool:
+    """Yes or no, as YAML has it."""
+    if isinstance(value, bool):
+        return value
+    raise InvalidValue(f"is {show(value)}; write true or false")
+
+
+def region(value: object) -> str:
+    """The code of a country that has telephone numbers."""
+    code = text(value)
+    from phonenumbers import SUPPORTED_REGIONS  # loaded only where there is one
+
+    if code in SUPPORTED_REGIONS:
+        return code
+    advice = f"did you mean {code.upper()}?" if code.upper() in SUPPORTED_REGIONS else "write one such as US"
+    raise InvalidValue(f"is {show(code)}, which is no country's code; {advice}")
+
+
+def currency(value: object) -> str:
+    """The code of a currency."""
+    code = text(value)
+    if re.fullmatch(CURRENCY_PATTERN, code) is None:
+        raise InvalidValue(f"is {show(code)}; write three capital letters such as USD")
+    return code
 
 
 def yes_no_auto(value: object) -> bool | None:

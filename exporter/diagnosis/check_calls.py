@@ -3,8 +3,8 @@
 A busy line or an unanswered telephone is no fault of a trunk: `switch.cause.OF_THE_CALL` has those causes,
 the same that the alert on failing calls leaves out. Other failures are reported by their most exact sign, in
 this order: the provider's own codes (their class is the fault's word), answered calls without audio, dials
-that FreeSWITCH refused itself, and then hang-up causes. Where it is known what was dialled, refused dials are
-told by their target (check_dials.py).
+that FreeSWITCH refused itself, one country to which calls fail (check_countries.py), and then hang-up causes.
+Where it is known what was dialled, refused dials are told by their target (check_dials.py).
 
 Recent is a window: `CallWindow` notes the totals of a node every NOTE_EVERY seconds, keeps the last KEPT of
 them, and subtracts the oldest from the totals now. So the window is 10 to 15 minutes long, less right after
@@ -16,6 +16,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from exporter.diagnosis.check_countries import (
+    FAIL_COUNT,
+    FAIL_SHARE,
+    Totals,
+    countries_since,
+    country_findings,
+    country_totals,
+    failing_countries,
+)
 from exporter.diagnosis.check_dials import NO_SESSION, check_dials
 from exporter.diagnosis.check_switch import unreached
 from exporter.diagnosis.finding import (
@@ -37,8 +46,6 @@ from exporter.switch.provider import OTHER, ProviderCode, provider
 from exporter.watch.call_stats import CallStats
 from exporter.watch.node import Node
 
-FAIL_SHARE: Final = 0.2  # of the calls that ended, and
-FAIL_COUNT: Final = 3  # calls: from there on a failure, below a warning
 MAX_NAMED: Final = 20
 NOTE_EVERY: Final = 300.0  # seconds
 KEPT: Final = 3
@@ -223,7 +230,9 @@ def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iter
     if calls.direction == "inbound":  # a caller whose bridge was refused ends with the cause of that
         for target in snapshot.refused_dials:
             bad.pop(target.cause, None)
-    if bad:
+    countries = failing_countries(calls) if bad else ()
+    yield from country_findings(snapshot, calls, countries, _window(recent))
+    if sum(bad.values()) > sum(seen.failed for seen in countries):
         most = max(bad, key=lambda name: bad[name])
         cause = explain(most)
         yield finding(
@@ -328,16 +337,17 @@ class CallWindow:
     """
 
     def __init__(self, now: float) -> None:
-        self._noted: deque[tuple[float, _Totals, int]] = deque([(now, {}, 0)], maxlen=KEPT)
+        self._noted: deque[tuple[float, _Totals, int, Totals]] = deque([(now, {}, 0, {})], maxlen=KEPT)
 
     def note(self, node: Node, now: float) -> None:
         """Note the totals, if NOTE_EVERY seconds have passed."""
         if now - self._noted[-1][0] >= NOTE_EVERY:
-            self._noted.append((now, _totals(node), node.calls.refused_locally))
+            self._noted.append((now, _totals(node), node.calls.refused_locally, country_totals(node)))
 
     def calls(self, node: Node, now: float) -> RecentCalls:
         """The calls that ended since the window began."""
-        began, before, refused_before = self._noted[0]
+        began, before, refused_before, countries_before = self._noted[0]
+        countries = countries_since(node, countries_before)
         grown = []
         for (gateway, direction), total in _totals(node).items():
             old = before.get((gateway, direction), _NOTHING)
@@ -353,6 +363,7 @@ class CallWindow:
                     causes=_grown(total.causes, old.causes),
                     codes=_grown(total.codes, old.codes),
                     no_rtp_ports=total.no_rtp_ports - old.no_rtp_ports,
+                    countries=countries(gateway) if direction == "outbound" else (),
                 )
             )
         return RecentCalls(

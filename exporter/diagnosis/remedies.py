@@ -313,6 +313,11 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
             "tcpdump -ni any udp portrange 16384-32768 -c 20",
         ),
     ),
+    ("calls", "country"): _Row(
+        "The trunk works; the provider's route to this country does not, or the provider bars it. Send the "
+        "provider the failed calls (`freeswitch-exporter calls --failed --ticket`). Until the route is "
+        "repaired, dial this country through another gateway.",
+    ),
     ("calls", "refused"): _Row(
         "FreeSWITCH sent no INVITE: the dialplan or the application dials a gateway that is down or unknown. "
         "Repair the gateway, or correct the name in the dial string.",

@@ -108,6 +108,24 @@ class GatewaySeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CountrySeen:
+    """Outbound calls of one gateway to one country that ended in the window looked at.
+
+    Attributes:
+        country: ISO 3166, or a word of switch.destination.
+        failed: those for which neither caller nor callee is the reason.
+        failing_since: when the first failure came that no other outcome has followed; 0.0 if there is none.
+        failed_with: the SIP status of the last failure, else its cause.
+    """
+
+    country: str
+    calls: int
+    failed: int = 0
+    failing_since: float = 0.0
+    failed_with: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallsSeen:
     """Calls of one gateway in one direction that ended in the window looked at.
 
@@ -117,6 +135,7 @@ class CallsSeen:
         codes: the provider's code to how many were rejected with it. provider: whose codes.
         refused: dials refused without an INVITE because the gateway was down.
         silent: answered calls in which nothing was heard.
+        countries: of outbound calls, as far as their countries are known.
     """
 
     gateway: str
@@ -128,6 +147,7 @@ class CallsSeen:
     silent: int = 0
     refused: int = 0
     no_rtp_ports: int = 0
+    countries: tuple[CountrySeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

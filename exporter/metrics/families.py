@@ -431,6 +431,29 @@ CALL_PACKET_LOSS = _histogram(
     (0, 0.01, 0.03, 0.05, 0.1, 0.25),
     _CALLS,
 )
+_COUNTRY: Final = ("node", "gateway", "country")
+COUNTRY_CALLS = _counter(
+    "freeswitch_country_calls_total",
+    "Outbound calls ended, by country of the number dialled; failures of one country alone: the provider's "
+    "route.",
+    (*_COUNTRY, "outcome"),
+)
+COUNTRY_TALK_SECONDS = _counter(
+    "freeswitch_country_talk_seconds_total",
+    "Talk time by country of the number dialled, running calls included; a jump may be fraud.",
+    _COUNTRY,
+)
+COUNTRY_COST = _counter(
+    "freeswitch_country_cost_total",
+    "Cost by the table of rates, running calls included; calls to numbers without a rate cost nothing here.",
+    (*_COUNTRY, "currency"),
+)
+EXPENSIVE_CALLS = _counter(
+    "freeswitch_expensive_calls_total",
+    "Outbound calls answered by expensive numbers: premium rate, satellites; unless you call such, it is "
+    "fraud.",
+    ("node", "gateway", "kind"),
+)
 CALLS_WITHOUT_MEDIA = _counter(
     "freeswitch_calls_without_media_total",
     "Answered calls that should have received audio and got no packet: firewall, NAT or the provider's "

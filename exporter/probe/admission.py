@@ -29,14 +29,13 @@ from msgspec.structs import replace
 from exporter.config.model import Config, GuardConfig, ProbeConfig
 from exporter.config.numbers import is_number
 from exporter.probe.originate import Limits, limits, talk_seconds
+from exporter.switch.destination import expensive_kind
 from exporter.switch.provider import ProviderCode, provider
 
 AD_HOC: Final = ""
 SETUP_SECONDS: Final = 2.0  # for everything but ringing and talking
 LEAST_RINGING: Final = 3.0
 _SHOWN: Final = 40
-_EXPENSIVE_NETWORKS: Final = ("+870", "+881", "+882", "+883")  # satellites, networks of no country
-_SHORTEST: Final = 7  # characters; no expensive number of any country is shorter
 
 
 # -- refusals ---------------------------------------------------------------------------------------
@@ -132,19 +131,12 @@ def check(number: str, guard: GuardConfig) -> None:
             f"{number} is not on the list of numbers that may be called.",
             "Add it to guard.allow in the configuration.",
         )
-    if number not in guard.allow and _costs_extra(number):
+    if number not in guard.allow and expensive_kind(number):
         raise Refused(
             "premium",
             f"{number} belongs to a range whose calls cost extra, and only a prefix of it is allowed.",
             "If it is meant, list the number itself in guard.allow.",
         )
-
-
-def load_numbering_plans() -> None:
-    """Load the numbering plans of all countries: about 80 ms and 3 MB, from disk. Not on the event loop."""
-    import phonenumbers
-
-    phonenumbers.PhoneMetadata.load_all()
 
 
 def _possible(number: str) -> bool:
@@ -154,26 +146,6 @@ def _possible(number: str) -> bool:
         return phonenumbers.is_possible_number(phonenumbers.parse(number))
     except phonenumbers.NumberParseException:
         return False
-
-
-def _costs_extra(number: str) -> bool:
-    """Whether the number is of an expensive kind, or exists nowhere and begins with one that is."""
-    if number.startswith(_EXPENSIVE_NETWORKS):
-        return True
-    import phonenumbers
-    from phonenumbers import PhoneNumberType
-
-    expensive = (
-        PhoneNumberType.PREMIUM_RATE,
-        PhoneNumberType.SHARED_COST,
-        PhoneNumberType.UAN,
-        PhoneNumberType.PERSONAL_NUMBER,
-    )
-    kind = phonenumbers.number_type(phonenumbers.parse(number))
-    if kind != PhoneNumberType.UNKNOWN:
-        return kind in expensive
-    beginnings = (number[:length] for length in range(_SHORTEST, len(number)))
-    return any(phonenumbers.number_type(phonenumbers.parse(text)) in expensive for text in beginnings)
 
 
 # -- request and plan -------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ import structlog
 from exporter.clock import Clock
 from exporter.config.model import Config
 from exporter.executors import Executor
-from exporter.probe.admission import CallPlan, CallRequest, Refused, load_numbering_plans, resolve
+from exporter.probe.admission import CallPlan, CallRequest, Refused, resolve
 from exporter.probe.collector import ProbeStats
 from exporter.probe.cost import cost, end_seen
 from exporter.probe.observation import Interruption, Observation
@@ -35,6 +35,7 @@ from exporter.probe.record import Answer, CallRecord, begun, observed
 from exporter.probe.run import Run, answer_of, log_bug, serves
 from exporter.probe.store import Store, busy, too_soon
 from exporter.probe.verdict import judged
+from exporter.switch.destination import load_numbering_plans
 from exporter.watch.node import Node
 
 STOP_SECONDS: Final = 5.0

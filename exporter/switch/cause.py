@@ -52,12 +52,33 @@ OF_THE_CALL: Final = frozenset(
 """Causes that caller or callee bring about. An unanswered call that ended with any other has failed: the
 network, the provider or FreeSWITCH is the reason, and it lowers the network effectiveness ratio (NER)."""
 
+OUTCOMES: Final = ("answered", "busy", "no_answer", "rejected", "failed")
+"""How an outbound call ended, for the one who called: the label `outcome`."""
+_OUTCOMES: Final = {
+    "busy": "USER_BUSY BUSY_EVERYWHERE",
+    "no_answer": """
+        NORMAL_CLEARING NO_ANSWER NO_PICKUP NO_USER_RESPONSE SUBSCRIBER_ABSENT ORIGINATOR_CANCEL LOSE_RACE
+        PICKED_OFF MANAGER_REQUEST ALLOTTED_TIMEOUT BLIND_TRANSFER ATTENDED_TRANSFER
+    """,
+    "rejected": """
+        CALL_REJECTED DECLINE REJECT_ALL UNWANTED UNALLOCATED_NUMBER INVALID_NUMBER_FORMAT NUMBER_CHANGED
+        DOES_NOT_EXIST_ANYWHERE REDIRECTION_TO_NEW_DESTINATION USER_CHALLENGE FACILITY_REJECTED
+        FACILITY_NOT_SUBSCRIBED OUTGOING_CALL_BARRED INCOMING_CALL_BARRED
+    """,
+}
+_UNANSWERED: Final = {cause: word for word, causes in _OUTCOMES.items() for cause in causes.split()}
+
 _KNOWN: Final = {name: name for name in CAUSES}
 
 
 def known_cause(name: str | None) -> str:
     """The cause as a label value: itself if FreeSWITCH has it, else `other`."""
     return _KNOWN.get(name or "", "other")
+
+
+def unanswered_outcome(cause: str) -> str:
+    """The word of OUTCOMES for an unanswered call: `failed` unless caller, callee or a refusal ended it."""
+    return _UNANSWERED.get(cause, "failed")
 
 
 def explain(name: str) -> Cause:

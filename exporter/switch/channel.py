@@ -34,6 +34,7 @@ class Channel(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         direction: `inbound` or `outbound`, or the empty string.
+        number: dialled, as it stands in the dialplan, or by an outbound leg.
         created_epoch: seconds since the epoch by FreeSWITCH's clock; 0 if unknown.
         callstate: FreeSWITCH's word: DOWN DIALING RINGING EARLY ACTIVE HELD RING_WAIT HANGUP UNHELD.
         hostname: the name of the switch it is on.
@@ -41,6 +42,7 @@ class Channel(msgspec.Struct, frozen=True, gc=False):
 
     uuid: str
     direction: str
+    number: str
     created_epoch: int
     callstate: str
     hostname: str
@@ -57,6 +59,7 @@ class ChannelList:
 class _Row(msgspec.Struct, gc=False):
     uuid: str
     direction: str = ""
+    dest: str = ""
     created_epoch: str = ""
     callstate: str = ""
     hostname: str = ""
@@ -79,6 +82,7 @@ def parse_channels(text: str) -> ChannelList:
         Channel(
             uuid=row.uuid,
             direction=row.direction if row.direction in ("inbound", "outbound") else "",
+            number=printable(row.dest),
             created_epoch=int(row.created_epoch) if _EPOCH.fullmatch(row.created_epoch) else 0,
             callstate=printable(row.callstate),
             hostname=printable(row.hostname),

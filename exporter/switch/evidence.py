@@ -120,7 +120,7 @@ def read_evidence(event: ChannelEvent) -> Evidence:
         seconds=max(ended - created, 0) / 1e6,
         direction="outbound" if outbound else "inbound",
         from_number=_caller(raw) if outbound else _calling(raw),
-        to_number=_dialled(raw) if outbound else _called(raw),
+        to_number=printable(event.dialled()) if outbound else _called(raw),
         sip_call_id=_text(raw, b"variable_sip_call_id") or _text(raw, b"variable_sip_invite_call_id"),
         sip_status=status,
         sip_phrase=_text(raw, b"variable_sip_invite_failure_phrase") if status else "",
@@ -143,11 +143,6 @@ def _text(raw: Event, header: bytes) -> str:
     return printable(raw.get(header) or "")
 
 
-def _user(address: str) -> str:
-    """The user part of `user;parameters@host`."""
-    return address.partition("@")[0].partition(";")[0]
-
-
 def _caller(raw: Event) -> str:
     """The number that FreeSWITCH's INVITE had."""
     return _text(raw, b"variable_pre_transfer_caller_id_number") or _text(raw, b"Caller-Caller-ID-Number")
@@ -160,10 +155,6 @@ def _calling(raw: Event) -> str:
         or _text(raw, b"variable_sip_from_user")
         or _text(raw, b"Caller-Caller-ID-Number")
     )
-
-
-def _dialled(raw: Event) -> str:
-    return _user(_text(raw, b"variable_sip_req_uri")) or _text(raw, b"Caller-Destination-Number")
 
 
 def _called(raw: Event) -> str:

@@ -12,6 +12,8 @@ Facts (facts.md 4, tried.md 3 and 4):
 - `in_jitter_loss_rate` is computed every 5 s and means nothing in shorter calls.
 - The UUID may be any text that an originate chose, blanks and `$(...)` included. It goes into commands, so
   one that is not a word counts as none.
+- `variable_sip_req_uri` is the number that was dialled, `Caller-Destination-Number` follows the leg through
+  the dialplan. `variable_dialed_user` is set where a user of the directory was dialled (mod_dptools.c).
 - `variable_sofia_profile_name` is the profile of an outbound leg's gateway: its name may stand in several.
 - CHANNEL_DESTROY repeats all headers of CHANNEL_HANGUP_COMPLETE. A dial that FreeSWITCH refused before any
   INVITE (gateway down or unknown) has a DESTROY with `Channel-State: CS_NONE` and no other event.
@@ -34,12 +36,17 @@ _RTP_FIRST: Final = b"variable_rtp_audio_in_raw_bytes"
 
 
 class LegStart(NamedTuple):
-    """A leg as its first event shows it. `gateway` and `remote_ip` are empty where the event has none."""
+    """A leg as its first event shows it. Values are empty where it has none.
+
+    Attributes:
+        number: that a leg found in the list of channels calls; empty in events, where `dialled` has it.
+    """
 
     uuid: str
     direction: str
     gateway: str
     remote_ip: str
+    number: str = ""
 
 
 class LegEnd(NamedTuple):
@@ -130,6 +137,19 @@ class ChannelEvent:
         remote_ip = "" if gateway else event.get(b"variable_sip_received_ip") or ""
         return LegStart(self.uuid, direction, gateway, remote_ip)
 
+    def dialled(self) -> str:
+        """The number, or name, that an outbound leg calls, as received; in every event with variables."""
+        address = self._event.get_late(b"variable_sip_req_uri")
+        if address:
+            return user_part(address)
+        return self._event.get(b"Caller-Destination-Number") or ""
+
+    @property
+    def in_house(self) -> bool:
+        """It calls a user of the directory, or another leg of this FreeSWITCH: it leaves by no trunk."""
+        event = self._event
+        return bool(event.get(b"variable_dialed_user")) or event.get_late(b"variable_sip_req_uri") is None
+
     def post_dial_delay(self) -> float | None:
         """Seconds from start to the first ringing or early media, in any event after it."""
         return self._seconds_from_start(
@@ -188,6 +208,11 @@ class ChannelEvent:
             and self._event.get(b"variable_remote_audio_media_flow") in (None, "sendrecv")
         )
         return Media(packets_in, packets_out, None, None, None, silent)
+
+
+def user_part(address: str) -> str:
+    """The user of `user;parameters@host`."""
+    return address.partition("@")[0].partition(";")[0]
 
 
 def leg_uuid(event: Event) -> str:

@@ -26,6 +26,7 @@ from exporter.switch.leg import ChannelEvent, LegEnd, LegStart, is_probe
 from exporter.switch.local_failure import NO_RTP_PORTS
 from exporter.switch.provider import Provider
 from exporter.watch.call_stats import CallStats
+from exporter.watch.country_calls import CountryCalls, Talk
 
 MAX_LEGS: Final = 100_000
 DIRECTIONS: Final = ("inbound", "outbound")
@@ -35,9 +36,11 @@ _T = TypeVar("_T")
 
 
 class _Leg:
-    __slots__ = ("answered", "created", "progressed", "stats")
+    __slots__ = ("answered", "created", "outbound", "progressed", "stats", "talk")
 
-    def __init__(self, stats: CallStats) -> None:
+    def __init__(self, stats: CallStats, *, outbound: bool) -> None:
+        self.outbound = outbound
+        self.talk: Talk | None = None
         self.stats = stats
         self.created = False
         self.answered = False
@@ -53,6 +56,7 @@ class CallTable:
             probes included.
         on_ended: called with the last event of a leg, what it says, and the leg's gateway label; probes left
             out.
+        countries: counts outbound legs by the number dialled.
         on_no_rtp_port: called for every leg, probes included, that failed since FreeSWITCH had no RTP port.
 
     Attributes:
@@ -67,10 +71,12 @@ class CallTable:
         attribute: Callable[[LegStart], str],
         on_unanswered: Callable[[str, str], None],
         on_ended: Callable[[ChannelEvent, LegEnd, str], None],
+        countries: CountryCalls,
         on_no_rtp_port: Callable[[], None] = lambda: None,
     ) -> None:
         self._attribute = attribute
         self._on_unanswered = on_unanswered
+        self._countries = countries
         self._on_ended = on_ended
         self._on_no_rtp_port = on_no_rtp_port
         self._legs: dict[str, _Leg] = {}
@@ -156,6 +162,8 @@ class CallTable:
             return
         leg.answered = True
         leg.stats.answered += 1
+        if leg.outbound:
+            leg.talk = self._countries.answered(event, leg.stats.gateway)
         delay = event.answer_delay()
         if delay is None:
             return
@@ -194,6 +202,8 @@ class CallTable:
         else:
             leg.stats.learned += 1
             leg.answered = leg.progressed = answered
+            if answered and leg.outbound:
+                leg.talk = self._countries.learned(start, leg.stats.gateway)
 
     def lose(self, uuids: Iterable[str] | None = None) -> None:
         """Legs whose end no event will report.
@@ -206,6 +216,8 @@ class CallTable:
             if leg is not None:
                 leg.stats.active -= 1
                 leg.stats.lost += 1
+                if leg.talk is not None:
+                    self._countries.lost(leg.talk)
                 if uuids is not None:
                     _remember(self._ended, uuid, leg.created)
 
@@ -219,7 +231,7 @@ class CallTable:
         stats = self.stats.get(key)
         if stats is None:
             stats = self.stats[key] = CallStats(gateway)
-        leg = self._legs[start.uuid] = _Leg(stats)
+        leg = self._legs[start.uuid] = _Leg(stats, outbound=start.direction == "outbound")
         stats.active += 1
         return leg
 
@@ -245,6 +257,8 @@ class CallTable:
         if leg is not None:
             del self._legs[uuid]
             leg.stats.count_end(end, _exemplar(event))
+            if leg.outbound:
+                self._countries.ended(event, end, leg.stats.gateway, leg.talk)
             self._on_ended(event, end, leg.stats.gateway)
         if uuid:
             _remember(self._ended, uuid, leg.created if leg is not None else True)

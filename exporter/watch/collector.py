@@ -87,6 +87,7 @@ class NodeCollector:
         for gateway in node.gateways:
             yield self._gateway_unit(gateway, with_calls=gateway.name not in written)
             written.add(gateway.name)
+        yield self._write_countries
         for name in sorted({gateway for gateway, _ in node.calls.stats} - written):
             yield self._calls_unit(name)
 
@@ -257,6 +258,22 @@ class NodeCollector:
             histogram = getattr(stats, field)
             if histogram.total:
                 page.histogram(family, own, histogram)
+
+    def _write_countries(self, page: Page) -> None:
+        countries = self._node.known.countries
+        if not countries.destinations.counted:
+            return
+        now = self._clock.monotonic()
+        for (gateway, country), stats in countries.stats.items():
+            own = labels(node=self._node.name, gateway=gateway, country=country)
+            for outcome, count in stats.outcomes.items():
+                page.add(families.COUNTRY_CALLS, f'{own},outcome="{outcome}"', count)
+            page.add(families.COUNTRY_TALK_SECONDS, own, stats.talk.read(now))
+            for currency, cost in stats.costs.items():
+                page.add(families.COUNTRY_COST, f'{own},currency="{currency}"', cost.read(now))
+        for (gateway, kind), count in countries.expensive.items():
+            own = labels(node=self._node.name, gateway=gateway, kind=kind)
+            page.add(families.EXPENSIVE_CALLS, own, count)
 
     @staticmethod
     def _write_rejections(

@@ -124,7 +124,7 @@ class DatabasePoller:
             if isinstance(gateway, PermissionDenied):
                 calls.over_limit += 1
             elif not isinstance(gateway, ReplyError):  # else it has ended
-                start = LegStart(leg.uuid, leg.direction, gateway or "", "")
+                start = LegStart(leg.uuid, leg.direction, gateway or "", "", leg.number)
                 calls.learn(start, answered=leg.callstate not in _NOT_ANSWERED)
 
     # -- calls whose end was lost --------------------------------------------------------------------------

@@ -26,6 +26,8 @@ from exporter.watch.accepting import NO_RTP_PORTS_HOLDS, Condition
 from exporter.watch.calls import CallTable
 from exporter.watch.changes import Changes
 from exporter.watch.clock_changes import ClockChanges
+from exporter.watch.country_calls import CountryCalls
+from exporter.watch.destinations import Destinations
 from exporter.watch.dials import Dials
 from exporter.watch.event_changes import EventChanges
 from exporter.watch.event_flow import EventFlow
@@ -52,9 +54,11 @@ class Knowledge:
         memory: failed registrations of earlier runs.
         observer: told of gateways, ended calls and changes.
         quiet: log no changes of problems.
+        destinations: countries and prices of numbers; None: calls are not counted by country.
 
     Attributes:
         core_uuid: identifies FreeSWITCH's present run; empty before the first sync.
+        countries: outbound calls by the country of the number dialled.
         unread_events: events of the present connection that could not be read.
         unaccounted: sessions that FreeSWITCH counted and no event showed.
         dropped: what was given up, by the reasons of `freeswitch_events_dropped_total`.
@@ -73,13 +77,19 @@ class Knowledge:
         observer: NodeObserver,
         *,
         quiet: bool = False,
+        destinations: Destinations | None = None,
     ) -> None:
         self.core_uuid = ""
         self.switch = SwitchFacts()
         self.ticks = Ticks(instance)
         self.flow = EventFlow(self.ticks)
+        self.countries = CountryCalls(config.gateways, destinations or Destinations(), clock)
         self.calls = CallTable(
-            self._attribute, self._on_unanswered, self._on_call_ended, self._on_no_rtp_port
+            self._attribute,
+            self._on_unanswered,
+            self._on_call_ended,
+            self.countries,
+            self._on_no_rtp_port,
         )
         self.unread_events = 0
         self.unaccounted = UnexplainedCount()

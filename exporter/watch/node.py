@@ -23,6 +23,7 @@ from exporter.switch.followed_call import JobReply, LegEvent, ProbeMark
 from exporter.watch.calls import CallTable
 from exporter.watch.connections import Connections
 from exporter.watch.database import DatabasePoller
+from exporter.watch.destinations import Destinations
 from exporter.watch.dispatcher import Dispatcher, wire
 from exporter.watch.gateway_table import GatewayTable
 from exporter.watch.knowledge import Knowledge
@@ -50,6 +51,7 @@ class Node:
         clock: the time.
         look_up: finds the addresses of a host name.
         quiet: log no changes of its problem or its gateways', for a caller that shows them itself.
+        destinations: countries and prices of numbers; None: calls are not counted by country.
 
     Attributes:
         name: of the config, the label `node`.
@@ -70,12 +72,15 @@ class Node:
         clock: Clock,
         look_up: LookUp,
         quiet: bool = False,
+        destinations: Destinations | None = None,
     ) -> None:
         self.config = config
         self.name = config.name
         memory = memory or RegistrationMemory(None, clock=clock)
         self.observer = observer or NodeObserver()
-        self.known = Knowledge(config, instance, clock, memory, self.observer, quiet=quiet)
+        self.known = Knowledge(
+            config, instance, clock, memory, self.observer, quiet=quiet, destinations=destinations
+        )
         self.lifecycle = Lifecycle(config.name, clock, quiet=quiet)
         self.connections = Connections(config, clock, look_up)
         self.dispatcher = Dispatcher(config.name, clock, self.known.dropped)

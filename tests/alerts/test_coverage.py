@@ -14,6 +14,7 @@ import yaml
 from exporter.metrics.exposition import number
 from exporter.metrics.families import DROP_REASONS, FAMILIES, OUTCOMES, PROBE_PHASES, PROBE_RESULTS, PROBLEMS
 from exporter.switch.cause import CAUSES
+from exporter.switch.cause import OUTCOMES as CALL_OUTCOMES
 from exporter.switch.local_failure import LOCAL_FAILURES
 from exporter.switch.provider import PROVIDERS, provider
 from exporter.watch.accepting import REFUSAL_REASONS
@@ -131,6 +132,7 @@ VALUES = {
     ("freeswitch_call_hangups_total", "cause"): set(CAUSES),
     ("freeswitch_dials_refused_total", "cause"): set(CAUSES),
     ("freeswitch_call_hangups_total", "answered"): {"true", "false"},
+    ("freeswitch_country_calls_total", "outcome"): set(CALL_OUTCOMES),
     ("freeswitch_call_provider_rejections_total", "class"): {
         code.class_ for name in PROVIDERS for code in provider(name).codes
     },

@@ -22,7 +22,11 @@ NEW_IN_PROBES = {"schedule": "shared"}
 # 0.1.0 left these out of its print where they were not set.
 UNSET = {"web_config_file": None, "state_dir": None}
 # Keys that 0.1.0 did not have, at their defaults.
-NEW: dict[str, Any] = {"hosts": [], "history": {"keep": "90d", "calls": 2000, "numbers": "masked"}}
+NEW: dict[str, Any] = {
+    "hosts": [],
+    "history": {"keep": "90d", "calls": 2000, "numbers": "masked"},
+    "destinations": {"countries": True, "region": None, "rates": None, "currency": None},
+}
 
 
 @pytest.fixture

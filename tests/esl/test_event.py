@@ -185,7 +185,9 @@ def test_every_written_header_is_read_back_and_none_is_forged(
     for name, value in written:
         if write is as_json or not ambiguous(value):
             assert event.get(name) == shown(value)
+            assert name == b"Event-Name" or event.get_late(name) == shown(value)
     assert event.get(b"FORGED") is None
+    assert event.get_late(b"FORGED") is None
     assert event.get(b"Name") is None
     assert event.body == shown(body)
 
@@ -196,6 +198,7 @@ def test_every_written_header_is_read_back_and_none_is_forged(
 def test_a_header_is_not_found_in_values_or_bodies(write: Writer, headers: Headers, body: bytes) -> None:
     event = Event(write([(b"Event-Name", b"BACKGROUND_JOB"), *headers], body))
     assert event.get(b"Hangup-Cause") is None
+    assert event.get_late(b"Hangup-Cause") is None
 
 
 def test_a_header_is_not_found_in_the_name_of_another() -> None:
@@ -214,6 +217,7 @@ def test_a_header_is_not_found_in_the_name_of_another() -> None:
 def test_names_are_case_sensitive_and_the_first_of_a_name_counts(write: Writer) -> None:
     event = Event(write([(b"Event-Name", b"A"), (b"Hangup-Cause", b"FIRST"), (b"Hangup-Cause", b"SECOND")]))
     assert event.get(b"Hangup-Cause") == "FIRST"
+    assert event.get_late(b"Hangup-Cause") == "SECOND"
     assert event.get(b"hangup-cause") is None
 
 
@@ -323,7 +327,8 @@ def test_time_stamps_are_microseconds(write: Writer, text: bytes, seconds: float
 def test_nothing_is_absent(text: bytes) -> None:
     event = Event(text)
     assert (event.name, event.subclass, event.body, event.timestamp) == ("", "", "", 0.0)
-    assert (event.get(b"X"), event.get_int(b"X"), event.get_float(b"X")) == (None, None, None)
+    assert (event.get(b"X"), event.get_late(b"X")) == (None, None)
+    assert (event.get_int(b"X"), event.get_float(b"X")) == (None, None)
 
 
 # -- damaged events ------------------------------------------------------------------------------------
@@ -355,7 +360,7 @@ def test_nothing_is_absent(text: bytes) -> None:
 def test_a_damaged_event_gives_what_can_be_read(text: bytes, value: str | None) -> None:
     event = Event(text)
     assert event.name == "A"
-    assert event.get(b"X") == value
+    assert event.get(b"X") == event.get_late(b"X") == value
 
 
 @given(
@@ -365,7 +370,13 @@ def test_a_damaged_event_gives_what_can_be_read(text: bytes, value: str | None) 
 def test_no_bytes_make_a_look_up_raise(text: bytes) -> None:
     for start in (b"", b"{", b'{"Event-Name":"A",', b"Event-Name: A\n"):
         event = Event(start + text)
-        for value in (event.name, event.subclass, event.body, event.get(b"Hangup-Cause") or ""):
+        for value in (
+            event.name,
+            event.subclass,
+            event.body,
+            event.get(b"Hangup-Cause") or "",
+            event.get_late(b"X") or "",
+        ):
             value.encode()
         assert math.isfinite(event.timestamp)
         assert math.isfinite(event.get_float(b"X") or 0.0)

@@ -21,7 +21,7 @@ NOW = 1_800_000_000
 
 
 def channel(uuid: str, age: int) -> Channel:
-    return Channel(uuid, "outbound", NOW - age, "ACTIVE", "lab")
+    return Channel(uuid, "outbound", "", NOW - age, "ACTIVE", "lab")
 
 
 OURS = new_call_id("beef", 60)

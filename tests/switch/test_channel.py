@@ -18,6 +18,7 @@ def test_recorded_channels() -> None:
         Channel(
             uuid="e9bb7beb-7d5b-48b4-8d8e-669656c3cb21",
             direction="outbound",
+            number="+15550000001",
             created_epoch=1795391718,
             callstate="RINGING",
             hostname="lab",

@@ -5,6 +5,8 @@ import msgspec
 from exporter.clock import Clock
 from exporter.esl import Event
 from exporter.switch.gateway import GatewayStatus
+from exporter.watch.country_calls import CountryCalls
+from exporter.watch.destinations import Destinations
 
 EPOCH = 1_795_000_000.0
 REGED = GatewayStatus(
@@ -42,6 +44,11 @@ def event(name: str, /, **headers: object) -> Event:
         header = key if key.startswith("variable_") else key.replace("_", "-")
         lines.append(f"{header}: {value}")
     return Event(("\n".join(lines) + "\n\n").encode())
+
+
+def not_by_country() -> CountryCalls:
+    """Calls are not counted by country."""
+    return CountryCalls((), Destinations(), Clock())
 
 
 class HandClock(Clock):

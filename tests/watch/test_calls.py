@@ -15,7 +15,7 @@ from exporter.watch import calls as calls_module
 from exporter.watch.call_stats import CallStats
 from exporter.watch.calls import CallTable
 from exporter.watch.observer import NodeObserver
-from tests.watch.builders import event
+from tests.watch.builders import event, not_by_country
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 OUT = ("telnyx", "outbound")
@@ -36,7 +36,10 @@ class Tracked:
         self.unanswered: list[str] = []
         self.told: list[tuple[str, str, str]] = []  # UUID, cause, gateway label
         self.calls = CallTable(
-            self._attribute, lambda gateway, _profile: self.unanswered.append(gateway), self._on_ended
+            self._attribute,
+            lambda gateway, _profile: self.unanswered.append(gateway),
+            self._on_ended,
+            not_by_country(),
         )
         self.calls.start_tracking("", None)
         self.calls.start_tracking("telnyx", provider("telnyx"))
@@ -316,6 +319,7 @@ def test_an_unanswered_leg_names_the_profile_of_its_gateway() -> None:
         lambda start: start.gateway,
         lambda gateway, profile: found.append((gateway, profile)),
         NodeObserver().on_call_ended,
+        not_by_country(),
     )
     frames = Protocol().receive((CAPTURES / "ev-plain-call-busy.txt").read_bytes())
     for one in (Event(frame.body) for frame in frames if "event" in frame.content_type):
@@ -397,7 +401,7 @@ def test_live_legs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_live_leg_holds_no_copy_of_its_gateways_name() -> None:
     def held(gateway: str) -> int:
-        calls = CallTable(lambda start: start.gateway, lambda *_: None, lambda *_: None)
+        calls = CallTable(lambda start: start.gateway, lambda *_: None, lambda *_: None, not_by_country())
         tracemalloc.start()
         try:
             for number in range(legs):

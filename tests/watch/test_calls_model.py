@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from exporter.esl import Event
 from exporter.switch.leg import ChannelEvent, LegStart, is_probe
 from exporter.watch.calls import CallTable
-from tests.watch.builders import event
+from tests.watch.builders import event, not_by_country
 
 HANDLERS = {
     "CHANNEL_CREATE": CallTable.on_create,
@@ -69,6 +69,7 @@ class CallsModel(RuleBasedStateMachine):
             lambda start: start.gateway if start.gateway in {"", *self.known} else "other",
             lambda gateway, profile: self.unanswered.append((gateway, profile)),
             lambda _event, end, _gateway: self.told.append(end.uuid),
+            not_by_country(),
         )
         for gateway in ("", *GATEWAYS):
             self.calls.start_tracking(gateway, None)

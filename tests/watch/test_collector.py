@@ -2,7 +2,10 @@
 
 from dataclasses import fields
 
-from exporter.config import GatewayConfig, NodeConfig
+import pytest
+
+from exporter.config import DestinationsConfig, GatewayConfig, NodeConfig
+from exporter.config.rates import Rate, RateTable
 from exporter.esl import Disconnected
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, render
@@ -18,7 +21,7 @@ from tests.support.no_look_up import no_look_up
 from tests.support.openmetrics import families as read_families
 from tests.switch.recordings import events
 from tests.switch.replies import reply
-from tests.watch.builders import HandClock, status
+from tests.watch.builders import HandClock, event, status
 
 
 def test_every_figure_of_the_switch_feeds_one_family() -> None:
@@ -122,8 +125,8 @@ async def test_calls_without_an_rtp_port_make_it_refuse_for_a_minute() -> None:
     async def accepting() -> set[float]:
         return set((await shown.page())["freeswitch_accepting_calls"].values())
 
-    for event in events("ev-json-originate-no-rtp-ports"):
-        shown.node.dispatcher.on_event(event)
+    for recorded in events("ev-json-originate-no-rtp-ports"):
+        shown.node.dispatcher.on_event(recorded)
     assert await accepting() == {0}
     shown.clock.now += 59.9
     assert await accepting() == {0}
@@ -147,7 +150,37 @@ async def test_local_failures_are_there_from_the_start_and_counted_once() -> Non
     begun = dict.fromkeys([("outbound", reason) for reason in LOCAL_FAILURES], 0)
     assert await counted() == {**begun, ("inbound", "no_rtp_ports"): 0}
     shown.node.gateways.on_list(GatewayList([status(name="backup"), status()], 0, ()), shown.clock.now, 0.0)
-    for event in events("ev-json-originate-no-rtp-ports"):
-        shown.node.dispatcher.on_event(event)
+    for recorded in events("ev-json-originate-no-rtp-ports"):
+        shown.node.dispatcher.on_event(recorded)
     own["gateway"] = "backup"
     assert (await counted())["outbound", "no_rtp_ports"] == 1
+
+
+async def test_calls_are_on_the_page_by_country_once_there_are_any() -> None:
+    shown = Shown()
+    countries = shown.node.known.countries
+    countries.destinations.configure(DestinationsConfig(currency="USD"), RateTable({"92": Rate(0.6)}, 2))
+    shown.connect()
+    assert not {name for name in await shown.page() if "country" in name or "expensive" in name}
+    for name in ("CHANNEL_CREATE", "CHANNEL_ANSWER"):
+        shown.node.dispatcher.on_event(
+            event(
+                name,
+                Unique_ID="u1",
+                Call_Direction="outbound",
+                variable_sip_gateway_name="telnyx",
+                variable_sip_req_uri="+923001234567@192.0.2.1",
+            )
+        )
+    shown.clock.now += 30
+    page = await shown.page()
+    own = (("country", "PK"), ("gateway", "telnyx"), ("node", "fs1"))
+    assert page["freeswitch_country_talk_seconds_total"] == {own: 30}
+    assert page["freeswitch_country_cost_total"] == {
+        (own[0], ("currency", "USD"), *own[1:]): pytest.approx(0.3)
+    }
+    assert "freeswitch_country_calls_total" not in page
+    shown.node.lifecycle.ended(Disconnected("gone"))
+    assert "freeswitch_country_talk_seconds_total" in await shown.page()
+    countries.destinations.configure(DestinationsConfig(countries=False), None)
+    assert not {name for name in await shown.page() if "country" in name}

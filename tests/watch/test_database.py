@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exporter.config import GatewayConfig, NodeConfig
+from exporter.config import DestinationsConfig, GatewayConfig, NodeConfig
 from exporter.esl import ProtocolError
 from exporter.switch.leg import LegStart
 from exporter.watch import database
@@ -22,7 +22,7 @@ from tests.watch.scripted import Scripted
 UUID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
 CHANNELS = (
     '{"row_count":3,"rows":['
-    f'{{"uuid":"{UUID}","direction":"outbound","callstate":"ACTIVE"}},'
+    f'{{"uuid":"{UUID}","direction":"outbound","dest":"+923001234567","callstate":"ACTIVE"}},'
     '{"uuid":"gone","direction":"inbound","callstate":"ACTIVE"},'
     '{"uuid":"70726f62-0000-4000-8000-000000000000","direction":"outbound"}]}'
 )
@@ -130,6 +130,13 @@ def test_calls_that_were_up_before_are_learned_if_they_still_are(side: Side) -> 
     assert side.known.calls.stats["telnyx", "outbound"].learned == 1
     assert side.known.calls.over_limit == 0
     assert not side.switch.commands("uuid_getvar 70726f62")
+
+
+def test_a_call_that_was_up_before_talks_to_the_country_that_the_list_shows(side: Side) -> None:
+    side.known.countries.destinations.configure(DestinationsConfig(), None)
+    side.switch.answers |= LEGS
+    side.asked_in(1)
+    assert list(side.known.countries.stats) == [("telnyx", "PK")]
 
 
 def test_they_are_learned_once(side: Side) -> None:

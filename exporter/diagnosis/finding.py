@@ -5,7 +5,7 @@ from checked names only (`remedies`). The tables of statuses are here, once, for
 the checks, and beside them the forms of times (exporter/history/times.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from exporter.esl.errors import quoted
@@ -28,6 +28,7 @@ CheckName = Literal[
     "backend",
     "call",
     "database",
+    "strangers",
 ]
 
 SEVERITY: Final[dict[Status, int]] = {"fail": 0, "warn": 1, "not_checked": 2, "pass": 3}
@@ -40,6 +41,8 @@ STATUS_WORDS: Final[dict[Status, str]] = {
     "not_checked": "skipped",
 }
 """Every status as people read it, on the terminal and on the page."""
+
+WITHHELD: Final = "from where is shown on loopback, to basic_auth_users, and with the token"
 
 SHOWN: Final = 120  # characters of one text from elsewhere
 
@@ -68,6 +71,7 @@ class Finding:
         gateway: the gateway it is about; empty if it is about the node.
         summary: one sentence without a full stop.
         seen: the evidence; for `not_checked` the reason.
+        private: evidence that says from where strangers come; only for those who may see it.
     """
 
     check: CheckName
@@ -76,12 +80,22 @@ class Finding:
     fault: str = ""
     gateway: str = ""
     seen: str = ""
+    private: str = ""
     remedy: Remedy = Remedy()
 
     @property
     def is_problem(self) -> bool:
         """The status is warn or fail."""
         return self.status in ("warn", "fail")
+
+    @property
+    def evidence(self) -> str:
+        """What was seen, and what is private of it."""
+        return "; ".join(filter(None, (self.seen, self.private)))
+
+    def public(self) -> "Finding":
+        """Without what is private."""
+        return replace(self, seen=f"{self.seen}; {WITHHELD}", private="") if self.private else self
 
 
 def passed(check: CheckName, summary: str, seen: str = "") -> Finding:

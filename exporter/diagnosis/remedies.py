@@ -38,6 +38,18 @@ _KILL_AND_RESCAN: Final = (
     "{cli} -x 'sofia profile {profile} rescan'",
 )
 
+_STRANGERS: Final = (
+    "Open the SIP ports to the addresses of your phones and providers only, in the firewall or with "
+    "apply-inbound-acl and apply-register-acl of the profile. Where phones come from anywhere: fail2ban on "
+    "FreeSWITCH's log, for which the profile needs log-auth-failures=true, and long random passwords. A "
+    "telephone of your own with an old password looks the same."
+)
+_AGAINST_STRANGERS: Final = (
+    "iptables -I INPUT -s ADDRESS -j DROP",
+    "fail2ban-client status",
+    "grep -rn 'log-auth-failures\\|apply-.*-acl' {dir}/sip_profiles",
+)
+
 _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
     # 1: the port
     ("port", "dns"): _Row(
@@ -336,6 +348,14 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         "Calls are not affected. Run the command on FreeSWITCH's host and compare; a list of calls above "
         "32 MiB is more than the exporter reads.",
         ("{cli} -x 'show channels count'", "{cli} -x 'show calls count'"),
+    ),
+    # 14: strangers
+    ("strangers", "guessing"): _Row(_STRANGERS, _AGAINST_STRANGERS),
+    ("strangers", "scanning"): _Row(_STRANGERS, _AGAINST_STRANGERS),
+    ("strangers", "flood"): _Row(
+        "Put the worst addresses into the firewall now; at this rate FreeSWITCH leaves REGISTERs of your own "
+        f"phones unanswered. The exporter counts again after a minute. {_STRANGERS}",
+        _AGAINST_STRANGERS,
     ),
 }
 

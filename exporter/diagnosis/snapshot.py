@@ -18,7 +18,9 @@ from exporter.switch.status import SwitchFigures
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
 from exporter.watch.optional_answers import SlowAnswer, WorthlessAnswer
+from exporter.watch.strangers import StrangersSeen
 
+STRANGERS_NAMED: Final = 5  # addresses
 _SYNC_TAKES: Final = 30.0  # seconds from the first poll after a connect to its end, on a very busy switch
 
 
@@ -203,6 +205,7 @@ class Snapshot:
         others_down: other nodes that are not connected.
         conf_dir: FreeSWITCH's configuration folder; empty if not asked for.
         gateways: at most MAX_GATEWAYS of the watch.
+        strangers: what they did recently, and where the most frequent come from.
         names: host name to what DNS has for it.
         call: the record of the synthetic call.
         state_problem: why calls cannot be recorded, so that none is placed; empty where they can, and for all
@@ -225,6 +228,7 @@ class Snapshot:
     switch: SwitchSeen | None = None
     gateways: tuple[GatewaySeen, ...] = ()
     recent: RecentCalls | None = None
+    strangers: StrangersSeen | None = None
     names: Mapping[str, NameSeen] | None = None
     log: LogSeen | None = None
     backend: BackendSeen | None = None
@@ -263,6 +267,7 @@ def snapshot_of(node: Node, clock: Clock, gateways: Iterable[GatewaySeen] | None
         denied=frozenset(node.denied),
         switch=_switch(node, clock) if node.connected else None,
         gateways=tuple(gateways_of(node, clock) if gateways is None else gateways),
+        strangers=node.known.strangers.seen(STRANGERS_NAMED) if node.connected else None,
     )
 
 

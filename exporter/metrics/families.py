@@ -235,6 +235,19 @@ CHANGES = _counter(
     ("node", "what"),
 )
 
+# -- strangers --------------------------------------------------------------------------------------------
+
+SIP_AUTH_FAILURES = _counter(
+    "freeswitch_sip_auth_failures_total",
+    "REGISTERs and INVITEs refused with 403; many: somebody guesses passwords, see /api/diagnosis for whom.",
+    ("node", "profile", "method"),
+)
+SIP_SCANS = _counter(
+    "freeswitch_sip_scans_total",
+    "INVITEs whose challenge nobody answered: the usual mark of a scanner.",
+    ("node", "profile"),
+)
+
 # -- gateways ---------------------------------------------------------------------------------------------
 
 GATEWAY_STATE = _gauge(

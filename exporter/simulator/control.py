@@ -121,6 +121,9 @@ VERBS: Final = (
     _of_switch("unpause"),
     _of_switch("limit_sessions", (0,)),
     _of_switch("limit_rate", (1,)),
+    # Strangers.
+    _of_switch("guess_password", ("203.0.113.5",), ("203.0.113.5", "INVITE")),
+    _of_switch("scan", ("203.0.113.5",)),
     # Profiles and gateways.
     Verb(("configure",), configure, (({"name": "backup", "register": False},),)),
     _of_switch("rescan", ("external",)),

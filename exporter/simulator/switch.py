@@ -19,6 +19,7 @@ from exporter.simulator.modules import Modules
 from exporter.simulator.profiles import Profile, Sofia
 from exporter.simulator.providers import Provider
 from exporter.simulator.sessions import Load, Sessions
+from exporter.simulator.strangers import Strangers
 from exporter.simulator.users import User
 
 MAX_COMMANDS_SEEN = 10_000
@@ -68,6 +69,7 @@ class Switch:
         sofia_loaded: mod_sofia is loaded; else its command is unknown.
         local_ip: its IPv4 address; events go on to show the first.
         modules: what is loaded (modules.py).
+        strangers: who guess passwords and scan (strangers.py).
         min_idle_cpu: percent of idle CPU below which FreeSWITCH refuses calls, 0 for no limit.
     """
 
@@ -91,6 +93,7 @@ class Switch:
         self.core = Core(Identity("", hostname, switchname), self.clock, speed=speed, seed=seed)
         self.sofia = Sofia(self.core, tick)
         self.sessions = Sessions(self.core, max_sessions, max_sps)
+        self.strangers = Strangers(self.core, self.sessions)
         self.password = password
         self.users = users or {}
         self.heartbeat = heartbeat
@@ -262,6 +265,14 @@ class Switch:
             self.kill(leg, "SYSTEM_SHUTDOWN")
         self.modules.shut_down()
         self.sofia.shut_down()
+
+    def guess_password(self, address: str, method: str = "REGISTER", user: str = "1000") -> None:
+        """A stranger at `address` sends a REGISTER or an INVITE with a wrong password."""
+        self.strangers.guess(address, method, user)
+
+    def scan(self, address: str, number: str = "900442037") -> None:
+        """A stranger at `address` sent an INVITE and never answered the challenge."""
+        self.strangers.scan(address, number)
 
     # Events and log.
 

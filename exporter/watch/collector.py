@@ -17,6 +17,7 @@ from exporter.switch.provider import Provider
 from exporter.switch.sip import known_code
 from exporter.watch.call_stats import CallStats
 from exporter.watch.calls import DIRECTIONS
+from exporter.watch.collect_users import write_user_counters
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
@@ -121,6 +122,7 @@ class NodeCollector:
             page.add(families.LAST_POLL, own, known.last_poll_epoch)
         page.add(families.CALLS_REFUSED_LOCALLY, own, known.calls.refused_locally)
         page.add(families.CALLS_UNACCOUNTED, own, known.unaccounted.total)
+        write_user_counters(page, node)
         for what, count in known.changes.counts.items():
             page.add(families.CHANGES, f'{own},what="{what}"', count)
         if node.connected:

@@ -17,7 +17,7 @@ from exporter.metrics.families import DROP_REASONS
 from exporter.switch.events import EVENTS_UNREADABLE, OLDEST_FREESWITCH
 from exporter.switch.gateway import GatewayList
 from exporter.switch.gateway_event import ProfileStarted
-from exporter.switch.leg import LegStart
+from exporter.switch.leg import ChannelEvent, LegStart
 from exporter.switch.profile import Profile
 from exporter.switch.provider import provider
 from exporter.switch.status import Heartbeat
@@ -32,6 +32,7 @@ from exporter.watch.gateway_table import GatewayTable
 from exporter.watch.listed_changes import ListedChanges
 from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
+from exporter.watch.strangers import Strangers
 from exporter.watch.switch import SwitchFacts
 from exporter.watch.tick import Ticks
 from exporter.watch.unexplained import UnexplainedCount
@@ -57,6 +58,7 @@ class Knowledge:
         unaccounted: sessions that FreeSWITCH counted and no event showed.
         dropped: what was given up, by the reasons of `freeswitch_events_dropped_total`.
         last_poll_epoch: when the gateways were last listed; 0.0 before.
+        strangers: wrong passwords, unanswered challenges, and where they come from.
         changes: what an operator changed, and what changed by itself.
         event_changes: those of them that FreeSWITCH reports by an event of its own.
     """
@@ -75,7 +77,10 @@ class Knowledge:
         self.switch = SwitchFacts()
         self.ticks = Ticks(instance)
         self.flow = EventFlow(self.ticks)
-        self.calls = CallTable(self._attribute, self._on_unanswered, observer.on_call_ended)
+        self.strangers = Strangers(clock)
+        self.calls = CallTable(
+            self._attribute, self._on_unanswered, observer.on_call_ended, self._on_stranger
+        )
         self.unread_events = 0
         self.unaccounted = UnexplainedCount()
         self.dropped: dict[str, int] = dict.fromkeys(DROP_REASONS, 0)
@@ -88,6 +93,7 @@ class Knowledge:
         self._config = config
         self._clock = clock
         self._memory = memory
+        self._scans = 0  # at the last HEARTBEAT
         self._first: dict[str, GatewayWatch] = {}  # of each name
         self.gateways = GatewayTable(
             config.name,
@@ -118,6 +124,7 @@ class Knowledge:
         self.event_changes.on_connection()
         self.unaccounted.restart()
         self.unread_events = 0
+        self.strangers.on_connection()
         if core_uuid and core_uuid != self.core_uuid:
             if self.core_uuid:
                 log.warning("FreeSWITCH was restarted", node=self._config.name)
@@ -142,8 +149,10 @@ class Knowledge:
         self.switch.on_heartbeat(heartbeat)
         self._value_changes.on_figures(self.switch.figures)
         if heartbeat.sessions_since_startup is not None:
-            seen = self.calls.creates + self.calls.refused_locally
-            self.unaccounted.read(heartbeat.sessions_since_startup, seen)
+            seen = self.calls.creates + self.calls.refused_locally + self.calls.strangers
+            # A leg whose challenge is not answered ends 10 s later: as many as ended are under way.
+            scans, self._scans = self._scans, sum(self.strangers.scans.values())
+            self.unaccounted.read(heartbeat.sessions_since_startup, seen, self._scans - scans)
 
     def on_tick(self, tick: TickEvent) -> None:
         """A tick came back."""
@@ -180,6 +189,8 @@ class Knowledge:
         """The list of profiles, and when it was asked for (monotonic seconds)."""
         running = [profile.name for profile in profiles if profile.running]
         self.switch.on_profiles(profiles)
+        for name in self.switch.profiles:
+            self.strangers.start_tracking(name)
         self.gateways.on_profiles(running)
         if not self.event_changes.shutting_down:
             self._listed_changes.on_profiles(running, asked)
@@ -196,6 +207,7 @@ class Knowledge:
         self.gateways.advance()
         self.gateways.mark_pings(self._clock.epoch() + self.skew)
         self.event_changes.advance()
+        self.strangers.advance()
         if self._listed_changes.confirmation_due():
             self.gateways.want_list()
 
@@ -216,6 +228,11 @@ class Knowledge:
         for gateway in named:
             if len(named) == 1 or gateway.profile == profile:
                 gateway.unanswered_legs += 1
+
+    def _on_stranger(self, event: ChannelEvent) -> None:
+        profile = event.scanned_profile
+        if profile is not None:
+            self.strangers.on_scanned(profile)
 
     def _on_new_gateway(self, gateway: GatewayWatch) -> None:
         name = gateway.name

@@ -12,14 +12,17 @@ no more, so that a slow one has a second for each.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from exporter.esl import Connection, PermissionDenied
-from exporter.switch.events import CHANNEL_DESTROY, EVENT_NAMES, TICK
+from exporter.switch.events import CHANNEL_DESTROY, EVENT_NAMES, REGISTER_FAILURE, TICK, WRONG_CALL_STATE
 from exporter.watch.parts import in_parts
 
 SUBSCRIPTIONS: Final = tuple(f"CUSTOM {name}" if "::" in name else name for name in EVENT_NAMES)
 TICK_SUBSCRIPTION: Final = f"CUSTOM {TICK.name}"
+STRANGERS: Final = tuple(f"CUSTOM {kind.name}" for kind in (REGISTER_FAILURE, WRONG_CALL_STATE))
+"""What any stranger can make FreeSWITCH fire as often as it likes."""
 TOGETHER: Final = 5
 _FILTERS: Final = (
     *sorted(
@@ -48,6 +51,27 @@ async def subscribe(connection: Connection) -> set[str]:
     if len(denied) == len(SUBSCRIPTIONS):
         raise PermissionDenied("this user may have none of the events; see esl-allowed-events")
     return denied
+
+
+async def let_go_of_strangers(connection: Connection) -> None:
+    """Ask for the events about strangers no more.
+
+    Raises:
+        EslError: the connection ended.
+    """
+    for name in STRANGERS:
+        await connection.command(f"nixevent {name}")
+
+
+async def subscribe_to_strangers(connection: Connection) -> None:
+    """Ask for them again; what the account may not have is denied again.
+
+    Raises:
+        EslError: the connection ended.
+    """
+    for name in STRANGERS:
+        with suppress(PermissionDenied):
+            await connection.subscribe(name)
 
 
 async def _filter(connection: Connection) -> None:

@@ -16,6 +16,7 @@ from exporter.diagnosis.snapshot import (
 )
 from exporter.switch.profile import Profile
 from exporter.switch.status import SwitchFigures
+from exporter.watch.strangers import StrangersSeen
 
 FIGURES = SwitchFigures(
     uptime_seconds=90061.0,
@@ -70,6 +71,7 @@ def snapshot(**changes: Any) -> Snapshot:
         switch=switch(),
         gateways=(gateway(),),
         recent=calls(),
+        strangers=StrangersSeen(600.0, 0, 0, (), None),
         names={},
         log=LogSeen(seconds=3.5),
         backend=BackendSeen("http://127.0.0.1:3000", connected=True, answered=True, message="Connected"),

@@ -65,7 +65,7 @@ class Drill:
     """One row.
 
     Attributes:
-        kind: `gateway`, `switch`, `database`, `probe` or `outage`.
+        kind: `gateway`, `switch`, `database`, `strangers`, `probe` or `outage`.
         word: the problem or the phase.
         breaks, mends: break and repair it; awaited if awaitable.
         alert, says, labels: name of the alert, parts of its text, and labels that it must have.
@@ -479,6 +479,25 @@ PROBE_DRILLS = (
     probe("hangup", "NORMAL_CLEARING", FarEnd(answer=0.04, hang_up=2.0)),
 )
 
+# -- strangers --------------------------------------------------------------------------------------------
+
+
+def attack(scene: Scene) -> None:
+    """Far below the rate from which on the exporter lets go."""
+    for _ in range(150):
+        scene.switch.guess_password("203.0.113.5")
+        scene.switch.scan("203.0.113.6")
+
+
+STRANGERS_DRILL = Drill(
+    "strangers",
+    "attack",
+    attack,
+    lambda _scene: None,  # it is over
+    "FreeswitchStrangersAttack",
+    ("300 wrong passwords and scans", "REGISTER to internal 150; scans of internal 150"),
+)
+
 # -- what follows from an outage --------------------------------------------------------------------------
 
 
@@ -504,4 +523,4 @@ OUTAGE_DRILL = Drill(
     probe={},
 )
 
-DRILLS = (*GATEWAY_DRILLS, *SWITCH_DRILLS, DATABASE_DRILL, *PROBE_DRILLS, OUTAGE_DRILL)
+DRILLS = (*GATEWAY_DRILLS, *SWITCH_DRILLS, DATABASE_DRILL, STRANGERS_DRILL, *PROBE_DRILLS, OUTAGE_DRILL)

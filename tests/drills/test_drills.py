@@ -111,6 +111,6 @@ def test_every_problem_and_phase_has_its_drill() -> None:
     assert words == (
         [("gateway", word) for word in GATEWAY_PROBLEMS if word != "none"]
         + [("switch", word) for word in PROBLEMS if word not in ("none", APART)]
-        + [("database", "slow")]
+        + [("database", "slow"), ("strangers", "attack")]
         + [("probe", phase) for phase in PROBE_PHASES]
     )

@@ -388,6 +388,34 @@ async def test_changes_fire_what_was_recorded(lab: SimulatedSwitch) -> None:
         assert headers in known, headers
 
 
+STRANGERS = {
+    "ev-json-register-failure-wrong-password": lambda lab: lab.guess_password("127.0.0.1"),
+    "ev-json-invite-auth-failure-wrong-password": lambda lab: lab.guess_password("127.0.0.1", "INVITE"),
+    "ev-json-scanner-invite-unanswered-challenge": lambda lab: lab.scan("127.0.0.1"),
+}
+
+
+@pytest.mark.parametrize("capture", STRANGERS)
+async def test_strangers_leave_what_was_recorded(lab: SimulatedSwitch, capture: str) -> None:
+    wanted = (
+        "sofia::register_failure",
+        "sofia::wrong_call_state",
+        "CHANNEL_HANGUP_COMPLETE",
+        "CHANNEL_DESTROY",
+    )
+    bodies = [json.loads(frame.body, object_pairs_hook=list) for frame in recorded(capture) if frame.body]
+    was = [
+        [name for name, _ in pairs]
+        for pairs in bodies
+        if dict(pairs).get("Event-Subclass", dict(pairs)["Event-Name"]) in wanted
+    ]
+    wire = await Wire.open(lab.port)
+    await wire.reply(f"event plain {' '.join(wanted[2:])} CUSTOM {' '.join(wanted[:2])}")
+    STRANGERS[capture](lab)
+    await wire.until(lambda: len(wire.events()) >= len(was))
+    assert [seen.names for seen in wire.events()] == was
+
+
 @pytest.mark.parametrize("verb", ["stop", "start"])
 async def test_a_profile_reads_the_xml_before_it_stops_or_starts(lab: SimulatedSwitch, verb: str) -> None:
     wanted = ("RELOADXML", "sofia::profile_start", "sofia::gateway_delete", "sofia::gateway_add", "UNPUBLISH")

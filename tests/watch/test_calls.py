@@ -34,7 +34,10 @@ class Tracked:
         self.unanswered: list[str] = []
         self.told: list[tuple[str, str, str]] = []  # UUID, cause, gateway label
         self.calls = CallTable(
-            self._attribute, lambda gateway, _profile: self.unanswered.append(gateway), self._on_ended
+            self._attribute,
+            lambda gateway, _profile: self.unanswered.append(gateway),
+            self._on_ended,
+            lambda _event: None,
         )
         self.calls.start_tracking("", None)
         self.calls.start_tracking("telnyx", provider("telnyx"))
@@ -299,6 +302,7 @@ def test_an_unanswered_leg_names_the_profile_of_its_gateway() -> None:
         lambda start: start.gateway,
         lambda gateway, profile: found.append((gateway, profile)),
         NodeObserver().on_call_ended,
+        lambda _event: None,
     )
     frames = Protocol().receive((CAPTURES / "ev-plain-call-busy.txt").read_bytes())
     for one in (Event(frame.body) for frame in frames if "event" in frame.content_type):

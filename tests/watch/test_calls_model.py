@@ -69,6 +69,7 @@ class CallsModel(RuleBasedStateMachine):
             lambda start: start.gateway if start.gateway in {"", *self.known} else "other",
             lambda gateway, profile: self.unanswered.append((gateway, profile)),
             lambda _event, end, _gateway: self.told.append(end.uuid),
+            lambda _event: None,
         )
         for gateway in ("", *GATEWAYS):
             self.calls.start_tracking(gateway, None)

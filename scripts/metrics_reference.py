@@ -22,7 +22,7 @@ from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
 SECTIONS: Final = (
     ("Connection and exporter", families.UP),
     ("Switch", families.INFO),
-    ("Subscribers and strangers", families.SIP_AUTH_FAILURES),
+    ("Subscribers and strangers", families.PROFILE_REGISTRATIONS),
     ("Gateways", families.GATEWAY_STATE),
     ("Calls", families.CALLS_STARTED),
     ("Probes", families.PROBE_SUCCESS),

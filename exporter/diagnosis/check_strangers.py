@@ -3,6 +3,8 @@
 Every address that the Internet can reach is scanned, so a few are usual and no finding. From REPORTABLE in
 the window on it is a warning: FreeSWITCH refuses them, and calls go on. The addresses are private, so they
 are shown only to those who may see such things.
+
+A registration from an address that had guessed before is a failure: such passwords are used at once.
 """
 
 from collections.abc import Iterator
@@ -28,6 +30,16 @@ def check_strangers(snapshot: Snapshot) -> Iterator[Finding]:
         yield not_checked("strangers", "The event socket user may not receive the events about strangers")
         return
     what = f"{_failures(seen.failures)} and {_scans(seen.scans)} {_window(seen)}"
+    if seen.guessed:
+        yield Finding(
+            check="strangers",
+            status="fail",
+            fault="guessed",
+            summary=f"A password may have been guessed: {_registrations(seen.guessed)} after many wrong ones",
+            seen=what,
+            private=f"the last from {seen.guessed_from}",
+            remedy=remedy(snapshot, "strangers", "guessed"),
+        )
     if seen.let_go_for is not None:
         yield Finding(
             check="strangers",
@@ -49,8 +61,12 @@ def check_strangers(snapshot: Snapshot) -> Iterator[Finding]:
             private=_addresses(seen),
             remedy=remedy(snapshot, "strangers", "guessing" if guessing else "scanning"),
         )
-    else:
+    elif not seen.guessed:
         yield passed("strangers", "Few wrong passwords and scans", what)
+
+
+def _registrations(count: int) -> str:
+    return "a registration" if count == 1 else f"{count:,} registrations"
 
 
 def _failures(count: int) -> str:

@@ -20,6 +20,7 @@ from exporter.diagnosis.check_gateways import check_gateway, check_profile, chec
 from exporter.diagnosis.check_log import check_log
 from exporter.diagnosis.check_provider import check_provider
 from exporter.diagnosis.check_strangers import check_strangers
+from exporter.diagnosis.check_subscribers import check_subscribers
 from exporter.diagnosis.check_switch import check_commands, check_events, check_password, check_port
 from exporter.diagnosis.finding import SEVERITY, CheckName, Finding, Remedy, Status
 from exporter.diagnosis.snapshot import Snapshot
@@ -62,6 +63,7 @@ CHECKS: Final = (
     Check(12, "call", "Synthetic call", check_call, ok_before=_GATEWAYS_OK),
     Check(13, "database", "FreeSWITCH's database", check_database),
     Check(14, "strangers", "Strangers", check_strangers),
+    Check(15, "subscribers", "Subscribers", check_subscribers),
 )
 CHECK: Final = {check.name: check for check in CHECKS}
 """The checks by name."""

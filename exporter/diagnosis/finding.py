@@ -29,6 +29,7 @@ CheckName = Literal[
     "call",
     "database",
     "strangers",
+    "subscribers",
 ]
 
 SEVERITY: Final[dict[Status, int]] = {"fail": 0, "warn": 1, "not_checked": 2, "pass": 3}
@@ -42,7 +43,7 @@ STATUS_WORDS: Final[dict[Status, str]] = {
 }
 """Every status as people read it, on the terminal and on the page."""
 
-WITHHELD: Final = "from where is shown on loopback, to basic_auth_users, and with the token"
+WITHHELD: Final = "where is shown on loopback, to basic_auth_users, and with the token"
 
 SHOWN: Final = 120  # characters of one text from elsewhere
 
@@ -71,7 +72,7 @@ class Finding:
         gateway: the gateway it is about; empty if it is about the node.
         summary: one sentence without a full stop.
         seen: the evidence; for `not_checked` the reason.
-        private: evidence that says from where strangers come; only for those who may see it.
+        private: evidence that says where strangers or telephones are; only for those who may see it.
     """
 
     check: CheckName

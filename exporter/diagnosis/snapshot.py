@@ -99,6 +99,18 @@ class GatewaySeen:
     revived: bool = False
 
 
+class SubscriberSeen(NamedTuple):
+    """A subscriber that the config names; as watch.subscribers.Subscriber has it."""
+
+    name: str
+    registered: bool | None
+    since: float
+    how: str
+    reachable: bool
+    address: str
+    agent: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallsSeen:
     """Calls of one gateway in one direction that ended in the window looked at.
@@ -205,6 +217,7 @@ class Snapshot:
         others_down: other nodes that are not connected.
         conf_dir: FreeSWITCH's configuration folder; empty if not asked for.
         gateways: at most MAX_GATEWAYS of the watch.
+        subscribers: those that the config names; None before FreeSWITCH has listed them.
         strangers: what they did recently, and where the most frequent come from.
         names: host name to what DNS has for it.
         call: the record of the synthetic call.
@@ -229,6 +242,7 @@ class Snapshot:
     gateways: tuple[GatewaySeen, ...] = ()
     recent: RecentCalls | None = None
     strangers: StrangersSeen | None = None
+    subscribers: tuple[SubscriberSeen, ...] | None = None
     names: Mapping[str, NameSeen] | None = None
     log: LogSeen | None = None
     backend: BackendSeen | None = None
@@ -268,6 +282,7 @@ def snapshot_of(node: Node, clock: Clock, gateways: Iterable[GatewaySeen] | None
         switch=_switch(node, clock) if node.connected else None,
         gateways=tuple(gateways_of(node, clock) if gateways is None else gateways),
         strangers=node.known.strangers.seen(STRANGERS_NAMED) if node.connected else None,
+        subscribers=_subscribers(node) if node.connected else None,
     )
 
 
@@ -286,6 +301,16 @@ def _switch(node: Node, clock: Clock) -> SwitchSeen:
         slow_answers=tuple(answers.slow(clock.monotonic())),
         worthless_answers=tuple(answers.worthless()),
         answers_ok=bool(answers.ok) and all(answers.ok.values()),
+    )
+
+
+def _subscribers(node: Node) -> tuple[SubscriberSeen, ...] | None:
+    subscribers = node.known.subscribers
+    if subscribers.watched and not subscribers.known:
+        return None
+    return tuple(
+        SubscriberSeen(one.name, one.registered, one.since, one.how, one.reachable, one.address, one.agent)
+        for one in subscribers.watched.values()
     )
 
 

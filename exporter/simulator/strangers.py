@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Final
 from exporter.simulator.causes import shown_q850
 from exporter.simulator.core import Core
 from exporter.simulator.sessions import Sessions
+from exporter.simulator.telephones import DOMAIN, PORT, PROFILE
 
 if TYPE_CHECKING:
     from exporter.simulator.events import Header
 
-PROFILE: Final = "internal"
-DOMAIN: Final = "lab.local"
-PORT: Final = "5060"
 CODECS: Final = "CORE_PCM_MODULE.PCMU@8000h@20i@64000b,CORE_PCM_MODULE.PCMA@8000h@20i@64000b"
 
 

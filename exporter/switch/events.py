@@ -18,6 +18,7 @@ from exporter.switch.change_event import AddressChanged, ModuleInterface, Shutti
 from exporter.switch.followed_call import MARK_SUBCLASS
 from exporter.switch.gateway_event import GatewayAdded, GatewayDeleted, GatewayEvent, ProfileStarted
 from exporter.switch.leg import ChannelEvent
+from exporter.switch.registration_event import Gone, Reachability, Registered
 from exporter.switch.status import Heartbeat
 from exporter.switch.stranger_event import AuthFailure, Scan
 from exporter.switch.tick import TICK_SUBCLASS, TickEvent
@@ -51,6 +52,10 @@ GATEWAY_DELETE: Final = EventKind("sofia::gateway_delete", GatewayDeleted.from_e
 PROFILE_START: Final = EventKind("sofia::profile_start", ProfileStarted.from_event)
 REGISTER_FAILURE: Final = EventKind("sofia::register_failure", AuthFailure.from_event)
 WRONG_CALL_STATE: Final = EventKind("sofia::wrong_call_state", Scan.from_event)
+REGISTER: Final = EventKind("sofia::register", Registered.from_event)
+UNREGISTER: Final = EventKind("sofia::unregister", Gone.unregistered)
+EXPIRE: Final = EventKind("sofia::expire", Gone.expired)
+SIP_USER_STATE: Final = EventKind("sofia::sip_user_state", Reachability.from_event)
 XML_RELOADED: Final = EventKind("RELOADXML", XmlReloaded.from_event)
 MODULE_LOADED: Final = EventKind("MODULE_LOAD", ModuleInterface.from_event)
 MODULE_UNLOADED: Final = EventKind("MODULE_UNLOAD", ModuleInterface.from_event)
@@ -82,6 +87,10 @@ EVENT_NAMES: Final = (
     PROFILE_START.name,
     REGISTER_FAILURE.name,
     WRONG_CALL_STATE.name,
+    REGISTER.name,
+    UNREGISTER.name,
+    EXPIRE.name,
+    SIP_USER_STATE.name,
     XML_RELOADED.name,
     MODULE_LOADED.name,
     MODULE_UNLOADED.name,

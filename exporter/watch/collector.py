@@ -17,7 +17,7 @@ from exporter.switch.provider import Provider
 from exporter.switch.sip import known_code
 from exporter.watch.call_stats import CallStats
 from exporter.watch.calls import DIRECTIONS
-from exporter.watch.collect_users import write_user_counters
+from exporter.watch.collect_users import write_user_counters, write_user_gauges
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
@@ -146,6 +146,7 @@ class NodeCollector:
                 value = getattr(source, field)
                 if value is not None:
                     page.add(family, own, value)
+        write_user_gauges(page, node)
         for direction, paused in facts.paused.items():
             page.add(families.PAUSED, f'{own},direction="{direction}"', paused)
         for name, profile in facts.profiles.items():

@@ -20,6 +20,7 @@ from exporter.switch.gateway_event import ProfileStarted
 from exporter.switch.leg import ChannelEvent, LegStart
 from exporter.switch.profile import Profile
 from exporter.switch.provider import provider
+from exporter.switch.registration_event import Registered
 from exporter.switch.status import Heartbeat
 from exporter.switch.tick import TickEvent
 from exporter.watch.calls import CallTable
@@ -33,6 +34,7 @@ from exporter.watch.listed_changes import ListedChanges
 from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
 from exporter.watch.strangers import Strangers
+from exporter.watch.subscribers import Subscribers
 from exporter.watch.switch import SwitchFacts
 from exporter.watch.tick import Ticks
 from exporter.watch.unexplained import UnexplainedCount
@@ -59,6 +61,7 @@ class Knowledge:
         dropped: what was given up, by the reasons of `freeswitch_events_dropped_total`.
         last_poll_epoch: when the gateways were last listed; 0.0 before.
         strangers: wrong passwords, unanswered challenges, and where they come from.
+        subscribers: telephones of the config, and registrations by profile.
         changes: what an operator changed, and what changed by itself.
         event_changes: those of them that FreeSWITCH reports by an event of its own.
     """
@@ -78,6 +81,7 @@ class Knowledge:
         self.ticks = Ticks(instance)
         self.flow = EventFlow(self.ticks)
         self.strangers = Strangers(clock)
+        self.subscribers = Subscribers(config.subscribers, clock)
         self.calls = CallTable(
             self._attribute, self._on_unanswered, observer.on_call_ended, self._on_stranger
         )
@@ -137,6 +141,7 @@ class Knowledge:
         self.gateways.on_lost()
         self.calls.lose()
         self.switch.forget()
+        self.subscribers.on_lost()
         self._value_changes.on_lost()
         self._listed_changes.on_lost()
         self.ticks.restart()
@@ -165,6 +170,11 @@ class Knowledge:
         self.gateways.on_profile_started(event)
         self._listed_changes.on_profile_started(event.name)
 
+    def on_registered(self, event: Registered) -> None:
+        """A telephone registered, or somebody who guessed its password."""
+        self.subscribers.on_registered(event)
+        self.strangers.on_registered(event)
+
     def on_unreadable(self) -> None:
         """An event without a name, or a tick without what it was sent with."""
         self.unread_events += 1
@@ -191,6 +201,7 @@ class Knowledge:
         self.switch.on_profiles(profiles)
         for name in self.switch.profiles:
             self.strangers.start_tracking(name)
+            self.subscribers.start_tracking(name)
         self.gateways.on_profiles(running)
         if not self.event_changes.shutting_down:
             self._listed_changes.on_profiles(running, asked)

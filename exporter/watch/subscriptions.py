@@ -16,13 +16,20 @@ from contextlib import suppress
 from typing import Final
 
 from exporter.esl import Connection, PermissionDenied
-from exporter.switch.events import CHANNEL_DESTROY, EVENT_NAMES, REGISTER_FAILURE, TICK, WRONG_CALL_STATE
+from exporter.switch.events import (
+    CHANNEL_DESTROY,
+    EVENT_NAMES,
+    REGISTER,
+    REGISTER_FAILURE,
+    TICK,
+    WRONG_CALL_STATE,
+)
 from exporter.watch.parts import in_parts
 
 SUBSCRIPTIONS: Final = tuple(f"CUSTOM {name}" if "::" in name else name for name in EVENT_NAMES)
 TICK_SUBSCRIPTION: Final = f"CUSTOM {TICK.name}"
-STRANGERS: Final = tuple(f"CUSTOM {kind.name}" for kind in (REGISTER_FAILURE, WRONG_CALL_STATE))
-"""What any stranger can make FreeSWITCH fire as often as it likes."""
+STRANGERS: Final = tuple(f"CUSTOM {kind.name}" for kind in (REGISTER_FAILURE, WRONG_CALL_STATE, REGISTER))
+"""What strangers, and telephones gone wrong, can make FreeSWITCH fire as often as they like."""
 TOGETHER: Final = 5
 _FILTERS: Final = (
     *sorted(

@@ -8,7 +8,7 @@ from exporter.diagnosis.report import report
 from exporter.watch.strangers import StrangersSeen
 from exporter.watch.subscriptions import STRANGERS
 from exporter.watch.top_addresses import Frequent
-from tests.diagnosis.snapshots import lost, one, snapshot
+from tests.diagnosis.snapshots import found, lost, one, snapshot
 
 ADDRESSES = (Frequent("198.51.100.7", 1200), Frequent("2001:db8::5", 3))
 
@@ -25,7 +25,9 @@ ADDRESSES = (Frequent("198.51.100.7", 1200), Frequent("2001:db8::5", 3))
 def test_strangers_are_a_warning_from_some_number_on(
     failures: int, scans: int, status: str, fault: str, words: str
 ) -> None:
-    finding = one(snapshot(strangers=StrangersSeen(600.0, failures, scans, ADDRESSES, None)), "strangers")
+    finding = one(
+        snapshot(strangers=StrangersSeen(600.0, failures, scans, ADDRESSES, 0, "", None)), "strangers"
+    )
     assert (finding.status, finding.fault) == (status, fault)
     assert words in finding.summary
     if status == "warn":
@@ -35,9 +37,19 @@ def test_strangers_are_a_warning_from_some_number_on(
 
 
 def test_a_flood_says_that_nothing_is_counted() -> None:
-    finding = one(snapshot(strangers=StrangersSeen(600.0, 9000, 0, ADDRESSES, 12.0)), "strangers")
+    finding = one(snapshot(strangers=StrangersSeen(600.0, 9000, 0, ADDRESSES, 0, "", 12.0)), "strangers")
     assert (finding.status, finding.fault) == ("warn", "flood")
     assert "not counted for 12 s; before, 9,000 wrong passwords" in finding.seen
+
+
+def test_a_registration_after_many_wrong_passwords_is_a_failure() -> None:
+    seen = StrangersSeen(600.0, 1203, 1, ADDRESSES, 2, "198.51.100.7", None)
+    findings = found(snapshot(strangers=seen), "strangers")
+    assert [(one.status, one.fault) for one in findings] == [("fail", "guessed"), ("warn", "guessing")]
+    assert "2 registrations" in findings[0].summary
+    assert findings[0].private == "the last from 198.51.100.7"
+    few = StrangersSeen(600.0, 2, 0, ADDRESSES, 1, "198.51.100.7", None)
+    assert one(snapshot(strangers=few), "strangers").fault == "guessed"
 
 
 def test_without_the_events_the_check_is_skipped() -> None:
@@ -50,7 +62,7 @@ def test_without_the_events_the_check_is_skipped() -> None:
 
 
 def test_the_public_diagnosis_has_no_address_and_is_else_the_same() -> None:
-    seen = diagnose(snapshot(strangers=StrangersSeen(600.0, 1203, 1, ADDRESSES, None)))
+    seen = diagnose(snapshot(strangers=StrangersSeen(600.0, 1203, 1, ADDRESSES, 0, "", None)))
     public = seen.public()
     assert "198.51.100.7" in str(report([seen]))
     assert "198.51.100.7" not in str(report([public]))

@@ -65,7 +65,7 @@ class Drill:
     """One row.
 
     Attributes:
-        kind: `gateway`, `switch`, `database`, `strangers`, `probe` or `outage`.
+        kind: `gateway`, `switch`, `database`, `strangers`, `subscriber`, `probe` or `outage`.
         word: the problem or the phase.
         breaks, mends: break and repair it; awaited if awaitable.
         alert, says, labels: name of the alert, parts of its text, and labels that it must have.
@@ -74,6 +74,7 @@ class Drill:
         harms: calls and the probe must have failed before it is repaired, without an alert about them.
         gateway, tick: configuration and time step of the simulated gateway.
         users: users of the switch; the exporter is the first of them, if there is one.
+        subscribers: those that the exporter watches.
         probe: settings of the probe, if there is one.
     """
 
@@ -90,6 +91,7 @@ class Drill:
     gateway: GatewayConfig = REGISTERS
     tick: float = TICK
     users: dict[str, User] = field(default_factory=dict)
+    subscribers: tuple[str, ...] = ()
     probe: dict[str, Any] | None = None
 
     @property
@@ -498,6 +500,38 @@ STRANGERS_DRILL = Drill(
     ("300 wrong passwords and scans", "REGISTER to internal 150; scans of internal 150"),
 )
 
+
+def guess(scene: Scene) -> None:
+    """Until the password is right."""
+    for _ in range(25):
+        scene.switch.guess_password("203.0.113.7")
+    scene.switch.register("1001", "203.0.113.7")
+
+
+GUESSED_DRILL = Drill(
+    "strangers",
+    "guessed",
+    guess,
+    lambda _scene: None,  # it is over
+    "FreeswitchPasswordGuessed",
+    ("registrations at strangers-guessed", "Profiles: internal 1"),
+)
+
+# -- subscribers ------------------------------------------------------------------------------------------
+
+SUBSCRIBER_DRILL = Drill(
+    "subscriber",
+    "missing",
+    lambda _scene: None,  # nobody has registered yet
+    lambda scene: scene.switch.register("1000"),
+    "FreeswitchSubscriberMissing",
+    ("1000@lab.local has not been registered",),
+    {"subscriber": "1000@lab.local"},
+    at_start=True,
+    subscribers=("1000@lab.local",),
+)
+USER_DRILLS = (STRANGERS_DRILL, GUESSED_DRILL, SUBSCRIBER_DRILL)
+
 # -- what follows from an outage --------------------------------------------------------------------------
 
 
@@ -523,4 +557,4 @@ OUTAGE_DRILL = Drill(
     probe={},
 )
 
-DRILLS = (*GATEWAY_DRILLS, *SWITCH_DRILLS, DATABASE_DRILL, STRANGERS_DRILL, *PROBE_DRILLS, OUTAGE_DRILL)
+DRILLS = (*GATEWAY_DRILLS, *SWITCH_DRILLS, DATABASE_DRILL, *USER_DRILLS, *PROBE_DRILLS, OUTAGE_DRILL)

@@ -5,13 +5,14 @@ import pytest
 from exporter.config import NodeConfig
 from exporter.esl import Event
 from exporter.simulator import SimulatedSwitch, User
+from exporter.switch.registration_event import Registered
 from exporter.switch.stranger_event import AuthFailure, Scan
 from exporter.watch import poller, strangers
 from exporter.watch.dispatcher import Dispatcher, wire
 from exporter.watch.knowledge import Knowledge
 from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
-from exporter.watch.strangers import MAX_PROFILES, RECENT, TOO_MANY, Strangers
+from exporter.watch.strangers import GUESSES, MAX_PROFILES, RECENT, TOO_MANY, Strangers
 from tests.switch.recordings import events
 from tests.watch.builders import HandClock, event
 from tests.watch.watching import watching
@@ -100,6 +101,64 @@ def test_what_is_recent_passes() -> None:
     clock.now += 2 * RECENT
     seen = watched.seen(5)
     assert (seen.failures, seen.scans, seen.addresses) == (0, 0, ())
+
+
+def registered(address: str) -> Registered:
+    return Registered("1000@lab.local", "internal", "a", address, "")
+
+
+def test_a_success_after_many_failures_is_a_guessed_password() -> None:
+    clock = HandClock()
+    watched = Strangers(clock)
+    watched.start_tracking("internal")
+    for _ in range(GUESSES - 1):
+        watched.on_failure(FAILURE)
+    watched.on_registered(registered("192.0.2.99"))
+    watched.on_failure(FAILURE)
+    assert watched.guessed == {"internal": 0}
+    watched.on_registered(registered("192.0.2.1"))
+    watched.on_registered(registered("192.0.2.1"))
+    assert watched.guessed == {"internal": 2}
+    assert (watched.seen(5).guessed, watched.seen(5).guessed_from) == (2, "192.0.2.1")
+    for _ in range(12):
+        clock.now += RECENT / 10
+        watched.advance()
+    assert (watched.seen(5).guessed, watched.seen(5).guessed_from) == (0, "")
+    clock.now += 3600  # the failures are no more of the hour before
+    watched.on_registered(registered("192.0.2.1"))
+    assert watched.guessed == {"internal": 2}
+
+
+def test_an_address_of_telephones_with_one_old_password_is_not_suspected() -> None:
+    watched = Strangers(HandClock())
+    watched.start_tracking("internal")
+    watched.on_registered(registered("192.0.2.1"))
+    for _ in range(100):
+        watched.on_failure(FAILURE)
+        watched.on_registered(registered("192.0.2.1"))
+    assert watched.guessed == {"internal": 0}
+
+
+def test_scans_are_no_guesses() -> None:
+    watched = Strangers(HandClock())
+    watched.start_tracking("internal")
+    for _ in range(100):
+        watched.on_scan(Scan("192.0.2.1"))
+    watched.on_registered(registered("192.0.2.1"))
+    assert watched.guessed == {"internal": 0}
+
+
+def test_known_addresses_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strangers, "KNOWN_KEPT", 10)
+    watched = Strangers(HandClock())
+    watched.start_tracking("internal")
+    for number in range(20):
+        watched.on_registered(registered(f"192.0.2.{number}"))
+    for address, guessed in (("192.0.2.0", 1), ("192.0.2.19", 1)):  # the first is forgotten, the last is not
+        for _ in range(GUESSES):
+            watched.on_failure(AuthFailure("internal", "REGISTER", address))
+        watched.on_registered(registered(address))
+        assert watched.guessed == {"internal": guessed}
 
 
 def test_too_many_is_a_rate() -> None:

@@ -334,7 +334,7 @@ async def test_the_diagnosis_is_served_for_the_nodes_asked_for() -> None:
 
 
 async def test_where_strangers_come_from_is_shown_to_those_who_may_see_it() -> None:
-    strangers = StrangersSeen(600.0, 500, 0, (Frequent("198.51.100.7", 500),), None)
+    strangers = StrangersSeen(600.0, 500, 0, (Frequent("198.51.100.7", 500),), 0, "", None)
     context = AppContext(snapshots=[seen(strangers=strangers)])
     shown = {"loopback": True, "open": False, "token": True}
     async with serving(context) as served:

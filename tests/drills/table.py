@@ -485,9 +485,10 @@ PROBE_DRILLS = (
 
 
 def attack(scene: Scene) -> None:
-    """Far below the rate from which on the exporter lets go."""
-    for _ in range(150):
+    """Below the rates from which on the exporter lets go, and sessions are near their limit."""
+    for _ in range(300):
         scene.switch.guess_password("203.0.113.5")
+    for _ in range(5):
         scene.switch.scan("203.0.113.6")
 
 
@@ -497,7 +498,7 @@ STRANGERS_DRILL = Drill(
     attack,
     lambda _scene: None,  # it is over
     "FreeswitchStrangersAttack",
-    ("300 wrong passwords and scans", "REGISTER to internal 150; scans of internal 150"),
+    ("wrong passwords and scans at strangers-attack", "REGISTER to internal", "scans of internal"),
 )
 
 
@@ -514,7 +515,7 @@ GUESSED_DRILL = Drill(
     guess,
     lambda _scene: None,  # it is over
     "FreeswitchPasswordGuessed",
-    ("registrations at strangers-guessed", "Profiles: internal 1"),
+    ("registrations at strangers-guessed", "Profiles: internal"),
 )
 
 # -- subscribers ------------------------------------------------------------------------------------------

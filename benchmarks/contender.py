@@ -1,7 +1,7 @@
 """One contender in a process of its own: reads COUNT events from PORT and prints its CPU seconds.
 
 `python -m benchmarks.contender NAME PORT COUNT`. The exporter does its full work: metrics of calls, lag,
-exemplars. The others do the minimum: read two headers of each event.
+exemplars, kept calls. The others do the minimum: read two headers of each event.
 """
 
 import asyncio
@@ -20,12 +20,20 @@ async def resolve_nothing(_host: str, _port: int) -> list[Any]:
 def ours(port: int, count: int) -> float:
     """The exporter's own connection and node."""
     from exporter.clock import Clock
-    from exporter.config import NodeConfig
+    from exporter.config import HistoryConfig, NodeConfig
     from exporter.esl import Connection, Disconnected
+    from exporter.executors import Executor
+    from exporter.history.history import History
     from exporter.watch.node import Node
 
     async def run() -> float:
-        node = Node(NodeConfig(name="bench"), "0000", clock=Clock(), look_up=resolve_nothing)
+        clock, config = Clock(), NodeConfig(name="bench")
+        history = History(HistoryConfig(), None, clock, Executor("history"))
+        history.start()
+        node = Node(
+            config, "0000", clock=clock, look_up=resolve_nothing, observer=history.observer(config.name)
+        )
+        history.attach(node)
         events = node.dispatcher
         connection = await Connection.open(
             "127.0.0.1",
@@ -40,6 +48,7 @@ def ours(port: int, count: int) -> float:
             await asyncio.sleep(0.01)
         spent = time.process_time() - began
         connection.abort(Disconnected("done"))
+        await history.stop()
         return spent
 
     return asyncio.run(run())

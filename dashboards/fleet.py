@@ -143,7 +143,8 @@ def _where() -> Row:
         table(
             "Gateways",
             "One row per gateway. The problem names what to fix first; availability is the share of the "
-            "watched time, in the selected range, in which calls could be placed. Click a gateway for its "
+            "watched time, in the selected range, in which calls could be placed. Up/down: when its "
+            "last outage ended or began; last change: of its registration state. Click a gateway for its "
             "details.",
             gateway_labels,
             Column(
@@ -164,6 +165,18 @@ def _where() -> Row:
                 units.PercentUnit,
                 limits=looks.better_above(looks.CRITICAL, *looks.AVAILABILITY),
                 decimals=2,
+            ),
+            Column(
+                "up/down",
+                f"1000 * {VIEW.value(families.GATEWAY_OUTAGE_CHANGE)}",
+                units.DateTimeFromNow,
+            ),
+            Column(
+                "outages/day",
+                VIEW.increase(families.GATEWAY_OUTAGES, window="1d"),
+                units.Short,
+                limits=looks.worse_above((1, looks.WARNING), (5, looks.CRITICAL)),
+                decimals=0,
             ),
             Column(
                 "last change", f"1000 * {VIEW.value(families.GATEWAY_LAST_CHANGE)}", units.DateTimeFromNow

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models import units
 from dashboards import looks
 from dashboards.frame import FLEET, GATEWAY, PROBES, Row, common_marks, compose, link, runbook, variable
 from dashboards.frame import ONE_GATEWAY as VIEW
-from dashboards.panels import Column, Query, Strip, bars, heat, lines, table, tile, timeline
+from dashboards.panels import Column, Query, Strip, bars, heat, lines, since, table, tile, timeline
 from dashboards.promql import per_minute, total
 from dashboards.queries import (
     RECENT,
@@ -49,6 +49,8 @@ def build() -> model.Dashboard:
 
 def _is_it_ok() -> Row:
     gone = "no data: the switch is lost, or the gateway does not exist"
+    outage = VIEW.value(families.GATEWAY_OUTAGE)
+    since_change = f"time() - {VIEW.value(families.GATEWAY_OUTAGE_CHANGE)}"
     return "", [
         tile(
             "Problem",
@@ -58,6 +60,16 @@ def _is_it_ok() -> Row:
             looks.plain(),
             words=looks.PROBLEMS,
             empty=gone,
+            width=5,
+        ),
+        since(
+            "Up or down for",
+            "Time since the last outage ended, or since the one that lasts began. An outage is more than 3 s "
+            "with a problem; registering again is none. Before any outage: since the first look.",
+            Query(f"{since_change} and {outage} == 0", "up for"),
+            Query(f"{since_change} and {outage} == 1", "down for"),
+            empty=gone,
+            width=5,
         ),
         tile(
             "State",
@@ -67,6 +79,7 @@ def _is_it_ok() -> Row:
             looks.plain(),
             words=looks.STATES,
             empty=gone,
+            width=5,
         ),
         tile(
             "In this state for",
@@ -77,6 +90,7 @@ def _is_it_ok() -> Row:
             looks.plain(),
             empty=gone,
             decimals=0,
+            width=5,
         ),
         tile(
             "Availability",
@@ -87,6 +101,18 @@ def _is_it_ok() -> Row:
             availability(VIEW),
             looks.better_above(looks.CRITICAL, *looks.AVAILABILITY),
             decimals=2,
+            width=4,
+        ),
+        tile(
+            "Outages, 24 h",
+            "Outages begun in the last 24 hours, also those between two scrapes. How long each was, and what "
+            "changed before it: freeswitch-exporter history.",
+            units.Short,
+            VIEW.increase(families.GATEWAY_OUTAGES, window="1d"),
+            looks.worse_above((1, looks.WARNING), (5, looks.CRITICAL)),
+            empty=gone,
+            decimals=0,
+            width=5,
         ),
         tile(
             "Ping",
@@ -97,6 +123,7 @@ def _is_it_ok() -> Row:
             looks.worse_above((0.5, looks.WARNING), (2, looks.CRITICAL)),
             empty="no ping answered",
             decimals=1,
+            width=5,
         ),
         tile(
             "Calls now",
@@ -105,6 +132,7 @@ def _is_it_ok() -> Row:
             total(VIEW.value(families.CALLS_ACTIVE)),
             looks.plain(),
             empty=gone,
+            width=5,
         ),
         tile(
             f"Failed by the network, {RECENT}",
@@ -114,6 +142,7 @@ def _is_it_ok() -> Row:
             VIEW.or_zero(network_failure_ratio(VIEW, RECENT)),
             looks.worse_above(*looks.NETWORK_FAILURES),
             decimals=1,
+            width=5,
         ),
         tile(
             "Worst probe",
@@ -123,6 +152,7 @@ def _is_it_ok() -> Row:
             looks.plain(),
             words=looks.RESULTS,
             empty="no probe",
+            width=4,
         ),
     ]
 

@@ -31,6 +31,7 @@ Panel = Builder[model.Panel]
 Limits = Sequence[tuple[float, str]]
 
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
+NARROWEST = 115  # pixels of a column: twelve of them beside each other on a screen of 1600
 NOT_SCRAPED = "no data: is the exporter scraped?"
 
 
@@ -77,28 +78,24 @@ def tile(
     width: int = 3,
 ) -> Panel:
     """One number or word on a coloured background."""
-    panel = (
-        stat.Panel()
-        .title(title)
-        .description(about)
-        .datasource(SOURCE)
-        .span(width)
-        .height(4)
-        .unit(unit)
-        .thresholds(limits)
-        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
-        .no_value(empty)
-        .color_mode(common_model.BigValueColorMode.BACKGROUND_SOLID)
-        .graph_mode(common_model.BigValueGraphMode.NONE)
-        .justify_mode(common_model.BigValueJustifyMode.CENTER)
-        .text_mode(common_model.BigValueTextMode.VALUE)
-        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .with_target(_query(expression).instant())
-    )
+    panel = _stat(title, about, unit, limits, empty, width)
+    panel.text_mode(common_model.BigValueTextMode.VALUE).with_target(_query(expression).instant())
     if words is not None:
         panel.mappings(looks.mappings(words))
     if decimals is not None:
         panel.decimals(decimals)
+    return panel
+
+
+def since(title: str, about: str, well: Query, ill: Query, *, empty: str, width: int) -> Panel:
+    """A duration with its word, green or red: of the two queries only one has a value at a time."""
+    panel = _stat(title, about, units.DurationSeconds, looks.plain(), empty, width)
+    panel.text_mode(common_model.BigValueTextMode.VALUE_AND_NAME).decimals(0)
+    panel.text(common.VizTextDisplayOptions().title_size(24).value_size(38))  # else both are tiny
+    for query, colour in ((well, looks.WELL), (ill, looks.CRITICAL)):
+        panel.with_target(_query(query.expression, query.name).instant())
+        fixed = {"mode": model.FieldColorModeId.FIXED, "fixedColor": colour}
+        panel.override_by_name(query.name, [model.DynamicConfigValue(id_val="color", value=fixed)])
     return panel
 
 
@@ -248,6 +245,7 @@ def table(
         .thresholds(looks.thresholds("text"))
         .no_value(empty)
         .cell_height(common_model.TableCellHeight.SM)
+        .min_width(NARROWEST)
         .filterable(True)
     )
     for column in columns:
@@ -285,6 +283,27 @@ def ref_id(index: int) -> str:
 def _query(expression: str, name: str = "") -> prometheus.Dataquery:
     query = prometheus.Dataquery().expr(expression).datasource(SOURCE)
     return query.editor_mode(prometheus_model.QueryEditorMode.CODE).legend_format(name)
+
+
+def _stat(
+    title: str, about: str, unit: str, limits: Builder[model.ThresholdsConfig], empty: str, width: int
+) -> stat.Panel:
+    return (
+        stat.Panel()
+        .title(title)
+        .description(about)
+        .datasource(SOURCE)
+        .span(width)
+        .height(4)
+        .unit(unit)
+        .thresholds(limits)
+        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
+        .no_value(empty)
+        .color_mode(common_model.BigValueColorMode.BACKGROUND_SOLID)
+        .graph_mode(common_model.BigValueGraphMode.NONE)
+        .justify_mode(common_model.BigValueJustifyMode.CENTER)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+    )
 
 
 def _over_time(

@@ -30,7 +30,15 @@ _SHOWN: Final = 200  # bytes of an answer that is not understood
 
 
 class NoAnswer(Exception):
-    """The exporter was not reached, or does not answer the request; the message says what to do."""
+    """The exporter was not reached, or does not answer the request; the message says what to do.
+
+    Attributes:
+        reason: the message without what to do.
+    """
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(f"{reason}{remedy}")
+        self.reason = reason
 
 
 class _Refused(msgspec.Struct):
@@ -49,7 +57,7 @@ def default_url(config: Config) -> str:
     """
     listen = config.listen[0]
     if listen.port == 0:
-        raise NoAnswer("listen has port 0, any free one; name the exporter's address with --url")
+        raise NoAnswer("listen has port 0, any free one", "; name the exporter's address with --url")
     scheme = "https" if config.web and config.web.tls else "http"
     return f"{scheme}://{address(_EVERY_INTERFACE.get(listen.host, listen.host), listen.port)}"
 
@@ -68,10 +76,17 @@ def post(config: Config, url: str, path: str) -> bytes:
     return _ask(config, "POST", url, path, _bearer(config))
 
 
-def get(config: Config, url: str, path: str) -> bytes:
-    """The body of the answer to a GET; `url` may have user and password. Otherwise as `post`."""
+def get(config: Config, url: str, path: str, *, seconds: float = SECONDS) -> bytes:
+    """The body of the answer to a GET; `url` may have user and password. Otherwise as `post`.
+
+    Args:
+        config: as in `post`, as are `url` and `path`.
+        url: its address.
+        path: with the query.
+        seconds: how long to wait for the next byte.
+    """
     address, basic = _split(url)
-    return _ask(config, "GET", address, path, basic or _bearer(config))
+    return _ask(config, "GET", address, path, basic or _bearer(config), seconds)
 
 
 def _bearer(config: Config) -> str:
@@ -92,11 +107,13 @@ def _split(url: str) -> tuple[str, str]:
     return address, f"Basic {base64.b64encode(credentials).decode()}"
 
 
-def _ask(config: Config, method: str, url: str, path: str, authorization: str) -> bytes:
+def _ask(
+    config: Config, method: str, url: str, path: str, authorization: str, seconds: float = SECONDS
+) -> bytes:
     headers = {"Authorization": authorization} if authorization else {}
     try:
         base = urlsplit(values.url(url))
-        connection = _connect(config, base.scheme, base.hostname or "", base.port)
+        connection = _connect(config, base.scheme, base.hostname or "", base.port, seconds)
         try:
             connection.request(method, base.path.rstrip("/") + path, headers=headers)
             answer = connection.getresponse()
@@ -108,7 +125,7 @@ def _ask(config: Config, method: str, url: str, path: str, authorization: str) -
     except (OSError, http.client.HTTPException) as error:
         reason = plain(str(error)) or type(error).__name__
         raise NoAnswer(
-            f"{url} does not answer: {reason}; start the exporter, or name its address with --url"
+            f"{url} does not answer: {reason}", "; start the exporter, or name its address with --url"
         ) from None
     if status == http.client.OK:
         return body
@@ -117,10 +134,10 @@ def _ask(config: Config, method: str, url: str, path: str, authorization: str) -
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         text = plain(body[:_SHOWN].decode(errors="replace"))
         raise NoAnswer(f"{url} answers HTTP {status}, not as an exporter does: {text}") from None
-    said = f"{url} answers {refused.error}: {refused.message} {refused.hint}"
+    hint = f" {refused.hint}"
     if status == http.client.UNAUTHORIZED and method == "GET":
-        said += f" {_HOW}"
-    raise NoAnswer(plain(said))
+        hint += f" {_HOW}"
+    raise NoAnswer(plain(f"{url} answers {refused.error}: {refused.message}"), plain(hint))
 
 
 def plain(text: str) -> str:
@@ -128,15 +145,17 @@ def plain(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def _connect(config: Config, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+def _connect(
+    config: Config, scheme: str, host: str, port: int | None, seconds: float
+) -> http.client.HTTPConnection:
     if scheme == "http":
-        return http.client.HTTPConnection(host, port, timeout=SECONDS)
+        return http.client.HTTPConnection(host, port, timeout=seconds)
     tls = config.web.tls if config.web else None
     context = ssl.create_default_context()
     if tls is not None:  # the certificate itself is compared, below
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    connection = http.client.HTTPSConnection(host, port, timeout=SECONDS, context=context)
+    connection = http.client.HTTPSConnection(host, port, timeout=seconds, context=context)
     connection.connect()
     if tls is not None and connection.sock.getpeercert(binary_form=True) != _certificate(tls):
         connection.close()

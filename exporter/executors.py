@@ -146,7 +146,8 @@ class Executors:
     Attributes:
         names: host names to addresses.
         disk: files and sqlite. One thread, so that writes keep their order.
-        history: sqlite of the history. One thread of its own, so that a long search delays no probe call.
+        history: sqlite of the history; in the doctor the question to the daemon that has it. One thread of
+            its own, so that a long search delays no probe call.
         hashes: bcrypt.
     """
 

@@ -96,7 +96,7 @@ class Runtime:
         self._probes.stats.on_ran = self._on_probe
         self.history = history
         self._diagnosis = DiagnosisService(
-            lambda: self._nodes, lambda: self._config, probes, clock=clock, names=executors.names
+            lambda: self._nodes, lambda: self._config, probes, history, clock=clock, names=executors.names
         )
         app = make_app(self)
         app[PROBES] = probes
@@ -345,11 +345,15 @@ class Runtime:
     def _on_probe(self, record: CallRecord) -> None:
         self.history.on_probe(record.node, record.gateway, failed=record.result == "failed")
 
-    def _sever(self) -> None:
-        """Give FreeSWITCH's connections up; called from any thread, once for each standstill of the loop."""
+    def _sever(self, since: float) -> None:
+        """Give FreeSWITCH's connections up; called from any thread, once for each standstill of the loop.
+
+        Args:
+            since: when the loop last ran (monotonic).
+        """
         for node in self._nodes:
             node.dropped["loop_stalled"] += 1
-            node.sever()
+            node.sever(since)
 
 
 def configure_log(config: Config) -> None:
@@ -397,7 +401,13 @@ async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Cl
         instance = await kept_instance_id(state_dir, executors.disk)
         probes = await Probes.open(state_dir, instance, clock, executors.disk)
         kept_in = state_dir if lock is not None and lock.held else None  # two daemons never share one file
-        history = History(config.history, kept_in, clock, executors.history)
+        history = History(
+            config.history,
+            kept_in,
+            clock,
+            executors.history,
+            kept_out=lock.problem if lock is not None else "",
+        )
         await Runtime(config, read_config, instance, probes, history, clock, executors).run()
     except StateDirError as error:
         raise ConfigError((str(error),)) from None

@@ -42,12 +42,16 @@ class StateLock:
         state_dir: the folder.
         clock: the time.
         disk: touches the file.
+
+    Attributes:
+        problem: why no lock can be had; empty while it can.
     """
 
     def __init__(self, state_dir: Path, clock: Clock, disk: Executor) -> None:
         self._path = state_dir / FILE_NAME
         self._clock = clock
         self._disk = disk
+        self.problem = ""
         self._file: int | None = None
 
     @property
@@ -92,6 +96,7 @@ class StateLock:
         except OSError as error:  # TimeoutError is one
             reason = str(error) or f"the disk gave no answer within {DISK_SECONDS:g} s"
             log.warning("the state_dir cannot be locked", file=str(self._path), reason=reason)
+            self.problem = f"the state_dir cannot be locked: {reason}"
             return None
 
     # -- in the executor's thread

@@ -34,7 +34,8 @@ ALLOWED: dict[str, set[str]] = {
     "watch": SHARED | {"switch", "esl", "config", "metrics"},
     "probe": SHARED | {"watch", "switch", "config", "metrics", "esl.errors", "sqlite_file"},
     "history": SHARED | {"watch", "switch", "config", "metrics", "esl.errors", "client", "sqlite_file"},
-    "diagnosis": SHARED | {"probe", "history", "watch", "switch", "config", "metrics", "esl.errors"},
+    "diagnosis": SHARED
+    | {"probe", "history", "watch", "switch", "config", "metrics", "esl.errors", "client"},
     "web": SHARED
     | {"descriptors", "diagnosis", "history", "probe", "watch", "switch", "config", "metrics", "esl"},
     "reload_plan": {"config"},

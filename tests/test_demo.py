@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -143,9 +143,12 @@ def test_probes_run_and_succeed(base: str) -> None:
         demo.until(f"{base}/metrics", rf'^freeswitch_probe_success\{{.*probe="{probe}".*\}} 1\.0', 90)
 
 
+IN_AN_OUTAGE: Final = "Up or down for B"  # the panel's other query has data while the trunk is up
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
 def test_no_panel_is_without_data(base: str, prometheus_base: str, file: Path) -> None:
-    asked = dict(panel_expressions(file))
+    asked = {where: query for where, query in panel_expressions(file) if where != IN_AN_OUTAGE}
     deadline = time.monotonic() + 60
     while asked:
         asked = {where: query for where, query in asked.items() if not prometheus.ask(prometheus_base, query)}

@@ -124,7 +124,7 @@ def test_there_is_one_report_per_half_of_the_limit(manager: Manager, address: st
 
 async def test_a_stuck_loop_reports_nothing(manager: Manager, address: str) -> None:
     notifier = Notifier(Clock(), {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "100000"})
-    guard = asyncio.create_task(LoopWatchdog(lambda: None, notifier.alive, clock=Clock()).run())
+    guard = asyncio.create_task(LoopWatchdog(lambda since: None, notifier.alive, clock=Clock()).run())
     state, _ = await asyncio.to_thread(manager.next)
     assert state == "WATCHDOG=1"
     manager.waiting()

@@ -6,7 +6,6 @@ take a minute.
 """
 
 import asyncio
-import signal
 import sys
 from pathlib import Path
 
@@ -14,20 +13,12 @@ import pytest
 import yaml
 
 from exporter.simulator import SimulatedSwitch
-from tests.support.daemon import Daemon, daemon
+from tests.support.daemon import daemon
 from tests.support.runtime import until
+from tests.support.standstill import HASTY, STUCK, connected, stopped
 
-STUCK = 0.8  # seconds
 TRIALS = 10  # of each kind
 EVENTS = 6_000  # about 4 MB
-HASTY = f"""
-import sys
-from exporter import cli
-from exporter.watch import lifecycle, loop_watchdog
-loop_watchdog.LoopWatchdog.__init__.__kwdefaults__["stuck"] = {STUCK}
-lifecycle.LAST_RETRY = lifecycle.FIRST_RETRY
-sys.exit(cli.main())
-"""
 STALLED = 'freeswitch_events_dropped_total{node="fs1",reason="loop_stalled"}'
 FLOODED = 'freeswitch_events_total{node="fs1",event="CHANNEL_PROGRESS"}'
 
@@ -35,20 +26,6 @@ FLOODED = 'freeswitch_events_total{node="fs1",event="CHANNEL_PROGRESS"}'
 def flood(switch: SimulatedSwitch) -> None:
     for number in range(EVENTS):
         switch.core.fire("CHANNEL_PROGRESS", [("Unique-ID", f"00000000-0000-4000-8000-{number:012}")])
-
-
-def is_stopped(pid: int) -> bool:
-    """Whether every thread of the process stands still: the signal takes a moment to reach a running one."""
-    states = [
-        stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")
-    ]
-    return all(state == "T" for state in states)
-
-
-async def connected(running: Daemon) -> None:
-    async with asyncio.timeout(20):
-        while (await running.get("/api/calls/health"))[0] != 200:  # noqa: ASYNC110 - nothing signals it
-            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "in the middle of events"])
@@ -65,11 +42,9 @@ async def test_the_first_thing_after_a_standstill_is_to_let_freeswitch_go(tmp_pa
                 if busy:
                     flood(switch)
                     await asyncio.sleep(0.05)
-                running.process.send_signal(signal.SIGSTOP)
-                await until(lambda: is_stopped(running.process.pid))
-                flood(switch)
-                await asyncio.sleep(2 * STUCK)
-                running.process.send_signal(signal.SIGCONT)
+                async with stopped(running):
+                    flood(switch)
+                    await asyncio.sleep(2 * STUCK)
                 await until(lambda gone=clients: not gone & switch.clients)  # type: ignore[misc]
                 await connected(running)
                 assert await running.metric(STALLED) == stalled + 1, f"trial {trial}"

@@ -13,6 +13,7 @@ from exporter.diagnosis.check_switch import unreached
 from exporter.diagnosis.finding import (
     SEVERITY,
     Finding,
+    Lasting,
     Status,
     duration,
     not_checked,
@@ -21,7 +22,9 @@ from exporter.diagnosis.finding import (
     time_of_day,
 )
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.since import lasting, well
 from exporter.diagnosis.snapshot import GatewaySeen, Snapshot
+from exporter.history.model import WELL
 from exporter.switch.sip import LOCAL_CODES, SIP_CODES
 from exporter.watch.gateway_table import proxy_host
 from exporter.watch.verdict import PING_FLIP, TIMED_OUT
@@ -84,11 +87,11 @@ def check_profile(snapshot: Snapshot) -> Iterator[Finding]:
         )
     else:
         down = {gateway.profile for gateway in snapshot.gateways if gateway.problem == "profile_down"}
-        lost = [gateway.name for gateway in _lost_with_profile(snapshot)]
+        lost = _lost_with_profile(snapshot)
         if lost:
             down.add(_TRUNKS)
         for name in sorted(down | snapshot.switch.stopped):
-            gateways = [gateway.name for gateway in snapshot.gateways if gateway.profile == name]
+            gateways = [gateway for gateway in snapshot.gateways if gateway.profile == name]
             gateways += lost if name == _TRUNKS else []
             problems.append(_profile_down(snapshot, name, gateways, [profile.name for profile in running]))
         problems += list(_private(snapshot))
@@ -148,7 +151,7 @@ def check_registration(snapshot: Snapshot) -> Iterator[Finding]:
     if not here:
         yield not_checked("registration", "FreeSWITCH lists none of the gateways")
     elif not bad:
-        states = "; ".join(_state(gateway) for gateway in here[:_SHOWN])
+        states = "; ".join(_state(gateway, snapshot.taken_at) for gateway in here[:_SHOWN])
         yield passed("registration", f"{_all(len(here))} usable", f"{states}{_more(here)}")
 
 
@@ -169,7 +172,7 @@ def finding_of(snapshot: Snapshot, gateway: GatewaySeen) -> Finding | None:
         return _unusable(snapshot, gateway)
     if gateway.problem == "profile_down":
         running = [profile.name for profile in (snapshot.switch.profiles if snapshot.switch else None) or ()]
-        return _profile_down(snapshot, gateway.profile, [gateway.name], running)
+        return _profile_down(snapshot, gateway.profile, [gateway], running)
     if gateway.problem == "missing" and gateway.expected:
         listed = [other.name for other in snapshot.gateways if other.listed]
         strays = [other.name for other in snapshot.gateways if other.listed and not other.expected]
@@ -198,16 +201,19 @@ def _wanted_profile(snapshot: Snapshot) -> str:
     return next((gateway.profile for gateway in snapshot.gateways if gateway.profile), "")
 
 
-def _profile_down(snapshot: Snapshot, name: str, gateways: list[str], running: list[str]) -> Finding:
-    of = f"; its gateways are down: {_some(gateways)}" if gateways else ""
+def _profile_down(
+    snapshot: Snapshot, name: str, gateways: Sequence[GatewaySeen], running: list[str]
+) -> Finding:
+    of = f"; its gateways are down: {_some([one.name for one in gateways])}" if gateways else ""
     return Finding(
         check="profile",
         status="fail",
         fault="profile_down",
-        gateway=gateways[0] if len(gateways) == 1 else "",
+        gateway=gateways[0].name if len(gateways) == 1 else "",
         summary=f"SIP profile {shown(name)} is not running{of}",
         seen=f"`sofia status` lists {_some(running)}",
         remedy=remedy(snapshot, "profile", "profile_down", profile=name),
+        lasting=_lasting(snapshot, *gateways),
     )
 
 
@@ -249,6 +255,7 @@ def _missing(snapshot: Snapshot, gateway: GatewaySeen, strays: list[str], listed
         summary=f"FreeSWITCH has no gateway {shown(gateway.name)}{guess}",
         seen=f"FreeSWITCH lists {_some(listed)}",
         remedy=remedy(snapshot, "gateway", fault, gateway=gateway.name, profile=gateway.profile),
+        lasting=_lasting(snapshot, gateway),
     )
 
 
@@ -266,8 +273,9 @@ def _unusable(snapshot: Snapshot, gateway: GatewaySeen) -> Finding:
         fault=fault,
         gateway=gateway.name,
         summary=summary,
-        seen=_state(gateway),
+        seen=_state(gateway, snapshot.taken_at),
         remedy=remedy(snapshot, "registration", fault, gateway=gateway.name, profile=gateway.profile),
+        lasting=_lasting(snapshot, gateway),
     )
 
 
@@ -295,9 +303,20 @@ def _answer(gateway: GatewaySeen, now: float) -> str:
     )
 
 
-def _state(gateway: GatewaySeen) -> str:
+def _lasting(snapshot: Snapshot, *gateways: GatewaySeen) -> Lasting | None:
+    """The outage of these gateways, which have a problem: of several the one that began first."""
+    known = [one for one in gateways if one.past.outage is not None and one.problem not in WELL]
+    if not known:
+        return None
+    first = min(known, key=lambda one: one.past.outage.began if one.past.outage is not None else 0.0)
+    return lasting(first.past, snapshot.taken_at, "Failing, though usable," if first.usable else "Down")
+
+
+def _state(gateway: GatewaySeen, now: float) -> str:
+    """`telnyx: REGED UP, up for 3 h 12 min, ping 31 ms`."""
     parts = [f"{shown(gateway.name)}: {shown(gateway.state, 40)} {'UP' if gateway.up else 'DOWN'}"]
-    parts.append(f"for {duration(gateway.in_state)}")
+    up = well(gateway.past, now) if gateway.problem == "none" else ""
+    parts.append(up or f"for {duration(gateway.in_state)}")
     if gateway.ping_pending:
         parts.append(f"ping unanswered for {gateway.ping_pending:.0f} s")
     elif gateway.ping_seconds is not None:

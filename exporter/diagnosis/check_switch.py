@@ -17,6 +17,7 @@ from exporter.diagnosis.finding import (
     shown,
 )
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.since import lasting, well
 from exporter.diagnosis.snapshot import Snapshot, SwitchSeen
 from exporter.switch.events import EVENTS_UNREADABLE
 
@@ -69,7 +70,8 @@ def check_port(snapshot: Snapshot) -> Iterator[Finding]:
     elif (failed := _failed(snapshot, "port")) is not None:
         yield failed
     else:
-        yield passed("port", f"The event socket answers at {_address(snapshot)}")
+        connected = well(snapshot.past, snapshot.taken_at, "connected") if snapshot.connected else ""
+        yield passed("port", f"The event socket answers at {_address(snapshot)}", connected)
 
 
 def check_password(snapshot: Snapshot) -> Iterator[Finding]:
@@ -173,6 +175,7 @@ def _failed(snapshot: Snapshot, check: CheckName) -> Finding | None:
         summary=f"{failure.summary} ({_address(snapshot)})",
         seen=shown(snapshot.reason, 200),
         remedy=remedy(snapshot, check, failure.fault or snapshot.problem),
+        lasting=lasting(snapshot.past, snapshot.taken_at, "Not connected"),
     )
 
 

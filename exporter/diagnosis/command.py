@@ -133,6 +133,8 @@ async def _show(
         names = {check.name for check in early}
         screen.done()
         screen.findings(finding for finding in diagnosis.findings if finding.check not in names)
+        if (reason := diagnosis.snapshot.unseen.get("history")) is not None:
+            screen.unasked(reason)
         screen.conclusion(diagnosis)
     return diagnosis
 

@@ -98,7 +98,7 @@ class Conclusion:
 
     Attributes:
         status: `fail` or `warn` as the first cause; `pass` if there is no problem.
-        text: one or two sentences.
+        text: one to three sentences.
         cause: the first cause; None if there is no problem.
         others: further causes.
         consequences: problems that some cause accounts for.
@@ -179,9 +179,9 @@ def _explains(cause: Finding, finding: Finding) -> bool:
 
 def _sentence(first: Finding) -> str:
     if first.status == "warn":
-        return f"No check failed. Warning: {first.summary}."
+        return f"No check failed. Warning: {first.text}."
     ok_before = CHECK[first.check].ok_before
-    return f"{first.summary}. {ok_before}." if ok_before else f"{first.summary}."
+    return f"{first.text}. {ok_before}." if ok_before else f"{first.text}."
 
 
 def _no_problem(findings: Sequence[Finding]) -> str:

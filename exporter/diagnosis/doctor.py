@@ -1,10 +1,10 @@
 """One look at one node, by the command `doctor`: connect, watch, ask around, and take the snapshot.
 
-A `Node` of the watch does the watching, the same that the daemon runs, on connections of the doctor's own; so
-doctor and daemon see the same. It watches for LOOK seconds, and up to `seconds` in all while something is
-undecided: a ping in flight, a REGISTER without an answer. Meanwhile the log is read on a third connection,
-names are looked up, and the calling application is asked. A synthetic call comes last and has its own limits
-of time.
+A `Node` of the watch does the watching, the same that the daemon runs, on connections of the doctor's own;
+so doctor and daemon see the same. It watches for LOOK seconds, and up to `seconds` in all while something
+is undecided: a ping in flight, a REGISTER without an answer. Meanwhile the log is read on a third
+connection, names are looked up, and the calling application is asked, as is the running daemon for what was
+before. A synthetic call comes last and has its own limits of time.
 
 One thing is done to FreeSWITCH: a gateway whose registration failed before the doctor came shows the reason
 only at its next attempt, which may be an hour away. Such a gateway is made to retry now (`sofia profile P
@@ -24,6 +24,7 @@ import msgspec
 from exporter import names
 from exporter.clock import Clock
 from exporter.config import Config, NodeConfig
+from exporter.diagnosis.asked_past import AskedPast, NotAsked, ask
 from exporter.diagnosis.check_backend import ask_backend
 from exporter.diagnosis.check_calls import CallWindow
 from exporter.diagnosis.check_log import LogCount
@@ -87,6 +88,7 @@ class DoctorRun:
         self._config = config
         self._clock = clock
         self._names = executors.names
+        self._executor = executors.history
         self._seconds = seconds
         self._look = look
         self._call = call
@@ -103,6 +105,7 @@ class DoctorRun:
         deadline = self._clock.monotonic() + self._seconds
         self._on_stage("connecting")
         backend = asyncio.ensure_future(self._ask_backend())
+        asking = asyncio.ensure_future(self._ask_past())
         await self._memory.load()
         if self._memory.unread:
             self._unseen["registrations"] = (
@@ -111,14 +114,15 @@ class DoctorRun:
             )
         self.node.start()
         await self._until(lambda: self.node.tried, deadline)
-        self.connected.set_result(self._snapshot())
+        past = await asking
+        self.connected.set_result(_with_past(self._snapshot(), past))
         if not self.node.connected:
             await self.node.stop()  # one attempt is enough; more would fill FreeSWITCH's log
         names = await self._watch(deadline) if self.node.connected else {}
         record = await self._place()
         self._on_stage("asking the calling application")
         backend_seen = await backend
-        snapshot = self._snapshot()
+        snapshot = _with_past(self._snapshot(), past)
         recent = self._window.calls(self.node, self._clock.monotonic()) if snapshot.connected else None
         log = self._log.seen(gateway.name for gateway in snapshot.gateways) if self._log else None
         self._close_log()
@@ -232,6 +236,20 @@ class DoctorRun:
         while not condition() and self._clock.monotonic() < deadline:
             await self._clock.sleep(_TICK)
 
+    async def _ask_past(self) -> AskedPast | None:
+        try:
+            return await ask(self._config, self.node.name, self._clock.epoch(), self._executor)
+        except NotAsked as error:
+            self._unseen["history"] = str(error)
+            return None
+
     async def _ask_backend(self) -> BackendSeen | None:
         url = self._config.backend_url
         return await ask_backend(url, self._names) if url else None
+
+
+def _with_past(snapshot: Snapshot, past: AskedPast | None) -> Snapshot:
+    if past is None:
+        return snapshot
+    gateways = tuple(replace(one, past=past.gateway(one.name, one.profile)) for one in snapshot.gateways)
+    return replace(snapshot, gateways=gateways, past=past.switch())

@@ -12,6 +12,7 @@ from exporter.esl.errors import quoted
 from exporter.history.times import duration as duration
 from exporter.history.times import local_time as local_time
 from exporter.history.times import time_of_day as time_of_day
+from exporter.watch.changes import Change
 
 Status = Literal["pass", "warn", "fail", "not_checked"]
 CheckName = Literal[
@@ -62,6 +63,24 @@ class Remedy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lasting:
+    """The outage that a finding is about, as the history knows it (exporter.diagnosis.since).
+
+    Attributes:
+        text: since when, how often lately, what changed just before: one sentence without a full stop.
+        since: when it began (epoch seconds).
+        times_today: outages begun since midnight UTC, this one included. times_last_day: in 24 hours.
+        changes: of the switch and the exporter in the ten minutes before, newest first.
+    """
+
+    text: str
+    since: float
+    times_today: int
+    times_last_day: int
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One result of one check.
 
@@ -73,6 +92,7 @@ class Finding:
         summary: one sentence without a full stop.
         seen: the evidence; for `not_checked` the reason.
         private: evidence that says where strangers or telephones are; only for those who may see it.
+        lasting: the outage; None if it is about none, or the history does not know it.
     """
 
     check: CheckName
@@ -83,6 +103,12 @@ class Finding:
     seen: str = ""
     private: str = ""
     remedy: Remedy = Remedy()
+    lasting: Lasting | None = None
+
+    @property
+    def text(self) -> str:
+        """The summary and, of an outage, since when: one or two sentences without the last full stop."""
+        return f"{self.summary}. {self.lasting.text}" if self.lasting is not None else self.summary
 
     @property
     def is_problem(self) -> bool:

@@ -11,6 +11,7 @@ import msgspec
 
 from exporter.diagnosis.conclusion import CHECK, Conclusion, Diagnosis, worst
 from exporter.diagnosis.finding import Finding, Remedy, Status, shown
+from exporter.watch.changes import Change
 
 VERSION: Final = 1
 
@@ -26,8 +27,22 @@ class RemedyJson(_Json, frozen=True, kw_only=True, rename="camel"):
     commands: tuple[str, ...]
 
 
+class ChangeJson(_Json, frozen=True, kw_only=True, rename="camel"):
+    """A change before an outage, as in `GET /api/history`; `at`: epoch seconds."""
+
+    at: float
+    what: str
+    subject: str
+    from_: str = msgspec.field(name="from")
+    to: str
+
+
 class FindingJson(_Json, frozen=True, kw_only=True, rename="camel"):
-    """One finding. `number`: of its check, from 1. `consequence`: another problem accounts for it."""
+    """One finding. `number`: of its check, from 1. `consequence`: another problem accounts for it.
+
+    `past`, `since`, `timesToday`, `timesLastDay`, `changesBefore`: of the outage that it is about; empty and
+    null if it is about none, or the history does not know it.
+    """
 
     number: int
     check: str
@@ -39,6 +54,11 @@ class FindingJson(_Json, frozen=True, kw_only=True, rename="camel"):
     seen: str
     remedy: RemedyJson
     consequence: bool
+    past: str
+    since: float | None
+    times_today: int | None
+    times_last_day: int | None
+    changes_before: tuple[ChangeJson, ...]
 
 
 class ConclusionJson(_Json, frozen=True, kw_only=True, rename="camel"):
@@ -54,7 +74,7 @@ class ConclusionJson(_Json, frozen=True, kw_only=True, rename="camel"):
 
 
 class NodeJson(_Json, frozen=True, kw_only=True, rename="camel"):
-    """One node."""
+    """One node. `historyUnasked`: why the doctor knows nothing of since when; empty if it does."""
 
     node: str
     host: str
@@ -64,6 +84,7 @@ class NodeJson(_Json, frozen=True, kw_only=True, rename="camel"):
     taken_at: float
     conclusion: ConclusionJson
     findings: tuple[FindingJson, ...]
+    history_unasked: str
 
 
 class ReportJson(_Json, frozen=True, kw_only=True, rename="camel"):
@@ -97,6 +118,7 @@ def _node(diagnosis: Diagnosis) -> NodeJson:
         taken_at=round(snapshot.taken_at, 3),
         conclusion=_conclusion(diagnosis),
         findings=tuple(_finding(finding, diagnosis.conclusion) for finding in diagnosis.findings),
+        history_unasked=snapshot.unseen.get("history", ""),
     )
 
 
@@ -114,6 +136,7 @@ def _conclusion(diagnosis: Diagnosis) -> ConclusionJson:
 
 
 def _finding(finding: Finding, conclusion: Conclusion) -> FindingJson:
+    lasting = finding.lasting
     return FindingJson(
         number=CHECK[finding.check].number,
         check=finding.check,
@@ -125,6 +148,21 @@ def _finding(finding: Finding, conclusion: Conclusion) -> FindingJson:
         seen=finding.evidence,
         remedy=_remedy(finding.remedy),
         consequence=finding in conclusion.consequences,
+        past=lasting.text if lasting is not None else "",
+        since=round(lasting.since, 3) if lasting is not None else None,
+        times_today=lasting.times_today if lasting is not None else None,
+        times_last_day=lasting.times_last_day if lasting is not None else None,
+        changes_before=tuple(map(_change, lasting.changes)) if lasting is not None else (),
+    )
+
+
+def _change(change: Change) -> ChangeJson:
+    return ChangeJson(
+        at=round(change.at, 3),
+        what=shown(change.what),
+        subject=shown(change.subject),
+        from_=shown(change.before),
+        to=shown(change.after),
     )
 
 

@@ -23,6 +23,7 @@ from exporter.diagnosis.check_provider import look_up, names_of
 from exporter.diagnosis.conclusion import Diagnosis, diagnose
 from exporter.diagnosis.snapshot import BackendSeen, NameSeen, Snapshot, gateways_of, snapshot_of
 from exporter.executors import Executor
+from exporter.history.history import History
 from exporter.probe.probes import Probes
 from exporter.probe.record import CallRecord
 from exporter.watch.node import Node
@@ -89,6 +90,7 @@ class DiagnosisService:
         nodes: those in force, in the order of the config.
         config: the one in force.
         probes: for their last runs.
+        history: for since when, how often, and what changed before.
         clock: the time.
         names: the executor for host names.
     """
@@ -98,6 +100,7 @@ class DiagnosisService:
         nodes: Callable[[], Sequence[Node]],
         config: Callable[[], Config],
         probes: Probes,
+        history: History,
         *,
         clock: Clock,
         names: Executor,
@@ -105,6 +108,7 @@ class DiagnosisService:
         self._nodes = nodes
         self._config = config
         self._probes = probes
+        self._history = history
         self._clock = clock
         self._executor = names
         self._windows: dict[Node, CallWindow] = {}
@@ -172,10 +176,11 @@ class DiagnosisService:
         await asyncio.sleep(0)
         gateways = []
         for gateway in gateways_of(node, self._clock):
-            gateways.append(gateway)
+            past = self._history.past(node.name, gateway.name, gateway.profile)
+            gateways.append(replace(gateway, past=past))
             if len(gateways) % _SLICE == 0:
                 await asyncio.sleep(0)
-        snapshot = snapshot_of(node, self._clock, gateways)
+        snapshot = replace(snapshot_of(node, self._clock, gateways), past=self._history.node_past(node.name))
         if not snapshot.connected:
             return snapshot
         now = self._clock.monotonic()

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from exporter.clock import Clock
 from exporter.config import DEFAULT_PASSWORD, is_loopback
+from exporter.history.past import UNKNOWN, Past
 from exporter.probe.record import CallRecord
 from exporter.switch.profile import Profile
 from exporter.switch.status import SwitchFigures
@@ -70,6 +71,7 @@ class GatewaySeen:
         active: legs up through it, by direction.
         max_calls: of the configuration.
         revived: its registration had failed, and succeeded when the doctor made FreeSWITCH retry.
+        past: its outages, as far as the history knows them.
     """
 
     name: str
@@ -97,6 +99,7 @@ class GatewaySeen:
     active: Mapping[str, int] = field(default_factory=dict)
     max_calls: int | None = None
     revived: bool = False
+    past: Past = UNKNOWN
 
 
 class SubscriberSeen(NamedTuple):
@@ -223,7 +226,8 @@ class Snapshot:
         call: the record of the synthetic call.
         state_problem: why calls cannot be recorded, so that none is placed; empty where they can, and for all
             nodes but the first.
-        unseen: check to the reason why a part was not looked at.
+        past: when the switch was lost, as far as the history knows.
+        unseen: check to the reason why a part was not looked at; `history`: why the past is not known.
     """
 
     node: str
@@ -248,6 +252,7 @@ class Snapshot:
     backend: BackendSeen | None = None
     call: CallRecord | None = None
     state_problem: str = ""
+    past: Past = UNKNOWN
     unseen: Mapping[str, str] = field(default_factory=dict)
 
     @property

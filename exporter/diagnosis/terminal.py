@@ -72,9 +72,13 @@ class Screen:
             if finding.status == "not_checked":
                 self._hang(head, Text(finding.evidence, "dim"))
                 continue
-            self._hang(head, Text(finding.summary))
+            self._hang(head, Text(finding.text))
             if finding.evidence:
                 self._hang(Text(" " * _INDENT), Text(finding.evidence, "dim"))
+
+    def unasked(self, reason: str) -> None:
+        """Why nothing is said of since when and how often."""
+        self._hang(Text(" " * _INDENT), Text(f"History not asked: {reason}", "dim"))
 
     def conclusion(self, diagnosis: Diagnosis) -> None:
         """The conclusion on a node: the causes, what to do about each, their consequences."""
@@ -91,7 +95,7 @@ class Screen:
     def _others(self, conclusion: Conclusion) -> None:
         for other in conclusion.others:
             head = Text.assemble("Also ", (STATUS_WORDS[other.status], _STYLES[other.status]), ": ")
-            self._hang(head, Text(f"{other.summary}."))
+            self._hang(head, Text(f"{other.text}."))
             self._remedy(other.remedy)
 
     def _list(self, heading: str, findings: Iterable[Finding]) -> None:

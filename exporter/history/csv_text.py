@@ -3,7 +3,8 @@
 Texts of the history come from strangers, and a spreadsheet takes a cell that begins with one of `=+-@` for a
 formula, which can read files and send them away. Such a cell gets an apostrophe in front, telephone numbers
 (`+1555...`) included: the spreadsheet then shows it as text. Spreadsheets of many countries part cells at
-semicolons, so what follows one is treated likewise. Control characters, line ends included, become blanks.
+semicolons, and some take a quote for the beginning of a cell, so what follows these is treated likewise.
+Control characters, line ends included, become blanks.
 """
 
 import csv
@@ -14,7 +15,7 @@ from typing import Final
 
 from exporter.esl.errors import one_line
 
-_FORMULA: Final = re.compile(r"(^|;)(\s*)(?=[=+\-@＝＋－＠])")  # noqa: RUF001 - the wide ones count as well
+_FORMULA: Final = re.compile(r"(^|;)([\s\"]*)(?=[=+\-@＝＋－＠])")  # noqa: RUF001 - the wide ones count as well
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -15,7 +15,6 @@ from exporter.history.entries import Entry, PutHour, PutSample, Subject
 from exporter.history.model import Figures, Outage, Sample
 from exporter.history.outage import Evidence, OutageTracker
 from exporter.history.schema import HOUR
-from exporter.switch.cause import OF_THE_CALL
 from exporter.watch.call_stats import CallStats
 from exporter.watch.calls import DIRECTIONS
 from exporter.watch.changes import Change
@@ -193,9 +192,8 @@ class GatewayHistory:
         for direction in DIRECTIONS:
             counted = self._calls.get((watch.name, direction))
             if counted is not None:
-                for (cause, answered), (legs, _) in counted.hangups.items():
-                    ended += legs
-                    failed += legs if not answered and cause not in OF_THE_CALL else 0
+                ended += sum(legs for legs, _ in counted.hangups.values())
+                failed += counted.failed
         return _Counters(watch.watched_seconds, watch.usable_seconds, ended, failed, watch.refused.total)
 
     def _figures(self, before: _Counters, *, with_calls: bool) -> Figures:

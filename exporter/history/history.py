@@ -68,16 +68,23 @@ class History:
         state_dir: where; None keeps it in memory.
         clock: the time.
         executor: for the store.
+        kept_out: why it is in memory although the config has a `state_dir`.
 
     Attributes:
         store: what is kept, for questions.
     """
 
     def __init__(
-        self, config: HistoryConfig, state_dir: Path | None, clock: Clock, executor: Executor
+        self,
+        config: HistoryConfig,
+        state_dir: Path | None,
+        clock: Clock,
+        executor: Executor,
+        *,
+        kept_out: str = "",
     ) -> None:
         path = state_dir / FILE_NAME if state_dir is not None else None
-        self.store = Store(path, config, clock, executor)
+        self.store = Store(path, config, clock, executor, kept_out=kept_out)
         self._config = config
         self._clock = clock
         self._changes = RecentChanges()

@@ -4,9 +4,10 @@ Strategy: thousands of legs may end in a second, so what was read for the counte
 that is well costs a few comparisons. What is decoded beyond that is bounded to DECODED_A_SECOND; a flood of
 failures has enough examples then, and the rest is counted.
 
-A call has failed if it ended unanswered by a cause that lowers the network effectiveness ratio
-(exporter.switch.cause.OF_THE_CALL has the others). It was silent if it should have received audio and got
-none (tried.md 4), and bad by the limits of the alerts FreeswitchCallMosLow and FreeswitchCallPacketLossHigh.
+A call has failed if it ended unanswered by a cause that lowers the network effectiveness ratio, or with a
+code of the provider's own (exporter.switch.provider.has_failed). It was silent if it should have received
+audio and got none (tried.md 4), and bad by the limits of the alerts FreeswitchCallMosLow and
+FreeswitchCallPacketLossHigh.
 """
 
 from collections import deque
@@ -17,10 +18,9 @@ from exporter.clock import Clock
 from exporter.config import HistoryConfig, NodeConfig, StoredNumbers
 from exporter.history.masking import stored_number, stored_text
 from exporter.history.model import CallResult, KeptCall, OtherLeg
-from exporter.switch.cause import OF_THE_CALL
 from exporter.switch.evidence import Evidence, is_call, read_evidence
 from exporter.switch.leg import ChannelEvent, LegEnd
-from exporter.switch.provider import OTHER, provider
+from exporter.switch.provider import OTHER, ProviderCode, has_failed, provider
 
 DECODED_A_SECOND: Final = 20
 BAD_MOS: Final = 3.6  # up to here people complain
@@ -28,10 +28,10 @@ BAD_LOSS: Final = 0.05  # above; known of calls longer than exporter.switch.leg.
 _REMEMBERED: Final = 128  # legs kept last, so that the other leg of one of them finds it
 
 
-def result(end: LegEnd) -> CallResult | None:
+def result(end: LegEnd, code: ProviderCode | None) -> CallResult | None:
     """Why a leg is kept; None if it is well, or ended as caller or callee wished."""
     if end.talk_seconds is None:
-        return None if end.cause in OF_THE_CALL else "failed"
+        return "failed" if has_failed(end.cause, code) else None
     media = end.media
     if media is None:
         return None
@@ -75,7 +75,9 @@ class KeptCalls:
 
     def on_call_ended(self, event: ChannelEvent, end: LegEnd, gateway: str) -> None:
         """A leg ended; see exporter.watch.observer."""
-        why = result(end)
+        # Of an outbound leg: an inbound one may have the phrase of the leg that it was bridged to.
+        code = self._provider_code(gateway, end.phrase) if end.gateway and end.phrase else None
+        why = result(end, code)
         if why is None or not is_call(event):
             return
         config = self._config()
@@ -89,14 +91,19 @@ class KeptCalls:
         if config.numbers != self._numbers:
             self._numbers = config.numbers
             self._legs.clear()
-        call = self._call(read_evidence(event), end, why, gateway, config.numbers)
+        call = self._call(read_evidence(event), end, why, code, gateway, config.numbers)
         self._remember(call)
         self._put(call)
 
     def _call(
-        self, seen: Evidence, end: LegEnd, why: CallResult, gateway: str, numbers: StoredNumbers
+        self,
+        seen: Evidence,
+        end: LegEnd,
+        why: CallResult,
+        code: ProviderCode | None,
+        gateway: str,
+        numbers: StoredNumbers,
     ) -> KeptCall:
-        code, meaning = self._provider_code(gateway, seen)
         at = self._clock.epoch()
         media = end.media
         return KeptCall(
@@ -114,8 +121,8 @@ class KeptCalls:
             sip_phrase=stored_text(seen.sip_phrase, numbers),
             q850=seen.q850,
             reason=stored_text(seen.reason, numbers),
-            provider_code=code,
-            provider_meaning=meaning,
+            provider_code=_written(code, seen.sip_phrase),
+            provider_meaning="" if code is None else code.meaning,
             cause=seen.cause,
             origin="local" if seen.local else "far_end",
             ended_by=seen.ended_by,
@@ -125,7 +132,7 @@ class KeptCalls:
             remote_media=seen.remote_media,
             local_media=seen.local_media,
             codec=seen.codec,
-            user_agent=seen.user_agent,
+            user_agent=stored_text(seen.user_agent, numbers),
             packets_in=None if media is None else media.packets_in,
             packets_out=None if media is None else media.packets_out,
             mos=None if media is None else media.mos,
@@ -133,15 +140,10 @@ class KeptCalls:
             other_leg=self._other_leg(seen, numbers),
         )
 
-    def _provider_code(self, gateway: str, seen: Evidence) -> tuple[str, str]:
-        """The code that the provider put at the end of the phrase, and what it means."""
+    def _provider_code(self, gateway: str, phrase: str) -> ProviderCode | None:
+        """The code that the provider put at the end of the phrase."""
         known = self.node.gateways.get(gateway)
-        if known is None or known.provider is None:
-            return "", ""
-        found = provider(known.provider).find(seen.sip_phrase)
-        if found is None:
-            return "", ""
-        return seen.sip_phrase.rsplit(None, 1)[-1] if found is OTHER else found.code, found.meaning
+        return None if known is None or known.provider is None else provider(known.provider).find(phrase)
 
     def _other_leg(self, seen: Evidence, numbers: StoredNumbers) -> OtherLeg | None:
         """The other leg as it was kept itself, else what this one says of it."""
@@ -168,3 +170,10 @@ class KeptCalls:
         )
         if len(self._legs) > _REMEMBERED:
             del self._legs[next(iter(self._legs))]
+
+
+def _written(code: ProviderCode | None, phrase: str) -> str:
+    """The code as it was in the phrase, also one that the table does not have."""
+    if code is None:
+        return ""
+    return "".join(phrase.rsplit(None, 1)[-1:]) if code is OTHER else code.code

@@ -2,13 +2,15 @@
 
 A number is known by what it is made of: digits and what people write between them. So the user part `1000` of
 an address is a number, `anna` is none. Short ones, extensions of a few digits, would be guessed from what is
-left and lose every digit. In a text (a phrase, a Reason header) a run of 7 digits or more counts as a number,
-as does an international number that is written with blanks.
+left and lose every digit, but for those of a name (`anna2`). In a text (a phrase, a Reason header, a user
+agent) a run of 7 digits or more counts as a number, as does an international number that is written with
+blanks.
 
 A SIP Call-ID is never masked, whatever stands in it: it is what the provider finds a call by.
 """
 
 import re
+from itertools import groupby
 from typing import Final
 
 from exporter.config import StoredNumbers
@@ -25,9 +27,10 @@ def stored_number(number: str, numbers: StoredNumbers) -> str:
         return number
     if numbers == "none":
         return ""
-    if any(char.isalpha() for char in number):
-        return stored_text(number, numbers)
-    return _without(number, _HIDDEN if _digits(number) >= _SHORTEST else len(number))
+    if not any(char.isalpha() for char in number):
+        return _without(number, _HIDDEN if _digits(number) >= _SHORTEST else len(number))
+    pieces = ("".join(piece) for _, piece in groupby(number, str.isalpha))
+    return "".join(_without(piece, _HIDDEN) if _digits(piece) >= _SHORTEST else piece for piece in pieces)
 
 
 def stored_text(text: str, numbers: StoredNumbers) -> str:

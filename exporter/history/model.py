@@ -20,6 +20,7 @@ OUTAGE_AFTER: Final = 3.0  # seconds of watched time
 REGISTERING_AFTER: Final = 10.0  # the same, while a gateway is only `registering`
 MAX_PHASES: Final = 20
 MAX_CHANGES_BEFORE: Final = 20
+FIRST_LOOK: Final = 15.0  # seconds from the exporter's start to its first look at a gateway, at most
 CHANGES_BEFORE: Final = 600.0  # seconds before an outage in which changes count as its evidence
 
 
@@ -86,6 +87,12 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     def problems(self) -> tuple[str, ...]:
         """The problems it went through, each once, in the order of their first appearance."""
         return tuple(dict.fromkeys(phase.problem for phase in self.course))
+
+    @property
+    def was_there(self) -> bool:
+        """It was there when the exporter had just come: nobody knows since when."""
+        starts = (change.at for change in self.changes_before if change.what == "exporter_started")
+        return any(self.began - at < FIRST_LOOK for at in starts)
 
     @property
     def _telling(self) -> Phase:
@@ -170,7 +177,7 @@ class Figures(msgspec.Struct, kw_only=True):
     Attributes:
         watched, usable: seconds. Their ratio is the availability.
         outages: how many began.
-        calls: legs that ended. failed: those of them that failed (exporter.switch.cause.OF_THE_CALL).
+        calls: legs that ended. failed: those of them that failed (exporter.switch.provider.has_failed).
     """
 
     watched: float = 0.0

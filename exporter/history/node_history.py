@@ -163,6 +163,12 @@ class NodeHistory:
         self._switch.look(problem, reason, *began)
         self._note_waiting(self._switch)
 
+    def stood_still(self, now: float, epoch: float) -> None:
+        """The exporter did not run from then on: the switch was not watched either."""
+        self._extend_span(now, epoch)
+        self._span = None
+        self._switch.unwatched(now, epoch)
+
     def stopped(self, now: float, epoch: float) -> None:
         """The node is watched no longer."""
         self.collect(now, epoch, samples=True)
@@ -399,6 +405,9 @@ class _Observer(NodeObserver):
 
     def on_not_connected(self, problem: str, reason: str, now: float, epoch: float) -> None:
         self._tell(self._history.not_connected, problem, reason, now, epoch)
+
+    def on_standstill(self, now: float, epoch: float) -> None:
+        self._tell(self._history.stood_still, now, epoch)
 
     def on_stopped(self, now: float, epoch: float) -> None:
         self._tell(self._history.stopped, now, epoch)

@@ -365,7 +365,10 @@ class OutageTracker:
 
     def _pass(self, now: float, epoch: float) -> float:
         """Seconds since the last call; the clock's steps are followed."""
-        before, self._counted_to = self._counted_to, now
+        before = self._counted_to
+        self._counted_to = (
+            now if before is None else max(before, now)
+        )  # a standstill is told as of its beginning
         step = epoch - now - self._offset
         self._offset = epoch - now
         if before is None:

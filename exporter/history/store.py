@@ -65,6 +65,7 @@ class Store:
         config: how long and how much is kept; `configure` replaces it.
         clock: the time.
         executor: for sqlite; has one thread.
+        kept_out: why there is no path although there is a place for a file.
 
     Attributes:
         persistent: it outlives the process.
@@ -73,9 +74,20 @@ class Store:
         rows: how many there are of each of KINDS, as of the last look.
     """
 
-    def __init__(self, path: Path | None, config: HistoryConfig, clock: Clock, executor: Executor) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        config: HistoryConfig,
+        clock: Clock,
+        executor: Executor,
+        *,
+        kept_out: str = "",
+    ) -> None:
         self.persistent = path is not None
-        self.problem = ""
+        self._in_memory = (
+            f"{kept_out}; the history is in memory until the exporter starts again" if kept_out else ""
+        )
+        self.problem = self._in_memory
         self.rows: Mapping[str, int] = dict.fromkeys(KINDS, 0)
         self._path = path
         self._config = config
@@ -243,7 +255,7 @@ class Store:
         self._check_usable()
         if self._writing is not None:  # an earlier batch
             await self._outcome(self._writing)
-        if self._writing is None and (self._waiting or self.problem):
+        if self._writing is None and (self._waiting or self.problem != self._in_memory):
             entries, now = self._waiting.take(), self._clock.epoch()
             self._writing = self._start(lambda db: write(db, entries, self._config.calls, now))
             self._writing.add_done_callback(self._written)
@@ -261,9 +273,9 @@ class Store:
         if done.refused:
             log.warning("the history does not accept some entries", file=str(self._path), count=done.refused)
         self.rows = _of_kinds(done.rows)
-        if self.problem and not self._database.foreign:
+        if self.problem != self._in_memory:
             log.info("the history can be written again", file=str(self._path))
-            self.problem = ""
+            self.problem = self._in_memory
             self._said.clear()
 
     async def _prune(self) -> None:
@@ -328,7 +340,8 @@ class Store:
         if self._database.foreign and self.persistent:
             self.persistent = False
             why = self._database.foreign
-            self.problem = f"{why}; the history is in memory, and {FILE_NAME} is left as it is"
+            self._in_memory = f"{why}; the history is in memory, and {FILE_NAME} is left as it is"
+            self.problem = self._in_memory
             log.warning("the history is in memory", file=str(self._path), reason=why)
 
     async def _outcome(self, task: asyncio.Task[_T]) -> _T:

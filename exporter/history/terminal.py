@@ -209,11 +209,10 @@ def _what(group: Group, until: float) -> str:
             f"{problem} {group.times} times until {_clock(ended, group.began)}, "
             f"{duration(group.seconds)} in all"
         )
+    how_long = f"{'at least ' if newest.was_there else ''}{duration(newest.seconds)}"
     if newest.ended is None:
-        return f"{problem} for {duration(newest.seconds)} and still"
-    return f"{problem} for {duration(newest.seconds)}" + (
-        ", ended while unwatched" if newest.ended_unwatched else ""
-    )
+        return f"{problem} for {how_long}, and still is"
+    return f"{problem} for {how_long}" + (", ended while unwatched" if newest.ended_unwatched else "")
 
 
 def _problem(told: Outage | Phase) -> str:
@@ -287,12 +286,10 @@ def call_lines(answer: CallsAnswer, form: Form) -> Iterator[str]:
 
 def _facts(call: CallAnswer) -> Iterator[list[str]]:
     """What is known of a call, a line for each list."""
-    status = " ".join(filter(None, (str(call.sip_status or ""), call.sip_phrase)))
-    if status and call.origin == "local":
-        status += " (FreeSWITCH's own)"
     code = ": ".join(filter(None, (call.provider_code, call.provider_meaning)))
     cause = call.cause if call.q850 is None else f"{call.cause} (Q.850 {call.q850})"
-    yield [f"{call.result}: {status or cause}", *filter(None, (code, cause if status else "", call.reason))]
+    why = _why(call)
+    yield [f"{call.result}: {why or cause}", *filter(None, (code, cause if why else "", call.reason))]
     yield [
         f"{label} {value}"
         for label, value in (
@@ -302,7 +299,7 @@ def _facts(call: CallAnswer) -> Iterator[list[str]]:
             ("codec", call.codec),
             ("packets in", call.packets_in),
             ("packets out", call.packets_out),
-            ("MOS", call.mos),
+            ("MOS", None if call.result == "bad" else call.mos),
             ("user agent", call.user_agent),
         )
         if value not in ("", None)
@@ -320,6 +317,17 @@ def _facts(call: CallAnswer) -> Iterator[list[str]]:
     if call.other_leg is not None:
         leg = call.other_leg
         yield [f"other leg {leg.direction} {leg.from_ or '-'} -> {leg.to or '-'}", f"UUID {leg.call_uuid}"]
+
+
+def _why(call: CallAnswer) -> str:
+    """Why it is kept, beside its cause; empty: the cause says it."""
+    if call.result == "silent":
+        return "answered, no audio received"
+    if call.result == "bad":
+        lost = f"{call.packet_loss_ratio * 100:.0f} % of packets lost" if call.packet_loss_ratio else ""
+        return "; ".join(filter(None, (f"MOS {call.mos:g}" if call.mos is not None else "", lost)))
+    status = " ".join(filter(None, (str(call.sip_status or ""), call.sip_phrase)))
+    return f"{status} (FreeSWITCH's own)" if status and call.origin == "local" else status
 
 
 def _seconds(value: float | None) -> str:

@@ -57,7 +57,7 @@ def open_calls(path: Path | None) -> tuple[sqlite3.Connection, int]:
         OSError, sqlite3.Error: it cannot be read or written.
         StoreError: it is something else.
     """
-    schema = Schema(STEPS, ("calls", _COLUMNS), BUSY_SECONDS, ("synchronous = FULL",))
+    schema = Schema(STEPS, ("calls", _COLUMNS), BUSY_SECONDS, ("synchronous = FULL", "secure_delete = ON"))
     return (open_database(IN_MEMORY, schema), 0) if path is None else open_file(path, schema)
 
 

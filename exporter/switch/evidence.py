@@ -1,10 +1,13 @@
 """What the last event of a leg says for a ticket to the provider: who, when, where, which answer.
 
-A leg is asked for it only if its call is kept, so each value is looked up once, when it is wanted.
+A leg is asked for it only if its call is kept.
 
 Facts (facts-more.md E; traps that a reader of the headers would fall into):
-- Once a leg is answered, `Caller-Caller-ID-Number` is that of the far end; `Caller-Orig-*` stays.
-  `sip_from_user` is set from 18x and 200 on only, and may be the user name of the gateway.
+- `Caller-Caller-ID-Number` is what the INVITE has as its caller, `effective_caller_id_number` included, until
+  an answered leg runs a dialplan itself: then it is that of the far end, and `pre_transfer_*` has what it was
+  (switch_channel.c: switch_channel_flip_cid). `Caller-Orig-*` of an outbound leg is the extension behind the
+  call, which the provider never saw. `sip_from_user` of an outbound leg is set from 18x and 200 on only, and
+  may be the user name of the gateway.
 - `Caller-Destination-Number` follows the leg through the dialplan; `sip_req_uri` is what was dialled. The far
   end of an inbound leg may have dialled the contact that FreeSWITCH registered (`gw+NAME`).
 - `sip_reply_host` is empty as long as nothing came from the network: then a 408 or 503 is FreeSWITCH's own,
@@ -21,6 +24,7 @@ from exporter.esl import Event
 from exporter.esl.errors import printable
 from exporter.switch.cause import CAUSES
 from exporter.switch.leg import ChannelEvent
+from exporter.switch.whole_event import read_whole
 
 Direction = Literal["inbound", "outbound"]
 
@@ -95,7 +99,7 @@ def is_call(event: ChannelEvent) -> bool:
 
 def read_evidence(event: ChannelEvent) -> Evidence:
     """The evidence in a leg's CHANNEL_HANGUP_COMPLETE or CHANNEL_DESTROY."""
-    raw = event.raw
+    raw = read_whole(event.raw)
     outbound = raw.get(b"Call-Direction") == "outbound"
     answered = bool(raw.get_int(b"Caller-Channel-Answered-Time"))
     disposition = _text(raw, b"variable_sip_hangup_disposition")
@@ -115,7 +119,7 @@ def read_evidence(event: ChannelEvent) -> Evidence:
     return Evidence(
         seconds=max(ended - created, 0) / 1e6,
         direction="outbound" if outbound else "inbound",
-        from_number=_from(raw, answered=answered),
+        from_number=_caller(raw) if outbound else _calling(raw),
         to_number=_dialled(raw) if outbound else _called(raw),
         sip_call_id=_text(raw, b"variable_sip_call_id") or _text(raw, b"variable_sip_invite_call_id"),
         sip_status=status,
@@ -125,7 +129,7 @@ def read_evidence(event: ChannelEvent) -> Evidence:
         reason=_text(raw, b"variable_sip_reason") if disposition.startswith("recv_") else "",
         local=local,
         ended_by=_ended_by(disposition, local=local),
-        post_dial_delay=_post_dial_delay(event, answered=answered),
+        post_dial_delay=_post_dial_delay(ChannelEvent(raw), answered=answered),
         remote_sip=remote_sip,
         remote_media=_address(raw, b"variable_remote_media_ip", b"variable_remote_media_port"),
         local_media=_address(raw, b"variable_advertised_media_ip", b"variable_local_media_port"),
@@ -144,12 +148,17 @@ def _user(address: str) -> str:
     return address.partition("@")[0].partition(";")[0]
 
 
-def _from(raw: Event, *, answered: bool) -> str:
+def _caller(raw: Event) -> str:
+    """The number that FreeSWITCH's INVITE had."""
+    return _text(raw, b"variable_pre_transfer_caller_id_number") or _text(raw, b"Caller-Caller-ID-Number")
+
+
+def _calling(raw: Event) -> str:
+    """The number that the far end called from."""
     return (
         _text(raw, b"Caller-Orig-Caller-ID-Number")
-        or _text(raw, b"variable_origination_caller_id_number")
         or _text(raw, b"variable_sip_from_user")
-        or ("" if answered else _text(raw, b"Caller-Caller-ID-Number"))
+        or _text(raw, b"Caller-Caller-ID-Number")
     )
 
 
@@ -195,11 +204,13 @@ def _other(raw: Event, *, outbound: bool) -> OtherEvidence | None:
     inbound = (raw.get(b"Other-Leg-Direction") or opposite) == "inbound"
     ended = _text(raw, b"variable_originate_causes").split(";")
     cause = ended[-1] if ended[0] == uuid and ended[-1] != "NONE" else ""
+    callers = (b"Other-Leg-Orig-Caller-ID-Number", b"Other-Leg-Caller-ID-Number")
+    if raw.get(b"Other-Type") == "originatee":
+        callers = (callers[1], callers[0])  # an INVITE of FreeSWITCH's
     return OtherEvidence(
         uuid=uuid,
         direction="inbound" if inbound else "outbound",
-        from_number=_text(raw, b"Other-Leg-Orig-Caller-ID-Number")
-        or _text(raw, b"Other-Leg-Caller-ID-Number"),
+        from_number=_text(raw, callers[0]) or _text(raw, callers[1]),
         to_number=_text(raw, b"Other-Leg-Destination-Number")
         or (originated[-1] if originated[0] == uuid and len(originated) > 1 else ""),
         cause=cause or _text(raw, b"variable_last_bridge_hangup_cause"),

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from exporter.switch.cause import OF_THE_CALL
 from exporter.switch.tables import read_table
 
 PROVIDERS: Final = tuple(sorted(path.stem for path in (Path(__file__).parent / "providers").glob("*.tsv")))
@@ -47,6 +48,19 @@ OTHER: Final = ProviderCode(
     "a code of the provider that the exporter does not know",
     "look it up in the provider's documentation",
 )
+
+
+def has_failed(cause: str, code: ProviderCode | None) -> bool:
+    """Whether an unanswered call failed: by its cause, or because the provider named a reason of its own.
+
+    The cause alone does not tell: Telnyx sends the 404 of a number that does not exist for a billing block,
+    and the 486 of a busy line for a channel limit.
+
+    Args:
+        cause: FreeSWITCH's name.
+        code: what the reason phrase ends with; None without one. `destination`: the number was wrong.
+    """
+    return cause not in OF_THE_CALL or (code is not None and code.class_ != "destination")
 
 
 class Provider:

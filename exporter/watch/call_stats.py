@@ -6,7 +6,7 @@ from exporter.metrics import families
 from exporter.metrics.exposition import Exemplar, Histogram
 from exporter.switch.cause import known_cause
 from exporter.switch.leg import LegEnd, Media
-from exporter.switch.provider import Provider
+from exporter.switch.provider import Provider, ProviderCode, has_failed
 from exporter.switch.sip import known_code
 
 
@@ -21,9 +21,11 @@ class CallStats:
     """Counters and histograms; started + learned = hang-ups + lost + active at any time.
 
     Args:
+        gateway: the label under which they are counted; empty for legs that used none.
         provider: whose codes the reason phrases of rejections end with; None if unknown.
 
     Attributes:
+        failed: unanswered legs of those that ended (exporter.switch.provider.has_failed).
         hangups: by cause (a label value) and whether the leg was answered.
         sip_responses: by SIP status (a label value).
         rejections: by the provider's code and its class.
@@ -34,6 +36,8 @@ class CallStats:
         "answer",
         "answered",
         "duration",
+        "failed",
+        "gateway",
         "hangups",
         "jitter",
         "learned",
@@ -48,9 +52,11 @@ class CallStats:
         "without_media",
     )
 
-    def __init__(self, provider: Provider | None = None) -> None:
+    def __init__(self, gateway: str, provider: Provider | None = None) -> None:
+        self.gateway = gateway
         self.provider = provider
         self.started = self.answered = self.learned = self.lost = self.active = self.without_media = 0
+        self.failed = 0
         self.hangups: dict[tuple[str, bool], Ended] = {}
         self.sip_responses: dict[str, int] = {}
         self.rejections: dict[tuple[str, str], int] = {}
@@ -68,20 +74,23 @@ class CallStats:
         key = (known_cause(end.cause), talk is not None)
         legs, earlier = self.hangups.get(key, (0, None))
         self.hangups[key] = Ended(legs + 1, exemplar or earlier)
-        if end.sip_code:
-            self._count_rejection(end)
-        if talk is not None:
+        code = self._count_rejection(end) if end.sip_code else None
+        if talk is None:
+            self.failed += has_failed(end.cause, code)
+        else:
             self.duration.observe(talk, exemplar)
             if end.media is not None:
                 self._count_media(end.media, exemplar)
 
-    def _count_rejection(self, end: LegEnd) -> None:
+    def _count_rejection(self, end: LegEnd) -> ProviderCode | None:
+        """Count the final SIP answer, and the provider's code in it, if there is one."""
         code = known_code(end.sip_code)
         self.sip_responses[code] = self.sip_responses.get(code, 0) + 1
         found = self.provider.find(end.phrase) if self.provider is not None else None
         if found is not None:
             kind = (found.code, found.class_)
             self.rejections[kind] = self.rejections.get(kind, 0) + 1
+        return found
 
     def _count_media(self, media: Media, exemplar: Exemplar | None) -> None:
         if media.mos is not None:

@@ -37,10 +37,9 @@ _T = TypeVar("_T")
 
 
 class _Leg:
-    __slots__ = ("answered", "created", "gateway", "progressed", "stats")
+    __slots__ = ("answered", "created", "progressed", "stats")
 
-    def __init__(self, gateway: str, stats: CallStats) -> None:
-        self.gateway = gateway
+    def __init__(self, stats: CallStats) -> None:
         self.stats = stats
         self.created = False
         self.answered = False
@@ -92,7 +91,7 @@ class CallTable:
         for direction in DIRECTIONS:
             stats = self.stats.get((gateway, direction))
             if stats is None:
-                stats = self.stats[gateway, direction] = CallStats()
+                stats = self.stats[gateway, direction] = CallStats(gateway)
             if direction == "outbound":  # the codes come with rejections of FreeSWITCH's INVITEs
                 stats.provider = provider
 
@@ -231,8 +230,8 @@ class CallTable:
         key = (gateway, start.direction)
         stats = self.stats.get(key)
         if stats is None:
-            stats = self.stats[key] = CallStats()
-        leg = self._legs[start.uuid] = _Leg(gateway, stats)
+            stats = self.stats[key] = CallStats(gateway)
+        leg = self._legs[start.uuid] = _Leg(stats)
         stats.active += 1
         return leg
 
@@ -256,7 +255,7 @@ class CallTable:
         if leg is not None:
             del self._legs[uuid]
             leg.stats.count_end(end, _exemplar(event))
-            self._on_ended(event, end, leg.gateway)
+            self._on_ended(event, end, leg.stats.gateway)
         if uuid:
             _remember(self._ended, uuid, leg.created if leg is not None else True)
 

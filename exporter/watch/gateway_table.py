@@ -202,9 +202,11 @@ class GatewayTable:
         for gateway in self._known.values():
             gateway.profile_down = self._is_down(gateway.profile)
 
-    def on_lost(self) -> None:
-        """The node is lost, or its gateways cannot be read."""
+    def on_lost(self, since: float | None = None) -> None:
+        """The node is lost, or its gateways cannot be read; `since`: from then on (monotonic), None: now."""
         now, epoch = self._clock.monotonic(), self._clock.epoch()
+        if since is not None:
+            now, epoch = since, epoch - (now - since)
         for gateway in self._known.values():
             gateway.on_lost(now, epoch)
         self._running_profiles = None

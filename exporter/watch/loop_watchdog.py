@@ -81,15 +81,15 @@ class LoopWatchdog:
     """Watches the running loop.
 
     Args:
-        on_stuck: called once for each standstill, from whichever thread notices it first: to be short, and
-            safe in any thread.
+        on_stuck: called once for each standstill, with the time of the last pulse (monotonic), from
+            whichever thread notices it first: to be short, and safe in any thread.
         on_pulse: called in the loop at every pulse.
         stuck: seconds without a pulse that count as stuck.
     """
 
     def __init__(
         self,
-        on_stuck: Callable[[], None],
+        on_stuck: Callable[[float], None],
         on_pulse: Callable[[], None],
         *,
         clock: Clock,
@@ -141,7 +141,7 @@ class LoopWatchdog:
             if self._reported == pulse:
                 return
             self._reported = pulse
-            self._on_stuck()
+            self._on_stuck(pulse)
         log.error(
             "the event loop stood still; connections to FreeSWITCH were closed", seconds=round(silent, 1)
         )

@@ -84,6 +84,7 @@ class Node:
         self._database = DatabasePoller(clock, self.known, self.connections)
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     # -- state and facts ------------------------------------------------------------------------------------
 
@@ -162,6 +163,7 @@ class Node:
     def start(self) -> None:
         """Begin to watch; returns at once."""
         self.known.recall()
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run(), name=f"node {self.name}")
 
     async def stop(self) -> None:
@@ -171,8 +173,15 @@ class Node:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    def sever(self) -> None:
-        """Close all connections from another thread, while the event loop is stuck."""
+    def sever(self, since: float) -> None:
+        """Close all connections from another thread, while the event loop is stuck.
+
+        Args:
+            since: when the loop last ran (monotonic): nothing has been watched from then on.
+        """
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it is closed
+                self._loop.call_soon_threadsafe(self._stood_still, since)
         self.connections.sever()
 
     def backlog(self) -> int:
@@ -261,6 +270,12 @@ class Node:
             version=known.switch.version, gateways=len(known.gateways), denied=sorted(self.denied)
         )
         self.observer.on_connected(self._clock.monotonic(), self._clock.epoch())
+
+    def _stood_still(self, since: float) -> None:
+        """The loop runs again: what was known was known until then, before any timer adds the time since."""
+        now, epoch = self._clock.monotonic(), self._clock.epoch()
+        self.known.gateways.on_lost(since)
+        self.observer.on_standstill(since, epoch - (now - since))
 
     def _forget(self, reason: EslError) -> None:
         self.connections.abort(reason)

@@ -21,6 +21,9 @@ class NodeObserver:
     def on_not_connected(self, problem: str, reason: str, now: float, epoch: float) -> None:
         """An attempt to connect failed, or the connection was lost; `reason` is a sentence, safe to show."""
 
+    def on_standstill(self, now: float, epoch: float) -> None:
+        """The exporter stood still from `now` on; nothing was watched, and the node counts as lost next."""
+
     def on_stopped(self, now: float, epoch: float) -> None:
         """The exporter watches the node no longer (it stops, or a reload removes or replaces the node)."""
 

@@ -13,7 +13,6 @@ from exporter.config import InvalidValue
 from exporter.history import times
 from exporter.web.answers import Refusal, read_query, shown
 from exporter.web.context import APP_CONTEXT
-from exporter.web.scrape import unknown_node
 
 MAX_LIMIT: Final = 500
 _MAX_NAME: Final = 200
@@ -32,11 +31,11 @@ class Asked:
 
     Attributes:
         now, since, until: epoch seconds; `since` is not after `until`.
-        node: one that is configured, or None.
+        node: a name, or None.
         gateway, profile: any, or None.
 
     Raises:
-        Refusal: 400 for a value that cannot be used, 404 for a node that is not configured.
+        Refusal: 400 for a value that cannot be used.
     """
 
     def __init__(self, request: web.Request, names: Collection[str], since: str) -> None:
@@ -54,9 +53,6 @@ class Asked:
             message = "since is after until."
             raise Refusal(400, "bad_request", message, "Give the earlier time as since.")
         self.node = self._name("node")
-        known = [node.name for node in context.nodes]
-        if self.node is not None and self.node not in known:
-            raise unknown_node(self.node, known)
         self.gateway = self._name("gateway")
         self.profile = self._name("profile")
 

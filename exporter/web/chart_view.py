@@ -11,7 +11,7 @@ from typing import Final
 from exporter.history.model import Sample
 from exporter.history.times import duration, local_time
 from exporter.web.past_words import clock_time, listed, times_text
-from exporter.web.svg import DAY, SLOT, Curve, beginning, columns, curve
+from exporter.web.svg import DAY, SLOT, SLOTS, Curve, beginning, columns, curve
 
 _HOUR: Final = 3600.0
 _TIMES: Final = 5  # labels of the axis of time
@@ -66,7 +66,7 @@ def ping_chart(samples: Sequence[Sample], now: float) -> Chart | None:
                 f"{min(values) * 1000:.0f} to {max(values) * 1000:.0f} ms",
                 f"the latest {values[-1] * 1000:.0f} ms",
                 f"no answer for {silent}" if silent else "",
-                _unwatched(drawn),
+                _unwatched(drawn, now),
             )
         ),
         legend=_legend(drawn, ("line", "round trip"), ("missing", "no answer") if drawn.missing else None),
@@ -84,7 +84,7 @@ def live_chart(samples: Sequence[Sample], now: float) -> Chart:
         values=_axis(drawn.top, ""),
         times=_times(now),
         text=listed(
-            (f"at most {times_text(most, 'call')} at a time" if most else "no calls", _unwatched(drawn))
+            (f"at most {times_text(most, 'call')} at a time" if most else "no calls", _unwatched(drawn, now))
         ),
         legend=_legend(drawn, ("line", "active calls"), None),
     )
@@ -110,7 +110,7 @@ def calls_chart(samples: Sequence[Sample], now: float) -> Chart:
             (
                 f"{times_text(calls, 'call')} ended",
                 f"{failed:,} of them failed" if calls else "",
-                _unwatched(drawn),
+                _unwatched(drawn, now),
             )
         ),
         legend=_legend(drawn, ("column", "ended"), ("failed", "failed")),
@@ -145,7 +145,9 @@ def _times(now: float) -> tuple[str, ...]:
     return tuple(f"{local_time(begin + DAY * part / (_TIMES - 1)):%H:%M}" for part in range(_TIMES))
 
 
-def _unwatched(drawn: Curve) -> str:
+def _unwatched(drawn: Curve, now: float) -> str:
+    if len(drawn.gaps) == 1 and drawn.gaps[0][0] == 0 and drawn.gaps[0][1] < SLOTS:
+        return f"from {clock_time(beginning(now) + drawn.gaps[0][1] * SLOT, now)} on"
     slots = sum(length for _, length in drawn.gaps)
     return f"not watched for {duration(slots * SLOT)}" if slots else ""
 

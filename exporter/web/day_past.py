@@ -1,11 +1,13 @@
 """The last day of a gateway, and how available it was in the last month: what the store knows of it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from exporter.history.availability import StepName, aligned
-from exporter.history.bar import Interval, merged
+from exporter.history.bar import Interval, intersection, merged
+from exporter.history.bar import seconds as length
 from exporter.history.model import Figures, Span, Step
 from exporter.history.past import Past
 from exporter.history.store import Store, Subject
@@ -31,7 +33,7 @@ class DayPast:
     Attributes:
         outages: when, newest first.
         count: how many; of those that were put together, each.
-        down: seconds of them within the day.
+        down: seconds of them within the day, as far as they were watched.
         watched: when there was a look at it.
         shares: of 24 hours, 7 and 30 days.
     """
@@ -68,15 +70,16 @@ async def day_past(
     if past.outage is not None and all(one.id != past.outage.id for one in found):
         found = [past.outage, *found]
     times = tuple((one.began, epoch if one.ended is None else one.ended) for one in found)
+    watched = watched_times(spans, hours, epoch)
+    looks = watched or ((epoch - DAY, epoch),)  # of the first seconds nothing is kept yet
     return DayPast(
         outages=times,
         count=max(past.day, sum(one.times for one in found)),
         down=sum(
-            min(one.seconds if one.ended is not None else epoch - one.began, end - max(began, epoch - DAY))
-            for one, (began, end) in zip(found, times, strict=True)
-            if end > epoch - DAY
+            min(math.inf if one.ended is None else one.seconds, length(intersection(looks, [time])))
+            for one, time in zip(found, times, strict=True)
         ),
-        watched=watched_times(spans, hours, epoch),
+        watched=watched,
         shares=(
             _share(hours, DAY, _HOUR, epoch),
             _share(days, 7 * DAY, DAY, epoch),

@@ -78,6 +78,6 @@ def history_notes(store: Store, problem: str = "") -> tuple[HistoryNote, ...]:
         notes.append(HistoryNote("warn", text))
     elif problem:
         notes.append(HistoryNote("warn", shown(problem, 200)))
-    if not store.persistent:
+    if not store.persistent and not store.problem:
         notes.append(HistoryNote("not_checked", STATE_DIR_ADDS))
     return tuple(notes)

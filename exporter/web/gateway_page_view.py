@@ -44,6 +44,10 @@ CALLS: Final = 20
 PAST_DAYS: Final = 90
 _LATCHED: Final = {PING_FLIP: "a ping failed", TIMED_OUT: "no answer to REGISTER"}
 _GONE: Final = Standing("not_checked", "not listed by FreeSWITCH", None)
+_NOT_LISTED: Final = (
+    "FreeSWITCH does not list this gateway, and the config does not require it. What follows is its past."
+)
+_NOT_CONNECTED: Final = "The exporter is not connected to {}. What follows is the gateway's past."
 
 
 @dataclass(slots=True)
@@ -88,7 +92,8 @@ class GatewayPage:
     """The page.
 
     Attributes:
-        facts: what is known at present. remedy: what to do if something is wrong.
+        facts: what is known at present. no_facts: why there may be none.
+        remedy: what to do if something is wrong.
         why: the outage that lasts: its reason, and the changes before it.
         outages, changes: None if the store did not answer.
         last_failure: the last failed answer to REGISTER, and when it came.
@@ -105,6 +110,7 @@ class GatewayPage:
     why: tuple[str, ...]
     remedy: Remedy
     facts: tuple[tuple[str, str], ...]
+    no_facts: str
     day: DayView | None
     notes: tuple[HistoryNote, ...]
     outages: Timeline | None
@@ -133,6 +139,7 @@ def gateway_page_view(
     now: float,
     private: bool,
     persistent: bool,
+    lost: Snapshot | None = None,
     notes: Sequence[HistoryNote] = (),
     result: CallResult | None = None,
 ) -> GatewayPage:
@@ -140,16 +147,22 @@ def gateway_page_view(
 
     Args:
         subject: the gateway.
-        present: its node and itself; None if it is gone.
+        present: its node and itself; None if it is gone, or not known while its node is lost.
         past: its recent past.
         data: what the store says.
         now: epoch seconds.
         private: the request may see kept calls.
         persistent: the history outlives the exporter.
+        lost: its node, if the exporter is not connected to it.
         notes: what is to be said about the history.
         result: the calls asked for; None: all.
     """
-    standing = standing_of(*present, past) if present is not None else _GONE
+    if present is not None:
+        standing = standing_of(*present, past)
+    elif lost is not None:
+        standing = standing_of(lost, GatewaySeen(name=subject.gateway), past)
+    else:
+        standing = _GONE
     finding = finding_of(*present) if present is not None else None
     name, profile, node = shown(subject.gateway), shown(subject.profile), shown(subject.node)
     about = {"node": subject.node, "gateway": subject.gateway}
@@ -172,6 +185,7 @@ def gateway_page_view(
         why=_why(past),
         remedy=finding.remedy if finding is not None else Remedy(),
         facts=_facts(*present) if present is not None else (),
+        no_facts=_NOT_CONNECTED.format(node) if lost is not None else _NOT_LISTED,
         day=day_view(data.day, now, persistent=persistent) if data.day is not None else None,
         notes=tuple(notes),
         outages=_newest(data.outages, (), now) if data.outages is not None else None,
@@ -195,7 +209,7 @@ def gateway_page_view(
 def _headline(standing: Standing, past: Past) -> str:
     text = standing.text[0].upper() + standing.text[1:]
     if standing.since is not None:
-        text += f", since {standing.since.text}"
+        text += f", {standing.how} {standing.since.text}"
     if past.today > 1:
         text += f". {times_text(past.today, 'outage')} today"
     return text

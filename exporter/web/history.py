@@ -41,6 +41,7 @@ from exporter.metrics.exposition import Turns
 from exporter.web.answers import Refusal
 from exporter.web.asked import Asked
 from exporter.web.context import APP_CONTEXT, AppContext
+from exporter.web.scrape import unknown_node
 
 if TYPE_CHECKING:
     from exporter.watch.changes import Change
@@ -94,7 +95,7 @@ async def history(request: web.Request) -> web.Response:
     changes: list[Change] = []
     watched: list[WatchedAnswer] = []
     context = request.app[APP_CONTEXT]
-    async with _asking(request) as store:
+    async with _asking(request, asked) as store:
         if kind != "change":
             outages = await store.outages(
                 since=asked.since,
@@ -150,7 +151,7 @@ async def availability(request: web.Request) -> web.Response:
     context = request.app[APP_CONTEXT]
     turns = Turns(context.clock)
     gateways: list[GatewayAnswer] = []
-    async with _asking(request) as store:
+    async with _asking(request, asked) as store:
         subjects = await store.subjects(node=asked.node, gateway=asked.gateway, profile=asked.profile)
         for subject in subjects[offset : offset + most]:
             for steps in await _steps(store, subject, step, since, asked.until):
@@ -180,7 +181,7 @@ async def kept_calls(request: web.Request) -> web.Response:
     direction = asked.choice("direction", _DIRECTIONS)
     limit = asked.limit(CALLS_OF_TICKET if format_ == "ticket" else CALLS)
     context = request.app[APP_CONTEXT]
-    async with _asking(request) as store:
+    async with _asking(request, asked) as store:
         calls = await store.calls(
             since=asked.since,
             until=asked.until,
@@ -216,16 +217,20 @@ async def kept_calls(request: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def _asking(request: web.Request) -> AsyncIterator[Store]:
+async def _asking(request: web.Request, asked: Asked) -> AsyncIterator[Store]:
     """The store, with everything up to now in it.
 
     Raises:
-        Refusal: 503, it cannot answer, or not in time.
+        Refusal: 503, it cannot answer, or not in time; 404, the node is not configured and has no past.
     """
+    context = request.app[APP_CONTEXT]
+    store = context.history.store
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await request.app[FRESHNESS].refresh()
-            yield request.app[APP_CONTEXT].history.store
+            if asked.node is not None and asked.node not in await _nodes(context, store, asked):
+                raise unknown_node(asked.node, [node.name for node in context.nodes])
+            yield store
     except StoreUnavailable as error:
         raise _unavailable(f"The history cannot be read: {error}") from None
     except TimeoutError:
@@ -249,11 +254,19 @@ async def _steps(
 async def _watched(context: AppContext, store: Store, asked: Asked) -> list[WatchedAnswer]:
     """When each node was watched, oldest first."""
     found = []
-    for node in context.nodes:
-        if asked.node in (None, node.name):
-            spans = await store.spans(node.name, since=asked.since, until=asked.until)
-            found += [WatchedAnswer.of(node.name, span) for span in _bounded(spans, asked)]
+    for name in await _nodes(context, store, asked):
+        spans = await store.spans(name, since=asked.since, until=asked.until)
+        found += [WatchedAnswer.of(name, span) for span in _bounded(spans, asked)]
     return found
+
+
+async def _nodes(context: AppContext, store: Store, asked: Asked) -> list[str]:
+    """The nodes that are asked for: of the config, and those that it had before and that have a past."""
+    names = [node.name for node in context.nodes]
+    if asked.node in names:
+        return [asked.node]
+    past = {subject.node for subject in await store.subjects(node=asked.node)} - set(names)
+    return [*(names if asked.node is None else ()), *sorted(past)]
 
 
 def _bounded(spans: Sequence[Span], asked: Asked) -> list[Span]:

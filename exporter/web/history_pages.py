@@ -41,7 +41,9 @@ async def gateway_page(request: web.Request) -> web.Response:
     history = context.history
     info = request.match_info
     asked = Subject(info["node"], info["name"], "" if info["profile"] == NO_PROFILE else info["profile"])
-    present = _present(await context.diagnoses(), asked)
+    diagnoses = await context.diagnoses()
+    present = _present(diagnoses, asked)
+    lost = next((one.snapshot for one in diagnoses if _is_lost(one.snapshot, asked.node)), None)
     subject = asked if present is None else Subject(asked.node, asked.gateway, present[1].profile)
     past = history.past(*subject)
     private = may_see_private(request)
@@ -59,10 +61,15 @@ async def gateway_page(request: web.Request) -> web.Response:
         now=now,
         private=private,
         persistent=history.store.persistent,
+        lost=lost,
         notes=history_notes(history.store, problem),
         result=result,
     )
     return await answer(request, "gateway.html", view)
+
+
+def _is_lost(snapshot: Snapshot, node: str) -> bool:
+    return snapshot.node == node and not snapshot.connected
 
 
 def _present(diagnoses: Sequence[Diagnosis], asked: Subject) -> tuple[Snapshot, GatewaySeen] | None:

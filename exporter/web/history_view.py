@@ -148,6 +148,7 @@ def history_page_view(
         notes: what is to be said about the history.
     """
     made = None if found is None else timeline(*found, now, horizon=horizon)
+    names = _node_names(nodes, found, query.node)
     return HistoryPage(
         frame=frame(
             title="History - freeswitch-exporter",
@@ -161,11 +162,11 @@ def history_page_view(
         ),
         query=query,
         gateway=shown(query.gateway),
-        nodes=_options(_node_names(nodes, query.node), query.node),
+        nodes=_options({"": "all nodes", **{name: shown(name) for name in names}}, query.node),
         kinds=_options(KINDS, query.kind),
         times=_options({value: f"the last {text}" for value, (text, _) in SINCE.items()}, query.since),
         timeline=made,
-        several=len(nodes) > 1,
+        several=len(names) > 1,
         newest=query.link() if query.before is not None else "",
         following=query.link(made.following) if made is not None and made.following is not None else "",
         watched_since=moment(watched_since, now) if watched_since is not None else None,
@@ -174,10 +175,13 @@ def history_page_view(
     )
 
 
-def _node_names(nodes: Sequence[str], chosen: str) -> dict[str, str]:
-    """What to choose from: the nodes, and one that was chosen though the config no longer has it."""
-    names = [*nodes, *([chosen] if chosen and chosen not in nodes else [])]
-    return {"": "all nodes", **{name: shown(name) for name in names}}
+def _node_names(
+    nodes: Sequence[str], found: tuple[Sequence[Outage], Sequence[Change]] | None, chosen: str
+) -> list[str]:
+    """Those of the config, and those that it no longer has: what was found is of them, or one was chosen."""
+    outages, changes = found or ((), ())
+    past = {chosen, *(outage.node for outage in outages), *(change.node for change in changes)}
+    return [*nodes, *sorted(past - {"", *nodes})]
 
 
 def _options(texts: Mapping[_Word, str], chosen: str) -> tuple[Option, ...]:

@@ -6,12 +6,14 @@ that changed, and copies texts. Nothing comes from elsewhere and nothing is inli
 origin alone.
 
 `load_files` reads the files and compiles the templates once, at start-up: a request reads nothing from disk.
-A template gets a view, escapes all of it and decides nothing. It is rendered in slices, so that events are
+A template gets a view, escapes all of it and decides nothing. Texts of the diagnosis have code between
+backquotes, as on a terminal; `pieces` takes them apart. It is rendered in slices, so that events are
 not held up by a page of many nodes.
 """
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +44,7 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_CODE: Final = re.compile("`([^`]+)`")
 _SLICE: Final = 500  # pieces of the template's output rendered at once: about a millisecond
 
 
@@ -74,12 +77,18 @@ def load_files() -> PageFiles:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["pieces"] = pieces
     assets = {name: (_FOLDER / "static" / name).read_bytes() for name in _TYPES}
     digests = {name: hashlib.sha256(asset).hexdigest()[:12] for name, asset in assets.items()}
     addresses = {name: f"static/{name}?v={digest}" for name, digest in digests.items()}
     for name in environment.list_templates():
         environment.get_template(name)  # those that others include are read now, too
     return PageFiles({name: environment.get_template(name) for name in _TEMPLATES}, assets, addresses)
+
+
+def pieces(text: str) -> list[str]:
+    """Text and code by turns: code is what stands between backquotes."""
+    return _CODE.split(text)
 
 
 async def page(request: web.Request) -> web.Response:

@@ -54,11 +54,13 @@ class Standing(NamedTuple):
     Attributes:
         text: "up for 3 h 12 min", "down for 7 min (503)".
         since: the moment; None if it is not known.
+        how: what is to be said before it: it may have been so before anybody looked.
     """
 
     status: Status
     text: str
     since: Moment | None
+    how: str = "since"
 
 
 def moment(epoch: float, now: float) -> Moment:
@@ -106,10 +108,12 @@ def gateway_standing(
         )
     if (outage := past.outage) is not None:
         word = "failing, though usable," if usable else "down"
+        at_least = "at least " if outage.was_there else ""
         return Standing(
             "warn" if usable else "fail",
-            f"{word} for {duration(max(0.0, now - outage.began))} ({reason(outage)})",
+            f"{word} for {at_least}{duration(max(0.0, now - outage.began))} ({reason(outage)})",
             moment(outage.began, now),
+            "seen since" if at_least else "since",
         )
     if problem == "unknown":
         return Standing("warn", "not known yet", None)
@@ -124,6 +128,7 @@ def gateway_standing(
         "pass",
         f"up for {at_least}{duration(max(0.0, now - past.well_since))}",
         moment(past.well_since, now),
+        "no outage seen since" if at_least else "since",
     )
 
 

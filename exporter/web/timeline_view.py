@@ -224,10 +224,10 @@ def _about(outage: Outage, now: float, *, text: str, **more: object) -> Entry:
 
 
 def _how_long(outage: Outage, now: float) -> str:
-    word = _DOWN[outage.layer]
+    word = f"{_DOWN[outage.layer]} for {'at least ' if outage.was_there else ''}"
     if outage.ended is None:
-        return f"{word} for {duration(max(outage.seconds, now - outage.began))}, and still is"
-    return f"{word} for {duration(outage.seconds)}"
+        return f"{word}{duration(max(outage.seconds, now - outage.began))}, and still is"
+    return f"{word}{duration(outage.seconds)}"
 
 
 def _how_often(outages: Sequence[Outage], now: float) -> str:

@@ -126,9 +126,14 @@ def test_panels_fill_the_grid_without_overlap(dashboard: Json) -> None:
     assert len(taken) == 24 * bottom, "there are holes"
 
 
-def test_the_first_row_is_eight_tiles(dashboard: Json) -> None:
-    first = [panel for panel in dashboard["panels"] if panel["gridPos"]["y"] == 0]
-    assert [panel["type"] for panel in first] == ["stat"] * 8
+def test_it_begins_with_complete_rows_of_tiles_two_at_most(dashboard: Json) -> None:
+    """Before anything that must be studied: eight of them, or two rows of five."""
+    first_row = next(panel for panel in dashboard["panels"] if panel["type"] == "row")
+    tiles = [panel for panel in dashboard["panels"] if panel["gridPos"]["y"] < first_row["gridPos"]["y"]]
+    assert [panel["type"] for panel in tiles] == ["stat"] * len(tiles)
+    assert [panel["gridPos"]["h"] for panel in tiles] == [4] * len(tiles)
+    assert len(tiles) in (8, 10)
+    assert first_row["gridPos"]["y"] == (4 if len(tiles) == 8 else 8)
 
 
 def test_every_query_uses_the_selected_data_source(dashboard: Json) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -17,11 +18,14 @@ from exporter.diagnosis.conclusion import diagnose
 from exporter.diagnosis.terminal import Screen
 from exporter.simulator import SimulatedSwitch
 from tests.diagnosis.snapshots import calls, gateway, snapshot
+from tests.probe.daemons import daemon, write_config
 
 SECONDS = 30.0
+NOBODY = 1  # a port without a daemon
 KEYS = {"version", "status", "conclusion", "nodes"}
 FINDING_KEYS = {
-    *("number", "check", "title", "status", "fault", "gateway", "summary", "seen", "remedy", "consequence")
+    *("number", "check", "title", "status", "fault", "gateway", "summary", "seen", "remedy", "consequence"),
+    *("past", "since", "timesToday", "timesLastDay", "changesBefore"),
 }
 
 
@@ -42,7 +46,7 @@ async def doctor(*arguments: str, program: Sequence[str] = QUICK, **environment:
         *(*program, "doctor", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **environment},
+        env={**os.environ, "EXPORTER_LISTEN": f"127.0.0.1:{NOBODY}", **environment},
     )
     async with asyncio.timeout(SECONDS):
         out, err = await process.communicate()
@@ -100,6 +104,42 @@ async def test_json_is_one_object_of_the_documented_form() -> None:
         assert f"`{key}`" in documented, key
     for finding in node["findings"]:
         assert f"`{finding['check']}`" in documented
+
+
+async def test_the_running_daemon_knows_since_when(tmp_path: Path) -> None:
+    async with SimulatedSwitch(tick=0.05, speed=10) as switch:
+        switch.provider("telnyx").rejects(403, "Forbidden")
+        await switch.gateway_reaches("telnyx", "FAIL_WAIT")
+        config = write_config(tmp_path, switch.port, {})
+        async with daemon(config) as running:
+            async with asyncio.timeout(SECONDS):
+                while '"auth_rejected"' not in (await running.get("/api/history"))[1]:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            listen = running.base.removeprefix("http://")
+            code, out, err = await doctor("--config", str(config), EXPORTER_LISTEN=listen)
+            asked = await doctor("--config", str(config), "--json", EXPORTER_LISTEN=listen)
+            _, of_the_daemon = await running.get("/api/diagnosis")
+        _, alone, _ = await doctor("--config", str(config))
+    assert (code, err) == (1, "")
+    said = re.search(
+        r"Down for at least \d+ s \(seen since [\d:]+\), first time today; .*the exporter was started", out
+    )
+    assert said is not None, out
+    assert "History not asked" not in out
+    assert f"History not asked: http://127.0.0.1:{NOBODY} does not answer" in alone
+    assert "Down for" not in alone
+    asked_, answered = (_registration(json.loads(text)) for text in (asked[1], of_the_daemon))
+    assert answered["since"] == pytest.approx(asked_["since"], abs=1), "the doctor has whole seconds"
+    for key in ("timesToday", "timesLastDay"):
+        assert answered[key] == asked_[key] == 1
+    whats = [[change["what"] for change in one["changesBefore"]] for one in (asked_, answered)]
+    assert whats[0] == whats[1]
+    assert whats[0][-1] == "exporter_started"
+
+
+def _registration(report: Any) -> Any:
+    (finding,) = [found for found in report["nodes"][0]["findings"] if found["check"] == "registration"]
+    return finding
 
 
 NODES = """

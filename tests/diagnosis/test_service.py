@@ -8,10 +8,12 @@ import msgspec
 import pytest
 
 from exporter.clock import Clock
-from exporter.config import Config, GatewayConfig, NodeConfig, ProbeConfig
+from exporter.config import Config, GatewayConfig, HistoryConfig, NodeConfig, ProbeConfig
 from exporter.diagnosis.check_calls import NOTE_EVERY, CallWindow
+from exporter.diagnosis.finding import Finding
 from exporter.diagnosis.service import BACKEND_EVERY, FRESH, DiagnosisService
 from exporter.executors import Executors
+from exporter.history.history import History
 from exporter.probe.probes import Probes
 from exporter.probe.record import CallRecord
 from exporter.simulator import FarEnd, SimulatedSwitch, refuses
@@ -38,13 +40,18 @@ async def watching(
         node_config = NodeConfig(
             name="fs1", port=switch.port, gateways={"telnyx": GatewayConfig(provider="telnyx")}
         )
-        node = Node(node_config, "ab12", clock=Clock(), look_up=no_look_up)
-        whole = msgspec.structs.replace(config or Config(), nodes=(node_config,))
         executors = Executors()
+        history = History(HistoryConfig(), None, clock or Clock(), executors.history)
+        history.start()
+        observer = history.observer("fs1")
+        node = Node(node_config, "ab12", clock=Clock(), look_up=no_look_up, observer=observer)
+        history.attach(node)
+        whole = msgspec.structs.replace(config or Config(), nodes=(node_config,))
         service = DiagnosisService(
             lambda: [node],
             lambda: whole,
             probes or await Probes.open(None, "ab12", Clock(), executors.disk),
+            history,
             clock=clock or Clock(),
             names=executors.names,
         )
@@ -57,6 +64,7 @@ async def watching(
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
             await node.stop()
+            await history.stop()
             executors.shutdown()
 
 
@@ -89,6 +97,32 @@ async def test_the_skipped_log_and_call_have_their_reasons() -> None:
         findings = {finding.check: finding for finding in (await service.diagnoses())[0].findings}
     assert "freeswitch-exporter doctor" in findings["log"].seen
     assert findings["call"].status == "not_checked"
+
+
+async def test_a_lasting_outage_has_its_past_and_the_change_before_it() -> None:
+    async with watching() as (switch, _, service):
+        switch.reload_xml()
+        switch.provider("telnyx").rejects(403, "Forbidden")
+
+        async def told() -> list[Finding]:
+            findings = (await service.diagnoses())[0].findings
+            return [finding for finding in findings if finding.check == "registration" and finding.lasting]
+
+        async with asyncio.timeout(30):  # the registration is renewed, and an outage is one after 3 s
+            while not (found := await told()):  # noqa: ASYNC110 - what is waited for signals nothing
+                await asyncio.sleep(0.1)
+        (finding,) = found
+    assert finding.lasting is not None
+    assert finding.lasting.times_today == finding.lasting.times_last_day == 1
+    assert [change.what for change in finding.lasting.changes] == ["xml_reloaded", "exporter_started"]
+    assert ", first time today; XML was reloaded " in finding.lasting.text
+
+
+async def test_a_healthy_gateway_and_switch_are_up_since() -> None:
+    async with watching() as (_, _, service):
+        findings = {finding.check: finding for finding in (await service.diagnoses())[0].findings}
+    assert "up for at least 0 s" in findings["registration"].seen
+    assert findings["port"].seen == "connected for at least 0 s"
 
 
 async def test_the_application_is_asked_in_the_background_and_only_who_waits_waits() -> None:
@@ -152,7 +186,10 @@ async def test_other_tasks_run_between_nodes() -> None:
     whole = Config(nodes=tuple(node.config for node in nodes))
     executors = Executors()
     probes = await Probes.open(None, "ab12", Clock(), executors.disk)
-    service = DiagnosisService(lambda: nodes, lambda: whole, probes, clock=Clock(), names=executors.names)
+    history = History(HistoryConfig(), None, Clock(), executors.history)
+    service = DiagnosisService(
+        lambda: nodes, lambda: whole, probes, history, clock=Clock(), names=executors.names
+    )
     counting = asyncio.create_task(count())
     assert len(await service.diagnoses()) == len(nodes)
     counting.cancel()

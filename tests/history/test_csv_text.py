@@ -38,6 +38,8 @@ def read(text: str) -> list[list[str]]:
         ("a=b", "a=b"),
         ("Q.850;cause=21", "Q.850;cause=21"),
         ("x;=1+1;  @A", "x;'=1+1;  '@A"),
+        ('x;"=1+1', "x;\"'=1+1"),
+        ('" "=1+1', '" "\'=1+1'),
         ("two\nlines\x00\x1b[31m\u202e", "two lines  [31m"),
         ("\ud800", ""),
     ],

@@ -2,16 +2,17 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config import GatewayConfig, HistoryConfig, NodeConfig
+from exporter.config import GatewayConfig, HistoryConfig, NodeConfig, StoredNumbers
 from exporter.esl import Event
 from exporter.history.kept_calls import BAD_LOSS, BAD_MOS, DECODED_A_SECOND
 from exporter.history.model import KeptCall, OtherLeg
 from exporter.switch.leg import ChannelEvent, LegEnd, Media
-from tests.history.ended import BRIDGED, REFUSED, Kept, answered, ends, many, refused
+from tests.history.ended import BRIDGED, NODE, REFUSED, Kept, answered, changed, ends, many, refused
 from tests.history.kept import KEPT, NONE
 from tests.support.tools import ROOT
 from tests.switch.replies import anything, recorded
@@ -95,6 +96,34 @@ def test_an_answered_call_is_silent_bad_or_well(seconds: float, values: dict[str
     flow = values.get("flow", "sendrecv")
     calls = Kept().end(answered(seconds, variable_remote_audio_media_flow=flow, **rtp)).calls
     assert [call.result for call in calls] == ([result] if result else [])
+
+
+@pytest.mark.parametrize(
+    ("node", "gateway", "code"),
+    [
+        (NODE, "telnyx", "D19"),
+        (NODE, "fake", None),
+        (NodeConfig(name="fs1", gateways={"telnyx": GatewayConfig()}), "telnyx", None),
+    ],
+)
+def test_a_call_that_the_provider_refused_for_a_reason_of_its_own_failed(
+    node: NodeConfig, gateway: str, code: str | None
+) -> None:
+    # A billing block comes with the 404 of a number that does not exist.
+    event = refused(
+        Hangup_Cause="UNALLOCATED_NUMBER", variable_sip_gateway_name=gateway,
+        variable_sip_term_status="404", variable_sip_invite_failure_phrase="Account blocked D19",
+    )  # fmt: skip
+    calls = Kept(node).end(event).calls
+    assert [call.provider_code for call in calls] == ([code] if code else [])
+
+
+def test_a_caller_who_gave_up_has_not_failed_by_the_phrase_of_the_other_leg() -> None:
+    event = changed(
+        ends(BRIDGED)[1], Hangup_Cause="ORIGINATOR_CANCEL", variable_sip_gateway="telnyx",
+        variable_sip_term_status="487", variable_sip_invite_failure_phrase="Account blocked D19",
+    )  # fmt: skip
+    assert Kept().end(event).calls == []
 
 
 def test_the_limits_are_those_of_the_alerts() -> None:
@@ -315,6 +344,29 @@ def test_any_text_is_kept_as_one_short_printable_line(values: dict[str, str]) ->
                 assert text.isprintable()
                 assert len(text) <= 300
                 text.encode()
+
+
+@pytest.mark.parametrize("numbers", ["masked", "none"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Caller-Orig-Caller-ID-Number",
+        "variable_sip_req_uri",
+        "variable_sip_invite_failure_phrase",
+        "variable_sip_reason",
+        "variable_sip_user_agent",
+        "Other-Leg-Orig-Caller-ID-Number",
+        "Other-Leg-Destination-Number",
+    ],
+)
+def test_no_text_of_the_far_end_keeps_a_whole_number(header: str, numbers: StoredNumbers) -> None:
+    values = {"Other-Leg-Unique-ID": "1f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0", header: "to +15551239876 (home)"}
+    event = json.loads(ends(REFUSED)[0].text) | {"variable_sip_hangup_disposition": "recv_refuse"} | values
+    kept = Kept(config=HistoryConfig(numbers=numbers))
+    call = only(kept.end(Event(json.dumps(event, separators=(",", ":")).encode())))
+    written = msgspec.json.encode(call).decode()
+    assert "9876" not in written
+    assert ("1555123" in written) == (numbers == "masked")
 
 
 def test_a_status_that_is_none_is_left_out() -> None:

@@ -26,6 +26,10 @@ numbers = st.text("0123456789+-.() *#", max_size=30)
         ("anna", "anna"),
         ("anonymous", "anonymous"),
         ("user+15551230000", "user+1555123xxxx"),
+        ("555 123 0000 (home)", "555 123 xxxx (home)"),
+        ("ext.555.123.0000", "ext.555.123.xxxx"),
+        ("fax/555/123/0000", "fax/555/123/xxxx"),
+        ("a5551230000b5551230000c", "a555123xxxxb555123xxxxc"),
         ("", ""),
     ],
 )
@@ -65,6 +69,14 @@ def test_how_many_digits_are_left(number: str) -> None:
     assert sum(char.isdigit() for char in masked) == (digits - 4 if digits >= 7 else 0)
     assert len(masked) == len(number)
     assert is_masked(masked) == (digits > 0)
+
+
+@given(numbers, st.text("abz", min_size=1, max_size=3))
+def test_a_name_beside_a_number_hides_none_of_it_from_the_mask(number: str, name: str) -> None:
+    digits = sum(char.isdigit() for char in number)
+    masked = stored_number(number + name, "masked")
+    assert sum(char.isdigit() for char in masked) == (digits - 4 if digits >= 7 else digits)
+    assert masked.endswith(name)
 
 
 @given(anything)

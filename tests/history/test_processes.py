@@ -1,8 +1,14 @@
-"""The history of daemons as processes: killed in an outage, and without the lock of state_dir."""
+"""The history of daemons as processes: killed in an outage, standing still, without the lock of state_dir."""
 
 import asyncio
+import contextlib
+import json
 import math
-from collections.abc import Awaitable, Callable
+import sqlite3
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +18,19 @@ import yaml
 from exporter.clock import Clock
 from exporter.config import HistoryConfig
 from exporter.executors import Executor
-from exporter.history.model import Outage
+from exporter.history.model import OUTAGE_AFTER, Outage
 from exporter.history.store import FILE_NAME, Store
 from exporter.simulator import SimulatedSwitch
+from tests.alerts.rule_files import ALERTS
 from tests.support.daemon import SECONDS, Daemon, daemon
+from tests.support.standstill import HASTY, STUCK, connected, stopped
 
 GATEWAY = '{node="fs1",gateway="telnyx",profile="external"}'
-OUTAGES, LASTS, CHANGE = (
+OUTAGES, LASTS, CHANGE, WATCHED = (
     f"freeswitch_gateway_{name}{GATEWAY}"
-    for name in ("outages_total", "outage", "outage_change_timestamp_seconds")
+    for name in ("outages_total", "outage", "outage_change_timestamp_seconds", "watched_seconds_total")
 )
+(UNUSABLE,) = (alert.expression for alert in ALERTS if alert.name == "FreeswitchExporterHistoryUnusable")
 ROWS = 'freeswitch_exporter_history_rows{kind="outage"}'
 
 
@@ -52,15 +61,37 @@ async def holds(condition: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def rows(folder: Path) -> list[Outage]:
-    """The outages of the file."""
+@asynccontextmanager
+async def left(folder: Path) -> AsyncIterator[Store]:
+    """What a daemon that has ended left."""
     executor = Executor("history")
     store = Store(folder / "state" / FILE_NAME, HistoryConfig(), Clock(), executor)
     await store.open()
-    found = await store.outages(since=0, until=math.inf)
+    yield store
     await store.close()
     executor.shutdown()
-    return found
+
+
+async def rows(folder: Path) -> list[Outage]:
+    """The outages of the file."""
+    async with left(folder) as store:
+        return await store.outages(since=0, until=math.inf)
+
+
+async def test_a_history_of_a_later_release_raises_its_alert_and_all_else_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(mode=0o700)
+    file = tmp_path / "state" / FILE_NAME
+    with contextlib.closing(sqlite3.connect(file)) as later:
+        later.execute("PRAGMA user_version = 999")
+    before = file.read_bytes()
+    async with SimulatedSwitch(tick=0.05) as switch, daemon(write(tmp_path, switch.port)) as running:
+        await until(running, UNUSABLE.removesuffix(" == 0"), 0.0)
+        switch.gateway("telnyx").ask_unregister()
+        await until(running, LASTS, 1.0)
+        (node,) = json.loads((await running.get("/api/diagnosis"))[1])["nodes"]
+        (finding,) = [finding for finding in node["findings"] if finding["fault"] == "unregistered"]
+        assert finding["timesToday"] == 1
+    assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize("well", [True, False])
@@ -95,6 +126,36 @@ async def test_an_exporter_killed_in_the_middle_of_an_outage(tmp_path: Path, wel
         assert 0 < row.seconds <= row.ended - row.began + 1
 
 
+async def test_an_exporter_that_stands_still_does_not_watch(tmp_path: Path) -> None:
+    """Its gateway recovers meanwhile; nothing of that time is up, down or watched."""
+    async with SimulatedSwitch(tick=0.05) as switch:
+        async with daemon(write(tmp_path, switch.port), program=(sys.executable, "-c", HASTY)) as running:
+            await until(running, LASTS, 0.0)
+            switch.gateway("telnyx").ask_unregister()
+            await until(running, ROWS, 1.0)
+            began, watched = time.monotonic(), await running.metric(WATCHED)
+            async with stopped(running):
+                stopped_at = time.monotonic()
+                switch.gateway("telnyx").ask_register()
+                await asyncio.sleep(OUTAGE_AFTER + STUCK)
+                still = time.monotonic() - stopped_at
+            await connected(running)
+            await until(running, LASTS, 0.0)
+            assert await running.metric(WATCHED) - watched <= time.monotonic() - began - still
+            running.process.terminate()
+            assert await asyncio.wait_for(running.process.wait(), SECONDS) == 0
+        async with left(tmp_path) as store:
+            [row] = await store.outages(since=0, until=math.inf)
+            before, after = await store.spans("fs1", since=0, until=math.inf)
+            [hours] = await store.steps("1d", since=0, until=time.time())
+        assert row.layer == "gateway"
+        assert row.ended is not None
+        assert row.ended_unwatched
+        assert row.seconds <= row.ended - row.began - still
+        assert after.began - before.ended >= still
+        assert sum(step.figures.watched for step in hours.steps) <= after.ended - before.began - still
+
+
 async def test_without_the_lock_of_the_state_dir_its_file_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "state" / "daemon.lock").mkdir(parents=True)
     async with SimulatedSwitch(tick=0.05) as switch, daemon(write(tmp_path, switch.port)) as running:
@@ -102,3 +163,7 @@ async def test_without_the_lock_of_the_state_dir_its_file_is_not_touched(tmp_pat
         switch.gateway("telnyx").ask_unregister()
         await until(running, ROWS, 1.0)
         assert not (tmp_path / "state" / FILE_NAME).exists()
+        assert await running.metric("freeswitch_exporter_history_ok") == 0
+        _, page = await running.get("/history")
+        assert "the state_dir cannot be locked" in page
+        assert "With state_dir in the config" not in page

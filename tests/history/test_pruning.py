@@ -1,6 +1,8 @@
 """What is kept is bounded: by time, by number, by size; old rows go first."""
 
 import math
+import re
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -272,3 +274,41 @@ async def test_a_file_gives_back_what_it_does_not_need(tmp_path: Path) -> None:
         for _ in range(3):
             await store.flush()
     assert path.stat().st_size < before / 2
+
+
+async def test_the_number_of_a_call_that_went_is_nowhere_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with a library of sqlite that would leave the bytes of deleted rows where they were."""
+
+    def connect(*args: Any, **more: Any) -> sqlite3.Connection:
+        database: sqlite3.Connection = sqlite_connect(*args, **more)
+        database.execute("PRAGMA secure_delete = OFF").fetchall()
+        return database
+
+    sqlite_connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    clock = Now(NOW)
+    async with opened(tmp_path, clock, WEEK) as store:
+        for number in range(200):
+            store.put(replace(call(NOW - number * HOUR, uuid=str(number)), to=f"+1555{number:07}"))
+        await store.flush()
+        clock.now += 6 * DAY
+        await store.flush()
+        left = {found.to for found in await store.calls(**ALWAYS)}
+    assert 0 < len(left) < 100
+    written = b"".join((tmp_path / name).read_bytes() for name in listed(tmp_path))
+    assert {found.decode() for found in re.findall(rb"\+1555\d{7}", written)} == left
+
+
+async def test_with_no_calls_allowed_those_that_were_kept_go(tmp_path: Path) -> None:
+    """So docs/history.md says how to be rid of numbers that were stored before."""
+    clock = Now(NOW)
+    async with opened(tmp_path, clock, WEEK) as store:
+        for result in ("failed", "silent", "bad"):
+            store.put(call(NOW, result))
+        await store.flush()
+    async with opened(tmp_path, clock, replace(WEEK, calls=0)) as store:
+        clock.now += FIRST_PRUNE
+        await store.flush()
+        assert await store.calls(**ALWAYS) == []

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from exporter.history.answers import (
     CallAnswer,
@@ -23,6 +24,7 @@ from tests.history.pasts import BEGAN, FULL_CALL, HOUR, TELNYX, call, change, ou
 from tests.support.zone import in_zone
 
 PIPE = Form(None, ASCII)
+STARTED = (change(0, "exporter_started", node=""),)
 HOSTILE = "\x1b[2J\x1b]0;x\x07\r\nOutages\u2028\u202e" + "\N{PILE OF POO}" * 30
 
 
@@ -123,7 +125,9 @@ def test_a_day_of_a_gateway() -> None:
 @pytest.mark.parametrize(
     ("outages", "said"),
     [
-        ([outage(0, None, seconds=90.0)], "for 1 min and still"),
+        ([outage(0, None, seconds=90.0)], "for 1 min, and still is"),
+        ([outage(2, None, seconds=90.0, changes_before=STARTED)], "for at least 1 min, and still is"),
+        ([outage(2, 90, changes_before=STARTED)], "for at least 1 min"),
         ([outage(0, 90, ended_unwatched=True)], "for 1 min, ended while unwatched"),
         ([outage(n * 30, 5) for n in range(14)], "14 times until 04:06:35, 1 min in all"),
         ([outage(0, 50, times=7)], "7 times until 04:00:50, 50 s in all"),
@@ -245,6 +249,20 @@ HOSTILE_OUTAGE = outage(
     course=(Phase(BEGAN, "registering", HOSTILE), Phase(BEGAN, HOSTILE, HOSTILE)),
     changes_before=(change(0, HOSTILE, subject=HOSTILE, before=HOSTILE),),
 )
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (call(1, result="bad", talk=20.0, mos=4.2, packet_loss=0.14), "bad: MOS 4.2; 14 % of packets lost"),
+        (call(1, result="bad", talk=20.0, mos=2.1, packet_loss=0.0), "bad: MOS 2.1"),
+        (call(1, result="silent", talk=34.0), "silent: answered, no audio received"),
+    ],
+)
+def test_an_answered_call_says_first_why_it_is_kept(kept: KeptCall, said: str) -> None:
+    answered = replace(kept, sip_status=None, sip_phrase="", cause="NORMAL_CLEARING", q850=16)
+    line = list(call_lines(calls(answered), PIPE))[3]
+    assert line.strip() == f"{said}; NORMAL_CLEARING (Q.850 16)"
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])

@@ -170,7 +170,7 @@ def test_one_that_loses_the_switch_hands_over() -> None:
     async def scenario(site: Site) -> None:
         first, _ = await site.exporter("0001"), await site.exporter("0002")
         await site.minutes(5)
-        first.node.sever()
+        first.node.sever(first.node._clock.monotonic())
         await first.node.stop()
         assert await site.minutes(15 / 60) == {"0002": 1}
 

@@ -65,13 +65,47 @@ def test_the_did_is_in_the_to_header_where_the_provider_dials_the_contact() -> N
     assert seen.to_number == "+15559990000"
 
 
-def test_the_caller_of_a_release_without_orig_headers() -> None:
-    event = ended(REFUSED)
-    without = {"Caller_Orig_Caller_ID_Number": None, "variable_origination_caller_id_number": None}
-    assert changed(event, **without).from_number == "+15551230000"
+@pytest.mark.parametrize(
+    ("capture", "index"),
+    [
+        (REFUSED, 0),
+        ("ev-json-evidence-bridged-403", 0),
+        ("ev-json-evidence-bridged-answered-b-ends", 0),
+    ],
+)
+def test_the_caller_is_the_number_that_the_invite_had_and_not_the_extension_behind_it(
+    capture: str, index: int
+) -> None:
+    # As on a switch with `effective_caller_id_number`: only Caller-Caller-ID-Number has it.
+    event = ended(capture, index)
+    assert changed(event, Caller_Caller_ID_Number="+15559876543").from_number == "+15559876543"
+
+
+def test_the_caller_of_a_leg_that_ran_a_dialplan_itself() -> None:
+    # FreeSWITCH swaps caller and callee then.
     answered = ended("ev-json-evidence-answered-we-bye")
-    assert changed(answered, **without).from_number == "+15551230000"  # sip_from_user
-    assert changed(answered, **without, variable_sip_from_user=None).from_number == ""
+    seen = changed(answered, Caller_Orig_Caller_ID_Number="1000", variable_sip_from_user="gatewayuser")
+    assert seen.from_number == "+15551230000"
+
+
+@pytest.mark.parametrize(
+    ("role", "number"), [("originatee", "+15559876543"), ("originator", "1000"), (None, "1000")]
+)
+def test_the_caller_of_the_other_leg(role: str | None, number: str) -> None:
+    # An originator that was called itself has its caller and callee swapped.
+    other = changed(
+        ended(REFUSED), Other_Type=role, Other_Leg_Unique_ID="other", Other_Leg_Direction="outbound",
+        Other_Leg_Caller_ID_Number="+15559876543", Other_Leg_Orig_Caller_ID_Number="1000",
+    ).other  # fmt: skip
+    assert other is not None
+    assert other.from_number == number
+
+
+def test_the_caller_of_a_release_without_orig_headers() -> None:
+    event = ended("ev-json-evidence-inbound-with-x-headers")
+    without = {"Caller_Orig_Caller_ID_Number": None}
+    assert changed(event, **without).from_number == "+15557654321"  # sip_from_user
+    assert changed(event, **without, variable_sip_from_user=None).from_number == "+15557654321"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from hypothesis import given
 
 from exporter.esl.event import Event
 from exporter.esl.protocol import Protocol
-from exporter.switch.provider import OTHER, PROVIDERS, provider
+from exporter.switch.cause import OF_THE_CALL
+from exporter.switch.provider import OTHER, PROVIDERS, has_failed, provider
 from exporter.switch.sip import SIP_CODES
 from tests.switch.replies import CAPTURES, anything
 
@@ -103,3 +104,24 @@ def test_any_phrase(phrase: str) -> None:
     after = TELNYX.find(phrase + " D1")
     assert after is not None
     assert after.code == "D1"
+
+
+@pytest.mark.parametrize(
+    ("cause", "phrase", "failed"),
+    [
+        ("CALL_REJECTED", "Forbidden", True),
+        ("A_NEW_CAUSE", "", True),
+        ("UNALLOCATED_NUMBER", "Not Found", False),
+        ("UNALLOCATED_NUMBER", "Account blocked D19", True),  # 404
+        ("UNALLOCATED_NUMBER", "No route D40", True),
+        ("UNALLOCATED_NUMBER", "Number not valid D14", False),  # the number is the caller's doing
+        ("UNALLOCATED_NUMBER", "Something new D999", True),
+        ("USER_BUSY", "Busy Here", False),
+        ("USER_BUSY", "Channel limit D4", True),  # 486
+        ("NO_USER_RESPONSE", "Not registered RG1", True),  # 480
+        ("CALL_REJECTED", "Forbidden D11", True),
+    ],
+)
+def test_a_call_failed_by_its_cause_or_by_the_providers_code(cause: str, phrase: str, failed: bool) -> None:
+    assert has_failed(cause, TELNYX.find(phrase)) is failed
+    assert has_failed(cause, None) is (cause not in OF_THE_CALL)

@@ -1,5 +1,7 @@
 """The call table: recorded calls are counted as they were, and the counters agree whatever arrives."""
 
+import gc
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -209,6 +211,21 @@ def test_a_call_without_media_is_one_that_should_have_heard(headers: dict[str, o
     assert Tracked().take(leg("CHANNEL_CREATE"), hangup(**headers)).out.without_media == int(silent)
 
 
+@pytest.mark.parametrize(
+    ("headers", "failed"),
+    [
+        ({"Hangup_Cause": "CALL_REJECTED"}, 1),
+        ({"Hangup_Cause": "CALL_REJECTED", "Caller_Channel_Answered_Time": 2_000_000}, 0),
+        ({"Hangup_Cause": "UNALLOCATED_NUMBER", "variable_sip_invite_failure_phrase": "Not Found"}, 0),
+        ({"Hangup_Cause": "UNALLOCATED_NUMBER", "variable_sip_invite_failure_phrase": "Blocked D19"}, 1),
+    ],
+)
+def test_a_leg_that_failed_is_counted_as_such(headers: dict[str, object], failed: int) -> None:
+    usual = {"Caller_Channel_Answered_Time": 0, "variable_sip_term_status": 404}
+    tracked = Tracked().take(leg("CHANNEL_CREATE"), hangup(**{**usual, **headers}))
+    assert tracked.out.failed == failed
+
+
 def test_freeswitchs_own_cancel_is_no_answer_of_the_far_end() -> None:
     ended = leg(
         "CHANNEL_HANGUP_COMPLETE",
@@ -380,6 +397,23 @@ def test_live_legs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     tracked.take(leg("CHANNEL_PROGRESS", "u4"), leg("CHANNEL_ANSWER", "u4"), hangup(Unique_ID="u4"))
     assert (tracked.calls.live, tracked.calls.over_limit) == (3, 2), "each leg is counted once"
     assert tracked.agrees()
+
+
+def test_a_live_leg_holds_no_copy_of_its_gateways_name() -> None:
+    def held(gateway: str) -> int:
+        calls = CallTable(lambda start: start.gateway, lambda *_: None, lambda *_: None)
+        tracemalloc.start()
+        try:
+            for number in range(legs):
+                create = leg("CHANNEL_CREATE", f"leg-{number}", variable_sip_gateway_name=gateway)
+                calls.on_create(ChannelEvent(create))
+            gc.collect()
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    legs, longer = 500, 400
+    assert held("g" * (longer + 1)) - held("g") < legs * longer / 10
 
 
 def test_tracking_stops_only_when_no_call_is_up() -> None:

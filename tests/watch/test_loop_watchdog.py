@@ -28,9 +28,11 @@ async def test_a_stuck_loop_has_its_connection_closed_from_outside() -> None:
     async with SimulatedSwitch() as switch:
         connection = await Connection.open("127.0.0.1", switch.port, password="ClueCon", look_up=no_look_up)
         severed_at: list[float] = []
+        last_pulses: list[float] = []
 
-        def sever() -> None:
+        def sever(since: float) -> None:
             severed_at.append(time.monotonic())
+            last_pulses.append(since)
             connection.sever()
 
         async with running(LoopWatchdog(sever, lambda: None, clock=Clock(), stuck=0.5)):
@@ -40,6 +42,7 @@ async def test_a_stuck_loop_has_its_connection_closed_from_outside() -> None:
             time.sleep(1.5)  # noqa: ASYNC251 - the loop is to be stuck
             assert len(severed_at) == 1
             assert severed_at[0] < stuck_at + 1.4, "while it was stuck, not afterwards"
+            assert last_pulses[0] <= stuck_at
             reason = await asyncio.wait_for(connection.closed, 5)
             assert isinstance(reason, FellBehind)
         connection.abort(Disconnected("done"))
@@ -47,7 +50,7 @@ async def test_a_stuck_loop_has_its_connection_closed_from_outside() -> None:
 
 async def test_a_pulse_is_passed_on_and_its_lateness_measured() -> None:
     beaten = asyncio.Event()
-    watchdog = LoopWatchdog(lambda: None, beaten.set, clock=Clock())
+    watchdog = LoopWatchdog(lambda since: None, beaten.set, clock=Clock())
     async with running(watchdog):
         assert watchdog.lag == 0.0
         await asyncio.sleep(0.1)

@@ -5,6 +5,7 @@ import pytest
 from exporter.history.model import Sample
 from exporter.web.chart_view import calls_chart, hours_table, live_chart, ping_chart
 from exporter.web.svg import DAY, SLOT
+from tests.support.zone import in_zone
 
 NOW = 1_800_000_000.0
 BEGIN = NOW - DAY
@@ -33,6 +34,13 @@ def test_time_without_a_look_is_said() -> None:
     chart = live_chart(day()[:-12], NOW)
     assert chart.text == "at most 4 calls at a time, not watched for 1 h"
     assert ("gap", "not watched") in chart.legend
+
+
+def test_before_the_first_look_the_curve_is_not_there_rather_than_broken() -> None:
+    with in_zone("UTC"):
+        assert live_chart(day()[-24:], NOW).text == "at most 4 calls at a time, from 06:00 on"
+        gaps = [*day()[24:100], *day()[150:]]
+        assert live_chart(gaps, NOW).text == "at most 4 calls at a time, not watched for 6 h 10 min"
 
 
 def test_a_day_without_calls() -> None:

@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import Iterable
 
 import pytest
+from msgspec.structs import replace
 
 from exporter.clock import Clock
 from exporter.history.model import Figures, Span, Step
 from exporter.history.past import Past
 from exporter.history.store import Entry, PutHour, PutSpan, StoreUnavailable, Subject
-from exporter.web.day_past import Share, day_past, watched_times
+from exporter.web.day_past import DayPast, Share, day_past, watched_times
 from exporter.web.day_view import day_view
 from exporter.web.day_views import KEPT, DayViews
 from tests.support.made_up_past import outage
+from tests.support.zone import in_zone
 from tests.web.fakes import FakeHistory
 
 HOUR = 3600.0
@@ -180,5 +182,47 @@ async def test_nothing_watched_has_no_availability() -> None:
     assert day.shares[0] == Share(DAY, Figures())
     seen = day_view(day, NOW, persistent=True)
     assert [percent.text for percent in seen.percents] == ["", "", ""]
-    assert seen.text == "no outage, 1 d not watched"
+    assert seen.text == "no outage, not watched"
     assert [segment.state for segment in seen.segments] == ["unwatched"]
+
+
+async def test_what_was_not_watched_is_no_part_of_an_outage() -> None:
+    """Neither of one that lasts nor of one that has ended: beside `8 h not watched` no `1 outage (1 d)`."""
+    spans = [Span(NOW - 3 * DAY, NOW - 16 * HOUR), Span(NOW - 8 * HOUR, NOW)]
+    hours = [hour(ago) for ago in range(30) if not 8 <= ago < 16]
+    lasts = replace(outage(NOW - 2 * DAY, None, NOW), seconds=2 * DAY - 8 * HOUR)
+    over = replace(outage(NOW - 2 * DAY, 2 * DAY - HOUR, NOW), seconds=2 * DAY - 9 * HOUR)
+    for one, down in ((lasts, 16 * HOUR), (over, 15 * HOUR)):
+        history = CountingHistory([*hours, one])
+        await history.store.flush()
+        day = await day_past(history, TELNYX, Past(), spans, NOW)
+        assert day.down == pytest.approx(down, abs=HOUR)  # hours of the table are whole
+        assert day.down + 8 * HOUR <= DAY
+
+
+def test_in_the_first_seconds_what_is_counted_already_was_watched() -> None:
+    for count, watched in ((1, 0.0), (0, 5.0)):
+        share = Share(DAY, Figures(watched=watched))
+        seen = day_view(DayPast((), count, 5.0 * count, (), (share, share, share)), NOW, persistent=True)
+        assert "not watched" not in seen.text
+
+
+@pytest.mark.parametrize(
+    ("watched", "text"),
+    [
+        ([(NOW - 20, NOW)], "no outage, watched since 08:29"),
+        ([(NOW - 600, NOW)], "no outage, watched since 08:20"),
+        ([(NOW - 2 * HOUR, NOW)], "no outage, watched since 06:30"),
+        ([(NOW - 5 * HOUR, NOW - 3 * HOUR), (NOW - HOUR, NOW)], "no outage, 21 h not watched"),
+        ([(NOW - 5 * HOUR, NOW - HOUR)], "no outage, 20 h not watched"),
+        ([], "no outage, not watched"),
+    ],
+)
+def test_what_was_not_watched_before_the_first_look_is_told_as_its_time(
+    watched: list[tuple[float, float]], text: str
+) -> None:
+    """A new exporter was not away for a day: it has watched since it came."""
+    share = Share(DAY, Figures())
+    day = DayPast((), 0, 0.0, tuple(watched), (share, share, share))
+    with in_zone("UTC"):
+        assert day_view(day, NOW, persistent=True).text == text

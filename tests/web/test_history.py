@@ -289,10 +289,26 @@ async def test_filters() -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_a_node_that_is_not_configured_is_a_404(path: str) -> None:
+async def test_a_node_that_never_was_is_a_404(path: str) -> None:
     async with past() as asking:
         status, _, body = await asking.ask(path, node="fs9")
     assert (status, body["error"], body["hint"]) == (404, "unknown_node", "Known nodes: fs1, fs2.")
+
+
+async def test_a_node_out_of_the_config_keeps_its_past() -> None:
+    span = Span(BEGAN - HOUR, BEGAN)
+    made = (
+        outage(0.0, 60.0, node="gone"),
+        hour(subject=Subject("gone", "telnyx", "external")),
+        call(0.0, node="gone"),
+    )
+    async with past(*made, PutSpan("gone", span)) as asking:
+        for query in ({}, {"node": "gone"}):
+            answer = await asking.get("/api/history", since="1d", **query)
+            assert began(answer) == [0.0]
+            assert [(one["node"], at(one["from"])) for one in answer["watched"]] == [("gone", -HOUR)]
+            assert len((await asking.get("/api/availability", since="1d", **query))["gateways"]) == 1
+            assert len((await asking.get("/api/calls", since="1d", **query))["calls"]) == 1
 
 
 @pytest.mark.parametrize(

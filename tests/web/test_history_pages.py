@@ -1,8 +1,10 @@
 """The pages of the past as a program reads them: one gateway, and the history of all."""
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -317,6 +319,16 @@ async def test_filters_of_the_history(tmp_path: Path, query: str, there: str, aw
     assert away not in page.text
 
 
+async def test_what_a_node_out_of_the_config_left_is_not_taken_for_another_s(tmp_path: Path) -> None:
+    made = await context(tmp_path / "h")
+    assert "on fs1" not in (await read(made, "/history")).text, "there is one node only"
+    made.history.store.put(Change(time.time() - 500, "gone", "xml_reloaded"))
+    await made.history.store.flush()
+    page = await read(await context_with(made), "/history")
+    assert "on fs1" in page.text
+    assert "gone" in page.text
+
+
 async def test_the_history_is_paged(tmp_path: Path) -> None:
     made = await context(tmp_path / "h")
     now = time.time()
@@ -357,3 +369,51 @@ async def test_a_lost_node_is_not_watched(tmp_path: Path) -> None:
     lost = Snapshot(node="fs1", problem="refused", since=now - 245, taken_at=now, gateways=(DOWN,))
     page = await read(await context(tmp_path / "h", snapshots=[lost]), PATH)
     assert "Not watched for 4 min" in page.text
+
+
+async def test_code_between_backquotes_is_shown_as_code(tmp_path: Path) -> None:
+    """The texts of the diagnosis are for a terminal, too."""
+    overdue = replace(DOWN, problem="ping_failed", ping_interval=25)
+    for path in (PATH, "/"):
+        page = await read(await context(tmp_path / path.replace("/", "-"), overdue), path)
+        assert "remove ping from the gateway" in page.text
+        assert "code" in page.tags
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "`<b>x</b>`", "``", "`", "a `b` `<i>c` d`"])
+async def test_code_is_escaped_as_any_text(text: str, tmp_path: Path) -> None:
+    named = replace(DOWN, name=text)
+    made = await context(tmp_path / "h", named)
+    page = await read(made)
+    assert text.replace("`", "") in page.text.replace("`", "")
+    assert not {"b", "i", "img"} & page.tags
+    assert "alert" not in page.scripted
+
+
+async def test_since_when_a_gateway_is_up_is_not_told_for_more_than_was_seen(tmp_path: Path) -> None:
+    up = GatewaySeen(name="telnyx", profile="external")
+    for past, words in (
+        (Past(well_since=1.8e9), r"Up for at least \d+ s, no outage seen since "),
+        (Past(well_since=1.8e9, last=outage(1.7e9, 60, 1.8e9)), r"Up for \d+ s, since "),
+    ):
+        made = await context(tmp_path / str(past.last is None), up)
+        made.snapshots = [seen(up, taken_at=1.8e9 + 20)]
+        made.history = PastHistory(made.history.store, {"telnyx": past})
+        assert re.search(words, (await read(made, PATH)).text)
+
+
+@pytest.mark.parametrize(
+    "gateways",
+    [(), (GatewaySeen(name="telnyx", expected=True, problem="unknown", usable=False, up=False),)],
+    ids=["not known", "of the config"],
+)
+async def test_of_a_node_that_was_never_connected_nothing_is_said_to_be_gone(
+    tmp_path: Path, gateways: tuple[GatewaySeen, ...]
+) -> None:
+    now = time.time()
+    lost = Snapshot(node="fs1", problem="refused", since=now - 245, taken_at=now, gateways=gateways)
+    page = await read(await context(tmp_path / "h", snapshots=[lost]), PATH)
+    assert "list this gateway" not in page.text
+    assert "Not listed" not in page.text
+    assert "Not watched for 4 min" in page.text
+    assert "The exporter is not connected to fs1." in page.text

@@ -19,6 +19,7 @@ from exporter.web.past_words import (
 from tests.support.made_up_past import outage
 
 NOW = 1.8e9
+STARTED = "exporter_started"
 LAST = outage(NOW - 90_000, 60, NOW)
 
 
@@ -56,6 +57,18 @@ def standing(past: Past, problem: str = "none", **changes: object) -> tuple[str,
             "unreachable",
             {"unwatched_for": 245.0},
             ("not_checked", "not watched for 4 min"),
+        ),
+        (
+            Past(outage=outage(NOW - 420, None, NOW, changes_before=(Change(NOW - 422, "", STARTED),))),
+            "unreachable",
+            {},
+            ("fail", "down for at least 7 min (503)"),  # it was so at the first look
+        ),
+        (
+            Past(outage=outage(NOW - 420, None, NOW, changes_before=(Change(NOW - 720, "", STARTED),))),
+            "unreachable",
+            {},
+            ("fail", "down for 7 min (503)"),
         ),
         (Past(outage=outage(NOW + 5, None, NOW)), "unreachable", {}, ("fail", "down for 0 s (503)")),
     ],

@@ -401,7 +401,7 @@ def test_live_legs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_live_leg_holds_no_copy_of_its_gateways_name() -> None:
     def held(gateway: str) -> int:
-        calls = CallTable(lambda start: start.gateway, lambda *_: None, lambda *_: None)
+        calls = CallTable(lambda start: start.gateway, lambda *_: None, lambda *_: None, lambda _: None)
         tracemalloc.start()
         try:
             for number in range(legs):

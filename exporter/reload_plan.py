@@ -77,6 +77,7 @@ TABLE: Final = (
     Row("nodes.NAME.password", "node", "restart", _RECONNECTS),
     Row("nodes.NAME.poll_interval", "node", "restart", _RECONNECTS),
     Row("nodes.NAME.gateways", "node", "restart", _RECONNECTS),
+    Row("nodes.NAME.subscribers", "node", "restart", _RECONNECTS),
     Row("probes.NAME.node", "probe", "keep", _NEXT_CALL),
     Row("probes.NAME.gateway", "probe", "keep", _NEXT_CALL),
     Row("probes.NAME.destination", "probe", "keep", _NEXT_CALL),

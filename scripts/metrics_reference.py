@@ -15,6 +15,7 @@ from exporter.probe.collector import ANSWER_FAMILIES
 from exporter.switch.events import EVENT_NAMES
 from exporter.switch.local_failure import LOCAL_FAILURES
 from exporter.switch.provider import PROVIDERS, provider
+from exporter.switch.stranger_event import METHODS
 from exporter.watch.accepting import REFUSAL_REASONS
 from exporter.watch.changes import CHANGES
 from exporter.watch.commands import COMMAND_NAMES, OPTIONAL
@@ -24,6 +25,7 @@ from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
 SECTIONS: Final = (
     ("Connection and exporter", families.UP),
     ("Switch", families.INFO),
+    ("Subscribers and strangers", families.PROFILE_REGISTRATIONS),
     ("Gateways", families.GATEWAY_STATE),
     ("Calls", families.CALLS_STARTED),
     ("Probes", families.PROBE_SUCCESS),
@@ -39,6 +41,7 @@ VALUES: Final[tuple[tuple[str, str, Iterable[str]], ...]] = (
     ("command", f"`{families.COMMAND_DURATION.name}`", COMMAND_NAMES),
     ("command", f"`{families.OPTIONAL_ANSWERS_OK.name}`", OPTIONAL),
     ("what", f"`{families.CHANGES.name}`", CHANGES),
+    ("method", f"`{families.SIP_AUTH_FAILURES.name}`", METHODS),
     ("state", "gateway families", GATEWAY_STATES),
     ("problem", f"`{families.GATEWAY_PROBLEM.name}`", GATEWAY_PROBLEMS),
     ("direction", _CALL_FAMILIES, ("inbound", "outbound")),

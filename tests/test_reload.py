@@ -133,6 +133,7 @@ ROWS: Final = (
     Row("nodes.NAME.poll_interval", put("nodes.0.poll_interval", "1s"), ("restart node fs1",)),
     Row("nodes.NAME.gateways", put("nodes.0.gateways.telnyx", {"max_calls": 3}), ("restart node fs1",)),
     Row("nodes.NAME.gateways", put("nodes.0.gateways.more", {"register": False}), ("restart node fs1",)),
+    Row("nodes.NAME.subscribers", put("nodes.0.subscribers", ["1@a"]), ("restart node fs1",)),
     Row("name", rename_node, ("start node renamed", "stop node fs1", "keep probe echo1")),
     Row("nodes", add_node_and_probe, ("start node added", "start probe added")),
     Row("nodes", remove_node_and_probe, ("stop node fs1", "stop probe echo1")),

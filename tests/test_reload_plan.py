@@ -146,6 +146,7 @@ CHANGES: list[tuple[Config, str, str, tuple[str, ...]]] = [
     (with_node(user="a@b"), "node fs1", "restart", ("nodes.fs1.user",)),
     (with_node(password=Secret("s3cret")), "node fs1", "restart", ("nodes.fs1.password",)),
     (with_node(poll_interval=5.0), "node fs1", "restart", ("nodes.fs1.poll_interval",)),
+    (with_node(subscribers=("1@a",)), "node fs1", "restart", ("nodes.fs1.subscribers",)),
     (
         with_node(gateways={"telnyx": GatewayConfig(max_calls=3), "new": GatewayConfig()}),
         "node fs1",

@@ -130,6 +130,13 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
             env="FREESWITCH_GATEWAYS",
         ),
     ] = {}
+    subscribers: Annotated[
+        tuple[str, ...],
+        Key(
+            ListOf(kinds.SUBSCRIBER),
+            "Users of FreeSWITCH's directory, `name@domain`, that must be registered.",
+        ),
+    ] = ()
 
 
 class Expect(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ DURATION_PATTERN = r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)"
 REGION_PATTERN = r"[A-Z]{2}"
 CURRENCY_PATTERN = r"[A-Z]{3}"
 NAME_PATTERN = r"[A-Za-z0-9_.-]{1,100}"
+SUBSCRIBER_PATTERN = r"[A-Za-z0-9_.+*~!-]{1,64}@[A-Za-z0-9_.-]{1,253}"
 
 _DURATION = re.compile(DURATION_PATTERN)
 _HOST_NAME = re.compile(
@@ -35,6 +36,7 @@ _HOST_NAME = re.compile(
 )
 _LISTEN = re.compile(r"(?:\[(?P<v6>[^\]]*:[^\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
 _NAME = re.compile(NAME_PATTERN)
+_SUBSCRIBER = re.compile(SUBSCRIBER_PATTERN)
 _TOKEN = re.compile(r"[\x21-\x7e]{1,1000}")
 _BCRYPT = re.compile(r"\$2[aby]\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _MAX_TEXT = 1000
@@ -463,6 +465,14 @@ def user(value: object) -> str:
     if ":" in account or " " in account:  # not shown: what follows the colon is the password
         raise InvalidValue("has a colon or a blank in it; write name@domain, the password under its own key")
     return account
+
+
+def subscriber(value: object) -> str:
+    """A user of FreeSWITCH's directory: `name@domain`, which goes into a command as it is."""
+    name = value if isinstance(value, str) else ""
+    if not _SUBSCRIBER.fullmatch(name):
+        raise InvalidValue(f"is {show(value)}, which is not a user; write name@domain: 1000@example.com")
+    return name
 
 
 def user_name(value: object) -> str:

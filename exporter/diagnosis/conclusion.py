@@ -19,6 +19,8 @@ from exporter.diagnosis.check_database import check_database
 from exporter.diagnosis.check_gateways import check_gateway, check_profile, check_registration
 from exporter.diagnosis.check_log import check_log
 from exporter.diagnosis.check_provider import check_provider
+from exporter.diagnosis.check_strangers import check_strangers
+from exporter.diagnosis.check_subscribers import check_subscribers
 from exporter.diagnosis.check_switch import check_commands, check_events, check_password, check_port
 from exporter.diagnosis.finding import SEVERITY, CheckName, Finding, Remedy, Status
 from exporter.diagnosis.snapshot import Snapshot
@@ -61,6 +63,8 @@ CHECKS: Final = (
     Check(11, "backend", "Calling application", check_backend, ok_before=_GATEWAYS_OK),
     Check(12, "call", "Synthetic call", check_call, ok_before=_GATEWAYS_OK),
     Check(13, "database", "FreeSWITCH's database", check_database),
+    Check(14, "strangers", "Strangers", check_strangers),
+    Check(15, "subscribers", "Subscribers", check_subscribers),
 )
 CHECK: Final = {check.name: check for check in CHECKS}
 """The checks by name."""
@@ -120,6 +124,13 @@ class Diagnosis:
     snapshot: Snapshot
     findings: tuple[Finding, ...]
     conclusion: Conclusion
+
+    def public(self) -> "Diagnosis":
+        """Without what is private."""
+        if not any(finding.private for finding in self.findings):
+            return self
+        findings = tuple(finding.public() for finding in self.findings)
+        return Diagnosis(self.snapshot, findings, conclude(findings))
 
 
 def diagnose(snapshot: Snapshot) -> Diagnosis:

@@ -5,7 +5,7 @@ from checked names only (`remedies`). The tables of statuses are here, once, for
 the checks, and beside them the forms of times (exporter/history/times.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from exporter.esl.errors import quoted
@@ -29,6 +29,8 @@ CheckName = Literal[
     "backend",
     "call",
     "database",
+    "strangers",
+    "subscribers",
 ]
 
 SEVERITY: Final[dict[Status, int]] = {"fail": 0, "warn": 1, "not_checked": 2, "pass": 3}
@@ -41,6 +43,8 @@ STATUS_WORDS: Final[dict[Status, str]] = {
     "not_checked": "skipped",
 }
 """Every status as people read it, on the terminal and on the page."""
+
+WITHHELD: Final = "where is shown on loopback, to basic_auth_users, and with the token"
 
 SHOWN: Final = 120  # characters of one text from elsewhere
 
@@ -87,6 +91,7 @@ class Finding:
         gateway: the gateway it is about; empty if it is about the node.
         summary: one sentence without a full stop.
         seen: the evidence; for `not_checked` the reason.
+        private: evidence that says where strangers or telephones are; only for those who may see it.
         lasting: the outage; None if it is about none, or the history does not know it.
     """
 
@@ -96,6 +101,7 @@ class Finding:
     fault: str = ""
     gateway: str = ""
     seen: str = ""
+    private: str = ""
     remedy: Remedy = Remedy()
     lasting: Lasting | None = None
 
@@ -108,6 +114,15 @@ class Finding:
     def is_problem(self) -> bool:
         """The status is warn or fail."""
         return self.status in ("warn", "fail")
+
+    @property
+    def evidence(self) -> str:
+        """What was seen, and what is private of it."""
+        return "; ".join(filter(None, (self.seen, self.private)))
+
+    def public(self) -> "Finding":
+        """Without what is private."""
+        return replace(self, seen=f"{self.seen}; {WITHHELD}", private="") if self.private else self
 
 
 def passed(check: CheckName, summary: str, seen: str = "") -> Finding:

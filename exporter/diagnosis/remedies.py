@@ -42,6 +42,17 @@ _SILENT: Final = (
     "Meanwhile it answers INVITE and REGISTER with 503, without an event or a log line, but still answers "
     "OPTIONS: the provider's ping stays green."
 )
+_STRANGERS: Final = (
+    "Open the SIP ports to the addresses of your phones and providers only, in the firewall or with "
+    "apply-inbound-acl and apply-register-acl of the profile. Where phones come from anywhere: fail2ban on "
+    "FreeSWITCH's log, for which the profile needs log-auth-failures=true, and long random passwords. A "
+    "telephone of your own with an old password looks the same."
+)
+_AGAINST_STRANGERS: Final = (
+    "iptables -I INPUT -s ADDRESS -j DROP",
+    "fail2ban-client status",
+    "grep -rn 'log-auth-failures\\|apply-.*-acl' {dir}/sip_profiles",
+)
 
 _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
     # 1: the port
@@ -401,6 +412,39 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         "Calls are not affected. Run the command on FreeSWITCH's host and compare; a list of calls above "
         "32 MiB is more than the exporter reads.",
         ("{cli} -x 'show channels count'", "{cli} -x 'show calls count'"),
+    ),
+    # 14: strangers
+    ("strangers", "guessing"): _Row(_STRANGERS, _AGAINST_STRANGERS),
+    ("strangers", "scanning"): _Row(_STRANGERS, _AGAINST_STRANGERS),
+    ("strangers", "guessed"): _Row(
+        "Find the user whose registration has this address, change its password now, and end the "
+        "registration and its calls. Several telephones behind one address, one with an old password, look "
+        "the same.",
+        (
+            "{cli} -x 'sofia status profile PROFILE reg'",
+            "{cli} -x 'sofia profile PROFILE flush_inbound_reg USER@DOMAIN'",
+            "{cli} -x 'show channels'",
+        ),
+    ),
+    ("strangers", "flood"): _Row(
+        "Put the worst addresses into the firewall now; at this rate FreeSWITCH leaves REGISTERs of your own "
+        f"phones unanswered. The exporter counts again after a minute. {_STRANGERS}",
+        _AGAINST_STRANGERS,
+    ),
+    # 15: subscribers
+    ("subscribers", "not_registered"): _Row(
+        "Nobody can call it. Is the telephone on, in the network, and does it send REGISTER to this "
+        "FreeSWITCH? If it does, look for wrong passwords (check 14) and at the SIP messages.",
+        (
+            "{cli} -x 'sofia status profile PROFILE user USER@DOMAIN'",
+            "{cli} -x 'user_exists id USER DOMAIN'",
+            "{cli} -x 'sofia profile PROFILE siptrace on'",
+        ),
+    ),
+    ("subscribers", "no_options"): _Row(
+        "The telephone, or the way to it, is gone: calls to it fail until its registration expires. Behind "
+        "NAT the binding may have ended: shorten the telephone's registration interval.",
+        ("{cli} -x 'sofia status profile PROFILE user USER@DOMAIN'",),
     ),
 }
 

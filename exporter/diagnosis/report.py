@@ -145,7 +145,7 @@ def _finding(finding: Finding, conclusion: Conclusion) -> FindingJson:
         fault=finding.fault,
         gateway=shown(finding.gateway),
         summary=finding.summary,
-        seen=finding.seen,
+        seen=finding.evidence,
         remedy=_remedy(finding.remedy),
         consequence=finding in conclusion.consequences,
         past=lasting.text if lasting is not None else "",

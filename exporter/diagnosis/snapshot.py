@@ -21,9 +21,11 @@ from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
 from exporter.watch.optional_answers import SlowAnswer, WorthlessAnswer
 from exporter.watch.refused_dials import RefusedTarget
+from exporter.watch.strangers import StrangersSeen
 
 MAX_DIALS: Final = 200  # targets of refused dials, the most frequent
 DIALS_SECONDS: Final = 900.0  # since the last of them
+STRANGERS_NAMED: Final = 5  # addresses
 _SYNC_TAKES: Final = 30.0  # seconds from the first poll after a connect to its end, on a very busy switch
 
 
@@ -105,6 +107,18 @@ class GatewaySeen:
     max_calls: int | None = None
     revived: bool = False
     past: Past = UNKNOWN
+
+
+class SubscriberSeen(NamedTuple):
+    """A subscriber that the config names; as watch.subscribers.Subscriber has it."""
+
+    name: str
+    registered: bool | None
+    since: float
+    how: str
+    reachable: bool
+    address: str
+    agent: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +249,8 @@ class Snapshot:
         others_down: other nodes that are not connected.
         conf_dir: FreeSWITCH's configuration folder; empty if not asked for.
         gateways: at most MAX_GATEWAYS of the watch.
+        subscribers: those that the config names; None before FreeSWITCH has listed them.
+        strangers: what they did recently, and where the most frequent come from.
         names: host name to what DNS has for it.
         refused_dials: targets dialled in vain in the last DIALS_SECONDS, MAX_DIALS at most.
         call: the record of the synthetic call.
@@ -260,6 +276,8 @@ class Snapshot:
     gateways: tuple[GatewaySeen, ...] = ()
     recent: RecentCalls | None = None
     refused_dials: tuple[RefusedTarget, ...] = ()
+    strangers: StrangersSeen | None = None
+    subscribers: tuple[SubscriberSeen, ...] | None = None
     names: Mapping[str, NameSeen] | None = None
     log: LogSeen | None = None
     backend: BackendSeen | None = None
@@ -302,6 +320,8 @@ def snapshot_of(node: Node, clock: Clock, gateways: Iterable[GatewaySeen] | None
         refused_dials=tuple(
             replace(target) for target in node.known.dials.refused.targets(DIALS_SECONDS)[:MAX_DIALS]
         ),
+        strangers=node.known.strangers.seen(STRANGERS_NAMED) if node.connected else None,
+        subscribers=_subscribers(node) if node.connected else None,
     )
 
 
@@ -323,6 +343,16 @@ def _switch(node: Node, clock: Clock) -> SwitchSeen:
         slow_answers=tuple(answers.slow(clock.monotonic())),
         worthless_answers=tuple(answers.worthless()),
         answers_ok=bool(answers.ok) and all(answers.ok.values()),
+    )
+
+
+def _subscribers(node: Node) -> tuple[SubscriberSeen, ...] | None:
+    subscribers = node.known.subscribers
+    if subscribers.watched and not subscribers.known:
+        return None
+    return tuple(
+        SubscriberSeen(one.name, one.registered, one.since, one.how, one.reachable, one.address, one.agent)
+        for one in subscribers.watched.values()
     )
 
 

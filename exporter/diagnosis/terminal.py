@@ -70,11 +70,11 @@ class Screen:
                 (f"{word:<{_WORD_WIDTH}}  ", _STYLES[finding.status]),
             )
             if finding.status == "not_checked":
-                self._hang(head, Text(finding.seen, "dim"))
+                self._hang(head, Text(finding.evidence, "dim"))
                 continue
             self._hang(head, Text(finding.text))
-            if finding.seen:
-                self._hang(Text(" " * _INDENT), Text(finding.seen, "dim"))
+            if finding.evidence:
+                self._hang(Text(" " * _INDENT), Text(finding.evidence, "dim"))
 
     def unasked(self, reason: str) -> None:
         """Why nothing is said of since when and how often."""

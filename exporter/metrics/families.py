@@ -215,7 +215,10 @@ MIN_IDLE_CPU = _gauge(
 )
 CURRENT_CALLS = _gauge("freeswitch_current_calls", "Calls by 'show calls count' (a bridged call is one).")
 CURRENT_CHANNELS = _gauge("freeswitch_current_channels", "Channels by 'show channels count'.")
-REGISTRATIONS = _gauge("freeswitch_registrations", "Endpoints registered with FreeSWITCH.")
+REGISTRATIONS = _gauge(
+    "freeswitch_registrations",
+    "Endpoints registered, by FreeSWITCH's core table, which keeps the rows of telephones that are gone.",
+)
 PAUSED = _gauge(
     "freeswitch_paused",
     "1 while FreeSWITCH is paused ('fsctl pause') and refuses new calls in that direction.",
@@ -244,6 +247,45 @@ CHANGES = _counter(
     "freeswitch_changes_total",
     "Changes of FreeSWITCH by kind; look here first when calls fail all at once.",
     ("node", "what"),
+)
+
+# -- subscribers and strangers ----------------------------------------------------------------------------
+
+PROFILE_REGISTRATIONS = _gauge(
+    "freeswitch_profile_registrations",
+    "Registrations by the profile's own table; a drop: telephones cannot be called.",
+    ("node", "profile"),
+)
+REGISTRATIONS_EXPIRED = _counter(
+    "freeswitch_registrations_expired_total",
+    "Registrations that ended because the telephone did not refresh them: it, or the way to it, is gone.",
+    ("node", "profile"),
+)
+SUBSCRIBER_REGISTERED = _gauge(
+    "freeswitch_subscriber_registered",
+    "1 while a subscriber that the configuration names is registered; at 0 it cannot be called.",
+    ("node", "subscriber"),
+)
+SUBSCRIBER_CHANGE = _gauge(
+    "freeswitch_subscriber_change_timestamp_seconds",
+    "When the subscriber last came or went; before that, the first look.",
+    ("node", "subscriber"),
+)
+
+SIP_AUTH_FAILURES = _counter(
+    "freeswitch_sip_auth_failures_total",
+    "REGISTERs and INVITEs refused with 403; many: somebody guesses passwords, see /api/diagnosis for whom.",
+    ("node", "profile", "method"),
+)
+SIP_SCANS = _counter(
+    "freeswitch_sip_scans_total",
+    "INVITEs whose challenge nobody answered: the usual mark of a scanner.",
+    ("node", "profile"),
+)
+SIP_SUCCESSES_AFTER_FAILURES = _counter(
+    "freeswitch_sip_successes_after_failures_total",
+    "Registrations from a new address with 20 wrong passwords in the hour before: guessed, change it now.",
+    ("node", "profile"),
 )
 
 # -- gateways ---------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ The files, from the bottom up; none imports one that is further down in this lis
     core modules gateway_ticks profiles                             events on their way, mod_sofia
     channel channel_headers variables report leg                    a leg and its headers
     outgoing incoming ending bridge apps                            the steps of a leg
-    sessions switch                                                 the state of one FreeSWITCH
+    sessions telephones strangers switch                            the state of one FreeSWITCH
     show sofia_replies replies                                      replies to api commands
     arrivals dialling calls api                                     what takes time
     framing client server simulated_switch                          the wire, and the faults

@@ -124,6 +124,13 @@ VERBS: Final = (
     _of_switch("use_up_rtp_ports"),
     _of_switch("limit_sessions", (0,)),
     _of_switch("limit_rate", (1,)),
+    # Telephones and strangers.
+    _of_switch("register", ("1000",), ("1000", "203.0.113.9", "otherphone/2.0")),
+    _of_switch("ignore_options", ("1000",)),
+    _of_switch("expire", ("1000",)),
+    _of_switch("unregister", ("1000",)),
+    _of_switch("guess_password", ("203.0.113.5",), ("203.0.113.5", "INVITE")),
+    _of_switch("scan", ("203.0.113.5",)),
     # Profiles and gateways.
     Verb(("configure",), configure, (({"name": "backup", "register": False},),)),
     _of_switch("rescan", ("external",)),

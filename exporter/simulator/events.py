@@ -74,6 +74,12 @@ SOURCES: Final[dict[str, tuple[str, str, int]]] = {
     "sofia::gateway_delete": ("sofia_reg.c", "sofia_reg_check_gateway", 343),
     "sofia::gateway_state": ("sofia_reg.c", "sofia_reg_fire_custom_gateway_state_event", 156),
     "sofia::profile_start": ("sofia.c", "config_sofia", 6343),
+    "sofia::expire": ("sofia_reg.c", "sofia_reg_del_callback", 726),
+    "sofia::register": ("sofia_reg.c", "sofia_reg_handle_register_token", 2059),
+    "sofia::sip_user_state": ("sofia_reg.c", "sofia_reg_fire_custom_sip_user_state_event", 179),
+    "sofia::unregister": ("sofia_reg.c", "sofia_reg_handle_register_token", 2213),
+    "sofia::register_failure": ("sofia_reg.c", "sofia_reg_handle_register_token", 1792),
+    "sofia::wrong_call_state": ("mod_sofia.c", "sofia_on_hangup", 672),
 }
 
 # The event names `event` understands (switch_types.h); any other name is ignored by FreeSWITCH.

@@ -111,7 +111,7 @@ def _count(switch: Switch, what: str, *, as_json: bool) -> str:
     counts = {
         "channels": len(switch.legs),
         "calls": switch.sessions.call_count,
-        "registrations": switch.registrations,
+        "registrations": switch.registrations + len(switch.telephones.rows),
     }
     if what not in counts:
         return USAGE

@@ -8,6 +8,8 @@ between its elements, an unknown gateway is "Invalid Gateway!" in XML too.
 from typing import Final
 from xml.sax.saxutils import escape
 
+from exporter.simulator import telephones
+from exporter.simulator.clock import local_date
 from exporter.simulator.gateways import Gateway
 from exporter.simulator.profiles import Profile
 from exporter.simulator.switch import Switch
@@ -29,6 +31,9 @@ def sofia(switch: Switch, arguments: str) -> str:
             return _gateway_text(gateway) if gateway else INVALID_GATEWAY
         case ["status", "gateway"]:
             return _gateway_list(switch)
+        case ["status", "profile", name, "user", user]:
+            profile = switch.sofia.running_profile(name)
+            return _user_text(switch, profile, user) if profile else INVALID_PROFILE
         case ["status", "profile", name, *_]:
             profile = switch.sofia.running_profile(name)
             return _profile_text(switch, profile) if profile else INVALID_PROFILE
@@ -235,9 +240,48 @@ def _profile_text(switch: Switch, profile: Profile) -> str:
         ("FAILED-CALLS-IN", str(sum(g.failed_calls_in for g in gateways))),
         ("CALLS-OUT", str(sum(g.calls_out for g in gateways))),
         ("FAILED-CALLS-OUT", str(sum(g.failed_calls_out for g in gateways))),
-        ("REGISTRATIONS", str(switch.registrations if profile.name == "internal" else 0)),
+        ("REGISTRATIONS", str(_registrations(switch, profile))),
     )
     return LINE + "".join(f"{name:<17}\t{value}\n" for name, value in fields)
+
+
+def _registrations(switch: Switch, profile: Profile) -> int:
+    if profile.name != telephones.PROFILE:
+        return 0
+    return switch.registrations + len(switch.telephones.rows)
+
+
+def _user_text(switch: Switch, profile: Profile, user: str) -> str:
+    """The registrations of one user; none in any other profile than that of the telephones."""
+    here = profile.name == telephones.PROFILE
+    name, _, domain = user.partition("@")
+    phone = switch.telephones.rows.get(name) if here and domain == telephones.DOMAIN else None
+    row = _telephone_text(switch, phone) if phone is not None else ""
+    count = 1 if phone is not None else 0
+    return f"\nRegistrations:\n{LINE}{row}Total items returned: {count}\n{LINE}"
+
+
+def _telephone_text(switch: Switch, phone: telephones.Telephone) -> str:
+    ends = int(phone.since) + telephones.EXPIRES + telephones.MARGIN
+    account = f"{phone.user}@{telephones.DOMAIN}"
+    left = ends - int(switch.clock.now())
+    status = f"Registered(UDP)(unknown) EXP({local_date(ends * 1_000_000)}) EXPSECS({left})"
+    fields = (
+        ("Call-ID:    ", phone.call_id),
+        ("User:       ", account),
+        ("Contact:    ", phone.contact),
+        ("Agent:      ", phone.agent),
+        ("Status:     ", status),
+        ("Ping-Status:", "Reachable"),
+        ("Ping-Time:", "0.00"),
+        ("Host:       ", switch.identity.switchname),
+        ("IP:         ", phone.address),
+        ("Port:       ", telephones.PORT),
+        ("Auth-User:  ", phone.user),
+        ("Auth-Realm: ", telephones.DOMAIN),
+        ("MWI-Account:", account),
+    )
+    return "".join(f"{name}\t{value}\n" for name, value in fields) + "\n"
 
 
 def _sofia_profile(switch: Switch, name: str, rest: list[str]) -> str:

@@ -19,6 +19,8 @@ from exporter.simulator.modules import Modules
 from exporter.simulator.profiles import Profile, Sofia
 from exporter.simulator.providers import Provider
 from exporter.simulator.sessions import Load, Sessions
+from exporter.simulator.strangers import Strangers
+from exporter.simulator.telephones import Telephones
 from exporter.simulator.users import User
 
 DIRECTIONS = ("inbound", "outbound")
@@ -65,10 +67,12 @@ class Switch:
         far_ends: what answers at which number (farends.py); tests may change it.
         commands_seen: every command line received after authentication.
         scripted_replies: api line to reply text, in place of the simulator's own reply.
-        registrations: how many telephones are registered, as `show registrations count` says.
+        registrations: how many telephones are registered, beside those of `telephones`.
+        telephones: those that have names (telephones.py).
         sofia_loaded: mod_sofia is loaded; else its command is unknown.
         local_ip: its IPv4 address; events go on to show the first.
         modules: what is loaded (modules.py).
+        strangers: who guess passwords and scan (strangers.py).
         min_idle_cpu: percent of idle CPU below which FreeSWITCH refuses calls, 0 for no limit.
     """
 
@@ -92,6 +96,8 @@ class Switch:
         self.core = Core(Identity("", hostname, switchname), self.clock, speed=speed, seed=seed)
         self.sofia = Sofia(self.core, tick)
         self.sessions = Sessions(self.core, max_sessions, max_sps)
+        self.telephones = Telephones(self.core)
+        self.strangers = Strangers(self.core, self.sessions)
         self.password = password
         self.users = users or {}
         self.heartbeat = heartbeat
@@ -274,6 +280,30 @@ class Switch:
             self.kill(leg, "SYSTEM_SHUTDOWN")
         self.modules.shut_down()
         self.sofia.shut_down()
+
+    def guess_password(self, address: str, method: str = "REGISTER", user: str = "1000") -> None:
+        """A stranger at `address` sends a REGISTER or an INVITE with a wrong password."""
+        self.strangers.guess(address, method, user)
+
+    def scan(self, address: str, number: str = "900442037") -> None:
+        """A stranger at `address` sent an INVITE and never answered the challenge."""
+        self.strangers.scan(address, number)
+
+    def register(self, user: str, address: str = "203.0.113.9", agent: str = "labphone/1.0") -> None:
+        """A telephone at `address` registers as `user`@lab.local."""
+        self.telephones.register(user, address, agent)
+
+    def unregister(self, user: str) -> None:
+        """The telephone of `user` unregisters."""
+        self.telephones.unregister(user)
+
+    def expire(self, user: str) -> None:
+        """The registration of `user` ends, because it was not refreshed."""
+        self.telephones.expire(user)
+
+    def ignore_options(self, user: str) -> None:
+        """The telephone of `user` answers OPTIONS no more."""
+        self.telephones.ignore_options(user)
 
     # Events and log.
 

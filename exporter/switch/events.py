@@ -19,7 +19,9 @@ from exporter.switch.dial_event import DialEnded, DialJob
 from exporter.switch.followed_call import MARK_SUBCLASS
 from exporter.switch.gateway_event import GatewayAdded, GatewayDeleted, GatewayEvent, ProfileStarted
 from exporter.switch.leg import ChannelEvent
+from exporter.switch.registration_event import Gone, Reachability, Registered
 from exporter.switch.status import Heartbeat
+from exporter.switch.stranger_event import AuthFailure, Scan
 from exporter.switch.tick import TICK_SUBCLASS, TickEvent
 
 _T = TypeVar("_T")
@@ -49,6 +51,12 @@ GATEWAY_STATE: Final = EventKind("sofia::gateway_state", GatewayEvent.from_event
 GATEWAY_ADD: Final = EventKind("sofia::gateway_add", GatewayAdded.from_event)
 GATEWAY_DELETE: Final = EventKind("sofia::gateway_delete", GatewayDeleted.from_event)
 PROFILE_START: Final = EventKind("sofia::profile_start", ProfileStarted.from_event)
+REGISTER_FAILURE: Final = EventKind("sofia::register_failure", AuthFailure.from_event)
+WRONG_CALL_STATE: Final = EventKind("sofia::wrong_call_state", Scan.from_event)
+REGISTER: Final = EventKind("sofia::register", Registered.from_event)
+UNREGISTER: Final = EventKind("sofia::unregister", Gone.unregistered)
+EXPIRE: Final = EventKind("sofia::expire", Gone.expired)
+SIP_USER_STATE: Final = EventKind("sofia::sip_user_state", Reachability.from_event)
 XML_RELOADED: Final = EventKind("RELOADXML", XmlReloaded.from_event)
 MODULE_LOADED: Final = EventKind("MODULE_LOAD", ModuleInterface.from_event)
 MODULE_UNLOADED: Final = EventKind("MODULE_UNLOAD", ModuleInterface.from_event)
@@ -81,6 +89,12 @@ EVENT_NAMES: Final = (
     GATEWAY_ADD.name,
     GATEWAY_DELETE.name,
     PROFILE_START.name,
+    REGISTER_FAILURE.name,
+    WRONG_CALL_STATE.name,
+    REGISTER.name,
+    UNREGISTER.name,
+    EXPIRE.name,
+    SIP_USER_STATE.name,
     XML_RELOADED.name,
     MODULE_LOADED.name,
     MODULE_UNLOADED.name,

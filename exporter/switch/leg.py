@@ -15,6 +15,9 @@ Facts (facts.md 4, tried.md 3 and 4):
 - `variable_sip_req_uri` is the number that was dialled, `Caller-Destination-Number` follows the leg through
   the dialplan. `variable_dialed_user` is set where a user of the directory was dialled (mod_dptools.c).
 - `variable_sofia_profile_name` is the profile of an outbound leg's gateway: its name may stand in several.
+- An INVITE that was never authenticated is a leg without CREATE: its end has Channel-Name, Hangup-Cause
+  (CALL_REJECTED: wrong password or access list; WRONG_CALL_STATE: the challenge was not answered) and no
+  Caller header, since the caller's profile is made after the authentication (sofia.c).
 - CHANNEL_DESTROY repeats all headers of CHANNEL_HANGUP_COMPLETE. A dial that FreeSWITCH refused before any
   INVITE (gateway down or unknown) has a DESTROY with `Channel-State: CS_NONE` and no other event.
 """
@@ -30,8 +33,10 @@ PROBE_PREFIX: Final = "70726f62-"  # "prob": the UUIDs of any exporter's synthet
 MIN_LOSS_SECONDS: Final = 10.0
 MIN_SILENT_SECONDS: Final = 5.0
 MIN_SENT_PACKETS: Final = 100  # two seconds at 20 ms: FreeSWITCH sent, so the far end had something to answer
+STRANGERS_CAUSES: Final = ("CALL_REJECTED", "WRONG_CALL_STATE")
 # FreeSWITCH makes one of 36 characters, and takes any `origination_uuid` of up to 255 (facts.md 6.2).
 _UUID: Final = re.compile(r"[\w.:@+-]{1,128}", re.ASCII)
+_SOFIA_NAME: Final = re.compile(r"sofia/([^/]{1,128})/")
 _RTP_FIRST: Final = b"variable_rtp_audio_in_raw_bytes"
 
 
@@ -126,6 +131,25 @@ class ChannelEvent:
     def inbound(self) -> bool:
         """The far end called."""
         return self._event.get(b"Call-Direction") == "inbound"
+
+    @property
+    def strangers(self) -> bool:
+        """The end of an inbound leg whose INVITE was never authenticated; it never was a call."""
+        event = self._event
+        return (
+            event.get(b"Hangup-Cause") in STRANGERS_CAUSES
+            and event.get(b"Call-Direction") == "inbound"
+            and event.get(b"Caller-Unique-ID") is None
+        )
+
+    @property
+    def scanned_profile(self) -> str | None:
+        """Where a challenge was not answered, if the leg ended so; empty if it does not say."""
+        event = self._event
+        if event.get(b"Hangup-Cause") != "WRONG_CALL_STATE":
+            return None
+        found = _SOFIA_NAME.match(event.get(b"Channel-Name") or "")
+        return found[1] if found is not None else ""
 
     def start(self) -> LegStart:
         """The leg; in a CHANNEL_CREATE and every later event with variables."""

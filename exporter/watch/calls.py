@@ -13,6 +13,9 @@ _ENDED_KEPT legs that ended are remembered.
 
 A leg whose end was lost stays until `lose` is told that FreeSWITCH does not have it any more.
 
+The leg of an INVITE that was never authenticated (no CREATE, and an end that says so) is a stranger's, and no
+call: it is counted in `strangers` alone.
+
 Legs of synthetic calls are left out of everything but `unanswered`, which is compared with FreeSWITCH's own
 counters, and these include them.
 """
@@ -57,12 +60,14 @@ class CallTable:
         on_ended: called with the last event of a leg, what it says, and the leg's gateway label; probes left
             out.
         countries: counts outbound legs by the number dialled.
+        on_stranger: called with the last event of a stranger's leg.
         on_no_rtp_port: called for every leg, probes included, that failed since FreeSWITCH had no RTP port.
 
     Attributes:
         stats: counters by gateway and direction.
         creates: legs whose CHANNEL_CREATE was seen, probes included.
         refused_locally: dials that FreeSWITCH refused before any INVITE.
+        strangers: legs of INVITEs that were never authenticated.
         over_limit: legs not tracked because MAX_LEGS were up, or their UUID is not a word.
     """
 
@@ -72,6 +77,7 @@ class CallTable:
         on_unanswered: Callable[[str, str], None],
         on_ended: Callable[[ChannelEvent, LegEnd, str], None],
         countries: CountryCalls,
+        on_stranger: Callable[[ChannelEvent], None] = lambda _event: None,
         on_no_rtp_port: Callable[[], None] = lambda: None,
     ) -> None:
         self._attribute = attribute
@@ -79,6 +85,7 @@ class CallTable:
         self._countries = countries
         self._on_ended = on_ended
         self._on_no_rtp_port = on_no_rtp_port
+        self._on_stranger = on_stranger
         self._legs: dict[str, _Leg] = {}
         # In the order in which they ended, the latest _ENDED_KEPT; whether their CREATE was seen.
         self._ended: dict[str, bool] = {}
@@ -86,6 +93,7 @@ class CallTable:
         self.stats: dict[tuple[str, str], CallStats] = {}
         self.creates = 0
         self.refused_locally = 0
+        self.strangers = 0
         self.over_limit = 0
 
     def start_tracking(self, gateway: str, provider: Provider | None) -> None:
@@ -175,7 +183,15 @@ class CallTable:
 
     def on_hangup(self, event: ChannelEvent) -> None:
         """CHANNEL_HANGUP_COMPLETE."""
-        if event.uuid not in self._ended:
+        uuid = event.uuid
+        if uuid in self._ended:
+            return
+        if uuid not in self._legs and event.strangers:
+            self.strangers += 1
+            if uuid:
+                _remember(self._ended, uuid, True)
+            self._on_stranger(event)
+        else:
             self._end(event)
 
     def on_destroy(self, event: ChannelEvent) -> None:

@@ -19,6 +19,7 @@ from exporter.switch.sip import known_code
 from exporter.watch.accepting import REFUSAL_REASONS, refusal_reason
 from exporter.watch.call_stats import CallStats
 from exporter.watch.calls import DIRECTIONS
+from exporter.watch.collect_users import write_user_counters, write_user_gauges
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
@@ -127,6 +128,7 @@ class NodeCollector:
         for (cause, kind, gateway, source), count in known.dials.refused.counts.items():
             refused = labels(node=node.name, cause=cause, kind=kind, gateway=gateway, source=source)
             page.add(families.DIALS_REFUSED, refused, count)
+        write_user_counters(page, node)
         for what, count in known.changes.counts.items():
             page.add(families.CHANGES, f'{own},what="{what}"', count)
         if node.connected:
@@ -150,6 +152,7 @@ class NodeCollector:
                 value = getattr(source, field)
                 if value is not None:
                     page.add(family, own, value)
+        write_user_gauges(page, node)
         for direction, paused in facts.paused.items():
             page.add(families.PAUSED, f'{own},direction="{direction}"', paused)
         self._write_accepting(page, own)

@@ -26,6 +26,7 @@ from exporter.switch.gateway import (
     parse_gateways_xml,
 )
 from exporter.switch.profile import Profile, parse_profiles
+from exporter.switch.registration import Registration, parse_registrations, parse_registrations_count
 from exporter.switch.reply import flag
 from exporter.switch.status import SwitchStatus, parse_count, parse_pause, parse_status
 
@@ -73,6 +74,7 @@ RULES: Final = (
     Rule("show calls", Lane.DATABASE, 5.0, "show_calls"),
     Rule("show channels", Lane.DATABASE, 5.0, "show_channels"),
     Rule("show registrations", Lane.DATABASE, 5.0, "show_registrations"),
+    Rule("sofia status profile", Lane.DATABASE, 5.0, "profile_status"),  # of the profile's own table
     Rule("uuid_exists", Lane.DATABASE, 5.0),  # of memory, but thousands of them, to learn calls
     Rule("uuid_getvar", Lane.DATABASE, 5.0),
 )
@@ -88,10 +90,13 @@ _BY_BEGINNING: Final = {rule.beginning: rule for rule in RULES}
 
 
 def rule_of(text: str) -> Rule:
-    """The rule of a command: that of its first two words, else of its first."""
-    words = text.split(" ", 2)
-    rule = _BY_BEGINNING.get(" ".join(words[:2])) or _BY_BEGINNING.get(words[0])
-    return rule or _OTHER
+    """The rule of a command: that of its first three words, else of its first two, else of its first."""
+    words = text.split(" ", 3)
+    for count in (3, 2, 1):
+        rule = _BY_BEGINNING.get(" ".join(words[:count]))
+        if rule is not None:
+            return rule
+    return _OTHER
 
 
 def command_name(text: str) -> str:
@@ -132,3 +137,9 @@ CHANNELS: Final[Command[ChannelList]] = Command("show channels as json", parse_c
 CHANNELS_COUNT: Final[Command[int]] = Command("show channels count", parse_count)
 CALLS_COUNT: Final[Command[int]] = Command("show calls count", parse_count)
 REGISTRATIONS_COUNT: Final[Command[int]] = Command("show registrations count", parse_count)
+PROFILE_REGISTRATIONS: Final[Command[int | None]] = Command(
+    "sofia status profile {profile}", parse_registrations_count
+)
+SUBSCRIBER: Final[Command[list[Registration]]] = Command(
+    "sofia status profile {profile} user {user}", parse_registrations
+)

@@ -25,7 +25,7 @@ from exporter.switch.reply import CommandDenied, NoDatabase, ReplyError
 from exporter.watch.commands import Command, Lane, Rule, command_name, rule_of
 from exporter.watch.optional_answers import LateAnswer, OptionalAnswers
 from exporter.watch.optional_lane import OptionalLane, Replies
-from exporter.watch.subscriptions import subscribe
+from exporter.watch.subscriptions import let_go_of_strangers, subscribe, subscribe_to_strangers
 
 CONNECT_TIMEOUT: Final = 5.0  # seconds until the TCP connection stands
 GREETING_TIMEOUT: Final = 5.0  # seconds from there to FreeSWITCH's greeting
@@ -109,9 +109,23 @@ class Connections:
             PermissionDenied: the account may have none of them.
             EslError: a connection ended.
         """
-        if self._events is None:
-            raise Disconnected(self._ended)
-        self.denied = await subscribe(self._events)
+        self.denied = await subscribe(self._open_events())
+
+    async def let_go_of_strangers(self) -> None:
+        """Ask for the events about strangers no more.
+
+        Raises:
+            EslError: a connection ended.
+        """
+        await let_go_of_strangers(self._open_events())
+
+    async def subscribe_to_strangers(self) -> None:
+        """Ask for them again.
+
+        Raises:
+            EslError: a connection ended.
+        """
+        await subscribe_to_strangers(self._open_events())
 
     async def while_open(self, *works: Coroutine[Any, Any, None]) -> None:
         """Do all the works until they are done, one fails, or events or vital commands end.
@@ -281,6 +295,11 @@ class Connections:
             command=command,
             reason=str(error),
         )
+
+    def _open_events(self) -> Connection:
+        if self._events is None:
+            raise Disconnected(self._ended)
+        return self._events
 
     def _open_commands(self) -> Connection:
         if self._commands is None:

@@ -1,7 +1,8 @@
 """What is asked of FreeSWITCH's database, once the node is connected and then every COUNTS_INTERVAL.
 
 In this order: how many channels there are; the calls that were up before the connection, until they are
-learned, later those whose end was lost; how many calls and registrations there are.
+learned, later those whose end was lost; how many calls and registrations there are; how many registrations
+each running profile has, and those of the subscribers that the config names.
 
 All of it runs on the database lane: an answer that is late, too large or unusable makes its figures absent
 and is asked for again in the next round, and nothing else waits for it. Where the lane had no connection, as
@@ -20,7 +21,7 @@ beyond MAX_LEARNED, legs whose UUID is not one word, and all of a list that does
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from exporter.clock import Clock
 from exporter.esl import EslError, PermissionDenied, ProtocolError
@@ -33,6 +34,9 @@ from exporter.watch.connections import Connections
 from exporter.watch.knowledge import Knowledge
 from exporter.watch.optional_lane import QUERY_LIMIT
 from exporter.watch.parts import in_parts
+
+if TYPE_CHECKING:
+    from exporter.switch.registration import Registration
 
 COUNTS_INTERVAL: Final = 60.0  # seconds
 COMPARE_EVERY: Final = 10  # rounds: a list of 2,000 channels has 1.5 MB
@@ -89,6 +93,43 @@ class DatabasePoller:
             await self._drop_lost(tracked)
         switch.calls = await self._ask(commands.CALLS_COUNT)
         switch.registrations = await self._ask(commands.REGISTRATIONS_COUNT)
+        await self._ask_profiles()
+
+    # -- telephones ----------------------------------------------------------------------------------------
+
+    async def _ask_profiles(self) -> None:
+        """Registrations by profile, and of the watched subscribers in all profiles."""
+        switch, subscribers = self._known.switch, self._known.subscribers
+        running = [name for name in switch.profiles if name not in switch.stopped and " " not in name]
+        counts: dict[str, int] = {}
+        for name in running:
+            count = await self._ask(commands.PROFILE_REGISTRATIONS.of(profile=name))
+            if count is not None:
+                counts[name] = count
+            elif not self._connections.optional_answers.ok.get("profile_status", True):
+                break  # nor would the next be answered
+        subscribers.counts = counts
+        if not counts:
+            return
+        with suppress(EslError):  # late, or its connection lost: the next round asks again
+            for users in in_parts(list(subscribers.watched), TOGETHER):
+                await self._ask_subscribers(users, running)
+            subscribers.known = True
+
+    async def _ask_subscribers(self, users: Sequence[str], profiles: Sequence[str]) -> None:
+        listed: dict[str, list[Registration]] = {user: [] for user in users}
+        asked = self._clock.monotonic()
+        for profile in profiles:
+            answers = await self._connections.ask_all(
+                [commands.SUBSCRIBER.of(profile=profile, user=user) for user in users]
+            )
+            for user, answer in zip(users, answers, strict=True):
+                if isinstance(answer, list):
+                    listed[user] += answer
+                else:
+                    listed.pop(user, None)  # not all of its registrations could be read
+        for user, registrations in listed.items():
+            self._known.subscribers.on_listed(user, registrations, asked)
 
     # -- calls that were up before -------------------------------------------------------------------------
 

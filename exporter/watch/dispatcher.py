@@ -134,7 +134,7 @@ class Dispatcher:
 
 def wire(dispatcher: Dispatcher, known: Knowledge) -> None:
     """Have every event change what is known."""
-    calls, gateways, changes = known.calls, known.gateways, known.event_changes
+    calls, gateways, changes, strangers = known.calls, known.gateways, known.event_changes, known.strangers
     dispatcher.on(kinds.HEARTBEAT, known.on_heartbeat)
     dispatcher.on(kinds.CHANNEL_CREATE, calls.on_create)
     dispatcher.on(kinds.CHANNEL_PROGRESS, calls.on_progress)
@@ -148,6 +148,12 @@ def wire(dispatcher: Dispatcher, known: Knowledge) -> None:
     dispatcher.on(kinds.GATEWAY_ADD, gateways.on_added)
     dispatcher.on(kinds.GATEWAY_DELETE, gateways.on_deleted)
     dispatcher.on(kinds.PROFILE_START, known.on_profile_started)
+    dispatcher.on(kinds.REGISTER_FAILURE, strangers.on_failure)
+    dispatcher.on(kinds.WRONG_CALL_STATE, strangers.on_scan)
+    dispatcher.on(kinds.REGISTER, known.on_registered)
+    dispatcher.on(kinds.UNREGISTER, known.subscribers.on_gone)
+    dispatcher.on(kinds.EXPIRE, known.subscribers.on_gone)
+    dispatcher.on(kinds.SIP_USER_STATE, known.subscribers.on_reachability)
     dispatcher.on(kinds.XML_RELOADED, changes.on_xml_reloaded)
     dispatcher.on(kinds.MODULE_LOADED, changes.on_module_loaded)
     dispatcher.on(kinds.MODULE_UNLOADED, changes.on_module_unloaded)

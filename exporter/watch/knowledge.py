@@ -20,6 +20,7 @@ from exporter.switch.gateway_event import ProfileStarted
 from exporter.switch.leg import ChannelEvent, LegEnd, LegStart
 from exporter.switch.profile import Profile
 from exporter.switch.provider import provider
+from exporter.switch.registration_event import Registered
 from exporter.switch.status import Heartbeat
 from exporter.switch.tick import TickEvent
 from exporter.watch.accepting import NO_RTP_PORTS_HOLDS, Condition
@@ -36,6 +37,8 @@ from exporter.watch.gateway_table import GatewayTable
 from exporter.watch.listed_changes import ListedChanges
 from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
+from exporter.watch.strangers import Strangers
+from exporter.watch.subscribers import Subscribers
 from exporter.watch.switch import SwitchFacts
 from exporter.watch.tick import Ticks
 from exporter.watch.unexplained import UnexplainedCount
@@ -63,6 +66,8 @@ class Knowledge:
         unaccounted: sessions that FreeSWITCH counted and no event showed.
         dropped: what was given up, by the reasons of `freeswitch_events_dropped_total`.
         last_poll_epoch: when the gateways were last listed; 0.0 before.
+        strangers: wrong passwords, unanswered challenges, and where they come from.
+        subscribers: telephones of the config, and registrations by profile.
         changes: what an operator changed, and what changed by itself.
         event_changes: those of them that FreeSWITCH reports by an event of its own.
         dials: those of others that never became a leg.
@@ -84,11 +89,14 @@ class Knowledge:
         self.ticks = Ticks(instance)
         self.flow = EventFlow(self.ticks)
         self.countries = CountryCalls(config.gateways, destinations or Destinations(), clock)
+        self.strangers = Strangers(clock)
+        self.subscribers = Subscribers(config.subscribers, clock)
         self.calls = CallTable(
             self._attribute,
             self._on_unanswered,
             self._on_call_ended,
             self.countries,
+            self._on_stranger,
             self._on_no_rtp_port,
         )
         self.unread_events = 0
@@ -104,6 +112,7 @@ class Knowledge:
         self._config = config
         self._clock = clock
         self._memory = memory
+        self._scans = 0  # at the last HEARTBEAT
         self._first: dict[str, GatewayWatch] = {}  # of each name
         self.gateways = GatewayTable(
             config.name,
@@ -149,6 +158,7 @@ class Knowledge:
         self.event_changes.on_connection()
         self.unaccounted.restart()
         self.unread_events = 0
+        self.strangers.on_connection()
         if core_uuid and core_uuid != self.core_uuid:
             if self.core_uuid:
                 log.warning("FreeSWITCH was restarted", node=self._config.name)
@@ -162,6 +172,7 @@ class Knowledge:
         self.calls.lose()
         self.dials.forget()
         self.switch.forget()
+        self.subscribers.on_lost()
         self._value_changes.on_lost()
         self._listed_changes.on_lost()
         self.ticks.restart()
@@ -174,8 +185,10 @@ class Knowledge:
         self.switch.on_heartbeat(heartbeat)
         self._value_changes.on_figures(self.switch.figures)
         if heartbeat.sessions_since_startup is not None:
-            seen = self.calls.creates + self.calls.refused_locally
-            self.unaccounted.read(heartbeat.sessions_since_startup, seen)
+            seen = self.calls.creates + self.calls.refused_locally + self.calls.strangers
+            # A leg whose challenge is not answered ends 10 s later: as many as ended are under way.
+            scans, self._scans = self._scans, sum(self.strangers.scans.values())
+            self.unaccounted.read(heartbeat.sessions_since_startup, seen, self._scans - scans)
 
     def on_tick(self, tick: TickEvent) -> None:
         """A tick came back."""
@@ -193,6 +206,11 @@ class Knowledge:
         """A profile starts."""
         self.gateways.on_profile_started(event)
         self._listed_changes.on_profile_started(event.name)
+
+    def on_registered(self, event: Registered) -> None:
+        """A telephone registered, or somebody who guessed its password."""
+        self.subscribers.on_registered(event)
+        self.strangers.on_registered(event)
 
     def on_unreadable(self) -> None:
         """An event without a name, or a tick without what it was sent with."""
@@ -218,6 +236,9 @@ class Knowledge:
         """The list of profiles, and when it was asked for (monotonic seconds)."""
         running = [profile.name for profile in profiles if profile.running]
         self.switch.on_profiles(profiles)
+        for name in self.switch.profiles:
+            self.strangers.start_tracking(name)
+            self.subscribers.start_tracking(name)
         self.gateways.on_profiles(running)
         if not self.event_changes.shutting_down:
             self._listed_changes.on_profiles(running, asked)
@@ -235,6 +256,7 @@ class Knowledge:
         self.gateways.mark_pings(self._clock.epoch() + self.skew)
         self.event_changes.advance()
         self.dials.settle()
+        self.strangers.advance()
         if self._listed_changes.confirmation_due():
             self.gateways.want_list()
 
@@ -266,6 +288,11 @@ class Knowledge:
 
     def _on_no_rtp_port(self) -> None:
         self.switch.no_rtp_port_at = self._clock.monotonic()
+
+    def _on_stranger(self, event: ChannelEvent) -> None:
+        profile = event.scanned_profile
+        if profile is not None:
+            self.strangers.on_scanned(profile)
 
     def _on_new_gateway(self, gateway: GatewayWatch) -> None:
         name = gateway.name

@@ -7,7 +7,8 @@ every 9 s at most     status, pauses; more often near a limit and while calls ar
                       (accepting_poller.py)
 when marked           one gateway, or the list where more are marked; marks come from events and from OPTIONS
                       in flight (gateway_table.py)
-every TICK_INTERVAL   a tick; then: is the exporter behind, do events flow (event_flow.py)
+every TICK_INTERVAL   a tick; then: is the exporter behind, do events flow (event_flow.py), are strangers
+                      too many (strangers.py)
 ====================  =====================================================================================
 
 Whatever the events, FreeSWITCH gets two commands a second at most over a minute, with polls every 10 s: half
@@ -184,6 +185,19 @@ class Poller:
             stalled = self._known.flow.stalled(self._clock.monotonic(), self._connections.denied)
             if stalled is not None:
                 raise self._known.no_events(stalled)
+            await self._mind_strangers()
+
+    async def _mind_strangers(self) -> None:
+        """Let go of the events about strangers while there are too many, and try again."""
+        strangers = self._known.strangers
+        if strangers.too_many():
+            await self._connections.let_go_of_strangers()
+            strangers.let_go()
+            line = "wrong passwords and scans come too fast; they are not counted for a while"
+            log.warning(line, limit=(line, self._node), node=self._node)
+        elif strangers.try_again():
+            await self._connections.subscribe_to_strangers()
+            strangers.on_connection()
 
     # -- one question each --------------------------------------------------------------------------------
 

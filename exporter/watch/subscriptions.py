@@ -14,14 +14,25 @@ no more, so that a slow one has a second for each.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from exporter.esl import Connection, PermissionDenied
-from exporter.switch.events import CHANNEL_DESTROY, DIAL_ENDED, EVENT_NAMES, TICK
+from exporter.switch.events import (
+    CHANNEL_DESTROY,
+    DIAL_ENDED,
+    EVENT_NAMES,
+    REGISTER,
+    REGISTER_FAILURE,
+    TICK,
+    WRONG_CALL_STATE,
+)
 from exporter.watch.parts import in_parts
 
 SUBSCRIPTIONS: Final = tuple(f"CUSTOM {name}" if "::" in name else name for name in EVENT_NAMES)
 TICK_SUBSCRIPTION: Final = f"CUSTOM {TICK.name}"
+STRANGERS: Final = tuple(f"CUSTOM {kind.name}" for kind in (REGISTER_FAILURE, WRONG_CALL_STATE, REGISTER))
+"""What strangers, and telephones gone wrong, can make FreeSWITCH fire as often as they like."""
 TOGETHER: Final = 5
 _IN_PART: Final = (CHANNEL_DESTROY.name, DIAL_ENDED.name)
 _FILTERS: Final = (
@@ -51,6 +62,27 @@ async def subscribe(connection: Connection) -> set[str]:
     if len(denied) == len(wanted):
         raise PermissionDenied("this user may have none of the events; see esl-allowed-events")
     return denied
+
+
+async def let_go_of_strangers(connection: Connection) -> None:
+    """Ask for the events about strangers no more.
+
+    Raises:
+        EslError: the connection ended.
+    """
+    for name in STRANGERS:
+        await connection.command(f"nixevent {name}")
+
+
+async def subscribe_to_strangers(connection: Connection) -> None:
+    """Ask for them again; what the account may not have is denied again.
+
+    Raises:
+        EslError: the connection ended.
+    """
+    for name in STRANGERS:
+        with suppress(PermissionDenied):
+            await connection.subscribe(name)
 
 
 async def _filter(connection: Connection) -> bool:

@@ -5,6 +5,7 @@ from aiohttp import web
 
 from exporter.diagnosis.report import report
 from exporter.web.answers import Refusal
+from exporter.web.auth import may_see_private
 from exporter.web.context import APP_CONTEXT
 from exporter.web.scrape import chosen_nodes
 
@@ -20,4 +21,6 @@ async def diagnosis(request: web.Request) -> web.Response:
     diagnoses = [d for d in await context.diagnoses(wait=True) if chosen is None or d.snapshot.node in chosen]
     if not diagnoses:
         raise Refusal(503, "not_ready", "This node has not been checked yet.", "Ask again in a second.")
+    if not may_see_private(request):
+        diagnoses = [diagnosis.public() for diagnosis in diagnoses]
     return web.Response(body=msgspec.json.encode(report(diagnoses)), content_type="application/json")

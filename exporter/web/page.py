@@ -24,6 +24,7 @@ from aiohttp import hdrs, web
 
 from exporter.probe.admission import Refused
 from exporter.web.answers import Refusal
+from exporter.web.auth import may_see_private
 from exporter.web.context import APP_CONTEXT
 from exporter.web.day_views import DayViews
 from exporter.web.frame import history_notes
@@ -94,6 +95,8 @@ async def page(request: web.Request) -> web.Response:
     """GET /."""
     context = request.app[APP_CONTEXT]
     diagnoses = await context.diagnoses()
+    if not may_see_private(request):
+        diagnoses = [diagnosis.public() for diagnosis in diagnoses]
     try:
         calls, note = await context.latest_calls(CALLS_SHOWN), ""
     except Refused as refused:

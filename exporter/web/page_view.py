@@ -213,5 +213,5 @@ def _line(finding: Finding) -> CheckLine:
         status=finding.status,
         word=STATUS_WORDS[finding.status],
         summary="" if finding.status == "not_checked" else finding.summary,
-        seen=finding.seen,
+        seen=finding.evidence,
     )

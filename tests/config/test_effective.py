@@ -93,6 +93,7 @@ node_configs = st.builds(
     password=st.just(Secret("hunter2")),
     poll_interval=st.integers(1000, 300_000).map(lambda count: count / 1000),
     gateways=gateways,
+    subscribers=st.sampled_from([(), ("1000@example.com", "anna@a")]),
 )
 thresholds = st.builds(
     Thresholds,

@@ -17,8 +17,9 @@ from tests.support.configs import load_config
 
 WRITTEN = Path(__file__).parent / "from_0_1"
 NAMES = [path.stem for path in (WRITTEN / "effective").glob("*.yml")]
-# Keys of probes that 0.1.0 did not have.
+# Keys of probes and nodes that 0.1.0 did not have.
 NEW_IN_PROBES = {"schedule": "shared"}
+NEW_IN_NODES: dict[str, Any] = {"subscribers": []}
 # 0.1.0 left these out of its print where they were not set.
 UNSET = {"web_config_file": None, "state_dir": None}
 # Keys that 0.1.0 did not have, at their defaults.
@@ -46,6 +47,7 @@ def test_it_means_the_same(folder: Path, name: str) -> None:
     then = (WRITTEN / "effective" / f"{name}.yml").read_text().replace("FOLDER", str(folder))
     expected: dict[str, Any] = NEW | UNSET | yaml.safe_load(then)
     expected["probes"] = {name: probe | NEW_IN_PROBES for name, probe in expected.get("probes", {}).items()}
+    expected["nodes"] = [node | NEW_IN_NODES for node in expected["nodes"]]
     for probe in expected["probes"].values():  # 0.1.0 printed these, and they may be secrets
         headers = [variable for variable in probe["variables"] if variable.startswith("sip_h_")]
         probe["variables"] |= dict.fromkeys(headers, "<secret>")

@@ -12,10 +12,12 @@ from exporter.diagnosis.snapshot import (
     LogSeen,
     RecentCalls,
     Snapshot,
+    SubscriberSeen,
     SwitchSeen,
 )
 from exporter.switch.profile import Profile
 from exporter.switch.status import SwitchFigures
+from exporter.watch.strangers import StrangersSeen
 
 FIGURES = SwitchFigures(
     uptime_seconds=90061.0,
@@ -59,6 +61,11 @@ def switch(**changes: Any) -> SwitchSeen:
     return replace(seen, figures=replace(FIGURES, **figures), **changes)
 
 
+def subscriber(**changes: Any) -> SubscriberSeen:
+    seen = SubscriberSeen("1000@lab.local", True, 1000.0, "", True, "192.0.2.9", "phone/1.0")
+    return seen._replace(**changes)
+
+
 def calls(**changes: Any) -> RecentCalls:
     seen = CallsSeen(gateway="telnyx", direction="outbound", provider="telnyx", answered=10)
     return RecentCalls(seconds=900.0, calls=(replace(seen, **changes),))
@@ -70,6 +77,8 @@ def snapshot(**changes: Any) -> Snapshot:
         switch=switch(),
         gateways=(gateway(),),
         recent=calls(),
+        strangers=StrangersSeen(600.0, 0, 0, (), 0, "", None),
+        subscribers=(subscriber(),),
         names={},
         log=LogSeen(seconds=3.5),
         backend=BackendSeen("http://127.0.0.1:3000", connected=True, answered=True, message="Connected"),

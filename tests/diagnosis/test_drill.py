@@ -98,6 +98,33 @@ def until(name: str, state: str, change: Callable[[SimulatedSwitch], object]) ->
     return arrange
 
 
+def fallen_off(scene: Scene) -> None:
+    configure(scene, subscribers=("1000@lab.local",))
+    scene.switch.register("1000")
+
+    def act(switch: SimulatedSwitch) -> None:
+        if switch.telephones.rows and any("user 1000" in line for line in switch.commands_seen):
+            switch.expire("1000")
+
+    scene.calls = act
+
+
+def guessed(scene: Scene) -> None:
+    def act(switch: SimulatedSwitch) -> None:
+        for _ in range(25):
+            switch.guess_password("203.0.113.5")
+
+    scene.calls = act
+
+
+def scanned(scene: Scene) -> None:
+    def act(switch: SimulatedSwitch) -> None:
+        for _ in range(25):
+            switch.scan("203.0.113.5")
+
+    scene.calls = act
+
+
 def silent(scene: Scene) -> None:
     scene.switch.provider("telnyx").falls_silent()
     scene.switch.gateway("telnyx").ask_register()
@@ -307,6 +334,9 @@ DRILLS = (
         "warn",
         "no answer for",
     ),
+    Drill("wrong passwords", ("strangers", "guessing"), guessed, "warn", "guess passwords"),
+    Drill("scanner", ("strangers", "scanning"), scanned, "warn", "scan FreeSWITCH"),
+    Drill("subscriber expired", ("subscribers", "not_registered"), fallen_off, says="did not refresh"),
     Drill("too little idle CPU", ("commands", "idle_cpu"), few_idle),
     Drill("clock skew", ("commands", "clock_skew"), lambda s: s.switch.skew_clock(-90), "warn", "behind"),
     Drill("mod_sofia not loaded", ("commands", "unreadable"), mute_sofia),

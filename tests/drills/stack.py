@@ -7,7 +7,7 @@ Prometheus uses the committed rules, Alertmanager the committed example, both wi
 import asyncio
 import inspect
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,7 +53,13 @@ class Stack:
         self._nodes: dict[str, dict[str, Any]] = {}
         self._probes: dict[str, dict[str, Any]] = {}
 
-    def add(self, name: str, switch: SimulatedSwitch, probe: dict[str, Any] | None = None) -> None:
+    def add(
+        self,
+        name: str,
+        switch: SimulatedSwitch,
+        probe: dict[str, Any] | None = None,
+        subscribers: Sequence[str] = (),
+    ) -> None:
         """Let the exporter watch a running switch, and probe through it."""
         user = next(iter(switch.users), None)
         self._switches[name] = switch
@@ -64,6 +70,7 @@ class Stack:
             "password": PASSWORD,
             "poll_interval": "2s",
             "gateways": {"telnyx": {}},
+            "subscribers": list(subscribers),
             **({"user": f"{user}@lab.local"} if user else {}),
         }
         if probe is not None:

@@ -65,7 +65,8 @@ class Drill:
     """One row.
 
     Attributes:
-        kind: `gateway`, `switch`, `database`, `dials`, `probe` or `outage`.
+        kind: `gateway`, `switch`, `database`, `refusal`, `dials`, `strangers`, `subscriber`, `probe` or
+            `outage`.
         word: the problem or the phase.
         breaks, mends: break and repair it; awaited if awaitable.
         alert, says, labels: name of the alert, parts of its text, and labels that it must have.
@@ -74,6 +75,7 @@ class Drill:
         harms: calls and the probe must have failed before it is repaired, without an alert about them.
         gateway, tick: configuration and time step of the simulated gateway.
         users: users of the switch; the exporter is the first of them, if there is one.
+        subscribers: those that the exporter watches.
         probe: settings of the probe, if there is one.
     """
 
@@ -90,6 +92,7 @@ class Drill:
     gateway: GatewayConfig = REGISTERS
     tick: float = TICK
     users: dict[str, User] = field(default_factory=dict)
+    subscribers: tuple[str, ...] = ()
     probe: dict[str, Any] | None = None
 
     @property
@@ -517,6 +520,58 @@ PROBE_DRILLS = (
     probe("hangup", "NORMAL_CLEARING", FarEnd(answer=0.04, hang_up=2.0)),
 )
 
+# -- strangers --------------------------------------------------------------------------------------------
+
+
+def attack(scene: Scene) -> None:
+    """Below the rates from which on the exporter lets go, and sessions are near their limit."""
+    for _ in range(300):
+        scene.switch.guess_password("203.0.113.5")
+    for _ in range(5):
+        scene.switch.scan("203.0.113.6")
+
+
+STRANGERS_DRILL = Drill(
+    "strangers",
+    "attack",
+    attack,
+    lambda _scene: None,  # it is over
+    "FreeswitchStrangersAttack",
+    ("wrong passwords and scans at strangers-attack", "REGISTER to internal", "scans of internal"),
+)
+
+
+def guess(scene: Scene) -> None:
+    """Until the password is right."""
+    for _ in range(25):
+        scene.switch.guess_password("203.0.113.7")
+    scene.switch.register("1001", "203.0.113.7")
+
+
+GUESSED_DRILL = Drill(
+    "strangers",
+    "guessed",
+    guess,
+    lambda _scene: None,  # it is over
+    "FreeswitchPasswordGuessed",
+    ("registrations at strangers-guessed", "Profiles: internal"),
+)
+
+# -- subscribers ------------------------------------------------------------------------------------------
+
+SUBSCRIBER_DRILL = Drill(
+    "subscriber",
+    "missing",
+    lambda _scene: None,  # nobody has registered yet
+    lambda scene: scene.switch.register("1000"),
+    "FreeswitchSubscriberMissing",
+    ("1000@lab.local has not been registered",),
+    {"subscriber": "1000@lab.local"},
+    at_start=True,
+    subscribers=("1000@lab.local",),
+)
+USER_DRILLS = (STRANGERS_DRILL, GUESSED_DRILL, SUBSCRIBER_DRILL)
+
 # -- what follows from an outage --------------------------------------------------------------------------
 
 
@@ -548,6 +603,7 @@ DRILLS = (
     DATABASE_DRILL,
     REFUSAL_DRILL,
     DIALS_DRILL,
+    *USER_DRILLS,
     *PROBE_DRILLS,
     OUTAGE_DRILL,
 )

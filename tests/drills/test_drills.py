@@ -72,7 +72,7 @@ async def test_each_fault_and_its_end_are_notified(tmp_path: Path, subtests: pyt
         for drill in DRILLS:
             switch = SimulatedSwitch([drill.gateway], users=dict(drill.users), tick=drill.tick, speed=SPEED)
             await exits.enter_async_context(switch)
-            stack.add(drill.name, switch, drill.probe)
+            stack.add(drill.name, switch, drill.probe, drill.subscribers)
             if drill.probe is not None:
                 switch.far_ends[ECHO] = usual(drill.probe)
             if drill.at_start:
@@ -112,5 +112,6 @@ def test_every_problem_and_phase_has_its_drill() -> None:
         [("gateway", word) for word in GATEWAY_PROBLEMS if word != "none"]
         + [("switch", word) for word in PROBLEMS if word not in ("none", APART)]
         + [("database", "slow"), ("refusal", "paused"), ("dials", "invalid_gateway")]
+        + [("strangers", "attack"), ("strangers", "guessed"), ("subscriber", "missing")]
         + [("probe", phase) for phase in PROBE_PHASES]
     )

@@ -348,6 +348,7 @@ NONE = (
     "ev-json-inbound-over-sps",
     "ev-json-inbound-paused",
     "ev-json-inbound-rejected-by-acl",
+    "ev-json-invite-auth-failure-unknown-user",
     "ev-json-invite-auth-failure-wrong-password",
     "ev-json-scanner-invite-unanswered-challenge",
     "ev-plain-call-404",

@@ -6,7 +6,8 @@ named in `ELSEWHERE` and nowhere else.
 """
 
 import json
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import pytest
@@ -386,6 +387,83 @@ async def test_changes_fire_what_was_recorded(lab: SimulatedSwitch) -> None:
     assert {dict(headers)["Event-Name"] for headers in fired} == CHANGES
     for headers in fired:
         assert headers in known, headers
+
+
+STRANGERS: dict[str, Callable[[SimulatedSwitch], object]] = {
+    "ev-json-register-failure-wrong-password": lambda lab: lab.guess_password("127.0.0.1"),
+    "ev-json-invite-auth-failure-wrong-password": lambda lab: lab.guess_password("127.0.0.1", "INVITE"),
+    "ev-json-scanner-invite-unanswered-challenge": lambda lab: lab.scan("127.0.0.1"),
+}
+
+
+@pytest.mark.parametrize("capture", STRANGERS)
+async def test_strangers_leave_what_was_recorded(lab: SimulatedSwitch, capture: str) -> None:
+    wanted = (
+        "sofia::register_failure",
+        "sofia::wrong_call_state",
+        "CHANNEL_HANGUP_COMPLETE",
+        "CHANNEL_DESTROY",
+    )
+    bodies = [json.loads(frame.body, object_pairs_hook=list) for frame in recorded(capture) if frame.body]
+    was = [
+        [name for name, _ in pairs]
+        for pairs in bodies
+        if dict(pairs).get("Event-Subclass", dict(pairs)["Event-Name"]) in wanted
+    ]
+    wire = await Wire.open(lab.port)
+    await wire.reply(f"event plain {' '.join(wanted[2:])} CUSTOM {' '.join(wanted[:2])}")
+    STRANGERS[capture](lab)
+    await wire.until(lambda: len(wire.events()) >= len(was))
+    assert [seen.names for seen in wire.events()] == was
+
+
+def fall_silent(lab: SimulatedSwitch) -> None:
+    lab.ignore_options("1000")
+    lab.expire("1000")
+
+
+TELEPHONES: dict[str, Callable[[SimulatedSwitch], object]] = {
+    "ev-json-register-new": lambda _lab: None,
+    "ev-json-unregister": lambda lab: lab.unregister("1000"),
+    "ev-json-register-expire": lambda lab: lab.expire("1000"),
+    "ev-json-sip-user-state-unreachable": fall_silent,
+}
+
+
+@pytest.mark.parametrize("capture", TELEPHONES)
+async def test_telephones_come_and_go_as_recorded(lab: SimulatedSwitch, capture: str) -> None:
+    wanted = ("sofia::register", "sofia::unregister", "sofia::expire", "sofia::sip_user_state")
+    known: dict[str, list[str]] = {}
+    for name in TELEPHONES:
+        for frame in recorded(name):
+            pairs = json.loads(frame.body, object_pairs_hook=list) if frame.body else []
+            known.setdefault(dict(pairs).get("Event-Subclass", ""), [name for name, _ in pairs])
+    bodies = [json.loads(frame.body) for frame in recorded(capture) if frame.body]
+    was = {body["Event-Subclass"] for body in bodies if body.get("Event-Subclass") in wanted}
+    wire = await Wire.open(lab.port)
+    await wire.reply(f"event plain CUSTOM {' '.join(wanted)}")
+    lab.register("1000", "127.0.0.1")
+    TELEPHONES[capture](lab)
+    await wire.until(lambda: {seen.subclass for seen in wire.events()} >= was)
+    for seen in wire.events():
+        assert seen.names == known[seen.subclass], seen.subclass
+
+
+@pytest.mark.parametrize(
+    ("capture", "users"),
+    [("api-sofia-status-profile-internal-2users", 2), ("api-sofia-status-profile-internal-user-2users", 2)],
+)
+async def test_the_profile_s_table_is_shown_as_recorded(
+    lab: SimulatedSwitch, capture: str, users: int
+) -> None:
+    (was,) = [frame.body.decode() for frame in recorded(capture)]
+    for user in range(1000, 1000 + users):
+        lab.register(str(user), "127.0.0.1")
+    wire = await Wire.open(lab.port)
+    asked = "sofia status profile internal" + (" user 1000@lab.local" if "user-" in capture else "")
+    now = await wire.api(asked)
+    moment = r"(?m)^(Call-ID: .*|Contact: .*|Status: .*|Port: .*|RTP-IP.*|SIP-IP.*|(BIND-)?URL.*)$"
+    assert re.sub(moment, "", now) == re.sub(moment, "", was)
 
 
 @pytest.mark.parametrize("verb", ["stop", "start"])

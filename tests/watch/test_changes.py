@@ -18,7 +18,9 @@ MANY = [TELNYX, *(GatewayConfig(f"g{number}", register=False) for number in rang
 ALL_EVENTS = (
     "HEARTBEAT CHANNEL_CREATE CHANNEL_PROGRESS CHANNEL_PROGRESS_MEDIA CHANNEL_ANSWER CHANNEL_HANGUP_COMPLETE "
     "CHANNEL_DESTROY BACKGROUND_JOB SHUTDOWN CUSTOM sofia::gateway_state sofia::gateway_add "
-    "sofia::gateway_delete sofia::profile_start exporter::tick exporter::probe"
+    "sofia::gateway_delete sofia::profile_start sofia::register_failure sofia::wrong_call_state "
+    "sofia::register sofia::unregister sofia::expire sofia::sip_user_state "
+    "exporter::tick exporter::probe"
 )
 
 

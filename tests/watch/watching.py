@@ -109,6 +109,7 @@ async def watching(
     observer: NodeObserver | None = None,
     host: str = "127.0.0.1",
     poll_interval: float = 0.5,
+    subscribers: tuple[str, ...] = (),
     clock: Clock | None = None,
 ) -> AsyncIterator[Watch]:
     """Watch a switch; `connected`: wait until the node is."""
@@ -120,6 +121,7 @@ async def watching(
         password=Secret(password),
         poll_interval=poll_interval,
         gateways=GATEWAYS if gateways is None else gateways,
+        subscribers=subscribers,
     )
     clock = clock or Clock()
     look_up = partial(names.look_up, Executors().names)

@@ -12,17 +12,22 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from exporter import __version__
+from exporter.config import Config
 from exporter.diagnosis.conclusion import Diagnosis, diagnose
+from exporter.diagnosis.finding import WITHHELD
 from exporter.diagnosis.snapshot import GatewaySeen, Snapshot, SwitchSeen
 from exporter.history.past import Past
 from exporter.probe.admission import Refused
 from exporter.probe.record import CallRecord, MediaRecord, ToneRecord
 from exporter.switch.profile import Profile
+from exporter.watch.strangers import StrangersSeen
+from exporter.watch.top_addresses import Frequent
 from exporter.web.gateway_rows import PER_PAGE, find_gateways
 from exporter.web.page import load_files, render
 from exporter.web.page_view import Pasts, View, make_view
 from tests.web.fakes import FakeContext, FakeNode, serving
 from tests.web.pages import AppContext, Reader, read, seen
+from tests.web.test_auth import BEYOND, TOKEN, bearer
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(1)">'"&amp;"""
 ESCAPES = "\x1b[31mred\x1b]0;title\x07\u202egnorw\x00"
@@ -326,6 +331,26 @@ async def test_the_diagnosis_is_served_for_the_nodes_asked_for() -> None:
         assert [node["node"] for node in answer["nodes"]] == ["west"]
         async with served.client.get(served.base + "/api/diagnosis?node=north") as response:
             assert response.status == 404
+
+
+async def test_where_strangers_come_from_is_shown_to_those_who_may_see_it() -> None:
+    strangers = StrangersSeen(600.0, 500, 0, (Frequent("198.51.100.7", 500),), 0, "", None)
+    context = AppContext(snapshots=[seen(strangers=strangers)])
+    shown = {"loopback": True, "open": False, "token": True}
+    async with serving(context) as served:
+        for who, config, headers in (
+            ("loopback", Config(), {}),
+            ("open", Config(listen=BEYOND, token=TOKEN), {}),
+            ("token", Config(listen=BEYOND, token=TOKEN), bearer("t0ken")),
+        ):
+            context.config = config
+            for path in ("/", "/api/diagnosis"):
+                async with served.client.get(served.base + path, headers=headers) as response:
+                    text = await response.text()
+                    assert response.status == 200
+                    assert "500 wrong passwords" in text
+                    assert ("198.51.100.7" in text) is shown[who], (who, path)
+                    assert (WITHHELD in text) is not shown[who], (who, path)
 
 
 async def test_a_node_that_came_with_a_reload_a_moment_ago_is_not_ready() -> None:

@@ -1,0 +1,73 @@
+"""The registrations of one profile: how many, and those of one user.
+
+`sofia status profile P` and `sofia status profile P user U` read the profile's own table, which is right at
+once. `show registrations` reads FreeSWITCH's core table, which keeps the rows of telephones that are gone
+(facts-more.md A.3).
+
+Source: mod_sofia.c (cmd_status, show_reg_callback).
+"""
+
+import re
+from typing import Final, NamedTuple
+
+from exporter.esl.errors import printable, quoted
+from exporter.switch.registration_event import MAX_TEXT
+from exporter.switch.reply import GatewayNotFound, ReplyError, accepted
+from exporter.switch.stranger_event import network_address
+
+_COUNT: Final = re.compile(r"^REGISTRATIONS +\t(\d{1,9})$", re.MULTILINE)
+_TOTAL: Final = re.compile(r"^Total items returned: (\d{1,9})$", re.MULTILINE)
+_FIELD: Final = re.compile(r"([\w-]{1,20}): *\t(.*)")
+
+
+class Registration(NamedTuple):
+    """One telephone of a user: SIP Call-ID (cut), address (empty if it is none), User-Agent (printable)."""
+
+    call_id: str
+    address: str
+    agent: str
+
+
+def parse_registrations_count(text: str) -> int | None:
+    """Reads the reply of `sofia status profile P`; None if the profile does not run.
+
+    Raises:
+        ReplyError: a refusal, or something else.
+    """
+    try:
+        found = _COUNT.search(accepted(text))
+    except GatewayNotFound:
+        return None
+    if found is None:
+        raise ReplyError(f"a profile without REGISTRATIONS: {quoted(text)}")
+    return int(found[1])
+
+
+def parse_registrations(text: str) -> list[Registration]:
+    """Reads the reply of `sofia status profile P user U`; none if the profile does not run.
+
+    Raises:
+        ReplyError: a refusal, or something else.
+    """
+    try:
+        body = accepted(text)
+    except GatewayNotFound:
+        return []
+    total = _TOTAL.search(body)
+    if total is None:
+        raise ReplyError(f"not a list of registrations: {quoted(text)}")
+    found = []
+    for block in body.split("\nCall-ID:")[1:]:
+        call_id, _, rest = block.partition("\n")
+        lines = map(_FIELD.fullmatch, rest.split("\n"))
+        fields = {line[1]: line[2] for line in lines if line is not None}
+        found.append(
+            Registration(
+                call_id.strip(" \t")[:MAX_TEXT],
+                network_address(fields.get("IP")),
+                printable(fields.get("Agent", "")[:MAX_TEXT]),
+            )
+        )
+    if len(found) != int(total[1]):
+        raise ReplyError(f"{len(found)} registrations listed, but the list says {quoted(total[0])}")
+    return found

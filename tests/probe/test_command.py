@@ -111,7 +111,7 @@ async def test_inside_min_interval_the_last_result_is_shown(tmp_path: Path) -> N
         code, out, _ = await run("busy", "--config", config)
         assert code == 1
         assert "No new call: guard.min_interval serves the one of" in out
-        assert sum("originate" in line for line in switch.commands_seen) == 1
+        assert sum(" originate " in line for line in switch.commands_seen) == 1
 
 
 @pytest.mark.parametrize(

@@ -94,4 +94,4 @@ async def test_processes_after_each_other_spend_one_budget(tmp_path: Path) -> No
                 answers.append((await running.post(f"+155500000{number + 10}"))[0])
                 await running.kill()
         assert answers == [202, 202, 429]
-        assert sum("originate" in line for line in switch.commands_seen) == 2
+        assert sum(" originate " in line for line in switch.commands_seen) == 2

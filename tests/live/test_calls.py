@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from functools import partial
 from typing import Final, NamedTuple
 
 import pytest
@@ -178,13 +179,17 @@ async def dial_from_a_telephone(lab: Lab, number: str) -> None:
     assert reply.startswith("+OK"), reply
 
 
+async def _one_call(lab: Lab) -> bool:
+    return await lab.cli("show calls count") == "1 total."
+
+
 async def test_a_bridged_call_is_two_legs(lab: Lab) -> None:
     async with watching(lab, host=lab.host, gateways=GATEWAYS) as watch:
         await dial_from_a_telephone(lab, "01")
         await watch.until_value("freeswitch_calls_answered_total", 1, **OUTBOUND)
         await watch.until_value("freeswitch_calls_answered_total", 1, **INBOUND)
         assert await watch.value("freeswitch_calls_active") == 2
-        assert await lab.cli("show calls count") == "1 total."
+        await lab.until("FreeSWITCH's database has one call of the two", partial(_one_call, lab), 5)
         await watch.until_value("freeswitch_calls_active", 0, seconds=20)
         for leg in (OUTBOUND, INBOUND):
             assert await by_label(watch, "freeswitch_call_hangups_total", "cause", **leg) == {

@@ -158,10 +158,11 @@ KEPT: Final = {
     "06": ("failed", 503, "", "NORMAL_TEMPORARY_FAILURE"),
     "07": ("silent", None, "", "NORMAL_CLEARING"),  # answered, and ended by FreeSWITCH
     "21": ("failed", 403, "D1", "CALL_REJECTED"),
+    # An unknown number by its cause; the provider's code tells that the account is blocked.
+    "22": ("failed", 404, "D19", "UNALLOCATED_NUMBER"),
 }
-# Not kept, since their causes say nothing against the network (exporter.switch.cause.OF_THE_CALL): 02 is
-# busy; 04 and 22 are 404, an unknown number for FreeSWITCH, although the code of 22 means a blocked account.
-NOT_KEPT: Final = ("02", "04", "22")
+# A busy line and an unknown number: their causes say nothing against the network (switch.cause.OF_THE_CALL).
+NOT_KEPT: Final = ("02", "04")
 
 
 async def test_kept_calls_carry_the_call_ids_that_the_far_end_saw(lab: Lab, tmp_path: Path) -> None:

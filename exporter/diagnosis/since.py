@@ -10,6 +10,7 @@ seldom explain it.
 from typing import Final
 
 from exporter.diagnosis.finding import Lasting, shown
+from exporter.history.change_words import CHANGE_WORDS
 from exporter.history.past import Past
 from exporter.history.times import duration, time_of_day
 from exporter.watch.changes import Change
@@ -18,28 +19,6 @@ MAX_NAMED: Final = 2  # changes in one sentence
 _ORDINALS: Final = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
 _TEENS: Final = range(11, 14)
 _ENDINGS: Final = {1: "st", 2: "nd", 3: "rd"}
-_CHANGES: Final = {
-    "restarted": "FreeSWITCH was restarted",
-    "upgraded": "FreeSWITCH was upgraded",
-    "xml_reloaded": "XML was reloaded",
-    "profile_started": "SIP profile {} was started",
-    "profile_stopped": "SIP profile {} was stopped",
-    "gateway_added": "gateway {} was added",
-    "gateway_deleted": "gateway {} was deleted",
-    "gateway_changed": "gateway {} was changed",
-    "module_loaded": "module {} was loaded",
-    "module_unloaded": "module {} was unloaded",
-    "limits": "limit {} was changed",
-    "paused": "{} calls were paused",
-    "resumed": "{} calls were resumed",
-    "address_changed": "the network address changed",
-    "clock_stepped": "the clock of {} was set",
-    "exporter_started": "the exporter was started",
-    "exporter_stopped": "the exporter was stopped",
-    "exporter_reloaded": "the exporter's config was reloaded",
-}
-CHANGES: Final = frozenset(_CHANGES)
-"""The words of `Change.what` that have a sentence."""
 
 
 def lasting(past: Past, now: float, state: str = "Down") -> Lasting | None:
@@ -96,10 +75,10 @@ def well(past: Past, now: float, state: str = "up") -> str:
 def change_text(change: Change) -> str:
     """What was changed: `gateway external::telnyx was changed`. Safe to show."""
     subject = shown(change.subject, 60)
-    sentence = _CHANGES.get(change.what)
-    if sentence is None:  # of a later release, which the doctor asked
+    words = CHANGE_WORDS.get(change.what)
+    if words is None:  # of a later release, which the doctor asked
         return f"{shown(change.what, 40).replace('_', ' ')} {subject}".strip()
-    return " ".join(sentence.format(subject).split())
+    return " ".join(words.clause.format(subject).split())
 
 
 def ordinal(number: int) -> str:

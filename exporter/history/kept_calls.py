@@ -20,7 +20,7 @@ from exporter.history.masking import stored_number, stored_text
 from exporter.history.model import CallResult, KeptCall, OtherLeg
 from exporter.switch.evidence import Evidence, is_call, read_evidence
 from exporter.switch.leg import ChannelEvent, LegEnd
-from exporter.switch.provider import OTHER, ProviderCode, has_failed, provider
+from exporter.switch.provider import OTHER, ProviderCode, has_failed
 
 DECODED_A_SECOND: Final = 20
 BAD_MOS: Final = 3.6  # up to here people complain
@@ -73,10 +73,10 @@ class KeptCalls:
         self._legs: dict[str, OtherLeg] = {}
         self._numbers: StoredNumbers | None = None  # how those of _legs are stored
 
-    def on_call_ended(self, event: ChannelEvent, end: LegEnd, gateway: str) -> None:
+    def on_call_ended(
+        self, event: ChannelEvent, end: LegEnd, gateway: str, code: ProviderCode | None
+    ) -> None:
         """A leg ended; see exporter.watch.observer."""
-        # Of an outbound leg: an inbound one may have the phrase of the leg that it was bridged to.
-        code = self._provider_code(gateway, end.phrase) if end.gateway and end.phrase else None
         why = result(end, code)
         if why is None or not is_call(event):
             return
@@ -139,11 +139,6 @@ class KeptCalls:
             packet_loss=None if media is None else media.loss_ratio,
             other_leg=self._other_leg(seen, numbers),
         )
-
-    def _provider_code(self, gateway: str, phrase: str) -> ProviderCode | None:
-        """The code that the provider put at the end of the phrase."""
-        known = self.node.gateways.get(gateway)
-        return None if known is None or known.provider is None else provider(known.provider).find(phrase)
 
     def _other_leg(self, seen: Evidence, numbers: StoredNumbers) -> OtherLeg | None:
         """The other leg as it was kept itself, else what this one says of it."""

@@ -29,6 +29,7 @@ from exporter.history.past import UNKNOWN, Past
 from exporter.history.recent_changes import RecentChanges, concerns, fits
 from exporter.history.schema import DAY, HOUR, SAMPLE
 from exporter.switch.leg import ChannelEvent, LegEnd
+from exporter.switch.provider import ProviderCode
 from exporter.watch.changes import Change
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
@@ -418,9 +419,11 @@ class _Observer(NodeObserver):
     def on_forgotten(self, gateway: GatewayWatch, now: float, epoch: float) -> None:
         self._tell(self._history.forgotten, gateway, now, epoch)
 
-    def on_call_ended(self, event: ChannelEvent, end: LegEnd, gateway: str) -> None:
+    def on_call_ended(
+        self, event: ChannelEvent, end: LegEnd, gateway: str, code: ProviderCode | None
+    ) -> None:
         if self._history.kept_calls is not None:
-            self._tell(self._history.kept_calls.on_call_ended, event, end, gateway)
+            self._tell(self._history.kept_calls.on_call_ended, event, end, gateway, code)
 
     def on_change(self, change: Change) -> None:
         self._tell(self._history.changed, change)

@@ -70,8 +70,8 @@ class CallStats:
         self.jitter = Histogram(families.CALL_JITTER)
         self.packet_loss = Histogram(families.CALL_PACKET_LOSS)
 
-    def count_end(self, end: LegEnd, exemplar: Exemplar | None) -> None:
-        """Count a leg that was active and ended."""
+    def count_end(self, end: LegEnd, exemplar: Exemplar | None) -> ProviderCode | None:
+        """Count a leg that was active and ended; the provider's code in its rejection, if there is one."""
         self.active -= 1
         talk = end.talk_seconds
         key = (known_cause(end.cause), talk is not None)
@@ -86,6 +86,7 @@ class CallStats:
             self.duration.observe(talk, exemplar)
             if end.media is not None:
                 self._count_media(end.media, exemplar)
+        return code
 
     def _count_rejection(self, end: LegEnd) -> ProviderCode | None:
         """Count the final SIP answer, and the provider's code in it, if there is one."""

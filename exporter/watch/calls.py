@@ -27,7 +27,7 @@ from typing import Final, TypeVar
 from exporter.metrics.exposition import Exemplar
 from exporter.switch.leg import ChannelEvent, LegEnd, LegStart, is_probe
 from exporter.switch.local_failure import NO_RTP_PORTS
-from exporter.switch.provider import Provider
+from exporter.switch.provider import Provider, ProviderCode
 from exporter.watch.call_stats import CallStats
 from exporter.watch.country_calls import CountryCalls, Talk
 
@@ -57,8 +57,8 @@ class CallTable:
         attribute: gives the gateway label of a leg: a gateway of the switch, `other`, or the empty string.
         on_unanswered: called with the gateway and its profile, for every outbound leg that ended unanswered,
             probes included.
-        on_ended: called with the last event of a leg, what it says, and the leg's gateway label; probes left
-            out.
+        on_ended: called with the last event of a leg, what it says, the leg's gateway label, and the
+            provider's code in its rejection; probes left out.
         countries: counts outbound legs by the number dialled.
         on_stranger: called with the last event of a stranger's leg.
         on_no_rtp_port: called for every leg, probes included, that failed since FreeSWITCH had no RTP port.
@@ -75,7 +75,7 @@ class CallTable:
         self,
         attribute: Callable[[LegStart], str],
         on_unanswered: Callable[[str, str], None],
-        on_ended: Callable[[ChannelEvent, LegEnd, str], None],
+        on_ended: Callable[[ChannelEvent, LegEnd, str, ProviderCode | None], None],
         countries: CountryCalls,
         on_stranger: Callable[[ChannelEvent], None] = lambda _event: None,
         on_no_rtp_port: Callable[[], None] = lambda: None,
@@ -272,10 +272,10 @@ class CallTable:
         leg = self._find(event)
         if leg is not None:
             del self._legs[uuid]
-            leg.stats.count_end(end, _exemplar(event))
+            code = leg.stats.count_end(end, _exemplar(event))
             if leg.outbound:
                 self._countries.ended(event, end, leg.stats.gateway, leg.talk)
-            self._on_ended(event, end, leg.stats.gateway)
+            self._on_ended(event, end, leg.stats.gateway, code)
         if uuid:
             _remember(self._ended, uuid, leg.created if leg is not None else True)
 

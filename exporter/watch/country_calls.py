@@ -129,7 +129,9 @@ class CountryCalls:
 
     def answered(self, event: ChannelEvent, gateway: str) -> Talk | None:
         """A leg was answered."""
-        return self._begin(event.dialled(), gateway) if gateway or not event.in_house else None
+        if not self.destinations.counted or (not gateway and event.in_house):
+            return None
+        return self._begin(event.dialled(), gateway)
 
     def learned(self, start: LegStart, gateway: str) -> Talk | None:
         """A leg was talking before the exporter came. Of those without a gateway it is not known to whom."""
@@ -138,10 +140,9 @@ class CountryCalls:
     def ended(self, event: ChannelEvent, end: LegEnd, gateway: str, talk: Talk | None) -> None:
         """A leg ended, of which `talk` was the talk."""
         if end.talk_seconds is None or talk is None:
-            if not gateway and event.in_house:
+            if not self.destinations.counted or (not gateway and event.in_house):
                 return
-            number = event.dialled()
-            reading = self.destinations.find(number)
+            reading = self.destinations.find(event.dialled())
             if reading is None:
                 return
             stats = self._stats(gateway, reading)

@@ -19,7 +19,7 @@ from exporter.switch.gateway import GatewayList
 from exporter.switch.gateway_event import ProfileStarted
 from exporter.switch.leg import ChannelEvent, LegEnd, LegStart
 from exporter.switch.profile import Profile
-from exporter.switch.provider import provider
+from exporter.switch.provider import ProviderCode, provider
 from exporter.switch.registration_event import Registered
 from exporter.switch.status import Heartbeat
 from exporter.switch.tick import TickEvent
@@ -275,9 +275,11 @@ class Knowledge:
         gateways = self.gateways
         return bool(self.last_poll_epoch) and not gateways.malformed and not gateways.over_limit
 
-    def _on_call_ended(self, event: ChannelEvent, end: LegEnd, gateway: str) -> None:
+    def _on_call_ended(
+        self, event: ChannelEvent, end: LegEnd, gateway: str, code: ProviderCode | None
+    ) -> None:
         self.dials.on_leg_ended(event, end, gateway)
-        self._observer.on_call_ended(event, end, gateway)
+        self._observer.on_call_ended(event, end, gateway, code)
 
     def _on_unanswered(self, name: str, profile: str) -> None:
         """An outbound leg ended unanswered; of two gateways of one name, that of the leg's profile."""

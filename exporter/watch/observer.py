@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from exporter.switch.leg import ChannelEvent, LegEnd
+    from exporter.switch.provider import ProviderCode
     from exporter.watch.changes import Change
     from exporter.watch.gateway import GatewayWatch
 
@@ -33,13 +34,16 @@ class NodeObserver:
     def on_forgotten(self, gateway: "GatewayWatch", now: float, epoch: float) -> None:
         """A gateway is watched no longer: it is gone, and nobody expects it."""
 
-    def on_call_ended(self, event: "ChannelEvent", end: "LegEnd", gateway: str) -> None:
+    def on_call_ended(
+        self, event: "ChannelEvent", end: "LegEnd", gateway: str, code: "ProviderCode | None"
+    ) -> None:
         """A leg ended, for the first time; legs of synthetic calls are left out.
 
         Args:
             event: its CHANNEL_HANGUP_COMPLETE or CHANNEL_DESTROY.
             end: what was read of it for the counters.
             gateway: the label under which it is counted; empty if it used none.
+            code: the provider's, in the rejection of the leg; None without one.
         """
 
     def on_change(self, change: "Change") -> None:

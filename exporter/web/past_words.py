@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from exporter.diagnosis.finding import Status, shown
 from exporter.history.availability import ratio
+from exporter.history.change_words import CHANGE_WORDS
 from exporter.history.model import WELL, Figures, Outage
 from exporter.history.past import Past
 from exporter.history.times import duration, iso, local_time, time_of_day
@@ -18,27 +19,6 @@ from exporter.watch.changes import Change
 _WELL_WATCHED: Final = 0.995  # from here on it is not said how much was watched
 NO_PROFILE: Final = "-"
 """In an address: the profile is not known."""
-
-_CHANGES: Final = {
-    "restarted": "FreeSWITCH restarted",
-    "upgraded": "FreeSWITCH upgraded",
-    "xml_reloaded": "XML reloaded",
-    "profile_started": "SIP profile {} started",
-    "profile_stopped": "SIP profile {} stopped",
-    "gateway_added": "Gateway {} added",
-    "gateway_deleted": "Gateway {} deleted",
-    "gateway_changed": "Gateway {} changed",
-    "module_loaded": "Module {} loaded",
-    "module_unloaded": "Module {} unloaded",
-    "limits": "Limit {} changed",
-    "paused": "Calls paused: {}",
-    "resumed": "Calls resumed: {}",
-    "address_changed": "Network address changed",
-    "clock_stepped": "Clock of {} stepped",
-    "exporter_started": "Exporter started",
-    "exporter_stopped": "Exporter stopped",
-    "exporter_reloaded": "Exporter reloaded",
-}
 
 
 class Moment(NamedTuple):
@@ -149,7 +129,8 @@ def reason_in_full(outage: Outage) -> str:
 def change_text(change: Change) -> str:
     """What changed: `Gateway telnyx changed: proxy a → proxy b`."""
     subject = shown(change.subject)
-    sentence = _CHANGES.get(change.what, problem_text(shown(change.what, 40)) + " {}")
+    words = CHANGE_WORDS.get(change.what)
+    sentence = words.entry if words is not None else problem_text(shown(change.what, 40)) + " {}"
     named = "{}" in sentence
     text = sentence.format(subject).strip()
     if not subject:

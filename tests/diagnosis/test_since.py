@@ -9,7 +9,8 @@ import pytest
 from exporter.diagnosis.conclusion import CHECKS, diagnose
 from exporter.diagnosis.finding import Finding
 from exporter.diagnosis.report import report
-from exporter.diagnosis.since import CHANGES, change_text, lasting, ordinal, well
+from exporter.diagnosis.since import change_text, lasting, ordinal, well
+from exporter.history.change_words import CHANGE_WORDS
 from exporter.history.past import UNKNOWN, Past
 from exporter.watch import changes as words
 from tests.diagnosis.snapshots import gateway, lost, one, profile, snapshot, switch
@@ -111,8 +112,13 @@ def test_of_the_changes_before_the_newest_of_the_switch_come_first(changes: Any,
 
 
 def test_every_kind_of_change_has_a_sentence() -> None:
-    assert {*words.CHANGES, "exporter_started", "exporter_stopped", "exporter_reloaded"} == CHANGES
-    for what in CHANGES:
+    assert {
+        *words.CHANGES,
+        "exporter_started",
+        "exporter_stopped",
+        "exporter_reloaded",
+    } == CHANGE_WORDS.keys()
+    for what in CHANGE_WORDS:
         text = change_text(change(what=what, subject="x"))
         assert not {"{", "_"} & set(text), text
 

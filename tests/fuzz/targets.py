@@ -48,6 +48,7 @@ from exporter.watch.node import Node
 from exporter.web.app import make_app
 from exporter.web.negotiation import accepts_gzip, negotiate
 from exporter.web.probe import PROBES
+from tests.history.ended import tell
 from tests.probe.settings import settings
 from tests.support.configs import load_config
 from tests.support.no_look_up import no_look_up
@@ -124,7 +125,7 @@ def kept_calls(data: bytes) -> None:
     for numbers in ("masked", "full", "none"):
         config, kept = HistoryConfig(numbers=numbers), list[KeptCall]()
         picker = KeptCalls(NodeConfig(name="fs1", gateways=gateways), lambda: config, kept.append, Clock())  # noqa: B023
-        picker.on_call_ended(leg, leg.end(), leg.start().gateway)
+        tell(picker, leg)
         assert len(kept) <= 1
         for call in kept:
             row = [getattr(call, name) for name in call.__struct_fields__]

@@ -8,6 +8,8 @@ from exporter.esl import Event
 from exporter.history.kept_calls import KeptCalls
 from exporter.history.model import KeptCall
 from exporter.switch.leg import ChannelEvent
+from exporter.switch.provider import provider
+from exporter.watch.call_stats import CallStats
 from tests.history.kept import AT
 from tests.switch.recordings import events
 from tests.watch.builders import HandClock
@@ -36,9 +38,17 @@ class Kept:
 
     def end(self, *ends: Event) -> "Kept":
         for event in ends:
-            leg = ChannelEvent(event)
-            self.picker.on_call_ended(leg, leg.end(), leg.start().gateway)
+            tell(self.picker, ChannelEvent(event))
         return self
+
+
+def tell(picker: KeptCalls, leg: ChannelEvent) -> None:
+    """Tell of the end of a leg as the counters do: codes are the providers' of outbound legs."""
+    end, gateway = leg.end(), leg.start().gateway
+    config = picker.node.gateways.get(gateway)
+    named = config.provider if config is not None and not leg.inbound else None
+    code = CallStats(gateway, provider(named) if named else None).count_end(end, None)
+    picker.on_call_ended(leg, end, gateway, code)
 
 
 def ends(capture: str, name: str = "CHANNEL_HANGUP_COMPLETE") -> list[Event]:

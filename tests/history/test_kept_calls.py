@@ -159,10 +159,12 @@ def test_nothing_is_decoded_of_a_call_that_is_well() -> None:
         LegEnd("leg", "NORMAL_CLEARING", 20.0, "", "", "", "", None),
         LegEnd("leg", "USER_BUSY", None, "fake", "external", "486", "Busy Here", None),
     ):
-        kept.picker.on_call_ended(leg, end, "fake")
+        kept.picker.on_call_ended(leg, end, "fake", None)
     assert kept.calls == []
     with pytest.raises(AssertionError, match="Caller-Channel-Created-Time"):
-        kept.picker.on_call_ended(leg, LegEnd("leg", "CALL_REJECTED", None, "", "", "", "", None), "fake")
+        kept.picker.on_call_ended(
+            leg, LegEnd("leg", "CALL_REJECTED", None, "", "", "", "", None), "fake", None
+        )
 
 
 # -- bounds ---------------------------------------------------------------------------------------------

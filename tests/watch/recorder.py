@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from exporter.switch.leg import ChannelEvent, LegEnd
+from exporter.switch.provider import ProviderCode
 from exporter.watch.changes import Change
 from exporter.watch.gateway import Answer, GatewayWatch
 from exporter.watch.observer import NodeObserver
@@ -52,7 +53,9 @@ class Recorder(NodeObserver):
     def on_forgotten(self, gateway: GatewayWatch, now: float, epoch: float) -> None:
         self.story.append(("forgotten", f"{gateway.profile}::{gateway.name}"))
 
-    def on_call_ended(self, event: ChannelEvent, end: LegEnd, gateway: str) -> None:
+    def on_call_ended(
+        self, event: ChannelEvent, end: LegEnd, gateway: str, code: ProviderCode | None
+    ) -> None:
         self.story.append(("call_ended", f"{gateway} {end.cause}"))
 
     def on_change(self, change: Change) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.esl import Event, Protocol
 from exporter.switch.leg import ChannelEvent, LegEnd, LegStart
-from exporter.switch.provider import provider
+from exporter.switch.provider import ProviderCode, provider
 from exporter.watch import calls as calls_module
 from exporter.watch.call_stats import CallStats
 from exporter.watch.calls import CallTable
@@ -48,7 +48,7 @@ class Tracked:
     def _attribute(start: LegStart) -> str:
         return start.gateway if start.gateway in ("", "telnyx", "backup") else "other"
 
-    def _on_ended(self, event: ChannelEvent, end: LegEnd, gateway: str) -> None:
+    def _on_ended(self, event: ChannelEvent, end: LegEnd, gateway: str, _code: ProviderCode | None) -> None:
         assert event.uuid == end.uuid
         self.told.append((end.uuid, end.cause, gateway))
 

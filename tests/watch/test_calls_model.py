@@ -68,7 +68,7 @@ class CallsModel(RuleBasedStateMachine):
         self.calls = CallTable(
             lambda start: start.gateway if start.gateway in {"", *self.known} else "other",
             lambda gateway, profile: self.unanswered.append((gateway, profile)),
-            lambda _event, end, _gateway: self.told.append(end.uuid),
+            lambda _event, end, _gateway, _code: self.told.append(end.uuid),
             not_by_country(),
         )
         for gateway in ("", *GATEWAYS):

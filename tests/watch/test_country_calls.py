@@ -40,7 +40,7 @@ class Counted:
         self.calls = CallTable(
             lambda start: start.gateway,
             lambda _gateway, _profile: None,
-            lambda _event, _end, _gateway: None,
+            lambda _event, _end, _gateway, _code: None,
             self.countries,
         )
 

@@ -105,10 +105,14 @@ class Drill:
 
 # An outage also uses error budget, which is a ticket.
 BUDGET = "FreeswitchGatewayAvailabilityBurnSlow"
+# Of a fault that is there before the first scrape the rates of the budget see nothing else, and are at their
+# most at once; the rule that leaves it to the alert on the fault itself needs a past of two minutes.
+BUDGET_AT_START = "FreeswitchGatewayAvailabilityBurnFast"
 
 
 def gateway(word: str, breaks: Act, mends: Act, alert: str, *says: str, **more: Any) -> Drill:
-    also = frozenset({BUDGET, *more.pop("also", ())})
+    at_start = {BUDGET_AT_START} if more.get("at_start") else set()
+    also = frozenset({BUDGET, *at_start, *more.pop("also", ())})
     labels = {"gateway": "telnyx", "profile": "external", "problem": word}
     return Drill("gateway", word, breaks, mends, alert, says, labels, also=also, **more)
 

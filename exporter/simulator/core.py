@@ -86,10 +86,12 @@ class Core:
         subclass: str = "",
         source: str = "",
         stamp: int | None = None,
+        sequence: int | None = None,
         body: str = "",
     ) -> None:
         """Fire an event to every client that subscribed to it; the arguments are those of `events.built`."""
-        sequence = self._next_sequence()
+        if sequence is None:
+            sequence = self._next_sequence()
         if self.wants(name, subclass):
             self.publish(
                 events.built(
@@ -174,12 +176,12 @@ class Core:
         self.publish(event)
 
     def api_event(self, command: str, arguments: str) -> Callable[[], None]:
-        """The API event of a command: stamped now, fired when the returned function is called."""
-        stamp = self.clock.stamp()
+        """The API event of a command: it has its stamp and number now, and is fired when the function is called."""
+        stamp, sequence = self.clock.stamp(), self._next_sequence()
         headers: list[Header] = [("API-Command", command)]
-        if arguments:
-            headers.append(("API-Command-Argument", arguments))
-        return lambda: self.fire("API", headers, stamp=stamp)
+        if arguments.strip():
+            headers.append(("API-Command-Argument", arguments.strip()))
+        return lambda: self.fire("API", headers, stamp=stamp, sequence=sequence)
 
     def log(self, level: str, file: str, function: str, line: int, text: str) -> None:
         """A line of FreeSWITCH's log, to clients that asked with `log`.

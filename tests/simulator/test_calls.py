@@ -449,3 +449,11 @@ async def test_a_live_bridge_is_one_call_of_two_channels(switch: SimulatedSwitch
     assert f'"b_uuid":"{leg.other.uuid}"' in await wire.api("show calls as json")
     assert '"read_codec":"PCMU"' in await wire.api("show channels as json")
     assert "RUNNING (1)" in await wire.api("sofia status")
+
+
+async def test_the_api_event_of_a_dial_has_the_number_of_its_start(wire: Wire) -> None:
+    await wire.api("originate   sofia/gateway/telnix/1 &park ")
+    destroyed = await wire.event(lambda seen: seen.name == "CHANNEL_DESTROY")
+    ended = await wire.event(lambda seen: seen.name == "API")
+    assert ended.get("API-Command-Argument") == "sofia/gateway/telnix/1 &park"
+    assert int(ended.get("Event-Sequence")) + 1 == int(destroyed.get("Event-Sequence"))

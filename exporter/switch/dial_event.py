@@ -7,8 +7,13 @@ Facts (facts-more.md B, recorded on 1.11.2):
   Event-Sequence follows that of the API; the two arrive in either order.
 - The second leg of a bridge has neither. Its refusal stands in the CHANNEL_HANGUP_COMPLETE of the first:
   `originate_failed_cause`, which stays when the call goes on (to a mailbox, for example), and the target as
-  the argument of the application that is or was the last one.
+  the argument of the application that is or was the last one. Where a later bridge had another end,
+  `originate_disposition` says so, and that argument is the later one's.
+- `dialed_user` is the last user that was dialled and found in the directory.
 - `originate_causes` of the first leg has `UUID;CAUSE` of every leg that was made.
+
+- Commands are found in any case, and written into the event as they came. API-Command-Argument has lost the
+  blanks around the arguments, Job-Command-Arg has not (switch_api_execute).
 
 The arguments are reduced to targets at once (dial_target.py); of their text only a hash stays.
 """
@@ -51,9 +56,9 @@ class DialEnded(NamedTuple):
     @classmethod
     def from_event(cls, event: Event) -> Self | None:
         """Reads the event; None for other commands."""
-        if event.get(b"API-Command") != _ORIGINATE:
+        if (event.get(b"API-Command") or "").lower() != _ORIGINATE:
             return None
-        arguments = event.get(b"API-Command-Argument") or ""
+        arguments = (event.get(b"API-Command-Argument") or "").strip()
         sequence = event.get_int(b"Event-Sequence") or 0
         return cls(read_originate(arguments), hash(arguments), sequence, event.timestamp)
 
@@ -73,9 +78,9 @@ class DialJob(NamedTuple):
     @classmethod
     def from_event(cls, event: Event) -> Self | None:
         """Reads the event; None for other commands."""
-        if event.get(b"Job-Command") != _ORIGINATE:
+        if (event.get(b"Job-Command") or "").lower() != _ORIGINATE:
             return None
-        arguments, reply = event.get(b"Job-Command-Arg") or "", event.body
+        arguments, reply = (event.get(b"Job-Command-Arg") or "").strip(), event.body
         found = _REFUSAL.fullmatch(reply)
         refusal = found[1] if found else USAGE if reply.startswith("-USAGE") else ""
         return cls(read_originate(arguments), hash(arguments), refusal)
@@ -106,12 +111,14 @@ def read_refused_bridge(event: ChannelEvent) -> RefusedBridge | None:
     cause = raw.get(b"variable_originate_failed_cause")
     if cause is None or cause not in MADE_NO_LEG or f';{cause}"'.encode() in raw.text:
         return None
-    if raw.get(b"variable_current_application") == "bridge":
+    if raw.get(b"variable_originate_disposition") not in (None, cause, "failure"):
+        target = None
+    elif raw.get(b"variable_current_application") == "bridge":
         target = raw.get(b"variable_current_application_data")
     elif raw.get(b"variable_last_app") == "bridge":
         target = raw.get(b"variable_last_arg")
     else:
-        target = _dialled_user(raw)
+        target = _dialled_user(raw) if cause == "USER_NOT_REGISTERED" else None
     return RefusedBridge(cause, read_dial_string(target) if target else Dial((DialTarget("other"),)))
 
 

@@ -69,6 +69,16 @@ def test_a_recorded_job_has_the_cause_and_the_arguments_of_its_api(
     assert job.key in [ended.key for ended in dials if ended is not None]
 
 
+@pytest.mark.parametrize("command", ["originate", "ORIGINATE", "Originate"])
+def test_the_command_in_any_case_and_the_blanks_around_its_arguments_change_nothing(command: str) -> None:
+    plain, written = "sofia/gateway/telnix/1 &park", "  sofia/gateway/telnix/1 &park \t"
+    ended = DialEnded.from_event(made("API", API__Command=command, API__Command__Argument=plain))
+    job = DialJob.from_event(made("BACKGROUND_JOB", Job__Command=command, Job__Command__Arg=written))
+    assert ended is not None
+    assert job is not None
+    assert (job.key, job.dial) == (ended.key, ended.dial)
+
+
 def test_a_job_that_dials_nothing_is_none() -> None:
     headers = {"Job__Command": "show", "Job__Command__Arg": "channels", "_body": "-ERR INVALID_GATEWAY"}
     assert DialJob.from_event(made("BACKGROUND_JOB", **headers)) is None
@@ -114,9 +124,40 @@ def test_a_call_that_went_on_to_a_mailbox_still_tells_whom_it_did_not_reach() ->
     )
 
 
+def test_a_user_who_is_not_in_the_directory_is_not_the_one_dialled_before() -> None:
+    end = hangup(
+        originate_failed_cause="SUBSCRIBER_ABSENT",
+        originate_disposition="SUBSCRIBER_ABSENT",
+        last_app="sleep",
+        last_arg="300",
+        dialed_user="1000",
+        dialed_domain="lab.local",
+    )
+    assert read_refused_bridge(end) == RefusedBridge("SUBSCRIBER_ABSENT", Dial((UNREADABLE,)))
+
+
 def test_without_a_target_the_cause_is_told() -> None:
     end = hangup(originate_failed_cause="GATEWAY_DOWN", last_app="playback", last_arg="sorry.wav")
     assert read_refused_bridge(end) == RefusedBridge("GATEWAY_DOWN", Dial((UNREADABLE,)))
+
+
+@pytest.mark.parametrize(
+    ("disposition", "target"),
+    [
+        ("GATEWAY_DOWN", DialTarget("gateway", "telnyx", "", "1")),
+        ("failure", DialTarget("gateway", "telnyx", "", "1")),
+        ("SUCCESS", UNREADABLE),
+        ("USER_BUSY", UNREADABLE),
+    ],
+)
+def test_the_target_of_a_later_bridge_is_not_the_refused_one(disposition: str, target: DialTarget) -> None:
+    end = hangup(
+        originate_failed_cause="GATEWAY_DOWN",
+        originate_disposition=disposition,
+        last_app="bridge",
+        last_arg="sofia/gateway/telnyx/1",
+    )
+    assert read_refused_bridge(end) == RefusedBridge("GATEWAY_DOWN", Dial((target,)))
 
 
 @pytest.mark.parametrize("causes", ["u1;SUBSCRIBER_ABSENT", ["u0;USER_BUSY", "u1;SUBSCRIBER_ABSENT"]])

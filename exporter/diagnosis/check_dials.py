@@ -13,6 +13,7 @@ from exporter.diagnosis.check_gateways import near
 from exporter.diagnosis.finding import Finding, shown, time_of_day
 from exporter.diagnosis.remedies import remedy
 from exporter.diagnosis.snapshot import Snapshot
+from exporter.switch.registration_event import account
 from exporter.watch.refused_dials import RefusedTarget
 
 MAX_OF_A_FAULT: Final = 5  # targets told of each; how many more there are stands with the last
@@ -114,7 +115,22 @@ def _summary(snapshot: Snapshot, target: RefusedTarget, words: _Words) -> str:
     what = words.what.format(name=shown(target.name) or _UNNAMED)
     meant = near(target.name, words.known(snapshot)) if words.known is not None and target.name else ""
     guess = f": did you mean {shown(meant)}?" if meant else ""
-    return f"{dials} {what}{words.why}{guess} ({target.cause})"
+    return f"{dials} {what}{_unregistered(snapshot, target) or words.why}{guess} ({target.cause})"
+
+
+def _unregistered(snapshot: Snapshot, target: RefusedTarget) -> str:
+    """Since or until when a watched subscriber was not registered; empty where that does not fit."""
+    if target.cause != "USER_NOT_REGISTERED":
+        return ""
+    wanted = account(*target.name.partition("@")[::2])
+    for one in snapshot.subscribers or ():
+        if account(*one.name.partition("@")[::2]) == wanted:
+            at = time_of_day(one.since, snapshot.taken_at)
+            if one.registered is False and one.since <= target.last:
+                return f", not registered since {at}"
+            if one.registered and one.since >= target.last:
+                return f", not registered until {at}"
+    return ""
 
 
 def _seen(snapshot: Snapshot, target: RefusedTarget) -> str:

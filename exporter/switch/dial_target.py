@@ -7,8 +7,9 @@
 Strategy: as FreeSWITCH reads it. The first pass takes the first word, in which '...' protects blanks; the
 second takes off the variables in `<...>`, `{...}` and `[...]`, and splits at `:_:`, `|` and `,`. Arguments of
 other clients carry numbers, passwords and anything else. So a name is kept only if it is made of the few
-characters that names are made of, a number without its last four digits, and nothing else of the text. What
-cannot be read is a target of the kind `other`; nothing is raised, and the work is bounded by MAX_LENGTH.
+characters that names are made of, a number without its last four digits, and nothing else of the text; less
+still is shown to people (`shown`). What cannot be read is a target of the kind `other`; nothing is raised,
+and the work is bounded by MAX_LENGTH.
 
 Facts (facts-more.md B; mod_commands.c: originate_function, switch_ivr_originate.c, mod_sofia.c:
 sofia_outgoing_channel):
@@ -16,11 +17,13 @@ sofia_outgoing_channel):
   FreeSWITCH dials.
 - `sofia/PROFILE/USER` and `sofia/PROFILE/USER%DOMAIN` are looked up among the registrations;
   `sofia/PROFILE/NUMBER@HOST` and `sofia/PROFILE/sip:...` are not.
+- Endpoints are found in any case (`SOFIA/...`), gateways, profiles and users are not.
 - A blank in braces ends the first word: what is left has no closing brace, and FreeSWITCH dials nothing.
 """
 
+import difflib
 import re
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Self
 
 TargetKind = Literal["gateway", "user", "profile", "endpoint", "other"]
 
@@ -40,15 +43,22 @@ _USER: Final = re.compile(r"[\w.+~-]{1,64}(?:@[\w.:-]{1,128})?", re.ASCII)
 _NUMBER: Final = re.compile(r"\+?[0-9]{1,32}")
 _SHORTEST: Final = 7  # digits; a shorter number is an extension
 _HIDDEN: Final = 4  # digits
+_IN_USER: Final = re.compile(rf"[0-9](?:[.~-]?[0-9]){{{_SHORTEST - 1},}}")  # as people write numbers
+_IN_HOST: Final = re.compile(rf"[0-9]{{{_SHORTEST},}}")  # not an address
+_ENDPOINTS: Final = (
+    *("sofia", "user", "error", "group", "pickup", "loopback", "null", "rtc", "verto", "verto.rtc", "rtmp"),
+    *("skinny", "rtp", "modem", "lcr", "vlc", "alsa", "portaudio", "freetdm", "opal", "dingaling", "gsmopen"),
+)
+_LONGEST: Final = 16  # characters of an endpoint
+_NEAR: Final = 0.75  # of difflib: one letter of four is another
 
 
 class DialTarget(NamedTuple):
-    """One thing that was dialled; all texts are short, printable, and safe to show.
+    """One thing that was dialled; all texts are short and printable. For people: `shown`.
 
     Attributes:
         kind: `user` includes `sofia/PROFILE/USER`; `other` could not be read.
-        name: of gateway, user (`1000@lab.local`, its digits hidden if it is a telephone number), profile, or
-            endpoint type; empty if it is no name that may be shown.
+        name: of gateway, user (`1000@lab.local`), profile, or endpoint type; empty if it cannot be one.
         profile: the profile named in `sofia/PROFILE/...`; else empty.
         number: the number dialled, its last digits hidden; empty if there is none.
         complete: False for a gateway or profile without the `/` before what is dialled there.
@@ -59,6 +69,19 @@ class DialTarget(NamedTuple):
     profile: str = ""
     number: str = ""
     complete: bool = True
+
+    def shown(self) -> Self:
+        """The same, as it may be shown: without the last digits of telephone numbers.
+
+        Of what stands where an endpoint should, only what is, or is spelt much like, one of FreeSWITCH's: it
+        may as well be a number, or a piece of a password with a brace in it.
+        """
+        if self.kind == "endpoint":
+            return self._replace(name=self.name if _is_like_an_endpoint(self.name) else "")
+        user, at, host = self.name.partition("@")
+        user = (_IN_USER if self.kind == "user" else _IN_HOST).sub(_without_last, user)
+        profile = _IN_HOST.sub(_without_last, self.profile)
+        return self._replace(name=f"{user}{at}{_IN_HOST.sub(_without_last, host)}", profile=profile)
 
 
 class Dial(NamedTuple):
@@ -157,11 +180,11 @@ def _legs(text: str) -> list[str]:
 
 def _target(text: str) -> DialTarget:
     endpoint, slash, data = text.strip(" ").partition("/")
-    if endpoint == "sofia" and slash:
+    if endpoint.lower() == "sofia" and slash:
         return _sofia(data)
-    if endpoint == "user" and slash:
+    if endpoint.lower() == "user" and slash:
         return DialTarget("user", _user(data))
-    name = endpoint if _NAME.fullmatch(endpoint) else ""
+    name = _name(endpoint)
     return DialTarget("endpoint", name) if name else UNREADABLE
 
 
@@ -170,11 +193,10 @@ def _sofia(text: str) -> DialTarget:
     if profile.lower() == "gateway":
         gateway, slash, dialled = dialled.partition("/")
         return DialTarget("gateway", _name(gateway), "", _number(dialled), complete=bool(slash))
-    number = dialled.partition("@")[0]
+    name = _name(profile)
     if not dialled or "@" in dialled or dialled.lower().startswith(("sip:", "sips:")):
-        name = _name(profile)
-        return DialTarget("profile", name, name, _number(number), complete=bool(slash))
-    return DialTarget("user", _user(dialled.replace("%", "@", 1)), _name(profile))
+        return DialTarget("profile", name, name, _number(dialled), complete=bool(slash))
+    return DialTarget("user", _user(dialled.replace("%", "@", 1)), name)
 
 
 def _name(text: str) -> str:
@@ -182,18 +204,26 @@ def _name(text: str) -> str:
 
 
 def _user(text: str) -> str:
-    if _USER.fullmatch(text) is None:
-        return ""
-    user, at, domain = text.partition("@")
-    return f"{_hidden(user)}{at}{domain}" if _NUMBER.fullmatch(user) else text
+    return text if _USER.fullmatch(text) else ""
 
 
 def _number(text: str) -> str:
-    """A number without its last digits; empty for anything else."""
+    """A number without its last digits, but for a short one, an extension; empty for anything else."""
     number = text.partition("@")[0].partition(";")[0]
-    return _hidden(number) if _NUMBER.fullmatch(number) else ""
+    return _IN_HOST.sub(_without_last, number) if _NUMBER.fullmatch(number) else ""
 
 
-def _hidden(number: str) -> str:
-    """An extension stays as it is: it is a user's name."""
-    return number if len(number) < _SHORTEST else f"{number[:-_HIDDEN]}{'x' * _HIDDEN}"
+def _without_last(found: re.Match[str]) -> str:
+    number = list(found[0])
+    for at in [at for at, character in enumerate(number) if character.isdigit()][-_HIDDEN:]:
+        number[at] = "x"
+    return "".join(number)
+
+
+def _is_like_an_endpoint(name: str) -> bool:
+    small = name.lower()
+    return small in _ENDPOINTS or (
+        len(name) <= _LONGEST
+        and not any(map(str.isdigit, name))
+        and bool(difflib.get_close_matches(small, _ENDPOINTS, n=1, cutoff=_NEAR))
+    )

@@ -9,7 +9,8 @@ under way looks the same. What shows it, by who dials:
             same arguments comes. Then the state of the switch must explain a refusal (the gateway named is
             unknown or down, the profile does not run, the number is missing), and a session must have been
             dropped (CHANNEL_DESTROY, CS_NONE) whose Event-Sequence follows the dial's; each is used once.
-            Where FreeSWITCH drops no session (users, endpoints, limits), a line of its log counts instead.
+            Where FreeSWITCH drops no session (users, endpoints, limits), a line of its log counts instead; or
+            the one user dialled is a watched subscriber who was not registered, and the dial ended at once.
     bridge  the last event of the first leg has cause and target.
 
 Several targets are one dial. Which of them was refused is known if the cause fits one alone. Of a bgapi dial
@@ -33,9 +34,12 @@ from exporter.switch.dial_event import (
 )
 from exporter.switch.dial_target import Dial, DialTarget
 from exporter.switch.leg import ChannelEvent, LegEnd, is_probe
+from exporter.switch.registration_event import account
 from exporter.watch.calls import CallTable
+from exporter.watch.gateway import GatewayWatch
 from exporter.watch.gateway_table import GatewayTable
 from exporter.watch.refused_dials import RefusedDials, RefusedKey, RefusedKind, Source
+from exporter.watch.subscribers import Subscriber, Subscribers
 from exporter.watch.switch import SwitchFacts
 
 SETTLE: Final = 2.0  # seconds in which events that belong together arrive
@@ -72,8 +76,9 @@ class Dials:
     """Watches the dials of one node.
 
     Args:
-        gateways, switch, calls: what is known of the node.
+        gateways, switch, calls, subscribers: what is known of the node.
         all_read: whether all gateways of the switch have been listed and read.
+        skew: FreeSWITCH's clock less the exporter's, seconds.
         clock: the time.
 
     Attributes:
@@ -85,15 +90,20 @@ class Dials:
         gateways: GatewayTable,
         switch: SwitchFacts,
         calls: CallTable,
+        subscribers: Subscribers,
         all_read: Callable[[], bool],
+        skew: Callable[[], float],
         clock: Clock,
     ) -> None:
         self.refused = RefusedDials(clock)
         self._gateways = gateways
         self._switch = switch
         self._calls = calls
+        self._subscribers = subscribers
         self._all_read = all_read
+        self._skew = skew
         self._monotonic = clock.monotonic
+        self._epoch = clock.epoch
         self._ended: deque[tuple[float, DialEnded]] = deque()
         self._jobs: deque[tuple[float, DialJob]] = deque()
         self._early_jobs: deque[tuple[float, int]] = deque(maxlen=MAX_WAITING)  # before their API
@@ -112,6 +122,7 @@ class Dials:
             if job[1] == ended.key:
                 self._early_jobs.remove(job)
                 return
+        self._look_again_soon()
         self._ended.append((now, ended))
 
     def on_job(self, job: DialJob) -> None:
@@ -127,6 +138,7 @@ class Dials:
             self._count(job.refusal, job.dial, "client")
             self._take_dropped(ended)
         else:
+            self._look_again_soon()
             self._jobs.append((now, job))
 
     def on_dropped(self, event: ChannelEvent) -> None:
@@ -175,6 +187,11 @@ class Dials:
         begun = [waiting[0][0] for waiting in (self._ended, self._jobs) if waiting]
         return max(min(begun) + SETTLE - self._monotonic(), 0.0) if begun else float("inf")
 
+    def _look_again_soon(self) -> None:
+        """Something is about to wait: the poller learns of it, which may sleep until its next poll."""
+        if not self._ended and not self._jobs:
+            self._gateways.poll_wanted.set()
+
     # -- bgapi --------------------------------------------------------------------------------------------
 
     def _taken_by(self, job: DialJob, now: float) -> DialEnded | None:
@@ -211,6 +228,9 @@ class Dials:
             if cause and self._take_dropped(ended, certain=certain):
                 self._count(cause, Dial((target,), ended.dial.uuid), "client")
                 return
+        if self._nobody_there(at, ended):
+            self._count("USER_NOT_REGISTERED", ended.dial, "client")
+            return
         for line in self._log:
             named = _named(line[1], ended.dial) if abs(line[0] - at) <= SETTLE else None
             if named is not None:
@@ -218,12 +238,25 @@ class Dials:
                 self._count(line[1].cause, Dial((named,), ended.dial.uuid), "client")
                 return
 
+    def _nobody_there(self, at: float, ended: DialEnded) -> bool:
+        """Whether the dial, which ended then, was to one watched subscriber only, who was not registered."""
+        target, *others = ended.dial.targets
+        subscriber = self._subscriber(target)
+        if others or target.profile or subscriber is None or subscriber.registered is not False:
+            return False
+        began = ended.began - self._skew()
+        took = self._epoch() - (self._monotonic() - at) - began
+        return subscriber.since <= began and took <= AT_ONCE
+
+    def _subscriber(self, target: DialTarget) -> Subscriber | None:
+        return self._subscribers.watched.get(account(*target.name.partition("@")[::2]))
+
     def _explained(self, target: DialTarget) -> tuple[str, bool]:
         """With which cause mod_sofia must refuse that target; False: as far as the state shows it may."""
         if not target.complete:
             return "INVALID_URL", True
         if target.kind == "gateway":
-            return self._gateway_refuses(target), True
+            return self._gateway_refuses(target), bool(target.name)
         if not target.profile or not self._switch.profiles:
             return "", False
         if not self._runs(target.profile):
@@ -239,9 +272,7 @@ class Dials:
         )
 
     def _gateway_refuses(self, target: DialTarget) -> str:
-        if not target.name:
-            return ""
-        gateways = self._gateways.named(_without_profile(target.name))
+        gateways = self._named(target.name)
         if not gateways:
             return "INVALID_GATEWAY" if self._all_read() else ""
         if not all(gateway.readable for gateway in gateways):
@@ -249,6 +280,11 @@ class Dials:
         if not any(gateway.listed for gateway in gateways):
             return "INVALID_GATEWAY"
         return "" if any(gateway.up for gateway in gateways) else "GATEWAY_DOWN"
+
+    def _named(self, dialled: str) -> list[GatewayWatch]:
+        """The gateways that `NAME`, or `PROFILE::NAME`, may be."""
+        profile, _, name = dialled.rpartition("::")
+        return [gateway for gateway in self._gateways.named(name) if profile in ("", gateway.profile)]
 
     def _take_dropped(self, ended: DialEnded | None, *, certain: bool = True) -> bool:
         """Whether a session was dropped for that dial; it is used up."""
@@ -270,10 +306,11 @@ class Dials:
     def _count(self, cause: str, dial: Dial, source: Source) -> None:
         kind = self._kind(cause, dial)
         target = self._target(cause, kind, dial)
-        gateway = ""
-        if kind == "gateway":
-            name = _without_profile(target.name)
-            gateway = name if name and self._gateways.named(name) else "other"
+        gateway = _without_profile(target.name) if kind == "gateway" else ""
+        if kind == "gateway" and not (gateway and self._gateways.named(gateway)):
+            gateway = "other"
+        if gateway in ("", "other") and self._subscriber(target) is None:
+            target = target.shown()
         self.refused.count(RefusedKey(known_cause(cause), kind, gateway, source), target)
 
     def _kind(self, cause: str, dial: Dial) -> RefusedKind:

@@ -54,7 +54,7 @@ class GatewayTable:
         quiet: log no changes of problems.
 
     Attributes:
-        poll_wanted: set when a gateway is marked, or the list is wanted.
+        poll_wanted: set when a gateway is marked, or the list is wanted; also to have the poller look.
         over_limit: gateways not taken, each once while it is listed, and gateways forgotten early, because
             there were MAX_GATEWAYS.
         malformed: entries of the last list that could not be read.

@@ -125,7 +125,15 @@ class Knowledge:
             on_forgotten=observer.on_forgotten,
             quiet=quiet,
         )
-        self.dials = Dials(self.gateways, self.switch, self.calls, self._all_gateways_read, clock)
+        self.dials = Dials(
+            self.gateways,
+            self.switch,
+            self.calls,
+            self.subscribers,
+            self._all_gateways_read,
+            lambda: self.skew,
+            clock,
+        )
         self.calls.start_tracking("", None)
 
     @property

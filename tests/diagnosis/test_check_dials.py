@@ -6,11 +6,11 @@ import pytest
 
 from exporter.diagnosis.check_dials import FAIL_COUNT, MAX_OF_A_FAULT
 from exporter.diagnosis.conclusion import diagnose
-from exporter.diagnosis.finding import Finding
+from exporter.diagnosis.finding import Finding, time_of_day
 from exporter.diagnosis.snapshot import CallsSeen, RecentCalls, Snapshot
 from exporter.watch.refused_dials import RefusedKind, RefusedTarget
 from tests.diagnosis import snapshots
-from tests.diagnosis.snapshots import gateway, profile, switch
+from tests.diagnosis.snapshots import gateway, profile, subscriber, switch
 
 AT = 1_795_000_000.0
 
@@ -122,6 +122,27 @@ def test_a_refusal_in_words(target: RefusedTarget, fault: str, status: str, summ
     (finding,) = findings(dialling(target))
     assert (finding.fault, finding.status, finding.summary) == (fault, status, summary)
     assert finding.remedy.advice
+
+
+@pytest.mark.parametrize(
+    ("registered", "since", "why"),
+    [
+        (False, AT - 600, ", not registered since {at}"),
+        (True, AT, ", not registered until {at}"),
+        (None, AT - 600, ", who is not registered"),
+        (False, AT, ", who is not registered"),
+        (True, AT - 600, ", who is not registered"),
+    ],
+)
+def test_of_a_watched_subscriber_it_is_told_since_when(
+    registered: bool | None, since: float, why: str
+) -> None:
+    watched = subscriber(name="1000@LAB.local", registered=registered, since=since)
+    another = subscriber(name="1001@lab.local", registered=False, since=AT - 60)
+    target = dialled("USER_NOT_REGISTERED", "user", "1000@lab.local", 4)
+    (finding,) = findings(dialling(target, subscribers=(another, watched)))
+    why = why.format(at=time_of_day(since, AT))
+    assert finding.summary == f"4 dials to user 1000@lab.local{why} (USER_NOT_REGISTERED)"
 
 
 def test_the_evidence_has_the_times_and_a_masked_number() -> None:

@@ -31,7 +31,7 @@ SECRET = "hunter2secret"
         ("sofia/gateway/external::telnyx/9 &park", DialTarget("gateway", "external::telnyx", "", "9")),
         ("user/1000@lab.local &park", DialTarget("user", "1000@lab.local")),
         ("user/nobody &park", DialTarget("user", "nobody")),
-        ("user/+15550000001@lab.local &park", DialTarget("user", "+1555000xxxx@lab.local")),
+        ("user/+15550000001@lab.local &park", DialTarget("user", "+15550000001@lab.local")),
         ("sofia/internal/1000 &park", DialTarget("user", "1000", "internal")),
         ("sofia/internal/1000%lab.local &park", DialTarget("user", "1000@lab.local", "internal")),
         (
@@ -44,6 +44,8 @@ SECRET = "hunter2secret"
         ),
         ("sofia/external/sip:1@192.0.2.1 &park", DialTarget("profile", "external", "external")),
         ("sofia/external &park", DialTarget("profile", "external", "external", complete=False)),
+        ("SOFIA/GATEWAY/telnyx/+15550000001 &park", TELNYX),
+        ("User/nobody &park", DialTarget("user", "nobody")),
         ("nosuchendpoint/x &park", DialTarget("endpoint", "nosuchendpoint")),
         ("nosuchendpoint &park", DialTarget("endpoint", "nosuchendpoint")),
         ("error/user_busy &park", DialTarget("endpoint", "error")),
@@ -108,15 +110,60 @@ def test_nothing_that_is_no_name_is_kept(arguments: str) -> None:
     assert SECRET not in repr(read_originate(arguments))
 
 
-def test_no_complete_telephone_number_is_kept() -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        f"{SECRET} &park",
+        f"{SECRET}/x &park",
+        f"{{p=x}}{SECRET},y}}sofia/gateway/telnyx/1 &park",
+        f"sofia/gateway/telnyx/1,{SECRET} &park",
+        f"sofia/gateway/telnyx/1|{SECRET}/x &park",
+    ],
+)
+def test_what_is_no_endpoint_of_freeswitch_is_not_shown_as_one(arguments: str) -> None:
+    assert SECRET not in repr([target.shown() for target in read_originate(arguments).targets])
+
+
+@pytest.mark.parametrize("name", ["verto.rtc", "Verto", "error", "soffia", "lopback"])
+def test_an_endpoint_and_its_misspelling_are_shown(name: str) -> None:
+    (target,) = read_originate(f"{name}/1000@h &park").targets
+    assert target.shown() == DialTarget("endpoint", name)
+
+
+def test_no_complete_telephone_number_may_be_shown() -> None:
     for arguments in (
         "sofia/gateway/telnyx/+15550000001 &park",
         "user/15550000001 &park",
         "sofia/internal/15550000001 &park",
         "sofia/internal/15550000001%h &park",
         "sofia/internal/15550000001@h &park",
+        "15550000001 &park",
+        "+15550000001/x &park",
+        "sofia/15550000001/1000 &park",
+        "sofia/+15550000001 &park",
+        "user/1.555.000.0001@h &park",
+        "user/tel-+15550000001-x@h &park",
+        "user/1000@15550000001 &park",
+        "sofia/gateway/15550000001/1 &park",
+        "sofia/gateway/external::15550000001/1 &park",
     ):
-        assert "0000001" not in repr(read_originate(arguments))
+        read = read_originate(arguments)
+        assert "0001" not in repr([target.shown() for target in read.targets])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "user/trunk-12@192.168.100.200:5060 &park",
+        "user/100200@lab.local &park",
+        "sofia/gateway/192.168.100.200/100200 &park",
+        "sofia/192.168.100.200/100200 &park",
+        "sofia/192.168.100.200/100200@h &park",
+    ],
+)
+def test_addresses_and_extensions_are_no_telephone_numbers(arguments: str) -> None:
+    read = read_originate(arguments)
+    assert [target.shown() for target in read.targets] == list(read.targets)
 
 
 def test_ten_kilobytes_with_braces_and_quotes_are_read_to_the_target() -> None:

@@ -8,6 +8,7 @@ from exporter.config import GatewayConfig, NodeConfig
 from exporter.esl import Event
 from exporter.switch.gateway import GatewayList, GatewayStatus
 from exporter.switch.profile import Profile
+from exporter.switch.registration import Registration
 from exporter.watch.dials import MAX_WAITING, SETTLE, LogEvidence
 from exporter.watch.dispatcher import Dispatcher, wire
 from exporter.watch.knowledge import Knowledge
@@ -29,7 +30,11 @@ class Side:
 
     def __init__(self) -> None:
         self.clock = HandClock()
-        config = NodeConfig(name="fs1", gateways={"telnyx": GatewayConfig()})
+        config = NodeConfig(
+            name="fs1",
+            gateways={"telnyx": GatewayConfig()},
+            subscribers=("1000@lab.local", "15550000001@lab.local"),
+        )
         memory = RegistrationMemory(None, clock=self.clock)
         self.known = Knowledge(config, "abcd", self.clock, memory, Recorder())
         self.dispatcher = Dispatcher("fs1", self.clock, self.known.dropped)
@@ -159,7 +164,13 @@ def test_a_recorded_dial_gives_its_cause_kind_and_target_once(capture: str) -> N
         ("sofia/nosuch/1000 &park", "INVALID_PROFILE", ("profile", "nosuch")),
         ("sofia/gateway/telnyx &park", "INVALID_URL", ("gateway", "telnyx")),
         ("sofia/external &park", "INVALID_URL", ("profile", "external")),
-        ("nosuchendpoint/x &park", "CHAN_NOT_IMPLEMENTED", ("endpoint", "nosuchendpoint")),
+        ("sofia/gateway/internal::noreg/1 &park", "INVALID_GATEWAY", ("gateway", "internal::noreg")),
+        ("soffia/x &park", "CHAN_NOT_IMPLEMENTED", ("endpoint", "soffia")),
+        ("nosuchendpoint/x &park", "CHAN_NOT_IMPLEMENTED", ("endpoint", "")),
+        ("15550000001 &park", "CHAN_NOT_IMPLEMENTED", ("endpoint", "")),
+        ("sofia/gateway/15550000001/1 &park", "INVALID_GATEWAY", ("gateway", "1555000xxxx")),
+        ("sofia/15550000001/1@h &park", "INVALID_PROFILE", ("profile", "1555000xxxx")),
+        ("user/15550000001@h &park", "SUBSCRIBER_ABSENT", ("user", "1555000xxxx@h")),
         ("error/user_busy &park", "USER_BUSY", ("endpoint", "error")),
         ("sofia/gateway/telnyx/1 &park", "DESTINATION_OUT_OF_ORDER", ("capacity", "")),
         ("{a=b c=d}sofia/gateway/telnyx/1 &park", "DESTINATION_OUT_OF_ORDER", ("other", "")),
@@ -322,11 +333,86 @@ def test_a_profile_that_has_stopped_is_none() -> None:
     assert side.shown() == [("INVALID_PROFILE", "profile", "internal", 1)]
 
 
-def test_the_poller_is_told_when_to_look_again() -> None:
+def test_a_gateway_that_is_named_after_its_number_is_shown() -> None:
     side = Side()
+    side.lists(status(name="15550000001", status="DOWN"))
+    side.refuses("sofia/gateway/15550000001/1 &park")
+    assert side.shown() == [("GATEWAY_DOWN", "gateway", "15550000001", 1)]
+
+
+def test_a_gateway_of_another_profile_and_one_without_a_name_do_not_exist() -> None:
+    side = Side()
+    side.refuses("sofia/gateway/internal::noreg/1 &park")
+    side.refuses("sofia/gateway//1 &park")
+    assert side.shown() == [
+        ("INVALID_GATEWAY", "gateway", "internal::noreg", 1),
+        ("INVALID_GATEWAY", "gateway", "", 1),
+    ]
+
+
+def test_a_gateway_whose_name_cannot_be_read_is_not_guessed_among_other_events() -> None:
+    side = Side()
+    began = side.sequence + 1
+    side.sequence += 10
+    side.drops()
+    side.api("sofia/gateway/my=trunk/1 &park", sequence=began)
+    assert side.counted() == {}
+
+
+@pytest.mark.parametrize("user", ["1000@lab.local", "1000@LAB.local", "15550000001@lab.local"])
+def test_a_dial_to_a_watched_subscriber_who_is_not_registered_is_counted(user: str) -> None:
+    side = Side()
+    for name in ("1000@lab.local", "15550000001@lab.local"):
+        side.known.subscribers.on_listed(name, [], side.clock.now)
+    side.clock.now += 1
+    side.api(f"user/{user} &park")
+    assert side.shown() == [("USER_NOT_REGISTERED", "user", user, 1)]
+    side.bgapi(f"user/{user} &park", "-ERR USER_NOT_REGISTERED\n")
+    assert side.shown() == [("USER_NOT_REGISTERED", "user", user, 2)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["user/1001@lab.local &park", "user/1000 &park", "user/1000@lab.local|sofia/gateway/telnyx/1 &park"],
+)
+def test_a_dial_that_may_have_reached_somebody_is_not_counted(arguments: str) -> None:
+    side = Side()
+    side.known.subscribers.on_listed("1000@lab.local", [], side.clock.now)
+    side.clock.now += 1
+    side.api(arguments)
+    assert side.counted() == {}
+
+
+@pytest.mark.parametrize("case", ["unknown", "registered", "unregistered since", "took long"])
+def test_a_dial_to_a_watched_subscriber_counts_only_if_nobody_can_have_been_there(case: str) -> None:
+    side = Side()
+    began = str(int(side.clock.epoch() * 1e6))
+    if case != "unknown":
+        listed = [] if case == "took long" else [Registration("call-1", "192.0.2.1", "phone")]
+        side.known.subscribers.on_listed("1000@lab.local", listed, side.clock.now)
+    if case == "took long":
+        side.clock.now += 1
+        began = str(int(side.clock.epoch() * 1e6))
+        side.clock.now += 30
+    if case == "unregistered since":
+        side.clock.now += 0.5
+        side.known.subscribers.on_listed("1000@lab.local", [], side.clock.now)
+    side.fire(
+        "API",
+        API__Command="originate",
+        API__Command__Argument="user/1000@lab.local &park",
+        Event__Date__Timestamp=began,
+    )
+    assert side.counted() == {}
+
+
+def test_the_poller_is_woken_and_told_when_to_look_again() -> None:
+    side = Side()
+    side.known.gateways.poll_wanted.clear()
     quiet = side.known.dials.quiet_for()
     side.api("user/1000 &park")
     assert quiet == float("inf")
+    assert side.known.gateways.poll_wanted.is_set()
     assert side.known.quiet_for() <= SETTLE
     side.counted()
     assert side.known.dials.quiet_for() == float("inf")
@@ -378,7 +464,7 @@ def test_while_gateways_cannot_be_read_none_is_unknown() -> None:
         (
             "nosuchendpoint/x &park",
             LogEvidence("CHAN_NOT_IMPLEMENTED", "nosuchendpoint"),
-            ("endpoint", "nosuchendpoint"),
+            ("endpoint", ""),
         ),
         ("sofia/gateway/telnyx/1 &park", LogEvidence("DESTINATION_OUT_OF_ORDER", ""), ("capacity", "")),
     ],

@@ -70,6 +70,16 @@ async def test_dials_of_other_clients_and_of_the_dialplan_are_counted_by_their_c
             client.abort(Disconnected("the test is over"))
 
 
+async def test_a_refused_dial_is_counted_soon_however_seldom_the_node_is_polled() -> None:
+    async with SimulatedSwitch(tick=0.02, speed=10) as switch:
+        await switch.gateway_reaches("telnyx", "REGED")
+        async with watching(switch, poll_interval=600.0) as watch:
+            client = await other_client(switch)
+            await client.api("originate sofia/gateway/telnix/+15550000001 &park", 5.0)
+            await watch.until_value(REFUSED, 1, cause="INVALID_GATEWAY")
+            client.abort(Disconnected("the test is over"))
+
+
 async def test_polls_of_the_exporter_are_not_repeated_to_it() -> None:
     async with SimulatedSwitch(tick=0.05) as switch, watching(switch, poll_interval=0.1) as watch:
         polls = len(switch.commands_seen)

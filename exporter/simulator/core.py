@@ -176,7 +176,7 @@ class Core:
         self.publish(event)
 
     def api_event(self, command: str, arguments: str) -> Callable[[], None]:
-        """The API event of a command: it has its stamp and number now, and is fired when the function is called."""
+        """The API event of a command: stamped and numbered now, fired when the function is called."""
         stamp, sequence = self.clock.stamp(), self._next_sequence()
         headers: list[Header] = [("API-Command", command)]
         if arguments.strip():

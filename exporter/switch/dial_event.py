@@ -13,7 +13,8 @@ Facts (facts-more.md B, recorded on 1.11.2):
 - `originate_causes` of the first leg has `UUID;CAUSE` of every leg that was made.
 
 - Commands are found in any case, and written into the event as they came. API-Command-Argument has lost the
-  blanks around the arguments, Job-Command-Arg has not (switch_api_execute).
+  blanks around the arguments, Job-Command-Arg has not (switch_api_execute). `expand originate ...` is one
+  event that has both commands; its first, and the first one's arguments, are read.
 
 The arguments are reduced to targets at once (dial_target.py); of their text only a hash stays.
 """
@@ -27,6 +28,7 @@ from exporter.switch.leg import ChannelEvent
 
 _REFUSAL: Final = re.compile(r"-ERR ([A-Z0-9_]{1,64})\s*")
 _ORIGINATE: Final = "originate"
+_EXPAND: Final = "expand"
 
 USAGE: Final = "USAGE"
 """The refusal of an originate with too few or too many arguments, in place of a cause."""
@@ -56,9 +58,9 @@ class DialEnded(NamedTuple):
     @classmethod
     def from_event(cls, event: Event) -> Self | None:
         """Reads the event; None for other commands."""
-        if (event.get(b"API-Command") or "").lower() != _ORIGINATE:
+        arguments = _of_originate(event.get(b"API-Command"), event.get(b"API-Command-Argument"))
+        if arguments is None:
             return None
-        arguments = (event.get(b"API-Command-Argument") or "").strip()
         sequence = event.get_int(b"Event-Sequence") or 0
         return cls(read_originate(arguments), hash(arguments), sequence, event.timestamp)
 
@@ -78,9 +80,10 @@ class DialJob(NamedTuple):
     @classmethod
     def from_event(cls, event: Event) -> Self | None:
         """Reads the event; None for other commands."""
-        if (event.get(b"Job-Command") or "").lower() != _ORIGINATE:
+        arguments = _of_originate(event.get(b"Job-Command"), event.get(b"Job-Command-Arg"))
+        if arguments is None:
             return None
-        arguments, reply = (event.get(b"Job-Command-Arg") or "").strip(), event.body
+        reply = event.body
         found = _REFUSAL.fullmatch(reply)
         refusal = found[1] if found else USAGE if reply.startswith("-USAGE") else ""
         return cls(read_originate(arguments), hash(arguments), refusal)
@@ -120,6 +123,15 @@ def read_refused_bridge(event: ChannelEvent) -> RefusedBridge | None:
     else:
         target = _dialled_user(raw) if cause == "USER_NOT_REGISTERED" else None
     return RefusedBridge(cause, read_dial_string(target) if target else Dial((DialTarget("other"),)))
+
+
+def _of_originate(command: str | None, arguments: str | None) -> str | None:
+    """The arguments of an originate; None for other commands."""
+    command, arguments = (command or "").lower(), (arguments or "").strip()
+    if command == _EXPAND:
+        command, _, arguments = arguments.partition(" ")
+        command, arguments = command.lower(), arguments.strip()
+    return arguments if command == _ORIGINATE else None
 
 
 def _dialled_user(raw: Event) -> str | None:

@@ -5,9 +5,9 @@ denied name costs its families, not the node.
 
 Before that a filter lets CHANNEL_DESTROY through only for legs that never began: the others repeat their
 HANGUP_COMPLETE, and writing one costs FreeSWITCH 0.2 ms. An event passes if any filter matches, so every
-other name has a filter of its own, in place before the first event is asked for. API has one for `originate`
-only: FreeSWITCH fires it for every command of every client, the exporter's polls among them. Where filters
-cannot be set, API is not asked for.
+other name has a filter of its own, in place before the first event is asked for. API has two, for
+`originate` and `expand` (originate): FreeSWITCH fires it for every command of every client, the exporter's polls among them.
+Where filters cannot be set, API is not asked for.
 
 TOGETHER commands are sent at once, so that a distant FreeSWITCH is subscribed to in a fraction of a second;
 no more, so that a slow one has a second for each.
@@ -39,6 +39,7 @@ _FILTERS: Final = (
     *sorted({f"Event-Name {name.partition(' ')[0]}" for name in SUBSCRIPTIONS if name not in _IN_PART}),
     "Channel-State CS_NONE",
     "API-Command originate",
+    "API-Command expand",
 )
 
 

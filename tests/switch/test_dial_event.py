@@ -79,6 +79,22 @@ def test_the_command_in_any_case_and_the_blanks_around_its_arguments_change_noth
     assert (job.key, job.dial) == (ended.key, ended.dial)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "dials"),
+    [
+        ("originate {a=${b}}sofia/gateway/telnix/1 &park", True),
+        ("Originate  sofia/gateway/telnix/1 &park", True),
+        ("echo originate sofia/gateway/telnix/1 &park", False),
+        ("", False),
+    ],
+)
+def test_an_originate_whose_variables_are_expanded_is_one(arguments: str, dials: bool) -> None:
+    ended = DialEnded.from_event(made("API", API__Command="expand", API__Command__Argument=arguments))
+    job = DialJob.from_event(made("BACKGROUND_JOB", Job__Command="expand", Job__Command__Arg=arguments))
+    read = [value.dial.targets for value in (ended, job) if value is not None]
+    assert read == [(DialTarget("gateway", "telnix", "", "1"),)] * 2 * dials
+
+
 def test_a_job_that_dials_nothing_is_none() -> None:
     headers = {"Job__Command": "show", "Job__Command__Arg": "channels", "_body": "-ERR INVALID_GATEWAY"}
     assert DialJob.from_event(made("BACKGROUND_JOB", **headers)) is None

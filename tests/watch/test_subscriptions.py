@@ -36,7 +36,8 @@ async def test_the_filters_are_there_before_the_first_event() -> None:
     first = min(asked_for.index(name) for name in SUBSCRIPTIONS)
     assert set(asked_for[first:]) == set(SUBSCRIPTIONS)
     assert all(line.startswith("filter ") for line in asked_for[:first])
-    assert {"filter API-Command originate", "filter Channel-State CS_NONE"} < set(asked_for[:first])
+    of_commands = {"filter API-Command originate", "filter API-Command expand"}
+    assert of_commands | {"filter Channel-State CS_NONE"} < set(asked_for[:first])
     assert "filter Event-Name API" not in asked_for
 
 

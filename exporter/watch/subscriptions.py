@@ -6,8 +6,8 @@ denied name costs its families, not the node.
 Before that a filter lets CHANNEL_DESTROY through only for legs that never began: the others repeat their
 HANGUP_COMPLETE, and writing one costs FreeSWITCH 0.2 ms. An event passes if any filter matches, so every
 other name has a filter of its own, in place before the first event is asked for. API has two, for
-`originate` and `expand` (originate): FreeSWITCH fires it for every command of every client, the exporter's polls among them.
-Where filters cannot be set, API is not asked for.
+`originate` and `expand` (`expand originate`): FreeSWITCH fires it for every command of every client, the
+exporter's polls among them. Where filters cannot be set, API is not asked for.
 
 TOGETHER commands are sent at once, so that a distant FreeSWITCH is subscribed to in a fraction of a second;
 no more, so that a slow one has a second for each.

@@ -44,7 +44,7 @@ from exporter.watch.switch import SwitchFacts
 
 SETTLE: Final = 2.0  # seconds in which events that belong together arrive
 MAX_WAITING: Final = 1000  # of each: dials, jobs, dropped sessions, legs, log lines
-AT_ONCE: Final = 1.0  # seconds of FreeSWITCH's clock from a dial to the refusal of its only target
+AT_ONCE: Final = 1.0  # seconds of FreeSWITCH's clock from a dial to the refusal of its first target
 NEXT: Final = 3  # events at most between a dial and its dropped session, where the state explains nothing
 _OF_Q850: Final = 127  # causes above are FreeSWITCH's own: no far end brings them about
 _KINDS: Final[dict[str, RefusedKind]] = {
@@ -225,7 +225,8 @@ class Dials:
         """Count an api dial, if something shows that it was refused."""
         for target in ended.dial.targets:
             cause, certain = self._explained(target)
-            if cause and self._take_dropped(ended, certain=certain):
+            at_once = target is ended.dial.targets[0]
+            if cause and self._take_dropped(ended, certain=certain, at_once=at_once):
                 self._count(cause, Dial((target,), ended.dial.uuid), "client")
                 return
         if self._nobody_there(at, ended):
@@ -286,8 +287,8 @@ class Dials:
         profile, _, name = dialled.rpartition("::")
         return [gateway for gateway in self._gateways.named(name) if profile in ("", gateway.profile)]
 
-    def _take_dropped(self, ended: DialEnded | None, *, certain: bool = True) -> bool:
-        """Whether a session was dropped for that dial; it is used up."""
+    def _take_dropped(self, ended: DialEnded | None, *, certain: bool = True, at_once: bool = False) -> bool:
+        """Whether a session was dropped for that dial, as it began if `at_once`; it is used up."""
         if ended is None:
             return False
         at = bisect.bisect_right(self._dropped, (ended.sequence, float("inf")))
@@ -296,7 +297,7 @@ class Dials:
         dropped = self._dropped[at]
         if not certain and dropped.sequence - ended.sequence > NEXT:
             return False
-        if len(ended.dial.targets) == 1 and dropped.at - ended.began > AT_ONCE:
+        if at_once and dropped.at - ended.began > AT_ONCE:
             return False
         del self._dropped[at]
         return True

@@ -265,9 +265,10 @@ def test_each_dropped_session_shows_one_dial() -> None:
     assert sum(side.counted().values()) == 2
 
 
-def test_a_session_dropped_long_after_the_dial_began_is_of_another() -> None:
+@pytest.mark.parametrize("others", ["", "|sofia/gateway/telnyx/1", ":_:sofia/gateway/telnyx/1"])
+def test_a_session_dropped_long_after_the_dial_began_is_not_of_its_first_target(others: str) -> None:
     side = Side()
-    arguments = "sofia/gateway/noreg/1 &park"
+    arguments = f"sofia/gateway/noreg/1{others} &park"
     began = int(side.clock.epoch() * 1e6)
     side.clock.now += 60
     side.drops()

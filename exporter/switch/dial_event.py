@@ -23,7 +23,7 @@ import re
 from typing import Final, NamedTuple, Self
 
 from exporter.esl import Event
-from exporter.switch.dial_target import Dial, DialTarget, read_dial_string, read_originate
+from exporter.switch.dial_target import Dial, DialTarget, read_dial_string, read_originate, takes_words
 from exporter.switch.leg import ChannelEvent
 
 _REFUSAL: Final = re.compile(r"-ERR ([A-Z0-9_]{1,64})\s*")
@@ -48,12 +48,14 @@ class DialEnded(NamedTuple):
     Attributes:
         key: the same for the same arguments.
         sequence: of the event, taken when the originate began; began: when, epoch seconds of FreeSWITCH.
+        usage: it had too few or too many arguments, so that nothing was dialled.
     """
 
     dial: Dial
     key: int
     sequence: int
     began: float
+    usage: bool
 
     @classmethod
     def from_event(cls, event: Event) -> Self | None:
@@ -62,7 +64,8 @@ class DialEnded(NamedTuple):
         if arguments is None:
             return None
         sequence = event.get_int(b"Event-Sequence") or 0
-        return cls(read_originate(arguments), hash(arguments), sequence, event.timestamp)
+        usage = not takes_words(arguments)
+        return cls(read_originate(arguments), hash(arguments), sequence, event.timestamp, usage)
 
 
 class DialJob(NamedTuple):

@@ -32,6 +32,7 @@ MAX_TARGETS: Final = 16  # of one dial; FreeSWITCH takes 128
 MAX_BRACES: Final = 32  # groups of variables before a target
 
 _WORD: Final = re.compile(r" *+((?:[^\\' ]++|\\(?:.|\Z)|'(?:[^'\\]++|\\(?:.|\Z))*+(?:'|\Z))++)", re.DOTALL)
+_WORDS: Final = range(2, 8)  # what is dialled and where it goes, dialplan, context, name, number, timeout
 _ESCAPED: Final = re.compile(r"\\(.)|'|\\\Z", re.DOTALL)
 _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", "s": " ", "'": "'", '"': '"', "\\": "\\"}
 _CLOSING: Final = {"<": ">", "{": "}", "[": "]"}
@@ -103,6 +104,14 @@ def read_originate(arguments: str) -> Dial:
     """The dial of `originate ARGUMENTS`."""
     found = _WORD.match(arguments) if len(arguments) <= MAX_LENGTH else None
     return read_dial_string(_ESCAPED.sub(_unescaped, found[1])) if found else Dial((UNREADABLE,))
+
+
+def takes_words(arguments: str) -> bool:
+    """Whether `originate` takes so many words; else it dials nothing, and answers with its usage."""
+    words = at = 0
+    while words <= max(_WORDS) and (found := _WORD.match(arguments, at)) is not None:
+        words, at = words + 1, found.end()
+    return words in _WORDS
 
 
 def read_dial_string(text: str) -> Dial:

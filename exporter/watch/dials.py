@@ -9,6 +9,7 @@ under way looks the same. What shows it, by who dials:
             same arguments comes. Then the state of the switch must explain a refusal (the gateway named is
             unknown or down, the profile does not run, the number is missing), and a session must have been
             dropped (CHANNEL_DESTROY, CS_NONE) whose Event-Sequence follows the dial's; each is used once.
+            The number of its arguments may show it alone.
             Where FreeSWITCH drops no session (users, endpoints, limits), a line of its log counts instead; or
             the one user dialled is a watched subscriber who was not registered, and the dial ended at once.
     bridge  the last event of the first leg has cause and target.
@@ -223,6 +224,9 @@ class Dials:
 
     def _judge(self, at: float, ended: DialEnded) -> None:
         """Count an api dial, if something shows that it was refused."""
+        if ended.usage:
+            self._count(USAGE, ended.dial, "client")
+            return
         for target in ended.dial.targets:
             cause, certain = self._explained(target)
             at_once = target is ended.dial.targets[0]

@@ -12,6 +12,7 @@ from exporter.switch.dial_target import (
     DialTarget,
     read_dial_string,
     read_originate,
+    takes_words,
 )
 
 TELNYX = DialTarget("gateway", "telnyx", "", "+1555000xxxx")
@@ -59,6 +60,24 @@ SECRET = "hunter2secret"
 )
 def test_one_target(arguments: str, target: DialTarget) -> None:
     assert read_originate(arguments) == Dial((target,))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "takes"),
+    [
+        ("", False),
+        ("user/1", False),
+        ("'user/1 &park'", False),
+        ("user/1 &park", True),
+        ("user/1 'a b c' XML default Name 1000 30", True),
+        ("user/1   &park  ", True),
+        ("user/1 &park XML default Name 1000 30 more", False),
+        ("{a='b c'}user/1 9196", True),
+        ("{a=b c}user/1 9196", True),
+    ],
+)
+def test_how_many_words_originate_takes(arguments: str, takes: bool) -> None:
+    assert takes_words(arguments) is takes
 
 
 @pytest.mark.parametrize(

@@ -128,8 +128,8 @@ REPLAYED: dict[str, tuple[RefusedKey, str] | None] = {
     "originate-sequential-failover": (RefusedKey("GATEWAY_DOWN", "gateway", "noreg", "client"), "noreg"),
     "originate-paused": (CAPACITY, ""),
     "originate-over-session-limit": (CAPACITY, ""),
+    "originate-usage": (RefusedKey("other", "other", "", "client"), ""),
     # Without the log nothing shows these: no session was dropped.
-    "originate-usage": None,
     "originate-user-unregistered": None,
     "originate-user-nobody": None,
     "originate-nosuchendpoint": None,

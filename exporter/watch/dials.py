@@ -312,7 +312,7 @@ class Dials:
         kind = self._kind(cause, dial)
         target = self._target(cause, kind, dial)
         gateway = _without_profile(target.name) if kind == "gateway" else ""
-        if kind == "gateway" and not (gateway and self._gateways.named(gateway)):
+        if kind == "gateway" and not self._named(target.name):
             gateway = "other"
         if gateway in ("", "other") and self._subscriber(target) is None:
             target = target.shown()

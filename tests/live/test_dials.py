@@ -21,17 +21,22 @@ pytestmark = pytest.mark.live
 REFUSED: Final = "freeswitch_dials_refused_total"
 GATEWAYS: Final = {"telnyx": GatewayConfig(), "noreg": GatewayConfig()}
 BUSY: Final = f"sofia/gateway/telnyx/{PROVIDER_PREFIX}02"
+WATCHED: Final = "1000@lab.local"
 MISSPELT: Final = f"sofia/gateway/telnix/{PROVIDER_PREFIX}02"
 Key = tuple[str, str, str]
 # What is dialled, the cause with its kind and gateway, and whether `api` shows it without the log.
 DIALS: Final[tuple[tuple[str, Key, bool], ...]] = (
     (MISSPELT, ("INVALID_GATEWAY", "gateway", "other"), True),
     ("sofia/gateway/noreg/1", ("GATEWAY_DOWN", "gateway", "noreg"), True),
+    ("sofia/gateway/internal::noreg/1", ("INVALID_GATEWAY", "gateway", "other"), True),
+    ("sofia/gateway//1", ("INVALID_GATEWAY", "gateway", "other"), True),
+    ("Sofia/Gateway/noreg/1", ("GATEWAY_DOWN", "gateway", "noreg"), True),
     ("sofia/gateway/telnyx", ("INVALID_URL", "gateway", "telnyx"), True),
     ("sofia/external", ("INVALID_URL", "profile", ""), True),
     ("sofia/nosuch/1@127.0.0.1", ("INVALID_PROFILE", "profile", ""), True),
     ("sofia/internal/1000%lab.local", ("USER_NOT_REGISTERED", "user", ""), True),
-    ("user/1000@lab.local", ("USER_NOT_REGISTERED", "user", ""), False),
+    ("user/1000@lab.local", ("USER_NOT_REGISTERED", "user", ""), True),
+    ("user/3000@lab.local", ("USER_NOT_REGISTERED", "user", ""), False),
     ("user/nobody@lab.local", ("SUBSCRIBER_ABSENT", "user", ""), False),
     ("nosuch/x", ("CHAN_NOT_IMPLEMENTED", "endpoint", ""), False),
     ("{a=b c=d}sofia/gateway/telnyx/1", ("DESTINATION_OUT_OF_ORDER", "other", ""), False),
@@ -59,7 +64,8 @@ async def test_each_refused_dial_is_counted_once_by_its_cause(lab: Lab) -> None:
         expected[*key, source] = expected.get((*key, source), 0) + 1
 
     keys = {dialled: key for dialled, key, _ in DIALS}
-    async with watching(lab, gateways=GATEWAYS) as watch:
+    async with watching(lab, gateways=GATEWAYS, subscribers=(WATCHED,)) as watch:
+        await watch.until(lambda node: node.known.subscribers.known)
         client = await another_client(lab)
         for dialled, key, shown in (*DIALS, (BUSY, ("", "", ""), False)):
             assert (await client.api(f"originate {dialled} &park", 60.0)).startswith("-ERR")
@@ -68,6 +74,15 @@ async def test_each_refused_dial_is_counted_once_by_its_cause(lab: Lab) -> None:
                 expect(key, "client")
             if shown:
                 expect(key, "client")
+        for written in ("ORIGINATE {} &park", "originate  {}  &park\t", "expand originate {} &park"):
+            await client.api(written.format(MISSPELT), 60.0)
+            await client.bgapi(written.format(MISSPELT), str(uuid.uuid4()), 5.0)
+            expect(keys[MISSPELT], "client")
+            expect(keys[MISSPELT], "client")
+        assert (await client.api(f"originate {MISSPELT}", 60.0)).startswith("-USAGE")
+        await client.bgapi(f"originate {MISSPELT}", str(uuid.uuid4()), 5.0)
+        expect(("other", "other", ""), "client")
+        expect(("other", "other", ""), "client")
         await client.api("fsctl pause outbound", 5.0)
         try:
             await client.bgapi(f"originate {BUSY} &park", str(uuid.uuid4()), 5.0)
@@ -85,6 +100,9 @@ async def test_each_refused_dial_is_counted_once_by_its_cause(lab: Lab) -> None:
             if value
         } == expected
         told = [finding.summary for finding in check_dials(snapshot_of(watch.node, Clock()))]
-        misspelt = "3 dials to gateway telnix, which does not exist: did you mean telnyx? (INVALID_GATEWAY)"
+        misspelt = "9 dials to gateway telnix, which does not exist: did you mean telnyx? (INVALID_GATEWAY)"
         assert misspelt in told
+        assert any(
+            summary.startswith(f"5 dials to user {WATCHED}, not registered since ") for summary in told
+        )
         client.abort(Disconnected("the test is over"))

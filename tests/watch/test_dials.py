@@ -345,6 +345,7 @@ def test_a_gateway_of_another_profile_and_one_without_a_name_do_not_exist() -> N
     side = Side()
     side.refuses("sofia/gateway/internal::noreg/1 &park")
     side.refuses("sofia/gateway//1 &park")
+    assert side.counted() == {RefusedKey("INVALID_GATEWAY", "gateway", "other", "client"): 2}
     assert side.shown() == [
         ("INVALID_GATEWAY", "gateway", "internal::noreg", 1),
         ("INVALID_GATEWAY", "gateway", "", 1),

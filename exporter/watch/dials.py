@@ -46,7 +46,6 @@ from exporter.watch.switch import SwitchFacts
 SETTLE: Final = 2.0  # seconds in which events that belong together arrive
 MAX_WAITING: Final = 1000  # of each: dials, jobs, dropped sessions, legs, log lines
 AT_ONCE: Final = 1.0  # seconds of FreeSWITCH's clock from a dial to the refusal of its first target
-NEXT: Final = 3  # events at most between a dial and its dropped session, where the state explains nothing
 _OF_Q850: Final = 127  # causes above are FreeSWITCH's own: no far end brings them about
 _KINDS: Final[dict[str, RefusedKind]] = {
     "INVALID_GATEWAY": "gateway",
@@ -257,7 +256,10 @@ class Dials:
         return self._subscribers.watched.get(account(*target.name.partition("@")[::2]))
 
     def _explained(self, target: DialTarget) -> tuple[str, bool]:
-        """With which cause mod_sofia must refuse that target; False: as far as the state shows it may."""
+        """With which cause mod_sofia must refuse that target; False: as far as the state shows it may.
+
+        Then only a session dropped as the very next event after the dial began is its own.
+        """
         if not target.complete:
             return "INVALID_URL", True
         if target.kind == "gateway":
@@ -299,7 +301,7 @@ class Dials:
         if at == len(self._dropped):
             return False
         dropped = self._dropped[at]
-        if not certain and dropped.sequence - ended.sequence > NEXT:
+        if not certain and dropped.sequence != ended.sequence + 1:
             return False
         if at_once and dropped.at - ended.began > AT_ONCE:
             return False

@@ -355,7 +355,7 @@ def test_a_gateway_of_another_profile_and_one_without_a_name_do_not_exist() -> N
 def test_a_gateway_whose_name_cannot_be_read_is_not_guessed_among_other_events() -> None:
     side = Side()
     began = side.sequence + 1
-    side.sequence += 10
+    side.sequence += 2
     side.drops()
     side.api("sofia/gateway/my=trunk/1 &park", sequence=began)
     assert side.counted() == {}
@@ -425,7 +425,7 @@ def test_an_alias_is_the_profile_and_no_user_is_guessed_among_other_events() -> 
     side.refuses("sofia/lab.local/1000 &park")
     assert side.shown() == [("USER_NOT_REGISTERED", "user", "1000", 1)]
     began = side.sequence + 1
-    side.sequence += 10
+    side.sequence += 2
     side.drops()
     side.api("sofia/internal/1001 &park", sequence=began)
     assert side.shown() == [("USER_NOT_REGISTERED", "user", "1000", 1)]

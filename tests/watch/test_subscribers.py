@@ -109,7 +109,7 @@ def test_one_telephone_of_several_that_answers_is_enough() -> None:
     assert watched.anna.reachable is False
     watched.on_gone(Gone(ANNA, "internal", "a", "expired"))
     watched.on_reachability(Reachability(ANNA, "b", reachable=True))
-    assert watched.watched[ANNA].reachable
+    assert watched.anna.reachable
 
 
 def test_the_table_says_who_answers_no_options() -> None:

@@ -98,18 +98,15 @@ def test_a_telephone_that_registers_again_is_reachable_as_in_freeswitchs_table()
 
 
 def test_one_telephone_of_several_that_answers_is_enough() -> None:
-    watched = Watched()
+    watched, seen = Watched(), []
     watched.on_registered(registered("a"))
     watched.on_registered(registered("b"))
-    watched.on_reachability(Reachability(ANNA, "a", reachable=False))
-    assert watched.anna.reachable
-    watched.on_reachability(Reachability(ANNA, "gone", reachable=False))
-    assert watched.anna.reachable
-    watched.on_reachability(Reachability(ANNA, "b", reachable=False))
-    assert watched.anna.reachable is False
+    for phone, answers in (("a", False), ("gone", False), ("b", False), ("a", True)):
+        watched.on_reachability(Reachability(ANNA, phone, answers))
+        seen.append(watched.anna.reachable)
+    assert seen == [True, True, False, True]
     watched.on_gone(Gone(ANNA, "internal", "a", "expired"))
-    watched.on_reachability(Reachability(ANNA, "b", reachable=True))
-    assert watched.anna.reachable
+    assert not watched.anna.reachable
 
 
 def test_the_table_says_who_answers_no_options() -> None:

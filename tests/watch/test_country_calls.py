@@ -181,11 +181,14 @@ def test_a_call_that_was_up_before_counts_from_then_on() -> None:
     uuid = "leg-+923001234567"
     counted.calls.learn(LegStart(uuid, "outbound", "telnyx", "", "+923001234567"), answered=True)
     counted.calls.learn(LegStart("to-a-user", "outbound", "", "", "1000"), answered=True)
+    listed = "sip:+92-300-1234567;npdi=yes"  # as FreeSWITCH lists what it was given
+    counted.calls.learn(LegStart("listed", "outbound", "telnyx", "", listed), answered=True)
     counted.calls.learn(LegStart("inbound", "inbound", "telnyx", "", "+923001234567"), answered=True)
     counted.clock.now += 5
-    assert counted.talk() == 5
+    assert counted.talk() == 10
+    counted.calls.lose(["listed"])
     counted.end("+923001234567", 3600)
-    assert counted.talk() == 5
+    assert counted.talk() == 10
     assert counted.outcomes() == {PK: {"answered": 1}}
 
 

@@ -135,7 +135,9 @@ class CountryCalls:
 
     def learned(self, start: LegStart, gateway: str) -> Talk | None:
         """A leg was talking before the exporter came. Of those without a gateway it is not known to whom."""
-        return self._begin(plain_number(user_part(start.number)), gateway, complete=False) if gateway else None
+        return (
+            self._begin(plain_number(user_part(start.number)), gateway, complete=False) if gateway else None
+        )
 
     def ended(self, event: ChannelEvent, end: LegEnd, gateway: str, talk: Talk | None) -> None:
         """A leg ended, of which `talk` was the talk."""

@@ -123,8 +123,8 @@ class DatabasePoller:
             elif not self._connections.optional_answers.ok.get("profile_status", True):
                 break  # nor would the next be answered
         subscribers.counts = counts
-        if not counts:
-            return
+        if not counts and (self._running() or not self._known.switch.profiles):
+            return  # not because all profiles are stopped
         if await self._list_subscribers(list(subscribers.watched)):
             subscribers.known = True
 

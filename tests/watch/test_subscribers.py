@@ -272,6 +272,15 @@ async def test_a_telephone_that_started_again_and_left_is_gone(monkeypatch: pyte
         await watch.until_value("freeswitch_subscriber_registered", 0)
 
 
+async def test_without_a_profile_nobody_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "COUNTS_INTERVAL", 0.2)
+    async with lab("1000@lab.local", poll_interval=0.3) as (switch, watch):
+        await watch.until_value("freeswitch_subscriber_registered", 1)
+        for profile in ("internal", "external"):
+            switch.stop_profile(profile)
+        await watch.until_value("freeswitch_subscriber_registered", 0)
+
+
 async def test_what_is_known_goes_with_the_node_and_comes_back() -> None:
     async with lab("1000@lab.local") as (switch, watch):
         await watch.until_value("freeswitch_subscriber_registered", 1)

@@ -45,7 +45,7 @@ def check_strangers(snapshot: Snapshot) -> Iterator[Finding]:
             check="strangers",
             status="warn",
             fault="flood",
-            summary="Wrong passwords or scans come faster than 1,000 a second",
+            summary="Wrong passwords, scans or registrations come faster than 1,000 a second",
             seen=f"not counted for {duration(seen.let_go_for)}; before, {what}",
             private=_addresses(seen),
             remedy=remedy(snapshot, "strangers", "flood"),

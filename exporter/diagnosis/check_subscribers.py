@@ -37,13 +37,13 @@ def check_subscribers(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _missing(snapshot: Snapshot, one: SubscriberSeen) -> Finding:
-    since = time_of_day(one.since, snapshot.taken_at)
+    since = f"since {'' if one.seen else 'before '}{time_of_day(one.since, snapshot.taken_at)}"
     return Finding(
         check="subscribers",
         status="fail",
         fault="not_registered",
         summary=f"Subscriber {shown(one.name)} is not registered",
-        seen=f"since {since}" + (f": {_HOW[one.how]}" if one.how in _HOW else ""),
+        seen=since + (f": {_HOW[one.how]}" if one.how in _HOW else ""),
         private=_last(one),
         remedy=remedy(snapshot, "subscribers", "not_registered"),
     )

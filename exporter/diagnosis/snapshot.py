@@ -115,6 +115,7 @@ class SubscriberSeen(NamedTuple):
     name: str
     registered: bool | None
     since: float
+    seen: bool
     how: str
     reachable: bool
     address: str
@@ -351,7 +352,9 @@ def _subscribers(node: Node) -> tuple[SubscriberSeen, ...] | None:
     if subscribers.watched and not subscribers.known:
         return None
     return tuple(
-        SubscriberSeen(one.name, one.registered, one.since, one.how, one.reachable, one.address, one.agent)
+        SubscriberSeen(
+            one.name, one.registered, one.since, one.seen, one.how, one.reachable, one.address, one.agent
+        )
         for one in subscribers.watched.values()
     )
 

@@ -12,7 +12,17 @@ from typing import Final, Literal
 
 import msgspec
 
-from exporter.history.model import CallResult, Direction, KeptCall, Layer, OtherLeg, Outage, Phase, Span
+from exporter.history.model import (
+    CallResult,
+    Direction,
+    KeptCall,
+    Layer,
+    OtherLeg,
+    Outage,
+    Phase,
+    Span,
+    Stranger,
+)
 from exporter.history.times import epoch, iso
 from exporter.watch.changes import Change
 
@@ -65,6 +75,27 @@ class PhaseAnswer(Answer, frozen=True):
     def kept(self) -> Phase:
         """What it was made from, to the second."""
         return Phase(epoch(self.at), self.problem, self.detail)
+
+
+class StrangerAnswer(Answer, frozen=True):
+    """An address that strangers came from; `first` and `last` are when those hours begin."""
+
+    node: str
+    address: str
+    times: int
+    first: str
+    last: str
+
+    @classmethod
+    def of(cls, stranger: Stranger) -> "StrangerAnswer":
+        """As JSON has it."""
+        return cls(
+            node=stranger.node,
+            address=stranger.address,
+            times=stranger.times,
+            first=iso(stranger.first),
+            last=iso(stranger.last),
+        )
 
 
 class OutageAnswer(Answer, frozen=True):

@@ -8,8 +8,9 @@ entries, figures and calls are given up; outages, changes and the rest have room
 from collections.abc import Hashable, Iterable
 from typing import Final, NamedTuple
 
-from exporter.history.model import Figures, KeptCall, Outage, Sample, Span
+from exporter.history.model import STRANGERS_KEPT, Figures, KeptCall, Outage, Sample, Span
 from exporter.watch.changes import Change
+from exporter.watch.top_addresses import Frequent
 
 MAX_WAITING: Final = 20_000
 ROOM: Final = 5_000  # more, for what is rare and matters most
@@ -45,6 +46,14 @@ class PutSpan(NamedTuple):
     span: Span
 
 
+class PutStrangers(NamedTuple):
+    """Add what strangers did in the hour that begins at the epoch `at`, by their addresses."""
+
+    node: str
+    at: float
+    came: tuple[Frequent, ...]
+
+
 class Rename(NamedTuple):
     """A gateway known without its profile got one: what is kept under the old subject moves to the new."""
 
@@ -52,7 +61,7 @@ class Rename(NamedTuple):
     new: Subject
 
 
-Entry = Outage | Change | KeptCall | PutHour | PutSample | PutSpan | Rename
+Entry = Outage | Change | KeptCall | PutHour | PutSample | PutSpan | PutStrangers | Rename
 """What can be written. An outage replaces the one of the same id."""
 
 
@@ -79,6 +88,8 @@ class Waiting:
         if isinstance(entry, PutHour):
             added = earlier.figures if isinstance(earlier, PutHour) else Figures()
             entry = entry._replace(figures=_sum(added, entry.figures))  # a copy: the caller's may change
+        elif isinstance(entry, PutStrangers) and isinstance(earlier, PutStrangers):
+            entry = entry._replace(came=_joined(earlier.came, entry.came))
         elif isinstance(entry, PutSpan) and isinstance(earlier, PutSpan):
             if touch(earlier.span, entry.span):
                 entry = PutSpan(entry.node, joined(earlier.span, entry.span))
@@ -141,11 +152,25 @@ def _key(entry: Entry) -> Hashable:
             return "sample", entry.subject, entry.sample.at
         case PutSpan():
             return "span", entry.node
+        case PutStrangers():
+            return "strangers", entry.node, entry.at
     return None
 
 
 def _room(entry: Entry) -> int:
-    return MAX_WAITING if isinstance(entry, KeptCall | PutHour | PutSample) else MAX_WAITING + ROOM
+    return (
+        MAX_WAITING
+        if isinstance(entry, KeptCall | PutHour | PutSample | PutStrangers)
+        else MAX_WAITING + ROOM
+    )
+
+
+def _joined(one: Iterable[Frequent], other: Iterable[Frequent]) -> tuple[Frequent, ...]:
+    times: dict[str, int] = {}
+    for address, count in (*one, *other):
+        times[address] = times.get(address, 0) + count
+    most = sorted(times.items(), key=lambda item: (-item[1], item[0]))[:STRANGERS_KEPT]
+    return tuple(Frequent(*item) for item in most)
 
 
 def _sum(one: Figures, other: Figures) -> Figures:

@@ -10,6 +10,9 @@ import msgspec
 
 from exporter.watch.changes import Change
 
+STRANGERS_KEPT: Final = 20
+"""Addresses of strangers that are kept of each hour and node."""
+
 Layer = Literal["gateway", "switch"]
 CallResult = Literal["failed", "silent", "bad"]
 Direction = Literal["inbound", "outbound"]
@@ -225,3 +228,18 @@ class Span(msgspec.Struct, frozen=True):
 
     began: float
     ended: float
+
+
+class Stranger(msgspec.Struct, frozen=True):
+    """An address that strangers came from.
+
+    Attributes:
+        times: wrong passwords and unanswered challenges, at least.
+        first, last: when the hours begin in which it came first and last.
+    """
+
+    node: str
+    address: str
+    times: int
+    first: float
+    last: float

@@ -20,10 +20,10 @@ from typing import Final
 import structlog
 
 from exporter.clock import Clock
-from exporter.history.entries import Entry, PutSpan, Rename, Subject
+from exporter.history.entries import Entry, PutSpan, PutStrangers, Rename, Subject
 from exporter.history.gateway_history import GatewayHistory
 from exporter.history.kept_calls import KeptCalls
-from exporter.history.model import Outage, Span
+from exporter.history.model import STRANGERS_KEPT, Outage, Span
 from exporter.history.outage import Evidence, OutageTracker
 from exporter.history.past import UNKNOWN, Past
 from exporter.history.recent_changes import RecentChanges, concerns, fits
@@ -257,6 +257,10 @@ class NodeHistory:
         self._extend_span(now, epoch)
         if self._switch.lasts:
             self._switch.write(now, epoch)
+        if self.node is not None:
+            came = self.node.known.strangers.take(STRANGERS_KEPT)
+            if came:
+                self._put(PutStrangers(self.name, self._hour, tuple(came)))
 
     # -- what it can be asked -------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ def prune_old(db: sqlite3.Connection, bounds: Bounds, now: float) -> bool:
     cut = now - bounds.keep
     cuts = dict.fromkeys(TABLES, cut) | {
         "hour": cut // HOUR * HOUR,
+        "stranger": cut // HOUR * HOUR,
         "day": cut // DAY * DAY,
         "sample": max(cut, now - SAMPLES_KEPT),
     }

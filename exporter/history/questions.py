@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from exporter.history.entries import Subject, joined, touch
-from exporter.history.model import Figures, GatewaySteps, KeptCall, Outage, Sample, Span, Step
+from exporter.history.model import Figures, GatewaySteps, KeptCall, Outage, Sample, Span, Step, Stranger
 from exporter.history.schema import DAY, HOUR, SAMPLE
 from exporter.watch.changes import Change
 
@@ -87,6 +87,19 @@ def find_calls(db: sqlite3.Connection, conditions: Iterable[Condition], limit: i
     query = f"SELECT at, value FROM calls WHERE {asked} ORDER BY at DESC LIMIT ?"  # noqa: S608
     rows = _page(db.execute(query, (*values, limit + MAX_TIES)), limit)
     return [call for _, value in rows if (call := _decoded(_call, value)) is not None]
+
+
+def find_strangers(
+    db: sqlite3.Connection, since: float, until: float, node: str | None, limit: int
+) -> list[Stranger]:
+    """The most frequent addresses in the hours that overlap the time."""
+    asked, values = _where((("at >= ?", since // HOUR * HOUR), ("at < ?", until), ("node = ?", node)))
+    query = (
+        f"SELECT node, address, sum(times), min(at), max(at) FROM strangers WHERE {asked} "  # noqa: S608
+        "GROUP BY node, address ORDER BY sum(times) DESC, node, address LIMIT ?"
+    )
+    rows = _checked(db.execute(query, (*values, limit)), tuple[str, str, int, float, float])
+    return [Stranger(*row) for row in rows]
 
 
 def find_subjects(db: sqlite3.Connection, subject: tuple[Condition, ...]) -> list[Subject]:

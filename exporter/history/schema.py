@@ -1,8 +1,9 @@
 """The tables of the history, by version (exporter/sqlite_file.py).
 
-- Hours, days and samples have their time first in their key: what is written together stands together, old
-  rows go as one piece, and one gateway's figures of a month are some 700 look-ups, not a scan. A column on
-  its own would need an index as large as the table.
+- Hours, days, samples and strangers have their time first in their key: what is written together stands
+  together, old rows go as one piece, and one gateway's figures of a month are some 700 look-ups, not a scan.
+  A column on its own would need an index as large as the table.
+- Strangers are kept by the hour, node and address, STRANGERS_KEPT of each hour and node.
 - `subjects` gives each gateway a number. That of a switch as a whole has gateway and profile empty.
 - `totals` counts rows and bytes by trigger, so that nobody has to count 2 million rows at a start.
 - Outages and calls are JSON (exporter/history/model.py); what questions filter by has columns.
@@ -50,6 +51,7 @@ TABLES: Final = {
     "day": Table("days", "(at, subject)", "at", "at", 40),
     "sample": Table("samples", "(at, subject)", "at", "at", 32),
     "span": Table("spans", "id", "began", "ended", 90),
+    "stranger": Table("strangers", "(at, node, address)", "at", "at", 24),
 }
 """By kind, as in `totals`."""
 
@@ -152,6 +154,16 @@ STEPS: Final = (
     {_counted("day", "days", "0")}
     {_counted("sample", "samples", "0")}
     {_counted("span", "spans", "0")}
+    """,
+    f"""
+    CREATE TABLE strangers (
+        at INTEGER NOT NULL,
+        node TEXT NOT NULL,
+        address TEXT NOT NULL,
+        times INTEGER NOT NULL,
+        PRIMARY KEY (at, node, address)
+    ) WITHOUT ROWID;
+    {_counted("stranger", "strangers", "length({0}.node || {0}.address)")}
     """,
 )
 _SCHEMA: Final = Schema(

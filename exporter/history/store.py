@@ -28,15 +28,43 @@ from exporter.config import HistoryConfig
 from exporter.executors import Executor, QueueFull
 from exporter.history import questions
 from exporter.history.database import ASIDE, Database
-from exporter.history.entries import Entry, PutHour, PutSample, PutSpan, Rename, Subject, Waiting
-from exporter.history.model import CallResult, Direction, GatewaySteps, KeptCall, Outage, Sample, Span
+from exporter.history.entries import (
+    Entry,
+    PutHour,
+    PutSample,
+    PutSpan,
+    PutStrangers,
+    Rename,
+    Subject,
+    Waiting,
+)
+from exporter.history.model import (
+    CallResult,
+    Direction,
+    GatewaySteps,
+    KeptCall,
+    Outage,
+    Sample,
+    Span,
+    Stranger,
+)
 from exporter.history.pruning import MAX_BYTES, MAX_BYTES_IN_MEMORY, Bounds, prune_full, prune_old
 from exporter.history.schema import DAY
 from exporter.history.writing import Written, read_rows, write
 from exporter.sqlite_file import StoreError
 from exporter.watch.changes import Change
 
-__all__ = ["Entry", "PutHour", "PutSample", "PutSpan", "Rename", "Store", "StoreUnavailable", "Subject"]
+__all__ = [
+    "Entry",
+    "PutHour",
+    "PutSample",
+    "PutSpan",
+    "PutStrangers",
+    "Rename",
+    "Store",
+    "StoreUnavailable",
+    "Subject",
+]
 
 FILE_NAME: Final = "history.sqlite"
 KINDS: Final = ("outage", "change", "call", "hour")
@@ -205,6 +233,12 @@ class Store:
             ("direction = ?", direction),
         )
         return await self._run(lambda db: questions.find_calls(db, asked, limit))
+
+    async def strangers(
+        self, *, since: float, until: float, node: str | None = None, limit: int = 20
+    ) -> list[Stranger]:
+        """The addresses that strangers came from most often, in the hours that overlap the time."""
+        return await self._run(lambda db: questions.find_strangers(db, since, until, node, limit))
 
     async def subjects(
         self, *, node: str | None = None, gateway: str | None = None, profile: str | None = None

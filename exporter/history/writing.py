@@ -11,8 +11,18 @@ from typing import Final, NamedTuple, cast
 
 import msgspec
 
-from exporter.history.entries import Entry, PutHour, PutSample, PutSpan, Rename, Subject, joined, touch
-from exporter.history.model import Figures, KeptCall, Outage, Span
+from exporter.history.entries import (
+    Entry,
+    PutHour,
+    PutSample,
+    PutSpan,
+    PutStrangers,
+    Rename,
+    Subject,
+    joined,
+    touch,
+)
+from exporter.history.model import STRANGERS_KEPT, Figures, KeptCall, Outage, Span
 from exporter.history.pruning import limit_calls
 from exporter.history.schema import DAY, HOUR, SAMPLE
 from exporter.watch.changes import Change
@@ -106,6 +116,8 @@ class _Batch:
                 )
             case PutSpan():
                 self._put_span(entry.node, entry.span)
+            case PutStrangers():
+                self._put_strangers(entry)
             case Rename():
                 self._rename(entry.old, entry.new)
             case Change():
@@ -153,6 +165,19 @@ class _Batch:
             self._db.execute(
                 "INSERT INTO spans (node, began, ended) VALUES (?, ?, ?)", (node, span.began, span.ended)
             )
+
+    def _put_strangers(self, entry: PutStrangers) -> None:
+        hour = int(entry.at // HOUR * HOUR)
+        self._db.executemany(
+            "INSERT INTO strangers VALUES (?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET times = times + excluded.times",
+            [(hour, entry.node, address, times) for address, times in entry.came],
+        )
+        self._db.execute(
+            "DELETE FROM strangers WHERE at = ? AND node = ? AND address IN (SELECT address FROM strangers "
+            "WHERE at = ? AND node = ? ORDER BY times DESC, address LIMIT -1 OFFSET ?)",
+            (hour, entry.node, hour, entry.node, STRANGERS_KEPT),
+        )
 
     def _subject(self, subject: Subject) -> int:
         """Its number; it is given one if it has none."""

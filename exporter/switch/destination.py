@@ -9,7 +9,7 @@ alike.
 Numbers are read in this order (ITU-T E.164, and the national plans of the library):
 - with `+`, or with `00` where no region is given: international;
 - others only with a region: as dialled there, prefixes such as 011, 00 and 0 included; else, where that is no
-  number of the region, as E.164 without its `+`.
+  number of the region, as E.164 without its `+`, or after 00.
 
 A number that no subscriber has still leads to the country of its code: forged and unassigned numbers are what
 fraud uses. What is no number, or has a code that nobody has, is OTHER.
@@ -120,12 +120,15 @@ class NumberPlan:
     def _read(self, number: str) -> Reading:
         import phonenumbers
 
-        parsed = []
+        parsed, international = [], []
         for text, region in self._meanings(number):
             try:
-                parsed.append(phonenumbers.parse(text, region))
+                one = phonenumbers.parse(text, region)
             except phonenumbers.NumberParseException:
                 continue
+            parsed.append(one)
+            if region is None:
+                international.append(one)
         fitting = [
             one
             for fits in (phonenumbers.is_valid_number, phonenumbers.is_possible_number)
@@ -133,7 +136,7 @@ class NumberPlan:
             if fits(one)
         ]
         if not fitting:  # no number that anybody can have: only its code counts, and that must be written
-            fitting = parsed if number.startswith(("+", "00")) else []
+            fitting = international if number.startswith(("+", "00")) else []
         if not fitting:
             return _UNKNOWN
         [best, *_] = fitting
@@ -148,9 +151,11 @@ class NumberPlan:
         """The number as a text for the library with the region it is dialled in, the likeliest first."""
         if number.startswith("+"):
             return [(number, None)]
+        after_prefix: list[tuple[str, str | None]] = [(f"+{number[2:]}", None)]
         if self._region is not None:
-            return [(number, self._region), (f"+{number}", None)]
-        return [(f"+{number[2:]}", None)] if number.startswith("00") else []
+            home = [(number, self._region), (f"+{number}", None)]
+            return [*home, *(after_prefix if number.startswith("00") else ())]
+        return after_prefix if number.startswith("00") else []
 
 
 def _reading(number: str, digits: str, country: str, kind: str) -> Reading:

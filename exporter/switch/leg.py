@@ -25,6 +25,7 @@ Facts (facts.md 4, tried.md 3 and 4):
 import math
 import re
 from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from exporter.esl import Event
 from exporter.switch.local_failure import NO_RTP_PORTS, local_failure, refused_without_rtp_port
@@ -37,6 +38,10 @@ STRANGERS_CAUSES: Final = ("CALL_REJECTED", "WRONG_CALL_STATE")
 # FreeSWITCH makes one of 36 characters, and takes any `origination_uuid` of up to 255 (facts.md 6.2).
 _UUID: Final = re.compile(r"[\w.:@+-]{1,128}", re.ASCII)
 _SOFIA_NAME: Final = re.compile(r"sofia/([^/]{1,128})/")
+_MAX_NUMBER: Final = 100
+_SCHEME: Final = re.compile(r"^(?:sips?|tel):", re.IGNORECASE)
+_SEPARATORS: Final = re.compile(r"[-.() ]")
+_NUMBER: Final = re.compile(r"\+?[0-9]+", re.ASCII)
 _RTP_FIRST: Final = b"variable_rtp_audio_in_raw_bytes"
 
 
@@ -162,11 +167,11 @@ class ChannelEvent:
         return LegStart(self.uuid, direction, gateway, remote_ip)
 
     def dialled(self) -> str:
-        """The number, or name, that an outbound leg calls, as received; in every event with variables."""
+        """The number that an outbound leg calls, or the name as received; in every event with variables."""
         address = self._event.get_late(b"variable_sip_req_uri")
         if address:
-            return user_part(address)
-        return self._event.get(b"Caller-Destination-Number") or ""
+            return plain_number(user_part(address))
+        return plain_number(self._event.get(b"Caller-Destination-Number") or "")
 
     @property
     def in_house(self) -> bool:
@@ -237,6 +242,17 @@ class ChannelEvent:
 def user_part(address: str) -> str:
     """The user of `user;parameters@host`."""
     return address.partition("@")[0].partition(";")[0]
+
+
+def plain_number(text: str) -> str:
+    """A number without scheme, escapes and visual separators; any other text as it is.
+
+    A far end reads `%2B1-555-000-0009` as it reads +15550000009 (RFC 3261 19.1.4, RFC 3966 5.1.1).
+    """
+    if text.isdecimal() or text[1:].isdecimal():
+        return text
+    plain = _SEPARATORS.sub("", _SCHEME.sub("", unquote(text[:_MAX_NUMBER])))
+    return plain if _NUMBER.fullmatch(plain) is not None else text
 
 
 def leg_uuid(event: Event) -> str:

@@ -21,11 +21,15 @@ _FIELD: Final = re.compile(r"([\w-]{1,20}): *\t(.*)")
 
 
 class Registration(NamedTuple):
-    """One telephone of a user: SIP Call-ID (cut), address (empty if it is none), User-Agent (printable)."""
+    """One telephone of a user: SIP Call-ID (cut), address (empty if it is none), User-Agent (printable).
+
+    `reachable`: it answers OPTIONS, or is not asked, which the list does not tell apart.
+    """
 
     call_id: str
     address: str
     agent: str
+    reachable: bool = True
 
 
 def parse_registrations_count(text: str) -> int | None:
@@ -66,6 +70,7 @@ def parse_registrations(text: str) -> list[Registration]:
                 call_id.strip(" \t")[:MAX_TEXT],
                 network_address(fields.get("IP")),
                 printable(fields.get("Agent", "")[:MAX_TEXT]),
+                fields.get("Ping-Status") != "Unreachable",
             )
         )
     if len(found) != int(total[1]):

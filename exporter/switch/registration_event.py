@@ -7,7 +7,11 @@ Facts (facts-more.md A.1; sofia_reg.c):
   answered no OPTIONS where the profile has unregister-on-options-fail.
 - One user may have several registrations; the SIP Call-ID tells them apart.
 - sofia::sip_user_state comes only where telephones are sent OPTIONS (all-reg-options-ping and others), when
-  a telephone stops answering or answers again. Anything but 200 and 486 is no answer.
+  a telephone stops answering or answers again. Anything but 200 and 486 is no answer. A refresh makes it
+  reachable in FreeSWITCH's table, without an event.
+- Without multiple-registrations a REGISTER from another telephone, or from the same with a new Call-ID, takes
+  the place of the row before without an event, and an `Expires: 0` deletes all rows of the user, whatever its
+  Call-ID.
 """
 
 from typing import Literal, NamedTuple, Self
@@ -72,13 +76,14 @@ class Reachability(NamedTuple):
     """sofia::sip_user_state: a telephone answers OPTIONS no more, or again."""
 
     user: str
+    call_id: str
     reachable: bool
 
     @classmethod
     def from_event(cls, event: Event) -> Self:
         """Reads the event."""
         user = account(event.get(b"from-user"), event.get(b"from-host"))
-        return cls(user, event.get(b"Ping-Status") != "UNREACHABLE")
+        return cls(user, _call_id(event), event.get(b"Ping-Status") != "UNREACHABLE")
 
 
 def account(user: str | None, host: str | None) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from exporter.clock import Clock
 from exporter.switch.cause import OF_THE_CALL, OUTCOMES, known_cause, unanswered_outcome
 from exporter.switch.destination import Reading
-from exporter.switch.leg import ChannelEvent, LegEnd, LegStart
+from exporter.switch.leg import ChannelEvent, LegEnd, LegStart, plain_number, user_part
 from exporter.switch.sip import known_code
 from exporter.watch.destinations import Destinations
 
@@ -135,7 +135,9 @@ class CountryCalls:
 
     def learned(self, start: LegStart, gateway: str) -> Talk | None:
         """A leg was talking before the exporter came. Of those without a gateway it is not known to whom."""
-        return self._begin(start.number, gateway, complete=False) if gateway else None
+        return (
+            self._begin(plain_number(user_part(start.number)), gateway, complete=False) if gateway else None
+        )
 
     def ended(self, event: ChannelEvent, end: LegEnd, gateway: str, talk: Talk | None) -> None:
         """A leg ended, of which `talk` was the talk."""

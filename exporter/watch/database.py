@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from exporter.switch.registration import Registration
 
 COUNTS_INTERVAL: Final = 60.0  # seconds
+DOUBT: Final = 1.0  # seconds
 COMPARE_EVERY: Final = 10  # rounds: a list of 2,000 channels has 1.5 MB
 MAX_LEARNED: Final = 2000  # legs
 TOGETHER: Final = 25  # commands sent at once: FreeSWITCH has 0.2 s for each until the answer is late
@@ -73,14 +74,28 @@ class DatabasePoller:
             await self._pause(began)
 
     async def _pause(self, began: float) -> None:
-        """Wait until the next round is due; `began` is when the last one did (monotonic seconds)."""
+        """Wait until the next round is due; `began` is when the last one did (monotonic seconds).
+
+        Subscribers in doubt are asked for meanwhile, DOUBT seconds after the event: sofia::expire comes
+        before FreeSWITCH deletes the row.
+        """
         if self._connections.optional_answers.unconnected():
             await self._clock.sleep(began + QUERY_LIMIT - self._clock.monotonic())
             with suppress(TimeoutError):
                 async with asyncio.timeout(COUNTS_INTERVAL):
                     await self._connections.opened(Lane.DATABASE)
-        else:
-            await self._clock.sleep(COUNTS_INTERVAL)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(COUNTS_INTERVAL):
+                await self._ask_doubtful()
+
+    async def _ask_doubtful(self) -> None:
+        subscribers = self._known.subscribers
+        while True:
+            await subscribers.in_doubt.wait()
+            await self._clock.sleep(DOUBT)
+            subscribers.in_doubt.clear()
+            await self._list_subscribers(list(subscribers.doubtful))
 
     async def _round(self, *, compare: bool) -> None:
         switch = self._known.switch
@@ -99,22 +114,32 @@ class DatabasePoller:
 
     async def _ask_profiles(self) -> None:
         """Registrations by profile, and of the watched subscribers in all profiles."""
-        switch, subscribers = self._known.switch, self._known.subscribers
-        running = [name for name in switch.profiles if name not in switch.stopped and " " not in name]
+        subscribers = self._known.subscribers
         counts: dict[str, int] = {}
-        for name in running:
+        for name in self._running():
             count = await self._ask(commands.PROFILE_REGISTRATIONS.of(profile=name))
             if count is not None:
                 counts[name] = count
             elif not self._connections.optional_answers.ok.get("profile_status", True):
                 break  # nor would the next be answered
         subscribers.counts = counts
-        if not counts:
-            return
-        with suppress(EslError):  # late, or its connection lost: the next round asks again
-            for users in in_parts(list(subscribers.watched), TOGETHER):
-                await self._ask_subscribers(users, running)
+        if not counts and (self._running() or not self._known.switch.profiles):
+            return  # not because all profiles are stopped
+        if await self._list_subscribers(list(subscribers.watched)):
             subscribers.known = True
+
+    async def _list_subscribers(self, accounts: Sequence[str]) -> bool:
+        """The registrations of watched subscribers in all profiles; False if they could not be had."""
+        try:
+            for users in in_parts(accounts, TOGETHER):
+                await self._ask_subscribers(users, self._running())
+        except EslError:  # late, or its connection lost: the next round asks again
+            return False
+        return True
+
+    def _running(self) -> list[str]:
+        switch = self._known.switch
+        return [name for name in switch.profiles if name not in switch.stopped and " " not in name]
 
     async def _ask_subscribers(self, users: Sequence[str], profiles: Sequence[str]) -> None:
         listed: dict[str, list[Registration]] = {user: [] for user in users}

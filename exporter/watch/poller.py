@@ -193,7 +193,7 @@ class Poller:
         if strangers.too_many():
             await self._connections.let_go_of_strangers()
             strangers.let_go()
-            line = "wrong passwords and scans come too fast; they are not counted for a while"
+            line = "wrong passwords, scans or registrations come too fast; they are not counted for a while"
             log.warning(line, limit=(line, self._node), node=self._node)
         elif strangers.try_again():
             await self._connections.subscribe_to_strangers()

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from exporter.clock import Clock
 from exporter.switch.registration_event import Registered
 from exporter.switch.stranger_event import METHODS, AuthFailure, Scan
-from exporter.watch.top_addresses import Frequent, TopAddresses
+from exporter.watch.top_addresses import Frequent, Tally, TopAddresses
 
 TOO_MANY: Final = 1000.0  # events a second
 PAUSE: Final = 60.0  # seconds
@@ -70,6 +70,7 @@ class Strangers:
         self._clock = clock
         self._addresses = TopAddresses(now)
         self._failed = TopAddresses(now)
+        self._unkept = Tally()
         self._known: dict[str, None] = {}  # in the order in which they registered last
         self._guessed_from = ""
         self._noted: list[tuple[float, int, int, int]] = [(now, 0, 0, 0)]
@@ -159,6 +160,11 @@ class Strangers:
             now - self.let_go_at if self.let_go_at is not None else None,
         )
 
+    def take(self, limit: int) -> list[Frequent]:
+        """The most frequent addresses since the last time, for the history."""
+        tally, self._unkept = self._unkept, Tally()
+        return tally.most(limit)
+
     def advance(self) -> None:
         """Let time pass."""
         self._note(self._clock.monotonic())
@@ -176,6 +182,7 @@ class Strangers:
     def _came(self, address: str) -> None:
         if address:
             self._addresses.add(address, self._clock.monotonic())
+            self._unkept.add(address)
 
     def _label(self, profile: str) -> str:
         return profile if profile in self.scans else OTHER

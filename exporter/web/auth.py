@@ -62,7 +62,7 @@ async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
             await _require_reader(request, context)
         case Protection.PRIVATE:
             await _require_reader(request, context)
-            _require_private(request, context)
+            require_private(request)
         case Protection.TOKEN:
             _require_token(request, context)
         case Protection.CALL:
@@ -84,7 +84,9 @@ async def _require_reader(request: web.Request, context: AppContext) -> None:
     await _require_password(request, context.config, ", or the token as Authorization: Bearer TOKEN")
 
 
-def _require_private(request: web.Request, context: AppContext) -> None:
+def require_private(request: web.Request) -> None:
+    """Raise Refusal 401 unless the request may see what is private."""
+    context = request.app[APP_CONTEXT]
     if may_see_private(request):
         return
     hint = "Send the header: Authorization: Bearer TOKEN"
@@ -92,7 +94,7 @@ def _require_private(request: web.Request, context: AppContext) -> None:
         hint = (
             "Set token_file in the config and send the token, or set basic_auth_users, or listen on loopback."
         )
-    message = "Who called whom is private: the exporter's token is required, and the right one was not sent."
+    message = "Who calls is private: the exporter's token is required, and the right one was not sent."
     raise Refusal(401, "unauthorized", message, hint, _BEARER)
 
 

@@ -25,6 +25,7 @@ from exporter.history.answers import (
     CallAnswer,
     ChangeAnswer,
     OutageAnswer,
+    StrangerAnswer,
     WatchedAnswer,
     columns,
     row,
@@ -33,13 +34,14 @@ from exporter.history.availability import STEP_NAMES, GatewayAnswer, StepName, a
 from exporter.history.bar import merged
 from exporter.history.csv_text import csv_text
 from exporter.history.entries import Subject
-from exporter.history.model import CallResult, Direction, GatewaySteps, Outage, Span
+from exporter.history.model import CallResult, Direction, GatewaySteps, Outage, Span, Stranger
 from exporter.history.store import Store, StoreUnavailable
 from exporter.history.ticket import ticket
 from exporter.history.times import iso
 from exporter.metrics.exposition import Turns
 from exporter.web.answers import Refusal
 from exporter.web.asked import Asked
+from exporter.web.auth import may_see_private, require_private
 from exporter.web.context import APP_CONTEXT, AppContext
 from exporter.web.scrape import unknown_node
 
@@ -84,19 +86,25 @@ FRESHNESS: Final = web.AppKey("freshness", Freshness)
 
 
 async def history(request: web.Request) -> web.Response:
-    """GET /api/history: outages and changes, newest first."""
+    """GET /api/history: outages and changes, newest first, and the most frequent addresses of strangers.
+
+    The addresses are private, and have no pages: `strangers` is null where they may not be seen.
+    """
     asked = Asked(request, ("kind", "before", "limit", "format"), since="7d")
     format_ = asked.format(("csv",))
-    kind = asked.choice("kind", ("outage", "change"))
+    kind = asked.choice("kind", ("outage", "change", "stranger"))
     limit, before = asked.limit(ROWS), asked.before
     if format_ == "csv" and kind is None:
         kind = "outage"  # one table has one kind of row
     outages: list[Outage] = []
     changes: list[Change] = []
     watched: list[WatchedAnswer] = []
+    strangers: list[Stranger] | None = None
+    if kind == "stranger":
+        require_private(request)
     context = request.app[APP_CONTEXT]
     async with _asking(request, asked) as store:
-        if kind != "change":
+        if kind in (None, "outage"):
             outages = await store.outages(
                 since=asked.since,
                 until=asked.until,
@@ -106,10 +114,16 @@ async def history(request: web.Request) -> web.Response:
                 before=before,
                 limit=limit + 1,
             )
-        if kind != "outage":
+        if kind in (None, "change"):
             changes = await store.changes(
                 since=asked.since, until=asked.until, node=asked.node, before=before, limit=limit + 1
             )
+        if may_see_private(request):
+            strangers = []
+            if kind in (None, "stranger") and before is None:
+                strangers = await store.strangers(
+                    since=asked.since, until=asked.until, node=asked.node, limit=limit
+                )
         watched_since = await store.watched_since()
         if format_ == "json":
             watched = await _watched(context, store, asked)
@@ -123,6 +137,8 @@ async def history(request: web.Request) -> web.Response:
     turns = Turns(context.clock)
     link = None if next_ is None else asked.url(request, before=repr(next_))
     if format_ == "csv":
+        if kind == "stranger":
+            return await _csv(StrangerAnswer, map(StrangerAnswer.of, strangers or ()), None, turns)
         if kind == "change":
             return await _csv(ChangeAnswer, map(ChangeAnswer.of, changes), link, turns)
         return await _csv(OutageAnswer, map(OutageAnswer.of, outages), link, turns)
@@ -134,6 +150,7 @@ async def history(request: web.Request) -> web.Response:
             "watchedSince": None if watched_since is None else iso(watched_since),
             "outages": await _encoded(map(OutageAnswer.of, outages), turns),
             "changes": await _encoded(map(ChangeAnswer.of, changes), turns),
+            "strangers": None if strangers is None else [StrangerAnswer.of(one) for one in strangers],
             "watched": await _encoded(watched, turns),
             "next": next_,
         }

@@ -13,7 +13,7 @@ from aiohttp import web
 from exporter.diagnosis.conclusion import Diagnosis
 from exporter.diagnosis.snapshot import GatewaySeen, Snapshot
 from exporter.executors import QueueFull
-from exporter.history.model import CallResult, KeptCall, Outage
+from exporter.history.model import CallResult, KeptCall, Outage, Stranger
 from exporter.history.past import Past
 from exporter.history.store import StoreUnavailable, Subject
 from exporter.watch.changes import Change
@@ -30,6 +30,7 @@ from exporter.web.past_words import NO_PROFILE
 from exporter.web.svg import DAY
 
 WAIT: Final = 2.0
+STRANGERS: Final = 20  # addresses
 MAX_ROWS: Final = 1000  # outages, and changes, that one page is made of
 _GATEWAY_ROWS: Final = 200  # the same, of one gateway
 _SLOW: Final = "The history is slow to answer; the page is incomplete."
@@ -159,10 +160,15 @@ async def history_page(request: web.Request) -> web.Response:
     query = read_history_query(request.query)
     now = context.clock.epoch()
     found, watched_since, problem = None, None, ""
+    strangers: Sequence[Stranger] | None = () if may_see_private(request) else None
     try:
         async with asyncio.timeout(WAIT):
             found = await _ask(context.history, query, now)
             watched_since = await store.watched_since()
+            if strangers is not None:
+                strangers = await store.strangers(
+                    since=now - query.seconds, until=now, node=query.node or None, limit=STRANGERS
+                )
     except TimeoutError:
         problem = _SLOW
     except (StoreUnavailable, QueueFull) as error:
@@ -178,6 +184,7 @@ async def history_page(request: web.Request) -> web.Response:
         nodes=[node.name for node in context.nodes],
         now=now,
         watched_since=watched_since,
+        strangers=strangers,
         notes=history_notes(store, problem),
     )
     return await answer(request, "history.html", view)

@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeVar
 from urllib.parse import urlencode
 
 from exporter.diagnosis.finding import shown
-from exporter.history.model import Outage
+from exporter.history.model import Outage, Stranger
 from exporter.watch.changes import Change
 from exporter.web.frame import Frame, HistoryNote, frame
 from exporter.web.past_words import Moment, moment, times_text
@@ -81,6 +81,16 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
+class StrangerRow:
+    """An address that strangers came from; `last`: the hour of the last time."""
+
+    address: str
+    node: str
+    times: str
+    last: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryPage:
     """The page.
 
@@ -89,6 +99,7 @@ class HistoryPage:
         newest, following: queries; empty if the page is the newest, or the last.
         watched_since: the beginning of what is kept.
         csv: where the outages are served as CSV.
+        strangers: None if they may not be seen.
     """
 
     frame: Frame
@@ -104,6 +115,7 @@ class HistoryPage:
     watched_since: Moment | None
     csv: str
     notes: tuple[HistoryNote, ...]
+    strangers: tuple[StrangerRow, ...] | None
 
 
 def read_history_query(query: Mapping[str, str]) -> HistoryQuery:
@@ -134,6 +146,7 @@ def history_page_view(
     nodes: Sequence[str],
     now: float,
     watched_since: float | None,
+    strangers: Sequence[Stranger] | None = (),
     notes: Sequence[HistoryNote] = (),
 ) -> HistoryPage:
     """The page in words.
@@ -145,6 +158,7 @@ def history_page_view(
         nodes: those of the config.
         now: epoch seconds.
         watched_since: when what is kept begins.
+        strangers: the most frequent first; None if the request may not see them.
         notes: what is to be said about the history.
     """
     made = None if found is None else timeline(*found, now, horizon=horizon)
@@ -172,7 +186,12 @@ def history_page_view(
         watched_since=moment(watched_since, now) if watched_since is not None else None,
         csv="api/history" + query.link() + "&format=csv",
         notes=tuple(notes),
+        strangers=None if strangers is None else tuple(_stranger(one, now) for one in strangers),
     )
+
+
+def _stranger(one: Stranger, now: float) -> StrangerRow:
+    return StrangerRow(shown(one.address), shown(one.node), f"{one.times:,}", moment(one.last, now))
 
 
 def _node_names(

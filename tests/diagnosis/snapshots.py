@@ -62,7 +62,7 @@ def switch(**changes: Any) -> SwitchSeen:
 
 
 def subscriber(**changes: Any) -> SubscriberSeen:
-    seen = SubscriberSeen("1000@lab.local", True, 1000.0, "", True, "192.0.2.9", "phone/1.0")
+    seen = SubscriberSeen("1000@lab.local", True, 1000.0, True, "", True, "192.0.2.9", "phone/1.0")
     return seen._replace(**changes)
 
 

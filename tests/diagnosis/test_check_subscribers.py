@@ -14,6 +14,7 @@ GONE = {"registered": False}
     [
         ({}, "pass", "", ""),
         (GONE, "fail", "not_registered", "since "),
+        ({**GONE, "seen": False}, "fail", "not_registered", "since before "),
         ({**GONE, "how": "expired"}, "fail", "not_registered", ": the telephone did not refresh"),
         ({**GONE, "how": "unregistered"}, "fail", "not_registered", ": the telephone unregistered"),
         ({**GONE, "how": NO_OPTIONS}, "fail", "not_registered", ": the telephone answered no OPTIONS"),
@@ -31,6 +32,10 @@ def test_a_subscriber_that_cannot_be_called_is_named(
         assert "1000@lab.local" in finding.summary
         assert "192.0.2.9" not in finding.seen  # private
         assert finding.remedy.advice
+
+
+def test_since_says_before_only_if_the_change_was_not_watched() -> None:
+    assert "before" not in one(snapshot(subscribers=(subscriber(**GONE),)), "subscribers").seen
 
 
 def test_the_check_is_skipped_where_nothing_is_known() -> None:

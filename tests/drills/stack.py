@@ -120,12 +120,16 @@ class Stack:
             exits.callback(self.receiver.close)
             self.exporter = await exits.enter_async_context(daemon(self._write_config()))
             speaker = await start(alertmanager.running(self._folder, self.receiver))
+            await self.write_past()
             config = self._write_prometheus_config(speaker.base)
             self.prometheus = await start(prometheus.running_by(config, self._folder))
             async with asyncio.TaskGroup() as tasks:
                 looking = tasks.create_task(self._look())
                 yield
                 looking.cancel()
+
+    async def write_past(self) -> None:
+        """What Prometheus has in its data before it starts: nothing."""
 
     def _write_prometheus_config(self, alertmanager_base: str) -> Path:
         def at(base: str) -> list[dict[str, list[str]]]:

@@ -19,7 +19,7 @@ from exporter.history.model import OUTAGE_AFTER, WELL, Figures, Outage, Sample, 
 from exporter.history.node_history import NodeHistory
 from exporter.history.past import Past
 from exporter.history.recent_changes import RecentChanges
-from exporter.history.store import Entry, PutHour, PutSample, PutSpan, Rename, Subject
+from exporter.history.store import Entry, PutHour, PutSample, PutSpan, PutStrangers, Rename, Subject
 from exporter.simulator import SimulatedSwitch
 from exporter.watch.changes import Change
 from exporter.watch.node import Node
@@ -39,6 +39,7 @@ class Kept:
         self.samples: dict[tuple[Subject, float], Sample] = {}
         self.spans: dict[str, list[Span]] = {}
         self.renamed: list[Rename] = []
+        self.strangers: dict[tuple[str, float, str], int] = {}
 
     def __call__(self, entry: Entry) -> None:
         match entry:
@@ -58,6 +59,10 @@ class Kept:
                     spans[-1] = Span(spans[-1].began, max(span.ended, spans[-1].ended))
                 else:
                     spans.append(span)
+            case PutStrangers(node, at, came):
+                for address, times in came:
+                    key = (node, at, address)
+                    self.strangers[key] = self.strangers.get(key, 0) + times
             case Rename():
                 self.renamed.append(entry)
             case _:

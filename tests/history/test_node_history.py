@@ -742,6 +742,29 @@ def test_hours_spans_and_samples() -> None:
     run(drill, look=1.0)
 
 
+def test_strangers_are_kept_by_the_hour_in_which_they_came() -> None:
+    async def drill(lab: Lab) -> None:
+        lab.clock.step = FULL_HOUR - 60 - lab.clock.epoch()
+        async with switch_at(lab.clock, gateways=[GatewayConfig("telnyx", ping=30)]) as switch:
+            await lab.watch(switch)
+            for times in (3, 2):
+                for _ in range(times):
+                    switch.guess_password("192.0.2.66")
+                switch.scan("192.0.2.67")
+                await lab.clock.sleep(COLLECTED)
+            assert lab.kept.strangers == {
+                ("fs1", FULL_HOUR - HOUR, "192.0.2.66"): 5,
+                ("fs1", FULL_HOUR - HOUR, "192.0.2.67"): 2,
+            }
+            await lab.clock.sleep(60)
+            switch.guess_password("192.0.2.66")
+            await lab.clock.sleep(1)
+            lab.collect()
+            assert lab.kept.strangers["fs1", FULL_HOUR, "192.0.2.66"] == 1
+
+    run(drill, look=1.0)
+
+
 def test_what_fails_in_the_history_does_not_end_the_watch(caplog: pytest.LogCaptureFixture) -> None:
     async def drill(lab: Lab) -> None:
         def broken(_: object) -> None:

@@ -11,20 +11,22 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from exporter.history.entries import MAX_WAITING, ROOM
-from exporter.history.model import Figures, GatewaySteps, Sample, Span, Step
+from exporter.history.entries import MAX_WAITING, ROOM, Waiting
+from exporter.history.model import STRANGERS_KEPT, Figures, GatewaySteps, Sample, Span, Step, Stranger
 from exporter.history.store import (
     FILE_NAME,
     Entry,
     PutHour,
     PutSample,
     PutSpan,
+    PutStrangers,
     Rename,
     Store,
     StoreUnavailable,
     Subject,
 )
 from exporter.watch.changes import Change
+from exporter.watch.top_addresses import Frequent
 from tests.history.stores import DAY, GATEWAY, HOUR, NOW, call, figures, listed, opened, outage
 from tests.support.tools import ROOT
 
@@ -383,6 +385,7 @@ from exporter.config import HistoryConfig
 from exporter.executors import Executor
 from exporter.history.store import Store
 from exporter.watch.changes import Change
+from exporter.watch.top_addresses import Frequent
 
 async def main():
     store = Store(Path(sys.argv[1]), HistoryConfig(), Clock(), Executor("history"))
@@ -422,3 +425,49 @@ async def test_a_process_that_is_killed_loses_no_batch_and_leaves_none_in_part(t
         assert list(by_batch) == list(range(1, len(by_batch) + 1))
         assert len(by_batch) in (written, written + 1)
         assert store.rows["change"] == 200 * len(by_batch)
+
+
+def strangers(at: float, *came: tuple[str, int], node: str = "fs1") -> PutStrangers:
+    return PutStrangers(node, at, tuple(Frequent(*one) for one in came))
+
+
+async def test_strangers_are_added_up_by_hour_and_address(folder: Path | None) -> None:
+    async with opened(folder) as store:
+        await put(store, strangers(NOW - HOUR, ("192.0.2.1", 5), ("192.0.2.2", 1)))
+        await put(store, strangers(NOW - HOUR + 60, ("192.0.2.1", 2)), strangers(NOW, ("192.0.2.1", 1)))
+        await put(store, strangers(NOW, ("2001:db8::1", 4), node="fs2"))
+        most = Stranger("fs1", "192.0.2.1", 8, NOW - HOUR, NOW)
+        found = await store.strangers(**ALWAYS)
+        assert found == [
+            most,
+            Stranger("fs2", "2001:db8::1", 4, NOW, NOW),
+            Stranger("fs1", "192.0.2.2", 1, NOW - HOUR, NOW - HOUR),
+        ]
+        assert await store.strangers(**ALWAYS, limit=1) == [most]
+        assert await store.strangers(**ALWAYS, node="fs2") == found[1:2]
+        (only,) = await store.strangers(since=NOW - 2 * HOUR, until=NOW, node="fs1", limit=1)
+        assert only.times == 7
+
+
+async def test_of_any_number_of_strangers_the_most_frequent_of_each_hour_are_kept(
+    folder: Path | None,
+) -> None:
+    async with opened(folder) as store:
+        for turn in range(10):
+            many = ((f"10.{turn}.{number}", 1 + number % 2) for number in range(100))
+            await put(store, strangers(NOW, ("192.0.2.1", 9), *many))
+        found = await store.strangers(**ALWAYS, limit=10_000)
+    assert len(found) == STRANGERS_KEPT
+    assert (found[0].address, found[0].times) == ("192.0.2.1", 90)
+    assert {one.times for one in found[1:]} == {2}
+
+
+async def test_while_the_disk_is_full_the_strangers_of_an_hour_are_one_entry() -> None:
+    waiting = Waiting()
+    for turn in range(100):
+        many = ((f"10.{turn}.{number}", 1) for number in range(100))
+        waiting.put(strangers(NOW, ("192.0.2.1", 2), *many))
+    (entry,) = waiting.take()
+    assert isinstance(entry, PutStrangers)
+    assert entry.came[0] == ("192.0.2.1", 200)
+    assert len(entry.came) == STRANGERS_KEPT

@@ -50,6 +50,10 @@ class Telephone(asyncio.DatagramProtocol):
         answer = self._digest(password, fields)
         return int((await self._ask("REGISTER", f"sip:{DOMAIN}", extra + answer)).split()[1])
 
+    def start_again(self) -> None:
+        """As after a loss of power: without a word, and with another Call-ID."""
+        self._call_id = secrets.token_hex(16)
+
     async def scan(self, number: str) -> None:
         """An INVITE; its challenge is not answered."""
         await self._ask("INVITE", f"sip:{number}@{DOMAIN}", "")

@@ -50,6 +50,18 @@ async def test_a_watched_telephone_comes_goes_and_is_flushed(lab: Lab) -> None:
         await watch.until_value("freeswitch_registrations_expired_total", expired + 1, profile="internal")
 
 
+async def test_a_telephone_that_started_again_is_followed(lab: Lab) -> None:
+    async with telephone("1000") as phone, watching(lab, subscribers=("1000@lab.local",)) as watch:
+        await watch.until(lambda node: node.known.subscribers.known)
+        for _ in range(2):
+            assert await phone.register() == 200
+            await watch.until_value(REGISTERED, 1)
+            phone.start_again()  # FreeSWITCH has one row of a user, and says nothing when it replaces it
+            assert await phone.register() == 200
+            await phone.register(expires=0)
+            await watch.until_value(REGISTERED, 0, seconds=10)
+
+
 async def test_wrong_passwords_are_counted_and_the_right_one_after_them_is_noticed(lab: Lab) -> None:
     async with telephone("1001", "127.0.0.7") as stranger, watching(lab) as watch:
         await watch.until_value(FAILURES, 0, profile="internal", method="REGISTER")

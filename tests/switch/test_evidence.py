@@ -9,7 +9,7 @@ import pytest
 
 from exporter.esl import Event
 from exporter.switch.evidence import Evidence, OtherEvidence, is_call, read_evidence
-from exporter.switch.leg import ChannelEvent
+from exporter.switch.leg import ChannelEvent, plain_number
 from tests.switch.recordings import events
 
 
@@ -57,6 +57,22 @@ def test_the_number_dialled_is_not_where_the_dialplan_sent_the_leg() -> None:
     assert changed(ended(REFUSED), Caller_Destination_Number="9196").to_number == "+15550000001"
     uri = "+15550000001;npdi;rn=+1@192.0.2.1:5060"
     assert changed(ended(REFUSED), variable_sip_req_uri=uri).to_number == "+15550000001"
+
+
+@pytest.mark.parametrize(
+    ("user", "number"),
+    [
+        ("%2B1-555-000-0001", "+15550000001"),  # a far end reads them as the same
+        ("sip:+15550000001", "+15550000001"),
+        ("tel:(555) 000.0001", "5550000001"),
+        ("9#+15550000001", "9#+15550000001"),
+        ("al-ice", "al-ice"),
+        ("%00%2B", "%00%2B"),
+        ("+" * 10_000, "+" * 10_000),
+    ],
+)
+def test_a_number_is_read_without_escapes_and_separators(user: str, number: str) -> None:
+    assert plain_number(user) == number
 
 
 def test_the_did_is_in_the_to_header_where_the_provider_dials_the_contact() -> None:

@@ -28,6 +28,8 @@ def test_the_registrations_of_a_recorded_user_are_read() -> None:
     assert parse_registrations(several) == [phone] * 3
     assert parse_registrations(head + rest[rest.index("Total items") :].replace("1", "0")) == []
     assert parse_registrations(STOPPED) == []
+    silent = recorded.replace("Reachable", "Unreachable")
+    assert parse_registrations(silent) == [phone._replace(reachable=False)]
 
 
 @pytest.mark.parametrize(

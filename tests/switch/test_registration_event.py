@@ -25,7 +25,7 @@ def test_recorded_telephones_are_read() -> None:
         (f"{user}@lab.local", "expired") for user in (4080, 4081, 4082)
     }
     assert told("ev-json-sip-user-state-unreachable") == [
-        Reachability("1000@lab.local", reachable=False),
+        Reachability("1000@lab.local", "9c18bfa1b13632e0be0e95d1bc4828ea", reachable=False),
         Gone("1000@lab.local", "internal", "9c18bfa1b13632e0be0e95d1bc4828ea", "expired"),
     ]
     assert [type(one) for one in told("ev-json-flush-inbound-reg")] == [Gone]

@@ -115,8 +115,10 @@ def test_of_a_bridged_call_the_outbound_leg_counts() -> None:
 def test_the_number_is_the_one_dialled_not_the_one_of_the_dialplan() -> None:
     counted = Counted()
     counted.fail("+923001234567", "USER_BUSY", Caller_Destination_Number="5000")
+    counted.fail("5002", "USER_BUSY", variable_sip_req_uri="%2B92-300.123(4569)@192.0.2.1")
+    counted.fail("5003", "USER_BUSY", variable_sip_req_uri="sip:+923001234570@192.0.2.1")
     counted.fail("5001", "USER_BUSY", variable_sip_req_uri="+923001234568;npdi=yes@192.0.2.1")
-    assert counted.outcomes() == {PK: {"busy": 2}}
+    assert counted.outcomes() == {PK: {"busy": 4}}
 
 
 def test_gateways_that_the_configuration_does_not_list_are_other() -> None:
@@ -179,11 +181,14 @@ def test_a_call_that_was_up_before_counts_from_then_on() -> None:
     uuid = "leg-+923001234567"
     counted.calls.learn(LegStart(uuid, "outbound", "telnyx", "", "+923001234567"), answered=True)
     counted.calls.learn(LegStart("to-a-user", "outbound", "", "", "1000"), answered=True)
+    listed = "sip:+92-300-1234567;npdi=yes"  # as FreeSWITCH lists what it was given
+    counted.calls.learn(LegStart("listed", "outbound", "telnyx", "", listed), answered=True)
     counted.calls.learn(LegStart("inbound", "inbound", "telnyx", "", "+923001234567"), answered=True)
     counted.clock.now += 5
-    assert counted.talk() == 5
+    assert counted.talk() == 10
+    counted.calls.lose(["listed"])
     counted.end("+923001234567", 3600)
-    assert counted.talk() == 5
+    assert counted.talk() == 10
     assert counted.outcomes() == {PK: {"answered": 1}}
 
 

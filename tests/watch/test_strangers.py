@@ -139,6 +139,25 @@ def test_an_address_of_telephones_with_one_old_password_is_not_suspected() -> No
     assert watched.guessed == {"internal": 0}
 
 
+def test_a_guess_is_noticed_among_hundreds_of_addresses_that_guess() -> None:
+    clock = HandClock()
+    watched = Strangers(clock)
+    watched.start_tracking("internal")
+    for number in range(600 * 3 * GUESSES):
+        watched.on_failure(AuthFailure("internal", "REGISTER", f"10.1.{number % 600}"))
+    watched.on_registered(registered("10.1.599"))
+    assert watched.guessed == {"internal": 1}
+
+
+def test_what_is_taken_for_the_history_is_taken_once() -> None:
+    watched = Strangers(HandClock())
+    for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1", ""):
+        watched.on_failure(FAILURE._replace(address=address))
+    watched.on_scan(Scan("192.0.2.3"))
+    assert watched.take(2) == [("192.0.2.1", 2), ("192.0.2.2", 1)]
+    assert watched.take(2) == []
+
+
 def test_scans_are_no_guesses() -> None:
     watched = Strangers(HandClock())
     watched.start_tracking("internal")

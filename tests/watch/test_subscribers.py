@@ -79,7 +79,7 @@ def test_it_is_registered_while_one_of_its_telephones_is() -> None:
 def test_a_telephone_that_answered_no_options_went_for_that() -> None:
     watched = Watched()
     watched.on_registered(registered())
-    watched.on_reachability(Reachability(ANNA, reachable=False))
+    watched.on_reachability(Reachability(ANNA, "a", reachable=False))
     assert (watched.anna.registered, watched.anna.reachable) == (True, False)
     watched.on_gone(Gone(ANNA, "internal", "a", "expired"))
     assert (watched.anna.registered, watched.anna.how) == (False, NO_OPTIONS)
@@ -87,6 +87,60 @@ def test_a_telephone_that_answered_no_options_went_for_that() -> None:
     assert watched.anna.reachable
     watched.on_gone(Gone(ANNA, "internal", "a", "expired"))
     assert watched.anna.how == "expired"
+
+
+def test_a_telephone_that_registers_again_is_reachable_as_in_freeswitchs_table() -> None:
+    watched = Watched()
+    watched.on_registered(registered())
+    watched.on_reachability(Reachability(ANNA, "a", reachable=False))
+    watched.on_registered(registered())  # no sip_user_state follows
+    assert watched.anna.reachable
+
+
+def test_one_telephone_of_several_that_answers_is_enough() -> None:
+    watched, seen = Watched(), []
+    watched.on_registered(registered("a"))
+    watched.on_registered(registered("b"))
+    for phone, answers in (("a", False), ("gone", False), ("b", False), ("a", True)):
+        watched.on_reachability(Reachability(ANNA, phone, answers))
+        seen.append(watched.anna.reachable)
+    assert seen == [True, True, False, True]
+    watched.on_gone(Gone(ANNA, "internal", "a", "expired"))
+    assert not watched.anna.reachable
+
+
+def test_the_table_says_who_answers_no_options() -> None:
+    watched = Watched()
+    watched.at(101).on_listed(ANNA, [PHONE._replace(reachable=False)], 101)
+    assert not watched.anna.reachable
+    watched.at(161).on_listed(ANNA, [PHONE], 161)
+    assert watched.anna.reachable
+
+
+def test_a_change_that_was_not_watched_is_said_to_be_older() -> None:
+    watched = Watched()
+    watched.at(101).on_registered(registered())  # may be a refresh
+    watched.known = True
+    assert not watched.anna.seen
+    watched.at(102).on_gone(Gone(ANNA, "internal", "a", "expired"))
+    assert (watched.anna.seen, watched.anna.since) == (True, EPOCH + 102)
+    watched.on_lost()
+    watched.at(500).on_listed(ANNA, [PHONE], 500)
+    assert (watched.anna.seen, watched.anna.since) == (False, EPOCH + 500)
+
+
+def test_a_registration_that_ends_while_others_are_kept_is_in_doubt() -> None:
+    watched = Watched()
+    watched.at(101).on_registered(registered("a"))
+    watched.on_gone(Gone(ANNA, "internal", "a", "unregistered"))
+    assert not watched.doubtful
+    watched.on_registered(registered("a"))
+    watched.on_registered(registered("b"))  # the telephone started again: its first row is gone
+    watched.on_gone(Gone(ANNA, "internal", "b", "unregistered"))
+    assert watched.doubtful == {ANNA}
+    assert watched.in_doubt.is_set()
+    watched.at(102).on_listed(ANNA, [], 102)
+    assert (watched.doubtful, watched.anna.registered) == (set(), False)
 
 
 def test_the_table_corrects_what_no_event_told() -> None:
@@ -206,6 +260,25 @@ async def test_the_table_corrects_events_that_were_lost(monkeypatch: pytest.Monk
         await watch.until_value("freeswitch_profile_registrations", 0, profile="internal")
         switch.register("1000")
         await watch.until_value("freeswitch_subscriber_registered", 1)
+
+
+async def test_a_telephone_that_started_again_and_left_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "COUNTS_INTERVAL", 3600.0)
+    monkeypatch.setattr(database, "DOUBT", 0.05)
+    async with lab("1000@lab.local") as (switch, watch):
+        await watch.until_value("freeswitch_subscriber_registered", 1)
+        switch.register("1000", "203.0.113.9")  # with another Call-ID; there is one row
+        switch.unregister("1000")
+        await watch.until_value("freeswitch_subscriber_registered", 0)
+
+
+async def test_without_a_profile_nobody_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "COUNTS_INTERVAL", 0.2)
+    async with lab("1000@lab.local", poll_interval=0.3) as (switch, watch):
+        await watch.until_value("freeswitch_subscriber_registered", 1)
+        for profile in ("internal", "external"):
+            switch.stop_profile(profile)
+        await watch.until_value("freeswitch_subscriber_registered", 0)
 
 
 async def test_what_is_known_goes_with_the_node_and_comes_back() -> None:

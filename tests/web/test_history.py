@@ -12,9 +12,10 @@ from yarl import URL
 
 from exporter.config import Config, HistoryConfig
 from exporter.executors import QueueFull
-from exporter.history.entries import Entry, PutSpan, Subject
+from exporter.history.entries import Entry, PutSpan, PutStrangers, Subject
 from exporter.history.model import Phase, Span
 from exporter.history.store import Store, StoreUnavailable
+from exporter.watch.top_addresses import Frequent
 from exporter.web import history
 from exporter.web.asked import MAX_LIMIT
 from tests.history.pasts import BEGAN, FULL_CALL, HOUR, at, call, change, hour, outage
@@ -97,6 +98,7 @@ async def test_history_has_the_keys_of_the_contract() -> None:
             }
         ],
         "changes": [said],
+        "strangers": [],
         "watched": [{"node": "fs1", "from": "2026-11-26T02:00:00+00:00", "to": "2026-11-26T15:00:00+00:00"}],
         "next": None,
     }
@@ -326,7 +328,7 @@ async def test_a_node_out_of_the_config_keeps_its_past() -> None:
         ("limit=" + "9" * 4000, "Write a whole number from 1"),
         ("offset=-1", "Write a whole number from 0"),
         ("format=xml", "Write json"),
-        ("kind=outages", "Write outage or change."),
+        ("kind=outages", "Write outage, change or stranger."),
         ("step=1m", "Write 1h or 1d."),
         ("result=busy", "Write failed, silent or bad."),
         ("direction=in", "Write inbound or outbound."),
@@ -535,6 +537,55 @@ async def test_kept_calls_are_private_and_outages_are_not() -> None:
         url = f"{asking.served.base}/api/calls?since=1d"
         async with asking.served.client.get(url, headers=bearer("t0ken")) as answer:
             assert len((await answer.json())["calls"]) == 1
+
+
+STRANGERS: Final = PutStrangers(
+    "fs1", BEGAN, (Frequent("192.0.2.1", 1234), Frequent("2001:db8::1", 7), Frequent("<script>", 1))
+)
+
+
+async def test_strangers_have_the_keys_that_are_documented() -> None:
+    said = {
+        "node": "fs1",
+        "address": "192.0.2.1",
+        "times": 1234,
+        "first": "2026-11-26T03:00:00+00:00",
+        "last": "2026-11-26T03:00:00+00:00",
+    }
+    async with past(STRANGERS, outage(), change()) as asking:
+        answer = await asking.get("/api/history")
+        assert answer["strangers"][0] == said
+        assert [len(answer[kind]) for kind in ("strangers", "outages", "changes")] == [3, 1, 1]
+        answer = await asking.get("/api/history", kind="stranger", limit=1)
+        assert answer["strangers"] == [said]
+        assert answer["outages"] == answer["changes"] == []
+        assert (await asking.get("/api/history", kind="outage"))["strangers"] == []
+        assert (await asking.get("/api/history", until=BEGAN - 1, since=BEGAN - HOUR))["strangers"] == []
+        _, _, text = await asking.ask("/api/history", kind="stranger", format="csv")
+        assert text.splitlines()[:2] == [
+            "node,address,times,first,last",
+            "fs1,192.0.2.1,1234,2026-11-26T03:00:00+00:00,2026-11-26T03:00:00+00:00",
+        ]
+
+
+async def test_addresses_of_strangers_are_private() -> None:
+    async with past(STRANGERS, outage()) as asking:
+        asking.context.config = Config(listen=BEYOND, token=TOKEN)
+        answer = await asking.get("/api/history")
+        assert answer["strangers"] is None
+        assert began(answer) == [0]
+        for format_ in ("json", "csv"):
+            status, _, body = await asking.ask("/api/history", kind="stranger", format=format_)
+            assert (status, body["error"]) == (401, "unauthorized")
+        _, _, page = await asking.ask("/history")
+        assert "192.0.2.1" not in page
+        assert "Where strangers come from is private" in page
+        for path, query in (("/api/history", "?kind=stranger"), ("/history", "")):
+            url = f"{asking.served.base}{path}{query}"
+            async with asking.served.client.get(url, headers=bearer("t0ken")) as shown:
+                text = await shown.text()
+            assert "192.0.2.1" in text
+            assert "<script>" not in text or path == "/api/history"
 
 
 # -- bad days -----------------------------------------------------------------------------------------

@@ -126,6 +126,7 @@ ROWS: Final = (
     Row("destinations.rates", put("destinations.rates", "more.csv"), ("keep destinations",)),
     Row("destinations.rates", rates("1,0.02"), ("keep destinations",)),
     Row("destinations.currency", put("destinations.currency", "EUR"), ("keep destinations",)),
+    Row("providers", put("providers.acme", {"file": "acme.tsv", "phrase": True}), ("keep providers",)),
     Row("nodes.NAME.host", put("nodes.0.host", "localhost"), ("restart node fs1",)),
     Row("nodes.NAME.port", put("nodes.0.port", PORT_OF_NOBODY), ("restart node fs1",)),
     Row("nodes.NAME.user", put("nodes.0.user", "probe@lab"), ("restart node fs1",)),
@@ -188,11 +189,13 @@ def files_for(folder: Path, *ports: int) -> Files:
             "guard": {"allow": ["+1555000*"], "max_concurrent": 2},
             "history": {},
             "destinations": {"rates": "rates.csv", "currency": "USD"},
+            "providers": {},
         },
     )
     files.token = "t0ken"
     for name in ("rates.csv", "more.csv"):
         (folder / name).write_text("1,0.01\n" if name == "rates.csv" else "44,0.01\n")
+    (folder / "acme.tsv").write_text("A1\t403\tbilling\tno credit left\ttop up\n")
     issued = trustme.CA().issue_cert("127.0.0.1")
     issued.private_key_pem.write_to_path(folder / "key.pem")
     issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")

@@ -155,16 +155,14 @@ def test_nothing_is_decoded_of_a_call_that_is_well() -> None:
     leg._event, leg.uuid = Untouched(b"{}"), "leg"
     media = Media(100, 100, 4.4, 0.02, 0.0, silent=False)
     for end in (
-        LegEnd("leg", "NORMAL_CLEARING", 20.0, "", "", "", "", media),
-        LegEnd("leg", "NORMAL_CLEARING", 20.0, "", "", "", "", None),
-        LegEnd("leg", "USER_BUSY", None, "fake", "external", "486", "Busy Here", None),
+        LegEnd("leg", "NORMAL_CLEARING", 20.0, "", "", "", media),
+        LegEnd("leg", "NORMAL_CLEARING", 20.0, "", "", "", None),
+        LegEnd("leg", "USER_BUSY", None, "fake", "external", "486", None),
     ):
         kept.picker.on_call_ended(leg, end, "fake", None)
     assert kept.calls == []
     with pytest.raises(AssertionError, match="Caller-Channel-Created-Time"):
-        kept.picker.on_call_ended(
-            leg, LegEnd("leg", "CALL_REJECTED", None, "", "", "", "", None), "fake", None
-        )
+        kept.picker.on_call_ended(leg, LegEnd("leg", "CALL_REJECTED", None, "", "", "", None), "fake", None)
 
 
 # -- bounds ---------------------------------------------------------------------------------------------

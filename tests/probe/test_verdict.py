@@ -12,6 +12,7 @@ from exporter.probe.originate import limits
 from exporter.probe.record import CallRecord, begun, observed
 from exporter.probe.verdict import judged
 from exporter.switch.followed_call import CallEnd, CallMedia, JobReply, ProbeMark
+from exporter.watch.providers import named_provider
 from tests.probe.settings import settings
 from tests.probe.test_observation import replay
 
@@ -48,7 +49,8 @@ def ended(seen: Observation, **changes: Any) -> Observation:
 def verdict(seen: Observation, provider: str | None = None, **changes: Any) -> CallRecord:
     """The record of a call of the probe with these changes."""
     probe = settings(**changes)
-    plan = CallPlan(probe, own=True, limits=limits(probe, probe.ring_timeout), provider=provider)
+    codes = named_provider(provider, {}) if provider is not None else None
+    plan = CallPlan(probe, own=True, limits=limits(probe, probe.ring_timeout), provider=codes)
     record = begun("70726f62-beef-4010-8abc-0123456789ab", plan, 1.0)
     return judged(observed(record, plan, seen, 2.0, 1.0), plan, seen)
 

@@ -400,6 +400,32 @@ def test_a_skipped_check_has_its_reason(check: CheckName) -> None:
     assert "still running" in fresh.seen
 
 
+@pytest.mark.parametrize(
+    ("reason", "cause", "words", "advice"),
+    [
+        ("no_answer_to_invite", "RECOVERY_ON_TIMER_EXPIRE", "nothing came back for the INVITE", "firewall"),
+        ("refused_port", "NORMAL_TEMPORARY_FAILURE", "nothing takes SIP at its address", "port"),
+        ("dns", "NORMAL_TEMPORARY_FAILURE", "its name has no address", "name servers"),
+    ],
+)
+def test_a_provider_that_gives_no_answer_has_rejected_nothing(
+    reason: str, cause: str, words: str, advice: str
+) -> None:
+    recent = calls(causes={cause: 9, "CALL_REJECTED": 3}, local={reason: 7})
+    local, rest = found(snapshot(recent=recent), "calls")
+    assert (local.fault, local.status, local.gateway) == (reason, "fail", "telnyx")
+    assert local.summary == f"Gateway telnyx: no answer from the provider to 7 calls: {words}"
+    assert advice in local.remedy.advice
+    assert rest.fault == "CALL_REJECTED"
+    assert "(3 times)" in rest.summary
+
+
+def test_calls_that_got_no_answer_are_told_once() -> None:
+    recent = calls(answered=0, causes={"NORMAL_TEMPORARY_FAILURE": 7}, local={"refused_port": 4, "dns": 3})
+    faults = [finding.fault for finding in found(snapshot(recent=recent), "calls")]
+    assert sorted(faults) == ["dns", "refused_port"]
+
+
 def test_calls_without_an_rtp_port_are_freeswitchs_failure_and_not_the_gateways() -> None:
     finding = one(snapshot(recent=calls(no_rtp_ports=3)), "calls")
     assert (finding.fault, finding.status, finding.gateway) == ("no_rtp_ports", "fail", "")

@@ -296,6 +296,28 @@ def test_the_code_of_the_gateways_provider(phrase: str, code: str, meaning: str)
     assert (call.provider_code, call.provider_meaning) == (code, meaning)
 
 
+@pytest.mark.parametrize(
+    ("header", "code", "meaning"),
+    [
+        ("32001 Trunk CPS limit exceeded", "32001", "trunk's calls-per-second limit reached"),
+        ("32999 Something new", "32999", "a code of the provider that the exporter does not know"),
+        ("Account suspended", "", ""),
+    ],
+)
+def test_the_code_in_a_header_of_the_gateways_provider(header: str, code: str, meaning: str) -> None:
+    node = NodeConfig(name="fs1", gateways={"fake": GatewayConfig(provider="twilio")})
+    changes: dict[str, object] = {"variable_sip_rh_X-Twilio-Error": header}
+    call = only(Kept(node=node).end(refused(**changes)))
+    assert (call.provider_code, call.provider_meaning) == (code, meaning)
+
+
+def test_what_freeswitch_failed_itself_has_no_code_and_is_local() -> None:
+    changes: dict[str, object] = {"variable_sip_rh_X-Twilio-Error": "32001", "variable_sip_reply_host": None}
+    node = NodeConfig(name="fs1", gateways={"fake": GatewayConfig(provider="twilio")})
+    call = only(Kept(node=node).end(refused(**changes)))
+    assert (call.provider_code, call.origin) == ("", "local")
+
+
 def test_a_reload_changes_whose_codes_are_read() -> None:
     kept = Kept(node=NodeConfig(name="fs1"))
     event = refused(variable_sip_invite_failure_phrase="User channel limit exceeded D1")

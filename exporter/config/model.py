@@ -321,8 +321,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """What the config file, the environment and the flags say.
 
     `web`: the content of `web_config_file`, `rates` that of `destinations.rates`, `provider_tables` those of
-    the files under `providers`, by name. `path`: the file the
-    config came from. `warnings`: what is allowed and yet unwise, a line each for people.
+    the files under `providers`, by name. `path`: the file the config came from. `warnings`: what is allowed
+    and yet unwise, a line each for people.
     """
 
     listen: Annotated[

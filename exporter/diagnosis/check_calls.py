@@ -4,8 +4,8 @@ A busy line or an unanswered telephone is no fault of a trunk: `switch.cause.OF_
 the same that the alert on failing calls leaves out. Other failures are reported by their most exact sign, in
 this order: the provider's own codes (their class is the fault's word), calls to which nothing came from the
 network, answered calls without audio, dials that FreeSWITCH refused itself, one country to which calls fail
-(check_countries.py), and then hang-up causes.
-Where it is known what was dialled, refused dials are told by their target (check_dials.py).
+(check_countries.py), and then hang-up causes. Where it is known what was dialled, refused dials are told by
+their target (check_dials.py).
 
 Recent is a window: `CallWindow` notes the totals of a node every NOTE_EVERY seconds, keeps the last KEPT of
 them, and subtracts the oldest from the totals now. So the window is 10 to 15 minutes long, less right after

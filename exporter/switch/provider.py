@@ -13,8 +13,7 @@ written, or at least has the form of a code: then it is `other`, a code that is 
 Facts (facts-more.md E, mod_sofia.h: sofia_test_extra_headers):
 - Of headers that it does not know, FreeSWITCH keeps those whose name begins with X- (X-FS- left out), P- or
   On, spelled as the far end did: `variable_sip_rh_NAME` of the final answer, `variable_sip_bye_h_NAME` of a
-  BYE.
-  Names of SIP headers ignore case, those of variables do not.
+  BYE. Names of SIP headers ignore case, those of variables do not.
 - `variable_sip_reason` is the first Reason header, of an answer of 400 or above or of a BYE.
 - The first leg of a bridge gets all of these copied from the second. So codes are those of outbound legs.
 - An answer of FreeSWITCH's own (`local_failure`) is nobody's rejection, and has no code.

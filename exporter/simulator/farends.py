@@ -8,6 +8,7 @@ not in it is unknown to the provider: 404 with Q.850 cause 3.
 from dataclasses import dataclass
 from typing import Final
 
+from exporter.simulator.events import Header
 from exporter.simulator.media import SILENT, Path
 
 PREFIX: Final = "+155500000"
@@ -37,16 +38,17 @@ class FarEnd:
     status: int = 0
     phrase: str = ""
     cause: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[Header, ...] = ()
     hang_up: float | None = None
     path: Path = SILENT
     loops_back: bool = False
 
 
-def refuses(status: int, phrase: str, cause: str = "", after: float = 0.02, **headers: str) -> FarEnd:
-    """A far end that refuses the INVITE; `X_A` stands for the header `X-A`."""
-    more = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return FarEnd(refuse=after, status=status, phrase=phrase, cause=cause, headers=more)
+def refuses(
+    status: int, phrase: str, cause: str = "", after: float = 0.02, *, headers: tuple[Header, ...] = ()
+) -> FarEnd:
+    """A far end that refuses the INVITE."""
+    return FarEnd(refuse=after, status=status, phrase=phrase, cause=cause, headers=headers)
 
 
 ECHO: Final = Path(echoes=True)
@@ -71,7 +73,7 @@ FAR_ENDS: Final[dict[str, FarEnd]] = {
     PREFIX + "22": refuses(404, "Account blocked D19"),
     PREFIX + "23": refuses(403, "Caller Origination Number is Invalid D35"),
     PREFIX + "24": FarEnd(answer=0.04, path=Path(echoes=True, startup=10), loops_back=True),
-    PREFIX + "25": refuses(603, "Decline", X_Twilio_Error="32203 Call blocked"),
+    PREFIX + "25": refuses(603, "Decline", headers=(("X-Twilio-Error", "32203 Call blocked"),)),
     # FreeSWITCH's packets arrive and are echoed, but nothing comes back: a firewall open one way only.
     PREFIX + "31": FarEnd(ring=0.04, answer=1.04, path=Path(echoes=True, heard=False)),
     # The opposite: the far end receives nothing, so it has nothing to echo.

@@ -177,6 +177,8 @@ def check_call(snapshot: Snapshot) -> Iterator[Finding]:
     if record.cause:
         seen.append(f"{shown(record.cause, 40)}: {cause.meaning}")
     seen.append("; ".join(shown(reason) for reason in record.reasons))
+    if status == "fail" and record.sip_call_id:
+        seen.append(f"SIP Call-ID {shown(record.sip_call_id)}")
     yield Finding(
         check="call",
         status=status,

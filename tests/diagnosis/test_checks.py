@@ -376,8 +376,9 @@ def test_the_synthetic_call(changes: dict[str, object], fault: str, status: str)
     "cause", ["CALL_REJECTED", "SUBSCRIBER_ABSENT", "INVALID_GATEWAY", "DESTINATION_OUT_OF_ORDER"]
 )
 def test_a_cause_is_explained(cause: str) -> None:
-    finding = one(snapshot(call=record(result="failed", cause=cause)), "call")
+    finding = one(snapshot(call=record(result="failed", cause=cause, sip_call_id="70726f62-a")), "call")
     assert cause in finding.seen
+    assert finding.seen.endswith(", SIP Call-ID 70726f62-a")
     assert len(finding.seen) > len(cause) + 30
 
 

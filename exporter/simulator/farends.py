@@ -8,7 +8,6 @@ not in it is unknown to the provider: 404 with Q.850 cause 3.
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.simulator.events import Header
 from exporter.simulator.media import SILENT, Path
 
 PREFIX: Final = "+155500000"
@@ -38,14 +37,19 @@ class FarEnd:
     status: int = 0
     phrase: str = ""
     cause: str = ""
-    headers: tuple[Header, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
     hang_up: float | None = None
     path: Path = SILENT
     loops_back: bool = False
 
 
 def refuses(
-    status: int, phrase: str, cause: str = "", after: float = 0.02, *, headers: tuple[Header, ...] = ()
+    status: int,
+    phrase: str,
+    cause: str = "",
+    after: float = 0.02,
+    *,
+    headers: tuple[tuple[str, str], ...] = (),
 ) -> FarEnd:
     """A far end that refuses the INVITE."""
     return FarEnd(refuse=after, status=status, phrase=phrase, cause=cause, headers=headers)

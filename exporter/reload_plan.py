@@ -2,7 +2,8 @@
 
 A pure function of plain data: what runs now (`Running`) and the config that is wanted. The comparison is with
 what is really bound and open, not with what an earlier file said. The parts of the daemon are `state_dir`,
-`http`, `log`, `diagnosis`, `guard`, `history` and `destinations`, and each node and each probe by its name.
+`http`, `log`, `diagnosis`, `guard`, `history`, `destinations` and `providers`, and each node and each probe
+by its name.
 
 TABLE has one row for each config key: the part it belongs to, and what a change of its value does to that
 part. Some rules need more than a comparison of two values and are functions: the listening addresses, TLS on
@@ -20,7 +21,18 @@ import msgspec
 from exporter.config import Config, Listen, NodeConfig, TlsConfig, WebConfig, address, is_loopback
 
 Action = Literal["keep", "start", "stop", "restart", "refuse"]
-Part = Literal["state_dir", "http", "log", "diagnosis", "guard", "history", "destinations", "node", "probe"]
+Part = Literal[
+    "state_dir",
+    "http",
+    "log",
+    "diagnosis",
+    "guard",
+    "history",
+    "destinations",
+    "providers",
+    "node",
+    "probe",
+]
 
 FORMAT_VERSION: Final = 1  # of `Plan.as_json`
 RESTART_NEEDED: Final = "restart needed"
@@ -71,6 +83,7 @@ TABLE: Final = (
     Row("destinations.region", "destinations", "keep", _NEXT_ANSWER),
     Row("destinations.rates", "destinations", "keep", _NEXT_ANSWER),
     Row("destinations.currency", "destinations", "keep", _NEXT_ANSWER),
+    Row("providers", "providers", "keep", "used from the next call that ends, and the next probe call"),
     Row("nodes.NAME.host", "node", "restart", _RECONNECTS),
     Row("nodes.NAME.port", "node", "restart", _RECONNECTS),
     Row("nodes.NAME.user", "node", "restart", _RECONNECTS),
@@ -93,7 +106,14 @@ TABLE: Final = (
 )
 _ROWS: Final = {row.key: row for row in TABLE}
 _ORDER: Final[tuple[Action, ...]] = ("keep", "restart", "refuse")  # of rows; the last one that applies wins
-_SETTINGS: Final[tuple[Part, ...]] = ("log", "diagnosis", "guard", "history", "destinations")
+_SETTINGS: Final[tuple[Part, ...]] = (
+    "log",
+    "diagnosis",
+    "guard",
+    "history",
+    "destinations",
+    "providers",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,6 +389,7 @@ def _settings(config: Config) -> dict[str, object]:
         "token_file": config.token,
         "hosts": frozenset(config.hosts),
         "backend_url": config.backend_url,
+        "providers": (config.providers, config.provider_tables),
     }
     sections: tuple[tuple[str, msgspec.Struct], ...] = (
         ("log", config.log),

@@ -43,6 +43,7 @@ from exporter.watch.collector import NodeCollector
 from exporter.watch.destinations import Destinations
 from exporter.watch.loop_watchdog import LoopWatchdog, WatchedLoop
 from exporter.watch.node import Node
+from exporter.watch.providers import Providers
 from exporter.watch.registration_memory import RegistrationMemory
 from exporter.web.app import make_app
 from exporter.web.probe import PROBES
@@ -94,6 +95,7 @@ class Runtime:
         self._process = ProcessMetrics(lambda: self._watchdog.lag, clock.epoch())
         self._nodes: list[Node] = []
         self._destinations = Destinations()
+        self._providers = Providers()
         self._probes = probes
         self._probes.stats.on_ran = self._on_probe
         self.history = history
@@ -328,6 +330,7 @@ class Runtime:
             self._server.use_tls(certificates)
         self.history.configure(config)
         self._destinations.configure(config.destinations, config.rates)
+        self._providers.configure(config.provider_tables)
         for node in made.values():
             self.history.attach(node)
             node.start()
@@ -351,6 +354,7 @@ class Runtime:
             clock=self.clock,
             look_up=look_up,
             destinations=self._destinations,
+            providers=self._providers,
         )
 
     def _on_probe(self, record: CallRecord) -> None:

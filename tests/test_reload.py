@@ -18,6 +18,7 @@ import trustme
 from exporter.reload_plan import TABLE
 from exporter.simulator import FarEnd, SimulatedSwitch
 from exporter.simulator.ending import far_end_hangs_up
+from exporter.simulator.farends import refuses
 from exporter.watch import connections as node_connections
 from exporter.watch.node import Node
 from tests.support.runtime import USER, USER_HASH, Files, Running, running, until
@@ -126,6 +127,7 @@ ROWS: Final = (
     Row("destinations.rates", put("destinations.rates", "more.csv"), ("keep destinations",)),
     Row("destinations.rates", rates("1,0.02"), ("keep destinations",)),
     Row("destinations.currency", put("destinations.currency", "EUR"), ("keep destinations",)),
+    Row("providers", put("providers.acme", {"file": "acme.tsv", "phrase": True}), ("keep providers",)),
     Row("nodes.NAME.host", put("nodes.0.host", "localhost"), ("restart node fs1",)),
     Row("nodes.NAME.port", put("nodes.0.port", PORT_OF_NOBODY), ("restart node fs1",)),
     Row("nodes.NAME.user", put("nodes.0.user", "probe@lab"), ("restart node fs1",)),
@@ -188,11 +190,13 @@ def files_for(folder: Path, *ports: int) -> Files:
             "guard": {"allow": ["+1555000*"], "max_concurrent": 2},
             "history": {},
             "destinations": {"rates": "rates.csv", "currency": "USD"},
+            "providers": {},
         },
     )
     files.token = "t0ken"
     for name in ("rates.csv", "more.csv"):
         (folder / name).write_text("1,0.01\n" if name == "rates.csv" else "44,0.01\n")
+    (folder / "acme.tsv").write_text("A1\t403\tbilling\tno credit left\ttop up\n")
     issued = trustme.CA().issue_cert("127.0.0.1")
     issued.private_key_pem.write_to_path(folder / "key.pem")
     issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")
@@ -364,6 +368,38 @@ async def test_each_key_in_each_state(state: str, tmp_path: Path) -> None:
             except BaseException as error:
                 error.add_note(f"key: {row.key}")
                 raise
+
+
+async def test_a_new_table_of_codes_is_used_without_a_new_connection(tmp_path: Path) -> None:
+    async with opened(tmp_path) as lab:
+        files, number = lab.running.files, "+15550000029"
+        lab.first.far_ends[number] = refuses(503, "Service Unavailable", headers=(("X-Acme-Error", "A2"),))
+        files.document["nodes"][0]["gateways"]["telnyx"] = {"provider": "acme"}
+        files.document["providers"]["acme"] = {"file": "acme.tsv", "header": "X-Acme-Error"}
+        files.write()
+        assert await lab.running.post("/-/reload") == (200, RELOADED)
+        node = lab.node("fs1")
+        await connects(node)
+
+        async def rejected(calls: int) -> dict[tuple[str, str], int]:
+            lab.first.calls.outbound("telnyx", number, lab.first.far_ends[number], caller="1", seconds=1)
+            stats = node.known.calls.stats["telnyx", "outbound"]
+            await until(lambda: sum(count for count, _ in stats.hangups.values()) == calls)
+            return stats.rejections
+
+        assert await rejected(1) == {("other", "other"): 1}
+        (tmp_path / "acme.tsv").write_text("A2\t0\tbilling\tno credit left\ttop up\n")
+        plan = await lab.running.plan()
+        assert [step["what"] for step in plan["steps"] if step["reason"] != "unchanged"] == ["providers"]
+        assert await lab.running.post("/-/reload") == (200, RELOADED)
+        assert lab.node("fs1") is node
+        assert await rejected(2) == {("other", "other"): 1, ("A2", "billing"): 1}
+        # A table with a mistake keeps the old one in force.
+        (tmp_path / "acme.tsv").write_text("A2\t0\tbiling\tno credit left\ttop up\n")
+        status, answer = await lab.running.post("/-/reload")
+        assert status == 500
+        assert "acme.tsv:1: has the class 'biling'; did you mean billing?" in answer["message"]
+        assert (await rejected(3))["A2", "billing"] == 2
 
 
 RELOADED: Final = {"message": "The configuration was reloaded."}

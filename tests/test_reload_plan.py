@@ -17,6 +17,8 @@ from exporter.config import (
     LogConfig,
     NodeConfig,
     ProbeConfig,
+    ProviderConfig,
+    ProviderTable,
     Secret,
     Thresholds,
     TlsConfig,
@@ -29,6 +31,7 @@ TLS = TlsConfig(cert_file=Path("cert.pem"), key_file=Path("key.pem"))
 OTHER_TLS = replace(TLS, cert_file=Path("other.pem"))
 NODE = NodeConfig(name="fs1", gateways={"telnyx": GatewayConfig(), "old": GatewayConfig()})
 OTHER_NODE = NodeConfig(name="fs2", host="192.0.2.2", password=Secret("two"))
+ACME = ProviderConfig(file=Path("acme.tsv"), phrase=True)
 PROBE = ProbeConfig(name="echo", node="fs1", gateway="telnyx", destination="+15550000001")
 CONFIG = Config(
     token=Secret("t0ken"),
@@ -68,9 +71,9 @@ def test_the_same_config_again_keeps_everything() -> None:
     plan = plan_reload(running(), CONFIG)
     assert changed(plan) == []
     assert plan.refusals == ()
-    assert plan.unchanged == len(plan.steps) == 10
+    assert plan.unchanged == len(plan.steps) == 11
     assert [step.what for step in plan.steps] == [
-        *("state_dir", "http", "log", "diagnosis", "guard", "history", "destinations"),
+        *("state_dir", "http", "log", "diagnosis", "guard", "history", "destinations", "providers"),
         *("node fs1", "node fs2", "probe echo"),
     ]
     assert {(step.action, step.reason) for step in plan.steps} == {("keep", "unchanged")}
@@ -141,6 +144,13 @@ CHANGES: list[tuple[Config, str, str, tuple[str, ...]]] = [
         ("destinations.rates",),
     ),
     (with_destinations(currency="USD"), "destinations", "keep", ("destinations.currency",)),
+    (replace(CONFIG, providers={"acme": ACME}), "providers", "keep", ("providers",)),
+    (
+        replace(CONFIG, provider_tables={"acme": ProviderTable((), None)}),  # another content of the file
+        "providers",
+        "keep",
+        ("providers",),
+    ),
     (with_node(host="192.0.2.1"), "node fs1", "restart", ("nodes.fs1.host",)),
     (with_node(port=8022), "node fs1", "restart", ("nodes.fs1.port",)),
     (with_node(user="a@b"), "node fs1", "restart", ("nodes.fs1.user",)),
@@ -199,6 +209,8 @@ EMPTY: dict[str, Any] = {
     "listen": (),
     "nodes": (),
     "probes": {},
+    "provider_tables": {"acme": ProviderTable((), None)},
+    "providers": {"acme": ACME},
     "rates": RateTable({}, 0),
 }
 
@@ -233,7 +245,7 @@ def test_nodes_and_probes_come_and_go() -> None:
     third = NodeConfig(name="fs3")
     probe = replace(PROBE, name="tone", node="fs3")
     plan = plan_reload(running(), replace(CONFIG, nodes=(third, NODE), probes={"tone": probe}))
-    assert [(step.action, step.what) for step in plan.steps[7:]] == [
+    assert [(step.action, step.what) for step in plan.steps[8:]] == [
         ("start", "node fs3"),
         ("keep", "node fs1"),
         ("stop", "node fs2"),
@@ -407,6 +419,7 @@ def test_the_plan_as_json() -> None:
                 "guard",
                 "history",
                 "destinations",
+                "providers",
                 "node fs1",
                 "node fs2",
             )

@@ -10,6 +10,7 @@ Each key is declared once, in `model` or, of the web config file, in `web_model`
     reader      reads a file, the environment and flags by the declarations
     load, web   the config file and the web config file; `tls`: whether certificate and key fit
     rules       rules over several keys
+    rates, provider_table   files that the config names: prices of calls, codes of providers
     problems    what is wrong, with file, line and key
     document    YAML with its lines; `files`: bounded text; `located`: mappings that know their lines
 
@@ -34,6 +35,7 @@ from exporter.config.model import (
     Thresholds,
 )
 from exporter.config.problems import ConfigError, InvalidValue
+from exporter.config.provider_table import ProviderConfig, ProviderTable
 from exporter.config.schema import schema
 from exporter.config.secret import Secret
 from exporter.config.web_model import TlsConfig, WebConfig
@@ -53,6 +55,8 @@ __all__ = [
     "LogConfig",
     "NodeConfig",
     "ProbeConfig",
+    "ProviderConfig",
+    "ProviderTable",
     "Secret",
     "StoredNumbers",
     "Thresholds",

@@ -78,7 +78,16 @@ def _known(what: str, of: Callable[[Given], Collection[str]], advice: str = "") 
     )
 
 
-PROVIDER = _known("name of a provider's table of codes", lambda given: given.providers)
+PROVIDER: Kind[str] = Kind(
+    "name of a provider: one with a table of the exporter's own, or of `providers`",
+    lambda given: values.choice(*given.providers),
+    lambda given: {"anyOf": [{"enum": [*given.providers]}, _matching(values.NAME_PATTERN)]},
+)
+ANSWER_HEADER = _one(
+    "`Reason`, or a name that begins with `X-` or `P-`",
+    values.answer_header,
+    _matching(values.ANSWER_HEADER_PATTERN),
+)
 CAUSE = _known(
     "cause of FreeSWITCH", lambda given: given.causes, "write a cause of FreeSWITCH, such as USER_BUSY"
 )

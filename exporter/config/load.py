@@ -19,6 +19,7 @@ from exporter.config.files import read_text
 from exporter.config.key import Given, keys
 from exporter.config.model import Config, NodeConfig, ProbeConfig
 from exporter.config.problems import InvalidValue, Origin, Problems
+from exporter.config.provider_table import ProviderConfig, ProviderTable, read_provider
 from exporter.config.rates import RateTable, read_rates
 from exporter.config.reader import Layer, Reader
 from exporter.config.web_model import WebConfig
@@ -61,7 +62,9 @@ def load(
     path = path or _path(environment, problems)
     document = _document(path, problems)
     environment = _of_one_node(environment, document, problems)
-    given = around._replace(folder=path.parent if path else Path())
+    given = around._replace(
+        folder=path.parent if path else Path(), providers=(*providers, *_own_providers(document))
+    )
     reader = Reader(problems, str(path or ""), given, environment, _flags(flags, around))
     config = reader.read(Config, document)
     nodes = _named(config.nodes, problems)
@@ -71,11 +74,18 @@ def load(
         probes=_assigned(config.probes, nodes, problems),
         web=_web(config.web_config_file, problems),
         rates=_rates(config.destinations, problems),
+        provider_tables=_provider_tables(config.providers, providers, problems),
         path=path,
     )
     rules.check(config, problems)
     problems.raise_if_any()
     return msgspec.structs.replace(config, warnings=problems.warnings)
+
+
+def _own_providers(document: object) -> tuple[str, ...]:
+    """The names under `providers`, which a gateway may name before they are read."""
+    own = document.get("providers") if isinstance(document, dict) else None
+    return tuple(name for name in own if isinstance(name, str)) if isinstance(own, dict) else ()
 
 
 # The layers
@@ -195,3 +205,16 @@ def _rates(config: DestinationsConfig, problems: Problems) -> RateTable | None:
     if config.currency is None and not problems.concern(place):
         problems.add(place, "is missing; write the currency of the rates, such as USD")
     return read_rates(config.rates, problems)
+
+
+def _provider_tables(
+    own: Mapping[str, ProviderConfig], known: Collection[str], problems: Problems
+) -> dict[str, ProviderTable]:
+    tables = {}
+    for name, config in own.items():
+        if name in known:
+            problems.add(("providers", name), "is a table of the exporter's own; write another name")
+        table = read_provider(name, config, problems)
+        if table is not None:
+            tables[name] = table
+    return tables

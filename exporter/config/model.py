@@ -16,6 +16,7 @@ from exporter.config.address import Listen
 from exporter.config.destinations import DestinationsConfig
 from exporter.config.key import Key, ListOf, MapOf, SecretOf, Section
 from exporter.config.numbers import permits
+from exporter.config.provider_table import ProviderConfig, ProviderTable
 from exporter.config.rates import RateTable
 from exporter.config.secret import Secret
 from exporter.config.variables import is_header
@@ -81,7 +82,11 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     provider: Annotated[
         str | None,
-        Key(kinds.PROVIDER, "Whose rejection codes to read from the SIP reason phrase.", default="none"),
+        Key(
+            kinds.PROVIDER,
+            "Whose codes to read from rejections: `telnyx`, `twilio`, or a name under `providers`.",
+            default="none",
+        ),
     ] = None
 
 
@@ -315,8 +320,9 @@ class HistoryConfig(msgspec.Struct, frozen=True, kw_only=True):
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """What the config file, the environment and the flags say.
 
-    `web`: the content of `web_config_file`, `rates` that of `destinations.rates`. `path`: the file the
-    config came from. `warnings`: what is allowed and yet unwise, a line each for people.
+    `web`: the content of `web_config_file`, `rates` that of `destinations.rates`, `provider_tables` those of
+    the files under `providers`, by name. `path`: the file the config came from. `warnings`: what is allowed
+    and yet unwise, a line each for people.
     """
 
     listen: Annotated[
@@ -389,6 +395,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         DestinationsConfig,
         Key(Section(DestinationsConfig), "Countries and prices of the numbers dialled."),
     ] = DestinationsConfig()
+    providers: Annotated[
+        dict[str, ProviderConfig],
+        Key(
+            MapOf(kinds.NAME, Section(ProviderConfig)),
+            "Providers whose rejection codes the exporter does not know, by name. A gateway names one as its "
+            "`provider`.",
+        ),
+    ] = {}
     hosts: Annotated[
         tuple[str, ...],
         Key(
@@ -399,6 +413,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     web: WebConfig | None = None
     rates: RateTable | None = None
+    provider_tables: dict[str, ProviderTable] = {}
     path: Path | None = None
     warnings: tuple[str, ...] = ()
 

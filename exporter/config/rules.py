@@ -22,6 +22,7 @@ def check(config: Config, problems: Problems) -> None:
     _users_without_token(config, problems)
     _passwords(config, problems)
     _unlisted_gateways(config, problems)
+    _unused_providers(config, problems)
     _wide_prefixes(config, problems)
     _schedule(config, problems)
 
@@ -106,6 +107,15 @@ def _unlisted_gateways(config: Config, problems: Problems) -> None:
 def _unlisted(gateway: str, node: NodeConfig) -> str:
     advice = nearest(gateway, node.gateways) or f"write `{gateway}: {{}}` under gateways of that node"
     return f"is {show(gateway)}, which node {node.name} does not list; {advice}"
+
+
+def _unused_providers(config: Config, problems: Problems) -> None:
+    named = {gateway.provider for node in config.nodes for gateway in node.gateways.values()}
+    for name in config.providers:
+        if name not in named:
+            problems.warn(
+                ("providers", name), f"is no gateway's provider; write `provider: {name}` under a gateway"
+            )
 
 
 def _wide_prefixes(config: Config, problems: Problems) -> None:

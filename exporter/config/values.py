@@ -28,6 +28,8 @@ DURATION_PATTERN = r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)"
 REGION_PATTERN = r"[A-Z]{2}"
 CURRENCY_PATTERN = r"[A-Z]{3}"
 NAME_PATTERN = r"[A-Za-z0-9_.-]{1,100}"
+# Those that FreeSWITCH keeps (mod_sofia.h: sofia_test_extra_headers; sofia.c for Reason).
+ANSWER_HEADER_PATTERN = r"(Reason|[Xx]-(?![Ff][Ss]-)[A-Za-z0-9-]{1,64}|[Pp]-[A-Za-z0-9-]{1,64})"
 SUBSCRIBER_PATTERN = r"[A-Za-z0-9_.+*~!-]{1,64}@[A-Za-z0-9_.-]{1,253}"
 
 _DURATION = re.compile(DURATION_PATTERN)
@@ -36,6 +38,7 @@ _HOST_NAME = re.compile(
 )
 _LISTEN = re.compile(r"(?:\[(?P<v6>[^\]]*:[^\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
 _NAME = re.compile(NAME_PATTERN)
+_ANSWER_HEADER = re.compile(ANSWER_HEADER_PATTERN)
 _SUBSCRIBER = re.compile(SUBSCRIBER_PATTERN)
 _TOKEN = re.compile(r"[\x21-\x7e]{1,1000}")
 _BCRYPT = re.compile(r"\$2[aby]\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
@@ -472,6 +475,17 @@ def subscriber(value: object) -> str:
     name = value if isinstance(value, str) else ""
     if not _SUBSCRIBER.fullmatch(name):
         raise InvalidValue(f"is {show(value)}, which is not a user; write name@domain: 1000@example.com")
+    return name
+
+
+def answer_header(value: object) -> str:
+    """The name of a header of SIP answers that FreeSWITCH hands on."""
+    name = text(value)
+    if not _ANSWER_HEADER.fullmatch(name):
+        raise InvalidValue(
+            f"is {show(name)}; write Reason, or a name that begins with X- or P-, such as X-Acme-Error: "
+            "FreeSWITCH hands on no other"
+        )
     return name
 
 

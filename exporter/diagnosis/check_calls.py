@@ -2,9 +2,10 @@
 
 A busy line or an unanswered telephone is no fault of a trunk: `switch.cause.OF_THE_CALL` has those causes,
 the same that the alert on failing calls leaves out. Other failures are reported by their most exact sign, in
-this order: the provider's own codes (their class is the fault's word), answered calls without audio, dials
-that FreeSWITCH refused itself, one country to which calls fail (check_countries.py), and then hang-up causes.
-Where it is known what was dialled, refused dials are told by their target (check_dials.py).
+this order: the provider's own codes (their class is the fault's word), calls to which nothing came from the
+network, answered calls without audio, dials that FreeSWITCH refused itself, one country to which calls fail
+(check_countries.py), and then hang-up causes. Where it is known what was dialled, refused dials are told by
+their target (check_dials.py).
 
 Recent is a window: `CallWindow` notes the totals of a node every NOTE_EVERY seconds, keeps the last KEPT of
 them, and subtracts the oldest from the totals now. So the window is 10 to 15 minutes long, less right after
@@ -41,8 +42,8 @@ from exporter.diagnosis.finding import (
 from exporter.diagnosis.remedies import remedy
 from exporter.diagnosis.snapshot import CallsSeen, RecentCalls, Snapshot
 from exporter.switch.cause import OF_THE_CALL, explain
-from exporter.switch.local_failure import NO_RTP_PORTS, NO_RTP_PORTS_CAUSE
-from exporter.switch.provider import OTHER, ProviderCode, provider
+from exporter.switch.local_failure import EXPLAINED, NO_RTP_PORTS, NO_RTP_PORTS_CAUSE
+from exporter.switch.provider import OTHER, Provider, ProviderCode
 from exporter.watch.call_stats import CallStats
 from exporter.watch.node import Node
 
@@ -50,7 +51,8 @@ MAX_NAMED: Final = 20
 NOTE_EVERY: Final = 300.0  # seconds
 KEPT: Final = 3
 
-# The classes of providers' codes (switch/providers/*.tsv): the reason, after "the provider rejects calls: ".
+# The classes of providers' codes (config.provider_table.CLASSES): the reason, after "the provider rejects
+# calls: ".
 _CLASSES: Final = {
     "account": "account barred",
     "authentication": "calling account not recognised",
@@ -65,6 +67,14 @@ _CLASSES: Final = {
     "provider": "a fault of the provider",
     "routing": "no route",
     "other": "unknown code",
+}
+
+# Calls that FreeSWITCH failed itself, by the words of local_failure.LOCAL_FAILURES: the cause they end with,
+# and how to say it. A status of its own for another reason is told by its cause.
+_LOCAL: Final = {
+    "no_answer_to_invite": ("RECOVERY_ON_TIMER_EXPIRE", "nothing came back for the INVITE"),
+    "refused_port": ("NORMAL_TEMPORARY_FAILURE", "nothing takes SIP at its address"),
+    "dns": ("NORMAL_TEMPORARY_FAILURE", "its name has no address"),
 }
 
 
@@ -167,6 +177,8 @@ def check_call(snapshot: Snapshot) -> Iterator[Finding]:
     if record.cause:
         seen.append(f"{shown(record.cause, 40)}: {cause.meaning}")
     seen.append("; ".join(shown(reason) for reason in record.reasons))
+    if status == "fail" and record.sip_call_id:
+        seen.append(f"SIP Call-ID {shown(record.sip_call_id)}")
     yield Finding(
         check="call",
         status=status,
@@ -212,6 +224,13 @@ def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iter
             f"({name}, {code.meaning}, {_times(count)})",
             Remedy(f"{code.remedy[:1].upper()}{code.remedy[1:]}."),
         )
+    for reason, count in calls.local.items():
+        yield finding(
+            count,
+            reason,
+            f"{gateway}: no answer from the provider to {_calls(count)}: {_LOCAL[reason][1]}",
+            Remedy(" ".join(EXPLAINED[reason])),
+        )
     if calls.silent:
         yield finding(
             calls.silent,
@@ -244,8 +263,11 @@ def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iter
 
 
 def _unexplained(calls: CallsSeen) -> dict[str, int]:
-    """Failures by cause, less those that a provider's code explains."""
+    """Failures by cause, less those that a provider's code explains, or that FreeSWITCH failed itself."""
     bad = {cause: count for cause, count in calls.causes.items() if cause not in OF_THE_CALL}
+    for reason, count in calls.local.items():
+        cause, _ = _LOCAL[reason]
+        bad[cause] = bad.get(cause, 0) - count
     for name, count in calls.codes.items():
         sip = _code(calls.provider, name).sip
         of_it = [cause for cause in bad if sip in explain(cause).sip or sip == OTHER.sip]
@@ -254,10 +276,8 @@ def _unexplained(calls: CallsSeen) -> dict[str, int]:
     return {cause: count for cause, count in bad.items() if count > 0}
 
 
-def _code(provider_name: str, code: str) -> ProviderCode:
-    if not provider_name:
-        return OTHER
-    return next((one for one in provider(provider_name).codes if one.code == code), OTHER)
+def _code(provider: Provider | None, code: str) -> ProviderCode:
+    return provider.find(code) if provider is not None else OTHER
 
 
 def _profile_of(snapshot: Snapshot, gateway: str) -> str:
@@ -323,9 +343,10 @@ class _Total:
     causes: dict[str, int]
     codes: dict[str, int]
     no_rtp_ports: int
+    local: dict[str, int]
 
 
-_NOTHING: Final = _Total(0, 0, 0, {}, {}, 0)
+_NOTHING: Final = _Total(0, 0, 0, {}, {}, 0, {})
 _Totals = dict[tuple[str, str], _Total]
 
 
@@ -356,13 +377,14 @@ class CallWindow:
                 CallsSeen(
                     gateway=gateway,
                     direction=direction,
-                    provider=stats.provider.name if stats.provider is not None else "",
+                    provider=stats.provider,
                     answered=total.answered - old.answered,
                     silent=total.silent - old.silent,
                     refused=total.refused - old.refused,
                     causes=_grown(total.causes, old.causes),
                     codes=_grown(total.codes, old.codes),
                     no_rtp_ports=total.no_rtp_ports - old.no_rtp_ports,
+                    local=_grown(total.local, old.local),
                     countries=countries(gateway) if direction == "outbound" else (),
                 )
             )
@@ -396,7 +418,8 @@ def _total(stats: CallStats, refused: int) -> _Total:
     without_port = stats.local_failures.get(NO_RTP_PORTS, 0)
     if without_port:
         causes[NO_RTP_PORTS_CAUSE] = max(causes.get(NO_RTP_PORTS_CAUSE, 0) - without_port, 0)
-    return _Total(answered, stats.without_media, refused, causes, codes, without_port)
+    local = {reason: count for reason, count in stats.local_failures.items() if reason in _LOCAL}
+    return _Total(answered, stats.without_media, refused, causes, codes, without_port, local)
 
 
 def _grown(new: dict[str, int], old: dict[str, int]) -> dict[str, int]:

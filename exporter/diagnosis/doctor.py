@@ -38,6 +38,7 @@ from exporter.switch.reply import ReplyError, accepted
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.log_stream import LogStream
 from exporter.watch.node import Node
+from exporter.watch.providers import Providers
 from exporter.watch.registration_memory import RegistrationMemory
 
 SECONDS: Final = 13.0  # in all, without a call
@@ -83,7 +84,17 @@ class DoctorRun:
         polled_often = msgspec.structs.replace(node_config, poll_interval=_POLL_INTERVAL)
         self._memory = RegistrationMemory(config.state_dir, clock=clock, disk=executors.disk, writes=False)
         self._look_up = partial(names.look_up, executors.names)
-        self.node = Node(polled_often, instance, self._memory, clock=clock, look_up=self._look_up, quiet=True)
+        providers = Providers()
+        providers.configure(config.provider_tables)
+        self.node = Node(
+            polled_often,
+            instance,
+            self._memory,
+            clock=clock,
+            look_up=self._look_up,
+            quiet=True,
+            providers=providers,
+        )
         self.connected: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         self._config = config
         self._clock = clock

@@ -15,6 +15,7 @@ from exporter.config import DEFAULT_PASSWORD, is_loopback
 from exporter.history.past import UNKNOWN, Past
 from exporter.probe.record import CallRecord
 from exporter.switch.profile import Profile
+from exporter.switch.provider import Provider
 from exporter.switch.status import SwitchFigures
 from exporter.watch.accepting import refusal_reason
 from exporter.watch.gateway import GatewayWatch
@@ -147,7 +148,9 @@ class CallsSeen:
     Attributes:
         causes: cause to how many ended so, unanswered; without those of `no_rtp_ports`.
         no_rtp_ports: calls for which FreeSWITCH had no RTP port.
-        codes: the provider's code to how many were rejected with it. provider: whose codes.
+        local: other calls that FreeSWITCH failed itself, by the words of local_failure.LOCAL_FAILURES; they
+            are in `causes` too.
+        codes: the provider's code to how many were rejected with it. provider: whose codes; None: nobody's.
         refused: dials refused without an INVITE because the gateway was down.
         silent: answered calls in which nothing was heard.
         countries: of outbound calls, as far as their countries are known.
@@ -155,13 +158,14 @@ class CallsSeen:
 
     gateway: str
     direction: str
-    provider: str = ""
+    provider: Provider | None = None
     answered: int = 0
     causes: Mapping[str, int] = field(default_factory=dict)
     codes: Mapping[str, int] = field(default_factory=dict)
     silent: int = 0
     refused: int = 0
     no_rtp_ports: int = 0
+    local: Mapping[str, int] = field(default_factory=dict)
     countries: tuple[CountrySeen, ...] = ()
 
 

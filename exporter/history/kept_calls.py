@@ -20,7 +20,7 @@ from exporter.history.masking import stored_number, stored_text
 from exporter.history.model import CallResult, KeptCall, OtherLeg
 from exporter.switch.evidence import Evidence, is_call, read_evidence
 from exporter.switch.leg import ChannelEvent, LegEnd
-from exporter.switch.provider import OTHER, ProviderCode, has_failed
+from exporter.switch.provider import ProviderCode, has_failed
 
 DECODED_A_SECOND: Final = 20
 BAD_MOS: Final = 3.6  # up to here people complain
@@ -121,7 +121,7 @@ class KeptCalls:
             sip_phrase=stored_text(seen.sip_phrase, numbers),
             q850=seen.q850,
             reason=stored_text(seen.reason, numbers),
-            provider_code=_written(code, seen.sip_phrase),
+            provider_code="" if code is None else code.shown,
             provider_meaning="" if code is None else code.meaning,
             cause=seen.cause,
             origin="local" if seen.local else "far_end",
@@ -165,10 +165,3 @@ class KeptCalls:
         )
         if len(self._legs) > _REMEMBERED:
             del self._legs[next(iter(self._legs))]
-
-
-def _written(code: ProviderCode | None, phrase: str) -> str:
-    """The code as it was in the phrase, also one that the table does not have."""
-    if code is None:
-        return ""
-    return "".join(phrase.rsplit(None, 1)[-1:]) if code is OTHER else code.code

@@ -30,7 +30,9 @@ from exporter.config.model import Config, GuardConfig, ProbeConfig
 from exporter.config.numbers import is_number
 from exporter.probe.originate import Limits, limits, talk_seconds
 from exporter.switch.destination import expensive_kind
-from exporter.switch.provider import ProviderCode, provider
+from exporter.switch.followed_call import CallEnd
+from exporter.switch.provider import Provider, ProviderCode
+from exporter.watch.providers import named_provider
 
 AD_HOC: Final = ""
 SETUP_SECONDS: Final = 2.0  # for everything but ringing and talking
@@ -178,22 +180,22 @@ class CallPlan:
         settings: complete; `name` is AD_HOC unless a probe was named.
         own: it is the probe's own call, to its own destination: the last run that its gauges show.
         limits: how long it may ring, talk and last.
-        provider: the gateway's provider, for its codes; None if it is not known.
+        provider: the gateway's provider, whose codes are read; None if it is not known.
     """
 
     settings: ProbeConfig
     own: bool
     limits: Limits
-    provider: str | None = None
+    provider: Provider | None = None
 
     @property
     def expects_rejection(self) -> bool:
         """A rejection is the success of this call."""
         return self.settings.expect.result == "rejected"
 
-    def provider_code(self, phrase: str) -> ProviderCode | None:
-        """The provider's own code in a SIP reason phrase; None without one."""
-        return provider(self.provider).find(phrase) if self.provider is not None and phrase else None
+    def provider_code(self, end: CallEnd) -> ProviderCode | None:
+        """The provider's own code for the end of the call; None without one."""
+        return end.code_of(self.provider) if self.provider is not None else None
 
 
 def resolve(request: CallRequest, config: Config, knows_gateway: Callable[[str, str], bool]) -> CallPlan:
@@ -217,11 +219,12 @@ def resolve(request: CallRequest, config: Config, knows_gateway: Callable[[str, 
             f"Node {node.name} knows no gateway {settings.gateway[:_SHOWN]!r}.",
             f"Ask for one it has{_names(node.gateways)}, or list it under nodes: in the configuration.",
         )
+    named = gateway.provider if gateway is not None else None
     return CallPlan(
         settings=settings,
         own=config.probes.get(settings.name) == settings,
         limits=limits(settings, _ring(settings, request.timeout)),
-        provider=gateway.provider if gateway else None,
+        provider=named_provider(named, config.provider_tables) if named is not None else None,
     )
 
 

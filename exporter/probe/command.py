@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import sys
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -188,6 +189,9 @@ def result_lines(answer: Answer, now: float) -> list[str]:
     lines.append(f"{(record.result or 'unknown').upper()}: {record.message}")
     if record.remedy:
         lines.append(f"  {record.remedy}")
+    if record.result == "failed" and record.sip_call_id:
+        at = datetime.fromtimestamp(record.started_at, UTC)
+        lines.append(f"  For the provider: SIP Call-ID {record.sip_call_id}, {at:%Y-%m-%d %H:%M:%S} UTC")
     return lines
 
 

@@ -25,6 +25,7 @@ Both lines were tried against FreeSWITCH 1.11.2 (tried.md 3). What each part is 
 
     ^^|                         `|` separates the variables, not the comma
     origination_uuid            the call's UUID, known before FreeSWITCH hears of the call
+    sip_invite_call_id          the same as SIP Call-ID, so that the provider can find an unanswered call too
     ignore_early_media          early media is no answer; without it the ring limit would not hold
     originate_timeout           ring limit
     execute_on_originate        the cap for the whole call, armed before the INVITE leaves
@@ -153,7 +154,7 @@ def originate(settings: ProbeConfig, uuid: str, limits: Limits) -> str:
     _require(call_id is not None and call_id.cap == limits.total, "UUID", uuid)
     _require(is_number(settings.destination), "destination", settings.destination)
     _require(_GATEWAY.fullmatch(settings.gateway) is not None, "gateway", settings.gateway)
-    variables = [f"origination_uuid={uuid}"]
+    variables = [f"origination_uuid={uuid}", f"sip_invite_call_id={uuid}"]
     if settings.caller_id is not None:
         _require(is_number(settings.caller_id), "caller id", settings.caller_id)
         variables.append(f"origination_caller_id_number={settings.caller_id}")

@@ -12,7 +12,7 @@ import msgspec
 
 from exporter.probe.admission import CallPlan
 from exporter.probe.observation import ROUND_TRIP_STEP, Observation, Phase, State
-from exporter.switch.followed_call import CallMedia, HungUpBy
+from exporter.switch.followed_call import CallEnd, CallMedia, HungUpBy
 
 Result = Literal["success", "degraded", "failed", "aborted"]
 
@@ -42,7 +42,7 @@ class ToneRecord(_Json, frozen=True, kw_only=True, rename="camel"):
 
 
 class ProviderRecord(_Json, frozen=True, kw_only=True, rename="camel"):
-    """The provider's own code in its rejection."""
+    """The provider's own code in its rejection, or with which it hung up."""
 
     code: str
     class_: str = msgspec.field(name="class")
@@ -54,6 +54,7 @@ class CallRecord(_Json, frozen=True, kw_only=True, rename="camel"):
     """One probe call, under way or over.
 
     Attributes:
+        sip_call_id: by which the provider finds it; empty before an INVITE was sent.
         probe: the probe's name; empty for an ad-hoc call.
         own: it went to the probe's own destination.
         dialed: FreeSWITCH made a channel and sent an INVITE.
@@ -79,6 +80,7 @@ class CallRecord(_Json, frozen=True, kw_only=True, rename="camel"):
     cause: str = ""
     sip_code: int | None = None
     sip_phrase: str = ""
+    sip_call_id: str = ""
     provider_code: ProviderRecord | None = None
     hung_up_by: HungUpBy | None = None
     message: str = ""
@@ -129,7 +131,11 @@ def begun(uuid: str, plan: CallPlan, started_at: float) -> CallRecord:
 def under_way(record: CallRecord, seen: Observation) -> CallRecord:
     """The record of a call that goes on."""
     return msgspec.structs.replace(
-        record, status=seen.state, dialed=seen.created, early_media=seen.early_media
+        record,
+        status=seen.state,
+        dialed=seen.created,
+        early_media=seen.early_media,
+        sip_call_id=seen.end.sip_call_id or (record.call_uuid if seen.created else ""),
     )
 
 
@@ -153,7 +159,7 @@ def observed(
         cause=seen.cause,
         sip_code=end.sip_code,
         sip_phrase=end.sip_phrase,
-        provider_code=_provider(plan, end.sip_phrase),
+        provider_code=_provider(plan, end),
         hung_up_by=end.hung_up_by,
         ended_at=ended_at,
         duration_seconds=round(sum(phases.values()) if phases else duration, 3),
@@ -183,11 +189,11 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
 
 
-def _provider(plan: CallPlan, phrase: str) -> ProviderRecord | None:
-    code = plan.provider_code(phrase)
+def _provider(plan: CallPlan, end: CallEnd) -> ProviderRecord | None:
+    code = plan.provider_code(end)
     if code is None:
         return None
-    return ProviderRecord(code=code.code, class_=code.class_, meaning=code.meaning, remedy=code.remedy)
+    return ProviderRecord(code=code.shown, class_=code.class_, meaning=code.meaning, remedy=code.remedy)
 
 
 def _media(media: CallMedia | None) -> MediaRecord | None:

@@ -24,6 +24,7 @@ from exporter.probe.observation import Observation, Phase
 from exporter.probe.record import CallRecord, Result
 from exporter.switch.cause import explain
 from exporter.switch.followed_call import CallMedia
+from exporter.switch.local_failure import EXPLAINED
 from exporter.switch.sip import SIP_CODES
 
 # Below that share of the packets that the talk time asks for, FreeSWITCH sent too little (tried.md 3).
@@ -100,7 +101,9 @@ def _returned_little(seen: Observation) -> bool:
 
 
 def _as_expected(expect: Expect, seen: Observation) -> bool:
-    """With neither cause nor status given, any rejection by the far end is as expected."""
+    """With neither cause nor status given, any rejection is as expected if it is by the far end."""
+    if seen.end.local_failure:
+        return False
     if expect.cause is not None and seen.cause != expect.cause:
         return False
     if expect.sip is not None and seen.end.sip_code != expect.sip:
@@ -119,6 +122,8 @@ def _expected(plan: CallPlan) -> str:
 
 def _rejection(seen: Observation) -> str:
     """The rejection in the far end's own words: `SIP 486 Busy Here`, or a cause."""
+    if seen.end.local_failure:
+        return "no answer from the network"
     code = seen.end.sip_code
     if code is None:
         return seen.cause or "no reason given"
@@ -131,13 +136,22 @@ def _meaning(seen: Observation) -> str:
 
 def _provider_meaning(plan: CallPlan, seen: Observation) -> str:
     """What the provider's own code means; empty without one."""
-    code = plan.provider_code(seen.end.sip_phrase)
+    code = plan.provider_code(seen.end)
     return code.meaning if code is not None else ""
 
 
 def _remedy(plan: CallPlan, seen: Observation) -> str:
-    code = plan.provider_code(seen.end.sip_phrase)
-    return code.remedy if code is not None else explain(seen.cause).remedy
+    code = plan.provider_code(seen.end)
+    if code is not None:
+        return code.remedy
+    local = EXPLAINED.get(seen.end.local_failure)
+    return local.remedy if local is not None else explain(seen.cause).remedy
+
+
+def _ended_by_provider(plan: CallPlan, seen: Observation) -> str:
+    """What to do about the provider's code with which it ended the call; empty without one."""
+    code = plan.provider_code(seen.end)
+    return code.remedy if code is not None else ""
 
 
 def _packets(seen: Observation) -> str:
@@ -239,6 +253,13 @@ _UNANSWERED: Final = (
         lambda _, seen: explain(seen.cause).remedy,
     ),
     _Rule(
+        lambda _, seen: not seen.answered and seen.end.local_failure != "",
+        "failed",
+        "originate",
+        lambda _, seen: f"{EXPLAINED[seen.end.local_failure].meaning} ({seen.cause})",
+        _remedy,
+    ),
+    _Rule(
         lambda plan, seen: not seen.answered and _provider_meaning(plan, seen) != "",
         "failed",
         None,
@@ -297,8 +318,14 @@ _ANSWERED: Final = (
         lambda plan, seen: _short(plan, seen) and seen.end.hung_up_by == "far_end",
         "failed",
         "hangup",
-        lambda _, seen: f"The far end hung up {seen.end.talk:.1f} s after its answer, {_packets(seen)}.",
-        "Call the number by hand: a far end that echoes stays on the line until the caller hangs up.",
+        lambda plan, seen: (
+            f"The far end hung up {seen.end.talk:.1f} s after its answer, {_packets(seen)}"
+            f"{': ' if _provider_meaning(plan, seen) else ''}{_provider_meaning(plan, seen)}."
+        ),
+        lambda plan, seen: (
+            _ended_by_provider(plan, seen)
+            or "Call the number by hand: a far end that echoes stays on the line until the caller hangs up."
+        ),
     ),
     _Rule(
         lambda _, seen: seen.cause not in _OWN_ENDS,

@@ -203,7 +203,7 @@ class Dialler:
                 on_early_media()
             elif step == "refuse":
                 cause = far_end.cause or cause_of_status(far_end.status)
-                ending.far_end_refuses(leg, far_end.status, far_end.phrase, cause)
+                ending.far_end_refuses(leg, far_end.status, far_end.phrase, cause, far_end.headers)
                 return
             else:
                 return

@@ -29,7 +29,7 @@ def hang_up(leg: Leg, cause: str) -> None:
     _conclude(leg, late)
 
 
-def far_end_refuses(leg: Leg, status: int, phrase: str, cause: str) -> None:
+def far_end_refuses(leg: Leg, status: int, phrase: str, cause: str, headers: Iterable[Header] = ()) -> None:
     """The far end refused the INVITE.
 
     Args:
@@ -37,13 +37,14 @@ def far_end_refuses(leg: Leg, status: int, phrase: str, cause: str) -> None:
         status: SIP status.
         phrase: reason phrase.
         cause: the hang-up cause, also in a `Reason: Q.850` header.
+        headers: further ones of the refusal, which FreeSWITCH hands on.
     """
     if leg.hung_up.is_set():
         return
     leg.addressed = True
     number = Q850.get(cause, 0)
     text = f'Q.850;cause={number};text="{cause}"'
-    leg.set(variables.refused(leg, status, phrase, text, number))
+    leg.set(variables.refused(leg, status, phrase, text, number, headers))
     _hang_up(leg, cause)
     _conclude(leg, [])
 

@@ -24,6 +24,7 @@ class FarEnd:
         refuse: the INVITE is refused.
         status, phrase: with this status.
         cause: the Q.850 cause of the refusal's Reason header, when it is not the one of the status.
+        headers: of the refusal, beyond those of SIP itself.
         hang_up: the far end's BYE, counted from the answer.
         path: what becomes of audio.
         loops_back: the call comes back to this switch as an inbound leg.
@@ -36,14 +37,22 @@ class FarEnd:
     status: int = 0
     phrase: str = ""
     cause: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
     hang_up: float | None = None
     path: Path = SILENT
     loops_back: bool = False
 
 
-def refuses(status: int, phrase: str, cause: str = "", after: float = 0.02) -> FarEnd:
+def refuses(
+    status: int,
+    phrase: str,
+    cause: str = "",
+    after: float = 0.02,
+    *,
+    headers: tuple[tuple[str, str], ...] = (),
+) -> FarEnd:
     """A far end that refuses the INVITE."""
-    return FarEnd(refuse=after, status=status, phrase=phrase, cause=cause)
+    return FarEnd(refuse=after, status=status, phrase=phrase, cause=cause, headers=headers)
 
 
 ECHO: Final = Path(echoes=True)
@@ -68,6 +77,7 @@ FAR_ENDS: Final[dict[str, FarEnd]] = {
     PREFIX + "22": refuses(404, "Account blocked D19"),
     PREFIX + "23": refuses(403, "Caller Origination Number is Invalid D35"),
     PREFIX + "24": FarEnd(answer=0.04, path=Path(echoes=True, startup=10), loops_back=True),
+    PREFIX + "25": refuses(603, "Decline", headers=(("X-Twilio-Error", "32203 Call blocked"),)),
     # FreeSWITCH's packets arrive and are echoed, but nothing comes back: a firewall open one way only.
     PREFIX + "31": FarEnd(ring=0.04, answer=1.04, path=Path(echoes=True, heard=False)),
     # The opposite: the far end receives nothing, so it has nothing to echo.

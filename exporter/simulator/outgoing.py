@@ -57,6 +57,7 @@ def _prepare(
     leg.state, leg.state_number = "CS_NONE", 1
     leg.fire("CHANNEL_OUTGOING")
     leg.set(variables.dialled(leg, given, early_media=early_media, originator=leg.other))
+    leg.sip.call_id = dict(given).get("sip_invite_call_id", leg.sip.call_id)
     on_originate()
     leg.run_state("CS_INIT", 1)
 

@@ -4,6 +4,8 @@ Strategy: each function here is one step as the recordings show it, and returns 
 report at the end of a leg is in report.py.
 """
 
+from collections.abc import Iterable
+
 from exporter.simulator.channel import Channel
 from exporter.simulator.events import Header
 from exporter.simulator.sip import ALLOW, Codec, codec_string, local_sdp, remote_sdp
@@ -292,7 +294,9 @@ def acknowledged(leg: Channel) -> list[Header]:
     ]
 
 
-def refused(leg: Channel, status: int, phrase: str, reason: str, term_cause: int) -> list[Header]:
+def refused(
+    leg: Channel, status: int, phrase: str, reason: str, term_cause: int, headers: Iterable[Header] = ()
+) -> list[Header]:
     """The far end refused the INVITE; `reason` is its Reason header, "" when it sent none."""
     return [
         ("sip_call_id", leg.sip.call_id),
@@ -301,6 +305,7 @@ def refused(leg: Channel, status: int, phrase: str, reason: str, term_cause: int
         ("sip_invite_failure_status", str(status)),
         ("sip_invite_failure_phrase", phrase),
         *([("sip_reason", reason)] if reason else []),
+        *((f"sip_rh_{name}", value) for name, value in headers),
         *terminated(status, term_cause),
     ]
 

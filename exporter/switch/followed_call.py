@@ -19,11 +19,13 @@ FreeSWITCH's media figures need care (tried.md 3 and 4, facts.md 4.4):
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple
 
 from exporter.esl import Event
 from exporter.esl.errors import printable
+from exporter.switch.local_failure import local_failure
+from exporter.switch.provider import Provider, ProviderCode
 
 MARK_SUBCLASS: Final = "exporter::probe"
 """Subclass of the events that a probe call fires on its own leg (`event` application)."""
@@ -99,13 +101,16 @@ class CallEnd:
         hung_up: one of the two sides hung up.
         closed: FreeSWITCH had finished with the call.
         cause: FreeSWITCH's hang-up cause; empty if the event has none.
-        sip_code: final SIP status of the far end: 200 for an answered call; None if it gave none
-            (FreeSWITCH's own CANCEL, a call that never left FreeSWITCH).
+        sip_code: final SIP status: 200 for an answered call; None if there was none (FreeSWITCH's own CANCEL,
+            a call that never left FreeSWITCH). It is the far end's, unless there is a `local_failure`.
         sip_phrase: the reason phrase with it, made printable; empty for 200.
+        sip_call_id: the SIP Call-ID, by which the provider finds the call; empty if the event has none.
+        local_failure: why FreeSWITCH itself failed it, a word of local_failure.LOCAL_FAILURES; else empty.
         hung_up_by: who ended the SIP dialogue (`us`: FreeSWITCH); None if there was none.
         media: None for a call that was never answered, or if RTP never started.
         tone_before: milliseconds after which the detector DETECTOR_BEFORE heard the tone; None: it did not.
         tone_own: the detector DETECTOR_OWN heard the tone.
+        event: the event.
     """
 
     created: float | None = None
@@ -117,10 +122,21 @@ class CallEnd:
     cause: str = ""
     sip_code: int | None = None
     sip_phrase: str = ""
+    sip_call_id: str = ""
+    local_failure: str = ""
     hung_up_by: HungUpBy | None = None
     media: CallMedia | None = None
     tone_before: int | None = None
     tone_own: bool = False
+    event: Event | None = field(default=None, repr=False, compare=False)
+
+    def code_of(self, provider: Provider) -> ProviderCode | None:
+        """The provider's code in its rejection or, of an answered call, in its BYE; None without one."""
+        if self.event is None or self.local_failure:
+            return None
+        if self.answered is not None:
+            return provider.in_bye(self.event)
+        return provider.in_answer(self.event) if self.sip_code is not None else None
 
     @property
     def talk(self) -> float:
@@ -187,6 +203,7 @@ def _read_end(event: Event) -> CallEnd:
     status = event.get(b"variable_sip_term_status") or ""
     code = 200 if answered is not None else int(status) if _FINAL_STATUS.fullmatch(status) else None
     phrase = event.get(b"variable_sip_invite_failure_phrase") if code not in (None, 200) else None
+    readable = code is not None or not status
     end = CallEnd(
         created=_stamp(event, b"Caller-Channel-Created-Time"),
         rang=min((stamp for stamp in (ringing, early_media) if stamp is not None), default=None),
@@ -197,9 +214,14 @@ def _read_end(event: Event) -> CallEnd:
         cause=cause if _CAUSE.fullmatch(cause) else "",
         sip_code=code,
         sip_phrase=printable(phrase or ""),
+        sip_call_id=printable(
+            event.get(b"variable_sip_call_id") or event.get(b"variable_sip_invite_call_id") or ""
+        ),
+        local_failure=local_failure(event) if answered is None and readable else "",
         hung_up_by=_HUNG_UP_BY.get(event.get(b"variable_sip_hangup_disposition") or ""),
         tone_before=event.get_int(_TONE_BEFORE),
         tone_own=event.get_int(_TONE_OWN) is not None,
+        event=event,
     )
     return end if answered is None else replace(end, media=_read_media(event, end.talk))
 

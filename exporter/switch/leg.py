@@ -67,8 +67,8 @@ class LegEnd(NamedTuple):
         talk_seconds: answer to hang-up; None if it was never answered.
         gateway: of an outbound leg that was never answered; else empty.
         profile: that gateway's; empty where the event has none.
-        sip_code: final SIP status from the far end of an unanswered leg, as received; empty if there is none.
-        phrase: the reason phrase that came with it.
+        sip_code: final SIP status of an unanswered leg, as received; empty if there is none. It is the far
+            end's unless `local_failure` says otherwise.
         media: the RTP figures; None if it was never answered or RTP never started.
         local_failure: why FreeSWITCH itself failed the leg, a word of local_failure.LOCAL_FAILURES, for an
             inbound leg only `no_rtp_ports`; empty where it did not.
@@ -80,7 +80,6 @@ class LegEnd(NamedTuple):
     gateway: str
     profile: str
     sip_code: str
-    phrase: str
     media: "Media | None"
     local_failure: str = ""
 
@@ -199,15 +198,14 @@ class ChannelEvent:
             gateway = (event.get(b"variable_sip_gateway_name") or "") if outbound else ""
             profile = (event.get(b"variable_sofia_profile_name") or "") if gateway else ""
             code = event.get(b"variable_sip_term_status") or ""
-            phrase = (event.get(b"variable_sip_invite_failure_phrase") or "") if code else ""
             if outbound:
                 local = local_failure(event)
             else:
                 local = NO_RTP_PORTS if refused_without_rtp_port(event) else ""
-            return LegEnd(self.uuid, cause, None, gateway, profile, code, phrase, None, local)
+            return LegEnd(self.uuid, cause, None, gateway, profile, code, None, local)
         ended = event.get_int(b"Caller-Channel-Hangup-Time") or answered
         talk = max(ended - answered, 0) / 1e6
-        return LegEnd(self.uuid, cause, talk, "", "", "", "", self._media(talk))
+        return LegEnd(self.uuid, cause, talk, "", "", "", self._media(talk))
 
     def _seconds_from_start(self, *stamps: bytes) -> float | None:
         """Seconds from the leg's creation to the earliest of the named stamps that happened."""

@@ -20,7 +20,9 @@ refused with 502. The dialplan can refuse one with that cause too (`hangup`, `re
 the leg it was to be bridged to; those have run such an application last.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from exporter.esl import Event
 
@@ -28,6 +30,40 @@ LOCAL_FAILURES: Final = ("no_answer_to_invite", "refused_port", "dns", "no_rtp_p
 """All of them."""
 NO_RTP_PORTS: Final = "no_rtp_ports"
 NO_RTP_PORTS_CAUSE: Final = "DESTINATION_OUT_OF_ORDER"
+
+
+class Explained(NamedTuple):
+    """A reason for people: what happened, and what to do, a sentence each."""
+
+    meaning: str
+    remedy: str
+
+
+EXPLAINED: Final[Mapping[str, Explained]] = MappingProxyType(
+    {
+        "no_answer_to_invite": Explained(
+            "Nothing came back for the INVITE, not even 100 Trying: FreeSWITCH gave up after 32 s.",
+            "Check that SIP reaches the provider's address: firewall, NAT, transport, the gateway's proxy.",
+        ),
+        "refused_port": Explained(
+            "Nothing takes SIP at the provider's address: its port is closed, or no connection can be made.",
+            "Check proxy, port and transport of the gateway, the firewall, and the provider's status page.",
+        ),
+        "dns": Explained(
+            "The provider's name has no address in DNS.",
+            "Check the proxy of the gateway, and name servers and firewall of FreeSWITCH's machine.",
+        ),
+        NO_RTP_PORTS: Explained(
+            "FreeSWITCH has no RTP port left, so it sent no INVITE.",
+            "Widen rtp-start-port to rtp-end-port in switch.conf.xml, two ports for each call.",
+        ),
+        "other": Explained(
+            "FreeSWITCH failed the call itself; nothing came from the network.",
+            "Look for the call's UUID in FreeSWITCH's log.",
+        ),
+    }
+)
+"""What each of LOCAL_FAILURES means: none is an answer of the provider's."""
 
 _OF_SOFIA: Final = "sofia/"
 _PASS_ON: Final = ("hangup", "respond", "bridge")

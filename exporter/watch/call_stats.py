@@ -5,7 +5,7 @@ from typing import NamedTuple
 from exporter.metrics import families
 from exporter.metrics.exposition import Exemplar, Histogram
 from exporter.switch.cause import known_cause
-from exporter.switch.leg import LegEnd, Media
+from exporter.switch.leg import ChannelEvent, LegEnd, Media
 from exporter.switch.provider import Provider, ProviderCode, has_failed
 from exporter.switch.sip import known_code
 
@@ -22,12 +22,12 @@ class CallStats:
 
     Args:
         gateway: the label under which they are counted; empty for legs that used none.
-        provider: whose codes the reason phrases of rejections end with; None if unknown.
+        provider: whose codes rejections have; None if unknown.
 
     Attributes:
         failed: unanswered legs of those that ended (exporter.switch.provider.has_failed).
         hangups: by cause (a label value) and whether the leg was answered.
-        sip_responses: by SIP status (a label value).
+        sip_responses: answers of far ends, by SIP status (a label value).
         rejections: by the provider's code and its class.
         local_failures: legs that FreeSWITCH failed itself, by the words of local_failure.LOCAL_FAILURES.
     """
@@ -70,8 +70,17 @@ class CallStats:
         self.jitter = Histogram(families.CALL_JITTER)
         self.packet_loss = Histogram(families.CALL_PACKET_LOSS)
 
-    def count_end(self, end: LegEnd, exemplar: Exemplar | None) -> ProviderCode | None:
-        """Count a leg that was active and ended; the provider's code in its rejection, if there is one."""
+    def count_end(self, event: ChannelEvent, end: LegEnd, exemplar: Exemplar | None) -> ProviderCode | None:
+        """Count a leg that was active and ended.
+
+        Args:
+            event: its last.
+            end: what that says.
+            exemplar: of the leg.
+
+        Returns:
+            The provider's code in its rejection or, of an answered leg, with which the far end hung up.
+        """
         self.active -= 1
         talk = end.talk_seconds
         key = (known_cause(end.cause), talk is not None)
@@ -79,20 +88,21 @@ class CallStats:
         self.hangups[key] = Ended(legs + 1, exemplar or earlier)
         if end.local_failure:
             self.local_failures[end.local_failure] = self.local_failures.get(end.local_failure, 0) + 1
-        code = self._count_rejection(end) if end.sip_code else None
         if talk is None:
+            rejected = end.sip_code and not end.local_failure
+            code = self._count_rejection(event, end) if rejected else None
             self.failed += has_failed(end.cause, code)
-        else:
-            self.duration.observe(talk, exemplar)
-            if end.media is not None:
-                self._count_media(end.media, exemplar)
-        return code
+            return code
+        self.duration.observe(talk, exemplar)
+        if end.media is not None:
+            self._count_media(end.media, exemplar)
+        return self.provider.in_bye(event.raw) if self.provider is not None else None
 
-    def _count_rejection(self, end: LegEnd) -> ProviderCode | None:
-        """Count the final SIP answer, and the provider's code in it, if there is one."""
+    def _count_rejection(self, event: ChannelEvent, end: LegEnd) -> ProviderCode | None:
+        """Count the far end's final answer, and the provider's code in it, if there is one."""
         code = known_code(end.sip_code)
         self.sip_responses[code] = self.sip_responses.get(code, 0) + 1
-        found = self.provider.find(end.phrase) if self.provider is not None else None
+        found = self.provider.in_answer(event.raw) if self.provider is not None else None
         if found is not None:
             kind = (found.code, found.class_)
             self.rejections[kind] = self.rejections.get(kind, 0) + 1

@@ -58,7 +58,7 @@ class CallTable:
         on_unanswered: called with the gateway and its profile, for every outbound leg that ended unanswered,
             probes included.
         on_ended: called with the last event of a leg, what it says, the leg's gateway label, and the
-            provider's code in its rejection; probes left out.
+            provider's code in its rejection or its BYE; probes left out.
         countries: counts outbound legs by the number dialled.
         on_stranger: called with the last event of a stranger's leg.
         on_no_rtp_port: called for every leg, probes included, that failed since FreeSWITCH had no RTP port.
@@ -272,7 +272,7 @@ class CallTable:
         leg = self._find(event)
         if leg is not None:
             del self._legs[uuid]
-            code = leg.stats.count_end(end, _exemplar(event))
+            code = leg.stats.count_end(event, end, _exemplar(event))
             if leg.outbound:
                 self._countries.ended(event, end, leg.stats.gateway, leg.talk)
             self._on_ended(event, end, leg.stats.gateway, code)

@@ -19,7 +19,7 @@ from exporter.switch.gateway import GatewayList
 from exporter.switch.gateway_event import ProfileStarted
 from exporter.switch.leg import ChannelEvent, LegEnd, LegStart
 from exporter.switch.profile import Profile
-from exporter.switch.provider import ProviderCode, provider
+from exporter.switch.provider import ProviderCode
 from exporter.switch.registration_event import Registered
 from exporter.switch.status import Heartbeat
 from exporter.switch.tick import TickEvent
@@ -36,6 +36,7 @@ from exporter.watch.gateway import GatewayWatch
 from exporter.watch.gateway_table import GatewayTable
 from exporter.watch.listed_changes import ListedChanges
 from exporter.watch.observer import NodeObserver
+from exporter.watch.providers import Providers
 from exporter.watch.registration_memory import RegistrationMemory
 from exporter.watch.strangers import Strangers
 from exporter.watch.subscribers import Subscribers
@@ -58,6 +59,7 @@ class Knowledge:
         observer: told of gateways, ended calls and changes.
         quiet: log no changes of problems.
         destinations: countries and prices of numbers; None: calls are not counted by country.
+        providers: whose codes are read; None: those with a table of the exporter's own.
 
     Attributes:
         core_uuid: identifies FreeSWITCH's present run; empty before the first sync.
@@ -83,6 +85,7 @@ class Knowledge:
         *,
         quiet: bool = False,
         destinations: Destinations | None = None,
+        providers: Providers | None = None,
     ) -> None:
         self.core_uuid = ""
         self.switch = SwitchFacts()
@@ -112,6 +115,7 @@ class Knowledge:
         self._config = config
         self._clock = clock
         self._memory = memory
+        self._providers = providers or Providers()
         self._scans = 0  # at the last HEARTBEAT
         self._first: dict[str, GatewayWatch] = {}  # of each name
         self.gateways = GatewayTable(
@@ -309,7 +313,7 @@ class Knowledge:
         gateway.answer = self._memory.recall(self._config.name, self._remembered_as(gateway))
         config = self._config.gateways.get(name)
         known = config.provider if config is not None else None
-        self.calls.start_tracking(name, provider(known) if known else None)
+        self.calls.start_tracking(name, self._providers.find(known))
 
     def _on_gone(self, name: str) -> bool:
         """A gateway is to be forgotten; False while calls are up through it."""

@@ -30,6 +30,7 @@ from exporter.watch.knowledge import Knowledge
 from exporter.watch.lifecycle import Lifecycle
 from exporter.watch.observer import NodeObserver
 from exporter.watch.poller import Poller
+from exporter.watch.providers import Providers
 from exporter.watch.registration_memory import RegistrationMemory
 from exporter.watch.switch import SwitchFacts
 from exporter.watch.tick import Ticks
@@ -52,6 +53,7 @@ class Node:
         look_up: finds the addresses of a host name.
         quiet: log no changes of its problem or its gateways', for a caller that shows them itself.
         destinations: countries and prices of numbers; None: calls are not counted by country.
+        providers: whose codes are read; None: those with a table of the exporter's own.
 
     Attributes:
         name: of the config, the label `node`.
@@ -73,13 +75,21 @@ class Node:
         look_up: LookUp,
         quiet: bool = False,
         destinations: Destinations | None = None,
+        providers: Providers | None = None,
     ) -> None:
         self.config = config
         self.name = config.name
         memory = memory or RegistrationMemory(None, clock=clock)
         self.observer = observer or NodeObserver()
         self.known = Knowledge(
-            config, instance, clock, memory, self.observer, quiet=quiet, destinations=destinations
+            config,
+            instance,
+            clock,
+            memory,
+            self.observer,
+            quiet=quiet,
+            destinations=destinations,
+            providers=providers,
         )
         self.lifecycle = Lifecycle(config.name, clock, quiet=quiet)
         self.connections = Connections(config, clock, look_up)

@@ -43,7 +43,7 @@ class NodeObserver:
             event: its CHANNEL_HANGUP_COMPLETE or CHANNEL_DESTROY.
             end: what was read of it for the counters.
             gateway: the label under which it is counted; empty if it used none.
-            code: the provider's, in the rejection of the leg; None without one.
+            code: the provider's, in the rejection of the leg or its BYE; None without one.
         """
 
     def on_change(self, change: "Change") -> None:

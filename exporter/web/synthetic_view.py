@@ -48,6 +48,8 @@ def call_card(record: CallRecord, now: float) -> CallCard:
             quality.append(f"{media.packet_loss_ratio:.1%} lost")
     if record.tone is not None and record.tone.round_trip_seconds is not None:
         quality.append(f"round trip {record.tone.round_trip_seconds * 1000:.0f} ms")
+    if record.result == "failed" and record.sip_call_id:
+        quality.append(f"SIP Call-ID {shown(record.sip_call_id)}")
     return CallCard(
         key=record.call_uuid,
         when=time_of_day(record.started_at, now),

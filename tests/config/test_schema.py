@@ -79,7 +79,7 @@ KINDS = {kind.words: kind for struct in (Config, WebFile) for kind in _kinds(Sec
 SAMPLES: list[object] = [
     "", "text", "telnyx", "auto", "echo", "answered", "USER_BUSY", "+15550000001", "+1555*", "+*", "10s",
     "external::telnyx", "a b", "127.0.0.1:1", ":9282", "[::1]:1", "https://a.example", "TLS12", "sip_h_X-a",
-    "shared", "masked", "US", "USD",
+    "shared", "masked", "US", "USD", "Reason", "X-Acme-Error", "p-acme", "X-FS-a", "Server",
     "a@b", "fe80::1%eth0", "debug", "NoClientCert", "nosniff", "deny", "call_direction", True, False, 0, 1, 4,
     15, 300, 8021, 0.05, 1e9, -1, [], ["x"], {}, {"x": {}}, "-----BEGIN X", "$2b$10$" + "x" * 53,
 ]  # fmt: skip
@@ -115,7 +115,10 @@ def _takes(read: Read[Any], value: object) -> bool:
         "nodes: [{name: 5}]",
         "nodes: [{gateways: [telnyx]}]",
         "nodes: [{gateways: {'a b': {}}}]",
-        "nodes: [{gateways: {g: {provider: telnix}}}]",
+        "nodes: [{gateways: {g: {provider: tel nyx}}}]",
+        "providers: {a: {phrase: true}}",
+        "providers: {a: {file: a.tsv, header: Server}}",
+        "providers: {a: {file: a.tsv, header: X-FS-Support}}",
         "nodes: [{password: a, password_file: b}]",
         "nodes: [{poll_interval: fast}]",
         "listen: []",

@@ -16,6 +16,7 @@ from exporter.diagnosis.snapshot import (
     SwitchSeen,
 )
 from exporter.switch.profile import Profile
+from exporter.switch.provider import provider
 from exporter.switch.status import SwitchFigures
 from exporter.watch.strangers import StrangersSeen
 
@@ -67,7 +68,7 @@ def subscriber(**changes: Any) -> SubscriberSeen:
 
 
 def calls(**changes: Any) -> RecentCalls:
-    seen = CallsSeen(gateway="telnyx", direction="outbound", provider="telnyx", answered=10)
+    seen = CallsSeen(gateway="telnyx", direction="outbound", provider=provider("telnyx"), answered=10)
     return RecentCalls(seconds=900.0, calls=(replace(seen, **changes),))
 
 

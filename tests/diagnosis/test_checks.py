@@ -376,8 +376,9 @@ def test_the_synthetic_call(changes: dict[str, object], fault: str, status: str)
     "cause", ["CALL_REJECTED", "SUBSCRIBER_ABSENT", "INVALID_GATEWAY", "DESTINATION_OUT_OF_ORDER"]
 )
 def test_a_cause_is_explained(cause: str) -> None:
-    finding = one(snapshot(call=record(result="failed", cause=cause)), "call")
+    finding = one(snapshot(call=record(result="failed", cause=cause, sip_call_id="70726f62-a")), "call")
     assert cause in finding.seen
+    assert finding.seen.endswith(", SIP Call-ID 70726f62-a")
     assert len(finding.seen) > len(cause) + 30
 
 
@@ -398,6 +399,32 @@ def test_a_skipped_check_has_its_reason(check: CheckName) -> None:
     assert "access list" in finding.seen
     fresh = one(Snapshot(node="fs1", problem=""), check)
     assert "still running" in fresh.seen
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause", "words", "advice"),
+    [
+        ("no_answer_to_invite", "RECOVERY_ON_TIMER_EXPIRE", "nothing came back for the INVITE", "firewall"),
+        ("refused_port", "NORMAL_TEMPORARY_FAILURE", "nothing takes SIP at its address", "port"),
+        ("dns", "NORMAL_TEMPORARY_FAILURE", "its name has no address", "name servers"),
+    ],
+)
+def test_a_provider_that_gives_no_answer_has_rejected_nothing(
+    reason: str, cause: str, words: str, advice: str
+) -> None:
+    recent = calls(causes={cause: 9, "CALL_REJECTED": 3}, local={reason: 7})
+    local, rest = found(snapshot(recent=recent), "calls")
+    assert (local.fault, local.status, local.gateway) == (reason, "fail", "telnyx")
+    assert local.summary == f"Gateway telnyx: no answer from the provider to 7 calls: {words}"
+    assert advice in local.remedy.advice
+    assert rest.fault == "CALL_REJECTED"
+    assert "(3 times)" in rest.summary
+
+
+def test_calls_that_got_no_answer_are_told_once() -> None:
+    recent = calls(answered=0, causes={"NORMAL_TEMPORARY_FAILURE": 7}, local={"refused_port": 4, "dns": 3})
+    faults = [finding.fault for finding in found(snapshot(recent=recent), "calls")]
+    assert sorted(faults) == ["dns", "refused_port"]
 
 
 def test_calls_without_an_rtp_port_are_freeswitchs_failure_and_not_the_gateways() -> None:

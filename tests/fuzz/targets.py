@@ -121,7 +121,8 @@ def event(data: bytes) -> None:
 def kept_calls(data: bytes) -> None:
     """Of any last event of a leg one call is kept at most, and its ticket and its cells are plain lines."""
     leg = ChannelEvent(Event(data))
-    gateways = {name: GatewayConfig(provider="telnyx") for name in ("telnyx", "fake", "")}
+    gateways = {name: GatewayConfig(provider="telnyx") for name in ("telnyx", "")}
+    gateways["fake"] = GatewayConfig(provider="twilio")
     for numbers in ("masked", "full", "none"):
         config, kept = HistoryConfig(numbers=numbers), list[KeptCall]()
         picker = KeptCalls(NodeConfig(name="fs1", gateways=gateways), lambda: config, kept.append, Clock())  # noqa: B023

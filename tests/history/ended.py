@@ -47,7 +47,7 @@ def tell(picker: KeptCalls, leg: ChannelEvent) -> None:
     end, gateway = leg.end(), leg.start().gateway
     config = picker.node.gateways.get(gateway)
     named = config.provider if config is not None and not leg.inbound else None
-    code = CallStats(gateway, provider(named) if named else None).count_end(end, None)
+    code = CallStats(gateway, provider(named) if named else None).count_end(leg, end, None)
     picker.on_call_ended(leg, end, gateway, code)
 
 

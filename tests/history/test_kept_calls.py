@@ -155,16 +155,14 @@ def test_nothing_is_decoded_of_a_call_that_is_well() -> None:
     leg._event, leg.uuid = Untouched(b"{}"), "leg"
     media = Media(100, 100, 4.4, 0.02, 0.0, silent=False)
     for end in (
-        LegEnd("leg", "NORMAL_CLEARING", 20.0, "", "", "", "", media),
-        LegEnd("leg", "NORMAL_CLEARING", 20.0, "", "", "", "", None),
-        LegEnd("leg", "USER_BUSY", None, "fake", "external", "486", "Busy Here", None),
+        LegEnd("leg", "NORMAL_CLEARING", 20.0, "", "", "", media),
+        LegEnd("leg", "NORMAL_CLEARING", 20.0, "", "", "", None),
+        LegEnd("leg", "USER_BUSY", None, "fake", "external", "486", None),
     ):
         kept.picker.on_call_ended(leg, end, "fake", None)
     assert kept.calls == []
     with pytest.raises(AssertionError, match="Caller-Channel-Created-Time"):
-        kept.picker.on_call_ended(
-            leg, LegEnd("leg", "CALL_REJECTED", None, "", "", "", "", None), "fake", None
-        )
+        kept.picker.on_call_ended(leg, LegEnd("leg", "CALL_REJECTED", None, "", "", "", None), "fake", None)
 
 
 # -- bounds ---------------------------------------------------------------------------------------------
@@ -296,6 +294,28 @@ def test_the_code_of_the_gateways_provider(phrase: str, code: str, meaning: str)
     event = refused(variable_sip_gateway_name="telnyx", variable_sip_invite_failure_phrase=phrase)
     call = only(Kept().end(event))
     assert (call.provider_code, call.provider_meaning) == (code, meaning)
+
+
+@pytest.mark.parametrize(
+    ("header", "code", "meaning"),
+    [
+        ("32001 Trunk CPS limit exceeded", "32001", "trunk's calls-per-second limit reached"),
+        ("32999 Something new", "32999", "a code of the provider that the exporter does not know"),
+        ("Account suspended", "", ""),
+    ],
+)
+def test_the_code_in_a_header_of_the_gateways_provider(header: str, code: str, meaning: str) -> None:
+    node = NodeConfig(name="fs1", gateways={"fake": GatewayConfig(provider="twilio")})
+    changes: dict[str, object] = {"variable_sip_rh_X-Twilio-Error": header}
+    call = only(Kept(node=node).end(refused(**changes)))
+    assert (call.provider_code, call.provider_meaning) == (code, meaning)
+
+
+def test_what_freeswitch_failed_itself_has_no_code_and_is_local() -> None:
+    changes: dict[str, object] = {"variable_sip_rh_X-Twilio-Error": "32001", "variable_sip_reply_host": None}
+    node = NodeConfig(name="fs1", gateways={"fake": GatewayConfig(provider="twilio")})
+    call = only(Kept(node=node).end(refused(**changes)))
+    assert (call.provider_code, call.origin) == ("", "local")
 
 
 def test_a_reload_changes_whose_codes_are_read() -> None:

@@ -153,10 +153,10 @@ async def test_calls_that_were_up_before_the_connection_are_learned(lab: Lab) ->
     await lab.until("both calls are up", lambda: _up(lab, 2), 10)
     await asyncio.sleep(1.5)  # the first is answered
     async with watching(lab, host=lab.host, gateways=GATEWAYS) as watch:
-        assert await watch.value("freeswitch_calls_learned_total", **OUTBOUND) == 2
+        await watch.until_value("freeswitch_calls_learned_total", 2, **OUTBOUND)
         assert await watch.value("freeswitch_calls_started_total", **OUTBOUND) == 0
         assert await watch.value("freeswitch_calls_active", **OUTBOUND) == 2
-        assert await watch.value("freeswitch_current_channels") == 2
+        await watch.until_value("freeswitch_current_channels", 2)
         await lab.hang_up_all()
         await watch.until_value("freeswitch_calls_active", 0, **OUTBOUND)
         assert await by_label(watch, "freeswitch_call_hangups_total", "cause", "answered", **OUTBOUND) == {

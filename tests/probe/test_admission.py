@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from exporter.config.model import Config, GatewayConfig, GuardConfig, NodeConfig
 from exporter.probe.admission import REASONS, CallPlan, CallRequest, Refused, check, resolve
 from exporter.probe.originate import limits
+from exporter.switch.provider import provider
 from tests.probe.settings import settings
 from tests.probe.test_originate import HOSTILE
 
@@ -140,7 +141,7 @@ def refusal(request: CallRequest, given: Config) -> Refused:
 
 def test_a_probe_by_name() -> None:
     assert plan(CallRequest(probe="lab-echo"), config(ONE)) == CallPlan(
-        ONE, own=True, limits=limits(ONE, 5.0), provider="telnyx"
+        ONE, own=True, limits=limits(ONE, 5.0), provider=provider("telnyx")
     )
 
 
@@ -162,7 +163,11 @@ def test_a_number_alone_goes_the_only_way_there_is() -> None:
         is None
     )
     bare = plan(CallRequest(destination="+15550000003"), config())
-    assert (bare.settings.gateway, bare.settings.caller_id, bare.provider) == ("telnyx", None, "telnyx")
+    assert (bare.settings.gateway, bare.settings.caller_id, bare.provider) == (
+        "telnyx",
+        None,
+        provider("telnyx"),
+    )
 
 
 def test_of_several_probes_one_to_that_number_is_taken_else_an_echo_that_goes_the_only_way() -> None:

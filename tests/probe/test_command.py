@@ -56,6 +56,17 @@ async def test_phases_are_shown_and_the_result_in_words(tmp_path: Path) -> None:
         )
         assert re.fullmatch(r"2\d\d packets, MOS 4\.5, loss 0\.0%, jitter \d+ ms", lines[5])
         assert lines[6].startswith("SUCCESS: Answered and heard")
+        assert len(lines) == 7
+
+
+async def test_a_failed_call_names_what_the_provider_finds_it_by(tmp_path: Path) -> None:
+    async with SimulatedSwitch(tick=0.02, speed=20.0) as switch:
+        config = str(write_config(tmp_path, switch.port, PROBES))
+        silent = ("--gateway", "telnyx", "--to", "+15550000036")
+        code, out, _ = await run(*silent, "--config", config)
+        assert code == 1
+        last = r"  For the provider: SIP Call-ID 70726f62-[0-9a-f-]{27}, 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+        assert re.fullmatch(last, out.splitlines()[-1]), out
 
 
 async def test_json_for_scripts(tmp_path: Path) -> None:

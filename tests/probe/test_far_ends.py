@@ -132,6 +132,17 @@ async def test_early_media_is_not_an_answer(lab: Lab) -> None:
     assert record.answer_seconds > record.post_dial_delay_seconds + 1
 
 
+async def test_a_providers_code_in_a_header_is_explained(lab: Lab) -> None:
+    node = NodeConfig(name="fs1", port=lab.switch.port, gateways={"telnyx": GatewayConfig(provider="twilio")})
+    lab.configure()
+    lab.probes.configure(replace(lab.config, nodes=(node,)), {"fs1": lab.node})
+    record = (await lab.runner.probe(CallRequest(destination="+15550000025", gateway="telnyx"))).record
+    assert record.provider_code is not None
+    assert (record.provider_code.code, record.provider_code.class_) == ("32203", "fraud")
+    assert record.message.startswith("SIP 603 Decline: called number is blocked: ")
+    assert record.sip_call_id == record.call_uuid
+
+
 async def test_a_providers_code_is_explained(lab: Lab) -> None:
     node = NodeConfig(name="fs1", port=lab.switch.port, gateways={"telnyx": GatewayConfig(provider="telnyx")})
     lab.configure()

@@ -17,22 +17,23 @@ from exporter.switch.followed_call import (
 from tests.esl.recorded import events
 
 
-def replay(name: str, only: list[str] | None = None) -> tuple[Observation, list[State]]:
-    """The one call of a capture, and the states it went through.
+def replay(name: str, only: list[str] | None = None, leg: int = 0) -> tuple[Observation, list[State]]:
+    """One call of a capture, and the states it went through.
 
     Args:
         name: of the capture.
         only: names of the events that arrive; None: all of them.
+        leg: which one of several, in the order of their first events.
     """
     seen = Observation()
     states: list[State] = []
     arrived = [event for event in events(name) if only is None or event.name in only]
-    first = next(event.get(b"Unique-ID") for event in arrived if event.get(b"Unique-ID"))
+    legs = list(dict.fromkeys(uuid for event in arrived if (uuid := event.get(b"Unique-ID"))))
     for event in arrived:
         before = seen
         if event.name == "BACKGROUND_JOB":
             seen = seen.after_reply(read_job_reply(event))
-        elif event.get(b"Unique-ID") == first and (read := read_leg_event(event)) is not None:
+        elif event.get(b"Unique-ID") == legs[leg] and (read := read_leg_event(event)) is not None:
             seen = seen.after_event(read)
         if seen.state != before.state:
             states.append(seen.state)

@@ -112,8 +112,8 @@ def line(probe: ProbeConfig) -> str:
 def test_echo_as_tried() -> None:
     probe = settings()
     assert originate(probe, UUID, limits(probe, 4.0)) == (
-        f"originate {{^^|origination_uuid={UUID}|origination_caller_id_number=+19495431333"
-        "|call_direction=outbound|ignore_early_media=true|originate_timeout=5"
+        f"originate {{^^|origination_uuid={UUID}|sip_invite_call_id={UUID}"
+        "|origination_caller_id_number=+19495431333|call_direction=outbound|ignore_early_media=true|originate_timeout=5"
         "|execute_on_originate=sched_hangup:+15|execute_on_answer=sched_hangup:+7|send_silence_when_idle=-1}"
         "sofia/gateway/telnyx/+15550000001 'm:^:sleep:5000^hangup' inline"
     )

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from exporter.config.model import Expect, Thresholds
+from exporter.esl import Event
 from exporter.probe.admission import CallPlan
 from exporter.probe.observation import Interruption, Observation
 from exporter.probe.originate import limits
 from exporter.probe.record import CallRecord, begun, observed
 from exporter.probe.verdict import judged
 from exporter.switch.followed_call import CallEnd, CallMedia, JobReply, ProbeMark
+from exporter.watch.providers import named_provider
 from tests.probe.settings import settings
 from tests.probe.test_observation import replay
 
@@ -48,7 +50,8 @@ def ended(seen: Observation, **changes: Any) -> Observation:
 def verdict(seen: Observation, provider: str | None = None, **changes: Any) -> CallRecord:
     """The record of a call of the probe with these changes."""
     probe = settings(**changes)
-    plan = CallPlan(probe, own=True, limits=limits(probe, probe.ring_timeout), provider=provider)
+    codes = named_provider(provider, {}) if provider is not None else None
+    plan = CallPlan(probe, own=True, limits=limits(probe, probe.ring_timeout), provider=codes)
     record = begun("70726f62-beef-4010-8abc-0123456789ab", plan, 1.0)
     return judged(observed(record, plan, seen, 2.0, 1.0), plan, seen)
 
@@ -99,6 +102,88 @@ def test_a_providers_code_is_explained() -> None:
     assert (made.result, made.failed_phase) == ("failed", "originate")
     assert made.message.startswith("SIP 403 User channel limit exceeded D1: ")
     assert made.remedy == "fewer calls at once, or raise the account limit"
+
+
+@pytest.mark.parametrize(
+    ("capture", "message"),
+    [
+        ("183-then-486", "SIP 486 Busy Here: called number is blocked: "),
+        ("403-without-reason", "SIP 403 Account suspended 32203: called number is blocked: "),
+    ],
+)
+def test_a_code_in_a_header_is_explained(capture: str, message: str) -> None:
+    seen = replay(f"ev-json-evidence-{capture}")[0]
+    made = verdict(seen, "twilio")
+    assert made.message.startswith(message)
+    assert made.remedy == "create a Primary Customer Profile, or contact the provider"
+    assert made.provider_code is not None
+    assert (made.provider_code.code, made.provider_code.class_) == ("32203", "fraud")
+    assert verdict(seen).provider_code is None
+
+
+def test_a_code_that_the_table_does_not_have_is_shown_as_it_was_written() -> None:
+    phrase = b"Event-Name: CHANNEL_HANGUP_COMPLETE\nvariable_sip_invite_failure_phrase: Forbidden D999\n\n"
+    seen = ended(replay("ev-plain-call-403")[0], sip_phrase="Forbidden D999", event=Event(phrase))
+    made = verdict(seen, "telnyx")
+    assert made.provider_code is not None
+    assert (made.provider_code.code, made.provider_code.class_) == ("D999", "other")
+
+
+def test_a_code_with_which_the_provider_hung_up_is_explained() -> None:
+    event = (
+        b"Event-Name: CHANNEL_HANGUP_COMPLETE\nvariable_sip_hangup_disposition: recv_bye\n"
+        b"variable_sip_bye_h_X-Twilio-Error: 10001 Account suspended\n\n"
+    )
+    made = verdict(short(2.0, hung_up_by="far_end", event=Event(event)), "twilio")
+    assert (made.result, made.failed_phase) == ("failed", "hangup")
+    assert made.message.endswith("MOS 4.5: account is not active: suspended or closed.")
+    assert made.remedy == "check the balance and the account in Twilio's console"
+    plain = verdict(short(2.0, hung_up_by="far_end"), "twilio")
+    assert plain.message.endswith("MOS 4.5.")
+    assert plain.remedy.startswith("Call the number by hand")
+
+
+LOCAL = {
+    "408-no-answer-to-invite": ("Nothing came back for the INVITE", "Check that SIP reaches the provider"),
+    "503-local-refused-port": ("Nothing takes SIP at the provider's address", "Check proxy, port"),
+}
+
+
+@pytest.mark.parametrize("capture", LOCAL)
+@pytest.mark.parametrize("provider", [None, "telnyx", "twilio"])
+def test_what_freeswitch_failed_itself_is_no_rejection(capture: str, provider: str | None) -> None:
+    """Its status is FreeSWITCH's own, though it reads like one of the provider's."""
+    message, remedy = LOCAL[capture]
+    seen = replay(f"ev-json-evidence-{capture}", leg=-1)[0]
+    made = verdict(seen, provider)
+    assert (made.result, made.failed_phase, made.provider_code) == ("failed", "originate", None)
+    assert made.message.startswith(message)
+    assert made.remedy.startswith(remedy)
+    assert "SIP 4" not in made.message
+    assert "SIP 5" not in made.message
+
+
+@pytest.mark.parametrize("capture", LOCAL)
+def test_a_rejection_that_is_expected_must_be_the_far_ends(capture: str) -> None:
+    seen = replay(f"ev-json-evidence-{capture}", leg=-1)[0]
+    for expect in (
+        Expect(result="rejected"),
+        Expect(result="rejected", sip=seen.end.sip_code),
+        Expect(result="rejected", cause=seen.cause),
+    ):
+        made = verdict(seen, expect=expect)
+        assert made.result == "failed"
+        assert "got no answer from the network" in made.message
+
+
+def test_the_sip_call_id_is_there_with_and_without_an_answer() -> None:
+    answered = verdict(replay("ev-json-evidence-403-without-reason")[0])
+    assert answered.sip_call_id == "d7291516-6435-1240-87b2-c9f69500ccdf"
+    unanswered = verdict(replay("ev-json-evidence-own-call-id-unanswered")[0])
+    assert unanswered.sip_call_id == "probe-abc-1"
+    # Its end was lost: the INVITE went out with the UUID as Call-ID. Without an INVITE there is none.
+    assert verdict(ended(UNANSWERED)).sip_call_id == "70726f62-beef-4010-8abc-0123456789ab"
+    assert verdict(REFUSED).sip_call_id == ""
 
 
 UNANSWERED = Observation(

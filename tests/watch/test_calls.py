@@ -46,7 +46,7 @@ class Tracked:
 
     @staticmethod
     def _attribute(start: LegStart) -> str:
-        return start.gateway if start.gateway in ("", "telnyx", "backup") else "other"
+        return start.gateway if start.gateway in ("", "telnyx", "backup", "fake") else "other"
 
     def _on_ended(self, event: ChannelEvent, end: LegEnd, gateway: str, _code: ProviderCode | None) -> None:
         assert event.uuid == end.uuid
@@ -160,6 +160,7 @@ def leg(name: str, uuid: str = "u1", /, **headers: object) -> Event:
     return event(name, **{**usual, **headers})
 
 
+FAR_END = {"variable_sip_reply_host": "192.0.2.9"}  # something came from the network
 ANSWERED = {
     "Caller_Channel_Created_Time": 1_000_000,
     "Caller_Channel_Answered_Time": 2_000_000,
@@ -221,7 +222,7 @@ def test_a_call_without_media_is_one_that_should_have_heard(headers: dict[str, o
     ],
 )
 def test_a_leg_that_failed_is_counted_as_such(headers: dict[str, object], failed: int) -> None:
-    usual = {"Caller_Channel_Answered_Time": 0, "variable_sip_term_status": 404}
+    usual = {"Caller_Channel_Answered_Time": 0, "variable_sip_term_status": 404, **FAR_END}
     tracked = Tracked().take(leg("CHANNEL_CREATE"), hangup(**{**usual, **headers}))
     assert tracked.out.failed == failed
 
@@ -238,12 +239,38 @@ def test_freeswitchs_own_cancel_is_no_answer_of_the_far_end() -> None:
     assert list(out.hangups) == [("NO_ANSWER", False)]
 
 
+def test_what_freeswitch_answers_itself_is_no_answer_of_the_far_end() -> None:
+    """Without a reply host nothing came from the network: the status is FreeSWITCH's own."""
+    local = hangup(
+        Caller_Channel_Answered_Time=0,
+        Hangup_Cause="NORMAL_TEMPORARY_FAILURE",
+        variable_sip_term_status=503,
+        variable_sip_invite_failure_phrase="Service Unavailable D1",
+    )
+    out = Tracked().take(leg("CHANNEL_CREATE"), local).out
+    assert (out.sip_responses, out.rejections) == ({}, {})
+    assert (out.failed, out.local_failures) == (1, {"refused_port": 1})
+
+
+@pytest.mark.parametrize("direction", ["outbound", "inbound"])
+def test_a_bridged_rejection_is_the_outbound_legs_alone(direction: str) -> None:
+    """The leg that dialled it has all of its headers copied."""
+    tracked = Tracked()
+    tracked.calls.start_tracking("fake", provider("twilio"))
+    tracked.play("ev-json-evidence-bridged-403")
+    counted = {key: stats.rejections for key, stats in tracked.calls.stats.items() if key[1] == direction}
+    assert [codes for codes in counted.values() if codes] == (
+        [{("32203", "fraud"): 1}] if direction == "outbound" else []
+    )
+
+
 def test_unknown_causes_codes_and_gateways_are_other() -> None:
     ended = leg(
         "CHANNEL_HANGUP_COMPLETE",
         Hangup_Cause="evil{label}",
         variable_sip_term_status="999",
         variable_sip_invite_failure_phrase="no idea X99",
+        **FAR_END,
     )
     out = Tracked().take(leg("CHANNEL_CREATE"), ended).out
     assert list(out.hangups) == [("other", False)]

@@ -4,18 +4,21 @@ from dataclasses import fields
 
 import pytest
 
-from exporter.config import DestinationsConfig, GatewayConfig, NodeConfig
+from exporter.config import DestinationsConfig, GatewayConfig, NodeConfig, ProviderTable
+from exporter.config.provider_table import CodeRow
 from exporter.config.rates import Rate, RateTable
 from exporter.esl import Disconnected
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, render
 from exporter.switch.gateway import GatewayList
 from exporter.switch.local_failure import LOCAL_FAILURES
+from exporter.switch.provider import provider
 from exporter.switch.status import SwitchFigures, parse_status
 from exporter.watch.accepting import REFUSAL_REASONS
 from exporter.watch.call_stats import CallStats
 from exporter.watch.collector import CALL_COUNTERS, CALL_HISTOGRAMS, COUNTS, FIGURES, NodeCollector
 from exporter.watch.node import Node
+from exporter.watch.providers import Providers
 from exporter.watch.switch import SwitchFacts
 from tests.support.no_look_up import no_look_up
 from tests.support.openmetrics import families as read_families
@@ -97,6 +100,27 @@ async def test_a_scrape_brings_the_time_up_to_now() -> None:
         seconds = (await shown.page())["freeswitch_gateway_seconds_total"]
         series = next(value for labels, value in seconds.items() if ("state", "REGED") in labels)
         assert series == passed
+
+
+async def test_every_code_of_a_provider_is_there_from_the_start() -> None:
+    """A first rejection is an increase then; also of a table that comes later, by a reload."""
+    providers, clock = Providers(), HandClock()
+    gateways = {name: GatewayConfig(provider=name) for name in ("telnyx", "twilio", "acme")}
+    config = NodeConfig(name="fs1", gateways=gateways)
+    shown = Shown()
+    shown.node = Node(config, "abcd", clock=clock, look_up=no_look_up, providers=providers)
+
+    async def codes(name: str) -> dict[str, float]:
+        series = (await shown.page())["freeswitch_call_provider_rejections_total"]
+        found = {dict(key)["code"]: value for key, value in series.items() if ("provider", name) in key}
+        assert {dict(key)["direction"] for key in series} == {"outbound"}
+        return found
+
+    for name in ("telnyx", "twilio"):
+        assert await codes(name) == {code.code: 0 for code in provider(name).codes}
+    for row in (CodeRow("1", 0, "routing", "a", "b"), CodeRow("2", 0, "billing", "a", "b")):
+        providers.configure({"acme": ProviderTable((row,), None)})
+        assert await codes("acme") == {row.code: 0, "other": 0}
 
 
 async def test_accepting_and_its_reason_for_each_direction() -> None:

@@ -172,6 +172,7 @@ def test_names_that_strangers_choose_make_no_label() -> None:
     for number in range(1000):
         name = f"{number}" + "x" * 8192
         headers = {"variable_sip_gateway_name": name, "Hangup_Cause": name, "variable_sip_term_status": name}
+        headers["variable_sip_reply_host"] = "192.0.2.9"
         side.known.calls.on_create(side.leg("CHANNEL_CREATE", f"u{number}", **headers))
         side.known.calls.on_hangup(side.leg("CHANNEL_HANGUP_COMPLETE", f"u{number}", **headers))
     assert {gateway for gateway, _ in side.known.calls.stats} == {"", "telnyx", "other"}

@@ -149,11 +149,13 @@ async def test_calls_show_their_quality_and_those_under_way_their_state() -> Non
         record(tone=tone, media=media),
         record(result=None, status="ringing", phases={}, media=None, probe=""),
         record(result="degraded", message=""),
+        record(result="failed", media=None, sip_call_id="70726f62-<b>"),
     ]
     views = (await view_of([], calls)).calls
     assert views[0].quality == "9 packets, 3.1% lost, round trip 240 ms"
     assert (views[1].result, views[1].status, views[1].name) == ("ringing", "not_checked", "on demand")
     assert views[2].status == "warn"
+    assert views[3].quality == "SIP Call-ID 70726f62-<b>"
     assert sum(phase.length for phase in views[0].phases) == 1000
 
 

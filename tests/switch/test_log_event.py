@@ -4,21 +4,13 @@ import re
 
 import pytest
 
-from exporter.esl import Protocol
 from exporter.switch.log_event import ERROR_EVENTS, LOG_EVENTS, LogEvent, log_event
-from exporter.switch.log_line import LogLine, log_level, parse_log_line, without_passwords
+from exporter.switch.log_line import log_level, parse_log_line, without_passwords
+from tests.switch.recordings import lines
 from tests.switch.replies import CAPTURES
 
 CRIT, ERR, WARNING, NOTICE, CONSOLE = 2, 3, 4, 5, 0
 DATE = "2026-11-26 12:05:17.604113 95.97% "
-
-
-def lines(capture: str) -> list[LogLine]:
-    """The lines at WARNING or above of tests/captures/CAPTURE.txt, in order."""
-    frames = Protocol().receive((CAPTURES / f"{capture}.txt").read_bytes())
-    logged = [frame for frame in frames if frame.content_type == "log/data"]
-    parsed = [parse_log_line(int(frame.header(b"Log-Level") or -1), frame.body.decode()) for frame in logged]
-    return [line for line in parsed if line is not None]
 
 
 def told(capture: str) -> list[LogEvent]:

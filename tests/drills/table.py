@@ -455,8 +455,8 @@ _MANY = ("err", "switch_ivr_originate.c", "switch_ivr_originate", 2306, "Parse E
 
 
 async def errors_for_a_while(scene: Scene) -> None:
-    """Dial strings that cannot be read, five a second."""
-    for _ in range(60):
+    """Dial strings that cannot be read, ten a second."""
+    for _ in range(120):
         scene.switch.log(*_MANY)
         scene.switch.log(*_MANY)
         await asyncio.sleep(0.2)

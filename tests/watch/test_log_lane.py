@@ -10,6 +10,7 @@ from exporter.watch import log_lane
 from exporter.watch.log_lane import LAST_PAUSE
 from exporter.watch.node import Node
 from tests.support.virtual_time import VirtualClock, virtual_time
+from tests.watch.recorder import Recorder
 from tests.watch.watching import watching
 
 LINES = "freeswitch_log_lines_total"
@@ -149,6 +150,19 @@ def test_it_ends_with_the_node() -> None:
             await watch.until(is_read)
         await switch.until(lambda: not switch.clients)
         assert watch.node.known.log.closed_because
+
+    run(scenario)
+
+
+def test_what_freeswitch_logs_of_its_own_failures_is_a_change() -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        seen = Recorder()
+        async with watching(switch, clock=clock, log_stream="warning", observer=seen) as watch:
+            await watch.until(is_read)
+            for _ in range(5):
+                switch.log("err", "switch_core_sqldb.c", "x", 1322, "SQL ERR: [x] database is locked")
+            await watch.until_value("freeswitch_log_events_total", 5, what="sql_error")
+            assert [subject for what, subject in seen.what if what == "logged"] == ["SQL errors"]
 
     run(scenario)
 

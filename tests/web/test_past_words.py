@@ -120,9 +120,10 @@ def test_a_change_in_words(change: Change, text: str) -> None:
     assert change_text(change) == text
 
 
-@pytest.mark.parametrize(
-    "what", [*CHANGES, "logged", "exporter_started", "exporter_stopped", "exporter_reloaded"]
-)
+OTHERS = ("logged", "exporter_started", "exporter_stopped", "exporter_reloaded")
+
+
+@pytest.mark.parametrize("what", [*CHANGES, *OTHERS])
 def test_every_change_has_its_words(what: str) -> None:
     assert "_" not in change_text(Change(0, "fs1", what, "x"))
     assert change_text(Change(0, "fs1", what))[0].isupper()

@@ -129,7 +129,15 @@ class Knowledge:
             on_forgotten=observer.on_forgotten,
             quiet=quiet,
         )
-        self.dials = Dials(self.gateways, self.switch, self.calls, self._all_gateways_read, clock)
+        self.dials = Dials(
+            self.gateways,
+            self.switch,
+            self.calls,
+            self._all_gateways_read,
+            self.subscribers.was_absent,
+            lambda: clock.epoch() + self.skew,
+            clock,
+        )
         self.log = LogLines(clock, self._on_log_event)
         self._log_changes = LogChanges(config.name, clock, observer.on_change)
         self.calls.start_tracking("", None)

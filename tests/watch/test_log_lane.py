@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from exporter.esl import Connection
 from exporter.simulator import SimulatedSwitch, User
 from exporter.watch import log_lane
 from exporter.watch.log_lane import LAST_PAUSE
@@ -80,6 +81,28 @@ def test_another_level_is_taken_over_at_once() -> None:
             await switch.until(lambda: len(switch.clients) == clients - 1)
             watch.node.read_log("warning")
             await switch.until(lambda: asked(switch) == ["log 4", "log 3", "log 4"])
+
+    run(scenario)
+
+
+def test_another_level_may_be_wanted_while_the_connection_is_opened() -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with watching(switch, clock=clock, log_stream="off") as watch:
+            clients = len(switch.clients)
+            opening = watch.node.connections.open_log
+
+            async def slow(on_log: Callable[[int, str], None]) -> Connection:
+                connection = await opening(on_log)
+                watch.node.read_log("off")
+                return connection
+
+            watch.node._log_lane._open_connection = slow
+            watch.node.read_log("warning")
+            await switch.until(lambda: asked(switch) == ["log 4"])
+            await switch.until(lambda: len(switch.clients) == clients)
+            await clock.sleep(10)
+            assert watch.node.attempts == {"connected": 1}
+            assert asked(switch) == ["log 4"]
 
     run(scenario)
 

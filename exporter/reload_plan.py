@@ -2,8 +2,8 @@
 
 A pure function of plain data: what runs now (`Running`) and the config that is wanted. The comparison is with
 what is really bound and open, not with what an earlier file said. The parts of the daemon are `state_dir`,
-`http`, `log`, `diagnosis`, `guard`, `history`, `destinations` and `providers`, and each node and each probe
-by its name.
+`http`, `log`, `log_stream`, `diagnosis`, `guard`, `history`, `destinations` and `providers`, and each node
+and each probe by its name.
 
 TABLE has one row for each config key: the part it belongs to, and what a change of its value does to that
 part. Some rules need more than a comparison of two values and are functions: the listening addresses, TLS on
@@ -25,6 +25,7 @@ Part = Literal[
     "state_dir",
     "http",
     "log",
+    "log_stream",
     "diagnosis",
     "guard",
     "history",
@@ -70,6 +71,7 @@ TABLE: Final = (
     Row("hosts", "http", "keep", _NEXT_REQUEST),
     Row("log.level", "log", "keep", "used from the next line"),
     Row("log.format", "log", "keep", "used from the next line"),
+    Row("log_stream", "log_stream", "keep", "the log's connection to each node is opened anew"),
     Row("backend_url", "diagnosis", "keep", "used from the next diagnosis"),
     Row("guard.allow", "guard", "keep", _NEXT_CALL),
     Row("guard.max_concurrent", "guard", "keep", _NEXT_CALL),
@@ -108,6 +110,7 @@ _ROWS: Final = {row.key: row for row in TABLE}
 _ORDER: Final[tuple[Action, ...]] = ("keep", "restart", "refuse")  # of rows; the last one that applies wins
 _SETTINGS: Final[tuple[Part, ...]] = (
     "log",
+    "log_stream",
     "diagnosis",
     "guard",
     "history",
@@ -388,6 +391,7 @@ def _settings(config: Config) -> dict[str, object]:
         "web_config_file.basic_auth_users": web.users,
         "token_file": config.token,
         "hosts": frozenset(config.hosts),
+        "log_stream": config.log_stream,
         "backend_url": config.backend_url,
         "providers": (config.providers, config.provider_tables),
     }

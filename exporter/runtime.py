@@ -331,6 +331,8 @@ class Runtime:
         self.history.configure(config)
         self._destinations.configure(config.destinations, config.rates)
         self._providers.configure(config.provider_tables)
+        for node in self._nodes:
+            node.read_log(config.log_stream)
         for node in made.values():
             self.history.attach(node)
             node.start()

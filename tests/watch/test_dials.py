@@ -9,15 +9,17 @@ from exporter.esl import Event
 from exporter.switch.gateway import GatewayList, GatewayStatus
 from exporter.switch.profile import Profile
 from exporter.switch.registration import Registration
-from exporter.watch.dials import MAX_WAITING, SETTLE, LogEvidence
+from exporter.switch.registration_event import Gone, Registered
+from exporter.watch.dials import MAX_WAITING, NEAR, SETTLE, LogEvidence
 from exporter.watch.dispatcher import Dispatcher, wire
 from exporter.watch.knowledge import Knowledge
 from exporter.watch.refused_dials import MAX_TARGETS, RefusedKey
 from exporter.watch.registration_memory import RegistrationMemory
-from tests.switch.recordings import events
+from tests.switch.recordings import events, lines
 from tests.watch.builders import HandClock, status
 from tests.watch.recorder import Recorder
 
+OUT_OF_ORDER = "DESTINATION_OUT_OF_ORDER"
 PROBE = "70726f62-abcd-4010-8000-000000000000"
 
 
@@ -28,15 +30,12 @@ def profile(name: str, *aliases: str) -> Profile:
 class Side:
     """The lab as the captures found it: telnyx and backup up, noreg down, two profiles."""
 
-    def __init__(self) -> None:
+    def __init__(self, subscribers: tuple[str, ...] = ("1000@lab.local", "15550000001@lab.local")) -> None:
         self.clock = HandClock()
-        config = NodeConfig(
-            name="fs1",
-            gateways={"telnyx": GatewayConfig()},
-            subscribers=("1000@lab.local", "15550000001@lab.local"),
-        )
+        config = NodeConfig(name="fs1", gateways={"telnyx": GatewayConfig()}, subscribers=subscribers)
         memory = RegistrationMemory(None, clock=self.clock)
         self.known = Knowledge(config, "abcd", self.clock, memory, Recorder())
+        self.known.subscribers.known = True
         self.dispatcher = Dispatcher("fs1", self.clock, self.known.dropped)
         wire(self.dispatcher, self.known)
         self.known.on_profiles([profile("internal", "lab.local"), profile("external")], self.clock.now)
@@ -53,14 +52,20 @@ class Side:
     def fire(self, name: str, **headers: object) -> None:
         """An event that FreeSWITCH writes now."""
         sequence = headers.pop("sequence", None)
+        began = headers.pop("began", None) or self.clock.epoch()
         self.sequence += 1
         written = {
             "Event-Name": name,
-            "Event-Date-Timestamp": str(int(self.clock.epoch() * 1e6)),
+            "Event-Date-Timestamp": str(int(float(str(began)) * 1e6)),
             "Event-Sequence": str(sequence or self.sequence),
             **{key.replace("__", "-"): value for key, value in headers.items()},
         }
         self.dispatcher.on_event(Event(json.dumps(written, separators=(",", ":")).encode()))
+
+    def replay(self, capture: str) -> None:
+        """The events of a recording."""
+        for event in events(f"ev-json-{capture}"):
+            self.dispatcher.on_event(event)
 
     def api(self, arguments: str, sequence: int | None = None) -> None:
         self.fire("API", API__Command="originate", API__Command__Argument=arguments, sequence=sequence)
@@ -145,8 +150,7 @@ REPLAYED: dict[str, tuple[RefusedKey, str] | None] = {
 @pytest.mark.parametrize("capture", REPLAYED)
 def test_a_recorded_dial_gives_its_cause_kind_and_target_once(capture: str) -> None:
     side = Side()
-    for event in events(f"ev-json-{capture}"):
-        side.dispatcher.on_event(event)
+    side.replay(capture)
     expected = REPLAYED[capture]
     assert side.counted() == ({expected[0]: 1} if expected else {})
     assert [name for _, _, name, _ in side.shown()] == ([expected[1]] if expected else [])
@@ -480,6 +484,141 @@ def test_a_line_of_the_log_shows_one_api_dial(
     side.api(arguments)
     side.api("user/another &park")
     assert side.shown() == [(evidence.cause, *told, 1)]
+
+
+REPLAYED_WITH_LOG: dict[str, list[tuple[str, str, str, int]]] = {
+    "originate-gateway-down": [("GATEWAY_DOWN", "gateway", "noreg", 1)],
+    "originate-invalid-gateway": [("INVALID_GATEWAY", "gateway", "nosuchgw", 1)],
+    "originate-nosuchprofile": [("INVALID_PROFILE", "profile", "nosuchprofile", 1)],
+    "originate-empty-number-no-slash": [("INVALID_URL", "gateway", "telnyx", 1)],
+    "originate-sofia-internal-user-percent": [("USER_NOT_REGISTERED", "user", "1000@lab.local", 1)],
+    "originate-user-nobody": [("SUBSCRIBER_ABSENT", "user", "nobody@lab.local", 1)],
+    "originate-nosuchendpoint": [("CHAN_NOT_IMPLEMENTED", "endpoint", "", 1)],
+    # One by api, one by bgapi.
+    "originate-paused": [("DESTINATION_OUT_OF_ORDER", "capacity", "", 2)],
+    "originate-over-session-limit": [("DESTINATION_OUT_OF_ORDER", "capacity", "", 2)],
+}
+
+
+@pytest.mark.parametrize("log_first", [True, False])
+@pytest.mark.parametrize("capture", REPLAYED_WITH_LOG)
+def test_a_recorded_dial_and_what_freeswitch_logged_of_it_are_one(capture: str, log_first: bool) -> None:
+    """Whichever comes first, as the two come on connections of their own."""
+    side = Side()
+
+    def log() -> None:
+        for line in lines(f"log-debug-{capture}"):
+            side.known.log.on_line({"crit": 2, "err": 3, "warning": 4}[line.level], line.text)
+
+    if log_first:
+        log()
+    side.replay(capture)
+    if not log_first:
+        log()
+    assert side.shown() == REPLAYED_WITH_LOG[capture]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reply", "evidence"),
+    [
+        ("sofia/gateway/telnyx/1 &park", "-ERR DESTINATION_OUT_OF_ORDER\n", LogEvidence(OUT_OF_ORDER, "")),
+        (
+            f"{{origination_uuid={PROBE}}}sofia/gateway/telnyx/1 &park",
+            "-ERR DESTINATION_OUT_OF_ORDER\n",
+            LogEvidence(OUT_OF_ORDER, ""),
+        ),
+        ("sofia/gateway/noreg/1 &park", "-ERR GATEWAY_DOWN\n", LogEvidence("GATEWAY_DOWN", "noreg")),
+    ],
+)
+@pytest.mark.parametrize("log_first", [True, False])
+def test_the_line_of_a_job_is_not_left_for_an_api_dial(
+    arguments: str, reply: str, evidence: LogEvidence, log_first: bool
+) -> None:
+    side = Side()
+    if log_first:
+        side.known.dials.on_log_evidence(evidence)
+    side.bgapi(arguments, reply)
+    if not log_first:
+        side.known.dials.on_log_evidence(evidence)
+    for dialled in ("sofia/gateway/noreg/2 &park", "sofia/gateway/telnyx/2 &park"):
+        side.api(dialled)
+    assert sum(side.counted().values()) == (0 if PROBE in arguments else 1)
+
+
+def test_the_line_of_a_bridge_is_not_left_for_an_api_dial() -> None:
+    side = Side()
+    side.known.dials.on_log_evidence(LogEvidence("GATEWAY_DOWN", "noreg"))
+    side.replay("bridge-gateway-down")
+    side.lists(status(), status(name="noreg"))
+    side.api("sofia/gateway/noreg/2 &park")
+    assert [key.source for key in side.counted()] == ["bridge"]
+
+
+def test_a_refusal_that_names_no_target_must_be_of_that_moment() -> None:
+    side = Side()
+    side.known.dials.on_log_evidence(LogEvidence(OUT_OF_ORDER, ""))
+    side.clock.now += 2 * NEAR
+    side.api("sofia/gateway/telnyx/1 &park")
+    assert side.counted() == {}
+
+
+def test_the_log_tells_of_a_gateway_that_has_recovered_since() -> None:
+    side = Side()
+    side.known.dials.on_log_evidence(LogEvidence("GATEWAY_DOWN", "telnyx"))
+    side.refuses("sofia/gateway/external::telnyx/1 &park")
+    side.refuses("sofia/gateway/noreg/1 &park")
+    assert side.shown() == [
+        ("GATEWAY_DOWN", "gateway", "external::telnyx", 1),
+        ("GATEWAY_DOWN", "gateway", "noreg", 1),
+    ]
+
+
+def test_a_user_of_the_log_is_shown_as_one_that_was_dialled() -> None:
+    side = Side()
+    side.known.dials.on_log_evidence(LogEvidence("SUBSCRIBER_ABSENT", "+15551234567@lab.local"))
+    side.api("user/+15551234567@lab.local &park")
+    [(cause, kind, name, count)] = side.shown()
+    assert (cause, kind, count) == ("SUBSCRIBER_ABSENT", "user", 1)
+    assert "4567" not in name
+
+
+@pytest.mark.parametrize(
+    ("dialled", "took", "gone_for", "told"),
+    [
+        ("user/1000@lab.local &park", 0.0, 60.0, 1),
+        ("user/1000 &park", 0.0, 60.0, 0),  # in which domain, FreeSWITCH's configuration tells
+        ("user/1000@lab.local &park", 30.0, 60.0, 0),  # its dial string is another one: it rang
+        ("user/1000@lab.local &park", 0.0, 0.0, 0),  # it was registered when it was dialled
+        ("user/1000@lab.local &park", 0.0, None, 0),  # it is registered
+        ("user/1001@lab.local &park", 0.0, 60.0, 0),  # nobody watches it
+        ("user/1000@lab.local|user/1001@lab.local &park", 0.0, 60.0, 0),
+    ],
+)
+def test_a_dial_to_a_watched_subscriber_that_is_gone_was_refused(
+    dialled: str, took: float, gone_for: float | None, told: int
+) -> None:
+    side = Side(subscribers=("1000@lab.local",))
+    subscribers = side.known.subscribers
+    subscribers.on_registered(Registered("1000@lab.local", "internal", "c", "192.0.2.1", ""))
+    if gone_for:
+        subscribers.on_gone(Gone("1000@lab.local", "internal", "c", "unregistered"))
+        side.clock.now += gone_for
+    began = side.clock.epoch()
+    side.clock.now += took
+    side.fire("API", began=began, API__Command="originate", API__Command__Argument=dialled)
+    if gone_for == 0.0:
+        side.clock.now += 0.5
+        subscribers.on_gone(Gone("1000@lab.local", "internal", "c", "unregistered"))
+    assert sum(side.counted().values()) == told
+
+
+def test_many_lines_and_claims_stay_bounded() -> None:
+    side = Side()
+    for number in range(3 * MAX_WAITING):
+        side.known.dials.on_log_evidence(LogEvidence("INVALID_GATEWAY", f"x{number}"))
+        side.job(f"sofia/gateway/y{number}/1 &park", "-ERR INVALID_GATEWAY\n")
+    assert len(side.known.dials._log) <= MAX_WAITING
+    assert len(side.known.dials._claims) <= MAX_WAITING
 
 
 def test_a_line_of_the_log_is_of_a_dial_at_that_time() -> None:

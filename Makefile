@@ -51,6 +51,9 @@ fuzz: $(VENV)/.fuzz ## any bytes into every parser, guided by coverage; ARGS="--
 bench: $(VENV)/.bench ## events per CPU-second beside other ESL libraries, scrape time, memory
 	$(BIN)/python -m benchmarks $(ARGS)
 
+bench-fleet: $(VENV)/.dev ## CPU, memory and scrape by switches, gateways and calls per second
+	$(BIN)/python -m benchmarks fleet
+
 clean: ## remove what the other targets set up
 	rm -rf $(VENV) .venv-lowest .cache dist
 

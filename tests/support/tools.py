@@ -1,4 +1,4 @@
-"""Finds the programs of tests that are not Python packages: Prometheus, Alertmanager, Chromium, curl and systemd.
+"""Finds the tests' programs that are no Python packages: Prometheus, Alertmanager, Chromium, curl, systemd's.
 
 A program on PATH is preferred to the one that `make test` unpacked under .cache/debian. If a program is
 missing, the test fails with the command that installs it; no test is skipped.

@@ -72,8 +72,8 @@ def growth() -> None:
     for size in fleet.SIZES:
         found = fleet.measure(size)
         print(
-            f"| {size.nodes} | {size.gateways} | {size.calls:g} | {found.events:,.0f} | {found.cpu:.1%} of a core "
-            f"| {found.resident / 1e6:.0f} MB | {found.lines:,} "
+            f"| {size.nodes} | {size.gateways} | {size.calls:g} | {found.events:,.0f} "
+            f"| {found.cpu:.1%} of a core | {found.resident / 1e6:.0f} MB | {found.lines:,} "
             f"| {found.median * 1e3:.0f} ms, at most {found.slowest * 1e3:.0f} |"
         )
 

@@ -52,7 +52,7 @@ SIZES: Final = (
 
 
 class Figures(NamedTuple):
-    """Of one exporter: CPU seconds a second, resident bytes, lines of a page, seconds of a scrape, events/s."""
+    """Of one exporter: CPU seconds a second, resident bytes, lines of a page, seconds of a scrape, events."""
 
     cpu: float
     resident: int

@@ -10,10 +10,10 @@ SOURCES := exporter tests $(wildcard scripts dashboards benchmarks)
 PYTEST := $(BIN)/pytest -n 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check live chaos soak fuzz bench clean
+.PHONY: help demo test test-lowest check release-check live chaos soak fuzz bench bench-fleet clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.run ## watch a simulated switch with live traffic; see http://127.0.0.1:9282/
 	$(BIN)/freeswitch-exporter demo
@@ -21,11 +21,19 @@ demo: $(VENV)/.run ## watch a simulated switch with live traffic; see http://127
 test: $(VENV)/.dev .cache/.tools ## all tests that need no FreeSWITCH
 	$(PYTEST) $(ARGS)
 
+test-lowest: ## all tests with the lowest versions of the dependencies that pyproject.toml allows
+	@mkdir -p .cache
+	$(PYTHON) scripts/lowest_versions.py > .cache/lowest.txt
+	PIP_CONSTRAINT=$(CURDIR)/.cache/lowest.txt $(MAKE) test VENV=.venv-lowest
+
 check: $(VENV)/.dev .cache/.tools ## lint, format, types, tests with branch coverage
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(SOURCES)
 	$(PYTEST) --cov --cov-report=term $(ARGS)
+
+release-check: $(VENV)/.dev ## build the packages into dist, install and try them in a bare environment
+	$(BIN)/python -m scripts.release_check $(ARGS)
 
 live: $(VENV)/.dev .cache/.tools ## tests against the FreeSWITCH lab at FREESWITCH_LIVE=127.0.0.1:8021
 	@test -n "$$FREESWITCH_LIVE" || { echo "Say where it listens: make live FREESWITCH_LIVE=127.0.0.1:8021" >&2; exit 2; }
@@ -43,11 +51,14 @@ fuzz: $(VENV)/.fuzz ## any bytes into every parser, guided by coverage; ARGS="--
 bench: $(VENV)/.bench ## events per CPU-second beside other ESL libraries, scrape time, memory
 	$(BIN)/python -m benchmarks $(ARGS)
 
+bench-fleet: $(VENV)/.dev ## CPU, memory and scrape by switches, gateways and calls per second
+	$(BIN)/python -m benchmarks fleet
+
 clean: ## remove what the other targets set up
-	rm -rf $(VENV) .cache
+	rm -rf $(VENV) .venv-lowest .cache dist
 
 $(BIN)/pip:
-	scripts/venv.sh $(PYTHON)
+	scripts/venv.sh $(PYTHON) $(VENV)
 
 $(VENV)/.run: pyproject.toml | $(BIN)/pip
 	$(PIP) --editable .
@@ -67,7 +78,8 @@ $(VENV)/.bench: pyproject.toml | $(BIN)/pip
 	@touch $(VENV)/.run $@
 
 .cache/.tools: scripts/fetch-debian.sh
-	scripts/fetch-debian.sh prometheus prometheus-alertmanager fonts-dejavu-core
+	scripts/fetch-debian.sh prometheus prometheus-alertmanager fonts-dejavu-core libatomic1
 	scripts/fetch-debian.sh --with-depends chromium
+	command -v curl >/dev/null || scripts/fetch-debian.sh --with-depends curl
 	command -v systemd-analyze >/dev/null || scripts/fetch-debian.sh --with-depends systemd
 	@touch $@

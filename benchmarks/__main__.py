@@ -1,10 +1,10 @@
-"""`python -m benchmarks` runs everything; `python -m benchmarks events|scrape|history` runs one part."""
+"""`python -m benchmarks` runs everything; with names of parts (events, scrape, history, fleet) those only."""
 
 import statistics
 import subprocess
 import sys
 
-from benchmarks import history
+from benchmarks import fleet, history
 from benchmarks.contender import CONTENDERS
 from benchmarks.scrape import measure
 from benchmarks.stream import Stream, as_json, recorded
@@ -63,7 +63,22 @@ def past() -> None:
         print(f"    {name:18} {seconds * 1e3:6.1f} ms")
 
 
-PARTS = {"events": events, "scrape": scrape, "history": past}
+def growth() -> None:
+    """What one exporter needs, by the size of what it watches: the table of docs/growing.md."""
+    print(
+        "| switches | gateways of each | calls a second | events a second | CPU | memory | lines | scrape |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for size in fleet.SIZES:
+        found = fleet.measure(size)
+        print(
+            f"| {size.nodes} | {size.gateways} | {size.calls:g} | {found.events:,.0f} "
+            f"| {found.cpu:.1%} of a core | {found.resident / 1e6:.0f} MB | {found.lines:,} "
+            f"| {found.median * 1e3:.0f} ms, at most {found.slowest * 1e3:.0f} |"
+        )
+
+
+PARTS = {"events": events, "scrape": scrape, "history": past, "fleet": growth}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or PARTS:

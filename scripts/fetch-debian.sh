@@ -89,6 +89,21 @@ EOF
 EOF
 fi
 
+if [ -x "$target/usr/bin/curl" ]; then
+  mkdir -p "$target/bin"
+  cat >"$target/bin/curl" <<'EOF'
+#!/bin/sh
+# The unpacked curl, with the libraries unpacked with it.
+root=$(dirname "$(dirname "$(readlink -f "$0")")")
+for folder in "$root"/usr/lib/*-linux-gnu; do
+  LD_LIBRARY_PATH=$folder:${LD_LIBRARY_PATH:-}
+done
+export LD_LIBRARY_PATH
+exec "$root/usr/bin/curl" "$@"
+EOF
+  chmod +x "$target/bin/curl"
+fi
+
 if [ -x "$target/usr/bin/systemd-analyze" ]; then
   mkdir -p "$target/bin"
   cat >"$target/bin/systemd-analyze" <<'EOF'

@@ -1,9 +1,14 @@
-"""The environment of every test: no settings from the shell, Hypothesis without time limits."""
+"""The environment of every test: no settings from the shell, the unpacked programs, slow examples allowed."""
 
 import os
 
 import pytest
 from hypothesis import settings
+
+from tests.support.tools import unpacked_path
+
+# Commands that the documentation shows find curl on a machine that has none.
+os.environ["PATH"] = unpacked_path()
 
 # Cores are shared: the duration of one example says nothing about the code.
 settings.register_profile("project", deadline=None)

@@ -125,6 +125,17 @@ def _dry_run(target: str) -> str:
         ("demo", ["scripts/venv.sh", "pip install", "freeswitch-exporter demo"]),
         ("test", ["scripts/venv.sh", "pip install", "fetch-debian.sh", ".venv/bin/pytest"]),
         (
+            "test-lowest",
+            [
+                "lowest_versions.py",
+                "PIP_CONSTRAINT",
+                "scripts/venv.sh",
+                "pip install",
+                ".venv-lowest/bin/pytest",
+            ],
+        ),
+        ("release-check", ["scripts/venv.sh", "pip install", "-m scripts.release_check"]),
+        (
             "check",
             [
                 "fetch-debian.sh",

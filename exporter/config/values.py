@@ -8,6 +8,7 @@ import difflib
 import errno
 import ipaddress
 import re
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -378,8 +379,10 @@ def folder_below(folder: Path) -> Callable[[object], Path]:
     def read(value: object) -> Path:
         path = folder / text(value)
         try:
-            if path.exists() and not path.is_dir():
+            if not stat.S_ISDIR(path.stat().st_mode):
                 raise InvalidValue(f"is {path}, which is a file; write the path of a folder")
+        except FileNotFoundError:
+            return path
         except PermissionError:
             return path  # another user's, as the doctor meets it; whoever opens it says what is wrong
         except OSError as error:
@@ -432,10 +435,13 @@ def secret_file(folder: Path, read: Callable[[object], Secret]) -> Callable[[obj
 def _may_be_shown(written: str, path: Path) -> bool:
     """Whether what names a secret's file is no secret: the file exists, or the folder named in it does."""
     try:
-        return path.exists() or ("/" in written and path.parent.is_dir())
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return "/" in written and path.parent.is_dir()
     except OSError as error:
         # A folder that this user may not enter exists; a name that is too long is none.
         return error.errno == errno.EACCES and "/" in written
+    return True
 
 
 def pem(value: object) -> str:

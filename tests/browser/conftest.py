@@ -4,14 +4,24 @@ Each test gets a page of its own, and fails on a console error and on a request 
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    async_playwright,
+)
 
 from exporter.clock import Clock
 from exporter.config import Config, Listen, NodeConfig
@@ -19,7 +29,7 @@ from exporter.executors import Executors
 from exporter.history.history import History
 from exporter.probe.probes import Probes
 from exporter.runtime import Runtime
-from tests.support.tools import program
+from tests.support.tools import program, unpacked_libraries
 
 # As root Chromium needs --no-sandbox; the others keep it from sending requests of its own.
 FLAGS = [
@@ -52,9 +62,21 @@ class Watched:
             self.strangers.append(request.url)
 
 
+@asynccontextmanager
+async def playwright_driver() -> AsyncIterator[Playwright]:
+    """The driver of the browser, started with the libraries that a bare machine lacks."""
+    with patch.dict(os.environ, LD_LIBRARY_PATH=unpacked_libraries()):
+        manager = async_playwright()
+        playwright = await manager.start()
+    try:
+        yield playwright
+    finally:
+        await playwright.stop()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
+    async with playwright_driver() as playwright:
         browser = await playwright.chromium.launch(executable_path=program("chromium"), args=FLAGS)
         yield browser
         await browser.close()

@@ -281,6 +281,8 @@ def test_a_folder_may_come_to_be_but_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InvalidValue, match="which is a file; write the path of a folder"):
         values.folder_below(tmp_path)("file")
+    with pytest.raises(InvalidValue, match="Not a directory; write the path of a folder"):
+        values.folder_below(tmp_path)("file/state")
     with pytest.raises(InvalidValue, match="write the path of a folder"):
         values.folder_below(tmp_path)("x" * 300)
 

@@ -42,6 +42,14 @@ def test_one_name_and_label_for_all() -> None:
         assert found["metadata"] == {"name": "freeswitch-exporter", "labels": LABELS}, name
 
 
+def test_the_base_is_all_that_needs_no_operator() -> None:
+    base = yaml.safe_load((FOLDER / "Kustomization").read_text())
+    assert (base["apiVersion"], base["kind"]) == ("kustomize.config.k8s.io/v1beta1", "Kustomization")
+    assert base.keys() == {"apiVersion", "kind", "resources"}
+    assert {Path(name).stem for name in base["resources"]} == MANIFESTS.keys() - OPERATORS
+    assert len(base["resources"]) == len(set(base["resources"]))
+
+
 def test_selectors_find_their_pods_and_service() -> None:
     assert POD["metadata"]["labels"] == LABELS
     assert MANIFESTS["deployment"]["spec"]["selector"]["matchLabels"] == LABELS

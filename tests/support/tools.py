@@ -1,4 +1,4 @@
-"""Finds the tests' programs that are not Python packages: Prometheus, Alertmanager, Chromium, systemd's.
+"""Finds the tests' programs that are no Python packages: Prometheus, Alertmanager, Chromium, curl, systemd's.
 
 A program on PATH is preferred to the one that `make test` unpacked under .cache/debian. If a program is
 missing, the test fails with the command that installs it; no test is skipped.
@@ -22,8 +22,19 @@ def program(name: str) -> Path:
         LookupError: it is neither on PATH nor unpacked.
     """
     names = [name, _DEBIAN_NAMES.get(name, name)]
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *map(str, _UNPACKED)])
+    path = unpacked_path()
     for candidate in names:
         if found := shutil.which(candidate, path=path):
             return Path(found)
     raise LookupError(f"{name} is neither on PATH nor under .cache/debian: `make .cache/.tools` fetches it")
+
+
+def unpacked_path() -> str:
+    """PATH with the unpacked programs behind those of the machine."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), *map(str, _UNPACKED)])
+
+
+def unpacked_libraries() -> str:
+    """LD_LIBRARY_PATH for programs of Python packages that need a library of Debian: playwright's Node.js."""
+    folders = sorted(map(str, (ROOT / ".cache/debian/usr/lib").glob("*-linux-gnu")))
+    return os.pathsep.join([*folders, *filter(None, [os.environ.get("LD_LIBRARY_PATH")])])

@@ -192,7 +192,6 @@ async def test_an_expectation_that_cannot_be_met() -> None:
         (b'{"a": 1} {"a": 2}', 400, "invalid_json"),
         (b'{"a": "\xff"}', 400, "invalid_json"),
         (b'{"a": "\\ud800"}', 400, "invalid_json"),
-        (b'{"a": ' + b"[" * 5000 + b"]" * 5000 + b"}", 400, "invalid_json"),
         (b"a=1&b=2", 400, "invalid_json"),
         (b" " * (answers.MAX_BODY - 2) + b"{}", 200, ""),
         (b" " * (answers.MAX_BODY - 1) + b"{}", 413, "too_large"),
@@ -216,6 +215,18 @@ async def test_bodies(sent: bytes, status: int, error: str, chunked: bool) -> No
         assert head(answer)[0] == status
         if error:
             assert body(answer)["error"] == error
+        assert await healthy(served)
+
+
+async def test_deep_nesting_harms_nothing() -> None:
+    """Python 3.11 to 3.13 refuse it, later ones read it."""
+    sent = b'{"a": ' + b"[" * 5000 + b"]" * 5000 + b"}"
+    framed = b"Content-Length: %d\r\n\r\n%s" % (len(sent), sent)
+    async with serving(FakeContext(), ALL_ROUTES) as served:
+        answer = await exchange(
+            served.port, b"POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + framed
+        )
+        assert head(answer)[0] in (200, 400)
         assert await healthy(served)
 
 

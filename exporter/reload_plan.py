@@ -2,7 +2,8 @@
 
 A pure function of plain data: what runs now (`Running`) and the config that is wanted. The comparison is with
 what is really bound and open, not with what an earlier file said. The parts of the daemon are `state_dir`,
-`http`, `log`, `diagnosis`, `guard`, `history` and `destinations`, and each node and each probe by its name.
+`http`, `log`, `diagnosis`, `guard`, `history`, `destinations` and `live_quality`, and each node and each
+probe by its name.
 
 TABLE has one row for each config key: the part it belongs to, and what a change of its value does to that
 part. Some rules need more than a comparison of two values and are functions: the listening addresses, TLS on
@@ -20,7 +21,18 @@ import msgspec
 from exporter.config import Config, Listen, NodeConfig, TlsConfig, WebConfig, address, is_loopback
 
 Action = Literal["keep", "start", "stop", "restart", "refuse"]
-Part = Literal["state_dir", "http", "log", "diagnosis", "guard", "history", "destinations", "node", "probe"]
+Part = Literal[
+    "state_dir",
+    "http",
+    "log",
+    "diagnosis",
+    "guard",
+    "history",
+    "destinations",
+    "live_quality",
+    "node",
+    "probe",
+]
 
 FORMAT_VERSION: Final = 1  # of `Plan.as_json`
 RESTART_NEEDED: Final = "restart needed"
@@ -45,6 +57,7 @@ class Row(NamedTuple):
 _NEXT_REQUEST: Final = "used from the next request"
 _NEXT_CALL: Final = "used from the next probe call"
 _NEXT_ANSWER: Final = "used from the next call that is answered or ends"
+_NEXT_LOOK: Final = "used from the next look at the running calls"
 _RECONNECTS: Final = "the node connects again; its counters restart at 0, and a probe call on it ends"
 
 TABLE: Final = (
@@ -71,6 +84,8 @@ TABLE: Final = (
     Row("destinations.region", "destinations", "keep", _NEXT_ANSWER),
     Row("destinations.rates", "destinations", "keep", _NEXT_ANSWER),
     Row("destinations.currency", "destinations", "keep", _NEXT_ANSWER),
+    Row("live_quality.every", "live_quality", "keep", _NEXT_LOOK),
+    Row("live_quality.calls", "live_quality", "keep", _NEXT_LOOK),
     Row("nodes.NAME.host", "node", "restart", _RECONNECTS),
     Row("nodes.NAME.port", "node", "restart", _RECONNECTS),
     Row("nodes.NAME.user", "node", "restart", _RECONNECTS),
@@ -93,7 +108,14 @@ TABLE: Final = (
 )
 _ROWS: Final = {row.key: row for row in TABLE}
 _ORDER: Final[tuple[Action, ...]] = ("keep", "restart", "refuse")  # of rows; the last one that applies wins
-_SETTINGS: Final[tuple[Part, ...]] = ("log", "diagnosis", "guard", "history", "destinations")
+_SETTINGS: Final[tuple[Part, ...]] = (
+    "log",
+    "diagnosis",
+    "guard",
+    "history",
+    "destinations",
+    "live_quality",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +397,7 @@ def _settings(config: Config) -> dict[str, object]:
         ("guard", config.guard),
         ("history", config.history),
         ("destinations", config.destinations),
+        ("live_quality", config.live_quality),
     )
     for section, values in sections:
         settings |= {f"{section}.{name}": getattr(values, name) for name in values.__struct_fields__}

@@ -25,9 +25,9 @@ SLOW = "freeswitch_optional_answers_ok"
 Scenario = Callable[[SimulatedSwitch, VirtualClock], Coroutine[Any, Any, None]]
 
 
-def run(scenario: Scenario, **settings: Any) -> None:
+def run(scenario: Scenario, *, short_cut: bool = False, **settings: Any) -> None:
     """A scenario with a switch whose gateway telnyx is registered."""
-    with virtual_time() as clock:
+    with virtual_time(short_cut=short_cut) as clock:
 
         async def whole() -> None:
             switch = SimulatedSwitch(clock=clock, max_sessions=10_000, max_sps=10_000, **settings)

@@ -7,12 +7,12 @@ from typing import Protocol
 
 from exporter import names
 from exporter.clock import Clock
-from exporter.config import GatewayConfig, NodeConfig, Secret
+from exporter.config import GatewayConfig, LiveQualityConfig, NodeConfig, Secret
 from exporter.executors import Executors
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, render
 from exporter.watch.collector import NodeCollector
-from exporter.watch.node import Node
+from exporter.watch.node import NO_LIVE_QUALITY, Node
 from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
 from tests.support.openmetrics import families as read_families
@@ -110,6 +110,7 @@ async def watching(
     host: str = "127.0.0.1",
     poll_interval: float = 0.5,
     subscribers: tuple[str, ...] = (),
+    live_quality: LiveQualityConfig = NO_LIVE_QUALITY,
     clock: Clock | None = None,
 ) -> AsyncIterator[Watch]:
     """Watch a switch; `connected`: wait until the node is."""
@@ -125,7 +126,15 @@ async def watching(
     )
     clock = clock or Clock()
     look_up = partial(names.look_up, Executors().names)
-    node = Node(config, "abcd", memory, observer=observer, clock=clock, look_up=look_up)
+    node = Node(
+        config,
+        "abcd",
+        memory,
+        observer=observer,
+        clock=clock,
+        look_up=look_up,
+        live_quality=lambda: live_quality,
+    )
     watch = Watch(node, clock)
     node.start()
     try:

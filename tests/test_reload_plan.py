@@ -239,7 +239,7 @@ def test_nodes_and_probes_come_and_go() -> None:
     third = NodeConfig(name="fs3")
     probe = replace(PROBE, name="tone", node="fs3")
     plan = plan_reload(running(), replace(CONFIG, nodes=(third, NODE), probes={"tone": probe}))
-    assert [(step.action, step.what) for step in plan.steps[7:]] == [
+    assert [(step.action, step.what) for step in plan.steps[8:]] == [
         ("start", "node fs3"),
         ("keep", "node fs1"),
         ("stop", "node fs2"),

@@ -63,6 +63,7 @@ class Rule(NamedTuple):
 
 
 VITAL_DEADLINE: Final = 5.0
+MEDIA_STATS: Final = "media_stats"
 RULES: Final = (
     Rule("fsctl", Lane.VITAL, VITAL_DEADLINE),
     Rule("global_getvar", Lane.VITAL, VITAL_DEADLINE),
@@ -81,7 +82,7 @@ RULES: Final = (
     Rule("uuid_dump", Lane.LIVE, 5.0),
     Rule("uuid_exists", Lane.DATABASE, 5.0),  # of memory, but thousands of them, to learn calls
     Rule("uuid_getvar", Lane.DATABASE, 5.0),
-    Rule("uuid_set_media_stats", Lane.LIVE, 5.0, "media_stats"),
+    Rule("uuid_set_media_stats", Lane.LIVE, 5.0, MEDIA_STATS),
 )
 """All commands, those of probes and the doctor included."""
 _OTHER: Final = Rule("", Lane.VITAL, VITAL_DEADLINE)

@@ -27,7 +27,7 @@ YIELD: Final = 30.0  # seconds
 OFF: Final = 5.0  # seconds between looks at the config while it says that no call is looked at
 _RULE: Final = rule_of(commands.LEG_WRITE_COUNTERS.text)
 _COMMANDS: Final = (commands.LEG_WRITE_COUNTERS, commands.LEG_AUDIO)
-DENIED: Final = frozenset("api " + command.text.partition(" ")[0] for command in _COMMANDS)
+AUDIO_COMMANDS: Final = frozenset("api " + command.text.partition(" ")[0] for command in _COMMANDS)
 """Commands that an account needs, as `Connections.denied` has them."""
 
 
@@ -56,7 +56,7 @@ class LivePoller:
     async def run(self) -> None:
         """Look until cancelled; on a new connection."""
         while True:
-            if not self._settings().calls or DENIED & self._connections.denied:
+            if not self._settings().calls or AUDIO_COMMANDS & self._connections.denied:
                 await self._clock.sleep(OFF)
                 continue
             lane = asyncio.ensure_future(self._connections.keep_lane(Lane.LIVE))
@@ -70,7 +70,7 @@ class LivePoller:
 
     async def _look(self) -> None:
         """Look at calls, until the config says that none is to be looked at, or the account may not."""
-        while (settings := self._settings()).calls and not DENIED & self._connections.denied:
+        while (settings := self._settings()).calls and not AUDIO_COMMANDS & self._connections.denied:
             began = self._clock.monotonic()
             quick = await self._round(settings)
             pause = settings.every if quick else max(settings.every, YIELD)
@@ -88,7 +88,7 @@ class LivePoller:
                 self._live.forget()
                 return False
             now = self._clock.monotonic()
-            if DENIED & self._connections.denied:
+            if AUDIO_COMMANDS & self._connections.denied:
                 self._live.forget()
                 return False
             for uuid, reading in zip(part, answers[1::2], strict=True):

@@ -18,6 +18,7 @@ from exporter.switch.cause import OUTCOMES as CALL_OUTCOMES
 from exporter.switch.local_failure import LOCAL_FAILURES
 from exporter.switch.provider import PROVIDERS, provider
 from exporter.watch.accepting import REFUSAL_REASONS
+from exporter.watch.commands import OPTIONAL
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
 from tests.alerts.rule_files import (
     ALERTS,
@@ -123,6 +124,7 @@ VALUES = {
     ("freeswitch_connection_problem", "problem"): set(PROBLEMS),
     ("freeswitch_connection_attempts_total", "outcome"): set(OUTCOMES),
     ("freeswitch_events_dropped_total", "reason"): set(DROP_REASONS),
+    ("freeswitch_optional_answers_ok", "command"): set(OPTIONAL),
     ("freeswitch_refusal_reason", "reason"): set(REFUSAL_REASONS),
     ("freeswitch_call_local_failures_total", "reason"): set(LOCAL_FAILURES),
     ("freeswitch_gateway_problem", "problem"): set(GATEWAY_PROBLEMS),

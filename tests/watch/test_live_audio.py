@@ -164,10 +164,10 @@ def test_a_smaller_limit_holds_at_once() -> None:
 def test_what_was_judged_is_forgotten_with_the_lane() -> None:
     side = Side()
     side.readings(BEGUN, grown(BEGUN), grown(grown(BEGUN)))
-    assert side.live.known
+    assert side.judged == (1, 0)
     side.live.forget()
-    assert not side.live.known
     assert side.judged == (0, 0)
+    assert not side.live.known
 
 
 def test_the_memory_of_a_leg_that_is_looked_at() -> None:

@@ -181,6 +181,7 @@ class Leg(Channel):
 
     def mute(self) -> None:
         """The far end's audio arrives no more, from now on."""
+        self.time.catch_up()
         if self.muted_at is None:
             self.muted_at = self.stamp()
 

@@ -215,6 +215,7 @@ def _uuid_set_media_stats(switch: Switch, arguments: str) -> str:
     leg = switch.legs.get(arguments)
     if leg is None:
         return f"-ERR No such channel {arguments}!\n" if arguments else "-USAGE: <uuid>\n"
+    leg.time.catch_up()
     if leg.media in ("early", "answered"):
         leg.set(report.media_report(leg.live_report()))
     return "+OK:\n"

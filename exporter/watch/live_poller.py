@@ -1,8 +1,8 @@
 """Asks for the audio of running calls, every `live_quality.every`, on a connection of their own.
 
 Two commands for each leg (switch/live_audio.py), TOGETHER legs at once. FreeSWITCH answers them from memory
-in 0.3 ms; where it takes more than SLOW for a leg, it has better things to do: the round ends there, and the
-next one begins after YIELD seconds. A late answer also ends the round, and makes the families absent. An
+in 3 ms; where it takes more than SLOW, it has better things to do: the round ends there, and the next one
+begins after YIELD seconds. A late answer also ends the round, and makes the families absent. An
 account that may not run the commands has no such families, and is asked for them once per connection.
 """
 
@@ -22,7 +22,7 @@ from exporter.watch.live_audio import LiveAudio
 from exporter.watch.parts import in_parts
 
 TOGETHER: Final = 10  # legs
-SLOW: Final = 0.02  # seconds for one leg
+SLOW: Final = 0.5  # seconds
 YIELD: Final = 30.0  # seconds
 OFF: Final = 5.0  # seconds between looks at the config while it says that no call is looked at
 _RULE: Final = rule_of(commands.LEG_WRITE_COUNTERS.text)
@@ -94,7 +94,7 @@ class LivePoller:
             for uuid, reading in zip(part, answers[1::2], strict=True):
                 if not isinstance(reading, ReplyError | PermissionDenied):  # else the call has ended
                     self._live.on_reading(uuid, reading, now)
-            if now - began > SLOW * len(part):
+            if now - began > SLOW:
                 self._live.on_round()
                 return False
         if legs:

@@ -335,7 +335,7 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         ),
     ),
     ("calls", "silent_now"): _Row(
-        "Audio stopped while these calls were up; they stay up, and callers hear nothing. On one gateway: its "
+        "Audio stopped in mid-call: the calls stay up, and callers hear nothing. On one gateway: its "
         "media path, ask the provider; on all: this host's network, firewall or NAT. See whether packets "
         "still come.",
         (

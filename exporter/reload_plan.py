@@ -2,8 +2,8 @@
 
 A pure function of plain data: what runs now (`Running`) and the config that is wanted. The comparison is with
 what is really bound and open, not with what an earlier file said. The parts of the daemon are `state_dir`,
-`http`, `log`, `log_stream`, `diagnosis`, `guard`, `history`, `destinations` and `providers`, and each node
-and each probe by its name.
+`http`, `log`, `log_stream`, `diagnosis`, `guard`, `history`, `destinations`, `providers` and `live_quality`,
+and each node and each probe by its name.
 
 TABLE has one row for each config key: the part it belongs to, and what a change of its value does to that
 part. Some rules need more than a comparison of two values and are functions: the listening addresses, TLS on
@@ -31,6 +31,7 @@ Part = Literal[
     "history",
     "destinations",
     "providers",
+    "live_quality",
     "node",
     "probe",
 ]
@@ -58,6 +59,7 @@ class Row(NamedTuple):
 _NEXT_REQUEST: Final = "used from the next request"
 _NEXT_CALL: Final = "used from the next probe call"
 _NEXT_ANSWER: Final = "used from the next call that is answered or ends"
+_NEXT_LOOK: Final = "used from the next look at the running calls"
 _RECONNECTS: Final = "the node connects again; its counters restart at 0, and a probe call on it ends"
 
 TABLE: Final = (
@@ -86,6 +88,8 @@ TABLE: Final = (
     Row("destinations.rates", "destinations", "keep", _NEXT_ANSWER),
     Row("destinations.currency", "destinations", "keep", _NEXT_ANSWER),
     Row("providers", "providers", "keep", "used from the next call that ends, and the next probe call"),
+    Row("live_quality.every", "live_quality", "keep", _NEXT_LOOK),
+    Row("live_quality.calls", "live_quality", "keep", _NEXT_LOOK),
     Row("nodes.NAME.host", "node", "restart", _RECONNECTS),
     Row("nodes.NAME.port", "node", "restart", _RECONNECTS),
     Row("nodes.NAME.user", "node", "restart", _RECONNECTS),
@@ -116,6 +120,7 @@ _SETTINGS: Final[tuple[Part, ...]] = (
     "history",
     "destinations",
     "providers",
+    "live_quality",
 )
 
 
@@ -400,6 +405,7 @@ def _settings(config: Config) -> dict[str, object]:
         ("guard", config.guard),
         ("history", config.history),
         ("destinations", config.destinations),
+        ("live_quality", config.live_quality),
     )
     for section, values in sections:
         settings |= {f"{section}.{name}": getattr(values, name) for name in values.__struct_fields__}

@@ -357,6 +357,7 @@ class Runtime:
             look_up=look_up,
             destinations=self._destinations,
             providers=self._providers,
+            live_quality=lambda: self._config.live_quality,
         )
 
     def _on_probe(self, record: CallRecord) -> None:

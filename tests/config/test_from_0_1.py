@@ -29,6 +29,7 @@ NEW: dict[str, Any] = {
     "history": {"keep": "90d", "calls": 2000, "numbers": "masked"},
     "destinations": {"countries": True, "region": None, "rates": None, "currency": None},
     "providers": {},
+    "live_quality": {"every": "5s", "calls": 100},
 }
 
 

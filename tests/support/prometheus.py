@@ -56,9 +56,9 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         text = log.read_text()
-        # "Start listening" has the requested port 0; "Listening on" has the real one. Until it is ready, it
-        # answers every query with 503.
-        found = re.search(r'"Listening on" address=(\S+)', text)
+        # "Start listening" has the requested port 0; "Listening on" has the real one, after the component in
+        # 3.x. Until it is ready, it answers every query with 503.
+        found = re.search(r'"Listening on" (?:component=web )?address=(\S+)', text)
         if found and "Server is ready to receive web requests" in text:
             return found[1]
         if process.poll() is not None:

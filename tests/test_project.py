@@ -205,7 +205,7 @@ def test_another_prometheus_can_be_named(tmp_path: Path, monkeypatch: pytest.Mon
     assert program("prometheus") == tmp_path / "prometheus"
     assert program("promtool") == tmp_path / "promtool"
     (tmp_path / "promtool").unlink()
-    with pytest.raises(LookupError, match="PROMETHEUS=.*/promtool is no program"):
+    with pytest.raises(LookupError, match=r"PROMETHEUS=.*/promtool is no program"):
         program("promtool")
 
 

@@ -448,9 +448,9 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
     ),
     # 16: the exporter's reload
     ("reload", "reload_refused"): _Row(
-        "On the exporter's host: check its configuration file; each error names file, line, and what to write. "
-        "If the file is OK, the running exporter says what it cannot change without a restart. Then reload it "
-        "again.",
+        "On the exporter's host: check its configuration file; each error names file, line, and what to "
+        "write. If the file is OK, the running exporter says what it cannot change without a restart. Then "
+        "reload it again.",
         (
             "freeswitch-exporter check-config",
             "freeswitch-exporter check-config --against-running",

@@ -1,4 +1,4 @@
-"""Check 16: a refused reload is a warning, on the first node, in the daemon and in the doctor that asks it."""
+"""Check 16: a refused reload is a warning of the first node, in the daemon and in the doctor that asks it."""
 
 import asyncio
 import json
@@ -49,8 +49,10 @@ def test_where_it_is_not_known_the_reason_is_shown() -> None:
     [
         b"<html>another service</html>",
         b"freeswitch_exporter_config_last_reload_successful 1.0\n",
-        b"freeswitch_exporter_config_last_reload_successful x\n"
-        b"freeswitch_exporter_config_last_reload_success_timestamp_seconds 1\n",
+        (
+            b"freeswitch_exporter_config_last_reload_successful x\n"
+            b"freeswitch_exporter_config_last_reload_success_timestamp_seconds 1\n"
+        ),
         b"\xff\xfe",
     ],
 )

@@ -4,9 +4,15 @@ promtool evaluates every rule it is given at every step, whatever is asked of it
 time. A test group asks for some alerts; those depend on some recorded series, these on others. All other
 rules are left out: nothing that is asked for can depend on them. Rules keep their group, their order and the
 group's interval.
+
+promtool scrapes at the moments at which it evaluates, and a sample exactly as old as a window belongs to it
+before Prometheus 3 and does not since. A test group with `scrapes: between` is scraped half an interval before
+each of these moments instead (its first value as without), so that both versions see the same samples.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +21,7 @@ import yaml
 from tests.alerts.rule_files import Alert, matchers, names
 
 Rules = list[dict[str, Any]]
+_RUN = re.compile(r"(_|[-+]?[\d.]+)([-+][\d.]+)?(?:x(\d+))?")  # as promtool writes values of a series
 
 
 def write(unit_tests: Path, folder: Path) -> list[Path]:
@@ -27,7 +34,7 @@ def write(unit_tests: Path, folder: Path) -> list[Path]:
     ]
     rules = [rule for group in groups for rule in group["rules"]]
     by_needs: dict[frozenset[int], list[dict[str, Any]]] = {}
-    for test in document["tests"]:
+    for test in map(scraped, document["tests"]):
         by_needs.setdefault(needed(rules, test), []).append(test)
     written = []
     for number, (needs, tests) in enumerate(by_needs.items()):
@@ -42,6 +49,30 @@ def write(unit_tests: Path, folder: Path) -> list[Path]:
         path.write_text(yaml.dump(pruned, Dumper=yaml.CSafeDumper, sort_keys=False))
         written.append(path)
     return written
+
+
+def scraped(test: dict[str, Any]) -> dict[str, Any]:
+    """The test group as promtool takes it, with its scrapes where it says."""
+    if test.pop("scrapes", "") != "between":
+        return test
+    number, unit = test["interval"][:-1], test["interval"][-1]
+    seconds = int(number) * {"s": 1, "m": 60}[unit]
+    for series in test["input_series"]:
+        first, *others = values(series["values"])
+        series["values"] = " ".join([first, *(f"{value} _" for value in others)])
+    return test | {"interval": f"{seconds * 500}ms"}
+
+
+def values(runs: str) -> Iterator[str]:
+    """The values of a series one by one: `5x2` is 5 5 5, `1+2x2` is 1 3 5, `_x2` is _ _."""
+    for run in runs.split():
+        found = _RUN.fullmatch(run)
+        assert found, run
+        first, step, times = found[1], found[2], int(found[3] or 0)
+        if first == "_":
+            yield from ["_"] * max(times, 1)
+        else:
+            yield from (format(Decimal(first) + n * Decimal(step or 0), "f") for n in range(times + 1))
 
 
 def needed(rules: Rules, test: dict[str, Any]) -> frozenset[int]:

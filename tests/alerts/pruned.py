@@ -6,8 +6,8 @@ rules are left out: nothing that is asked for can depend on them. Rules keep the
 group's interval.
 
 promtool scrapes at the moments at which it evaluates, and a sample exactly as old as a window belongs to it
-before Prometheus 3 and does not since. A test group with `scrapes: between` is scraped half an interval before
-each of these moments instead (its first value as without), so that both versions see the same samples.
+before Prometheus 3 and does not since. A test group with `scrapes: between` is scraped half an interval
+before each of these moments instead (its first value as without): both versions see the same samples.
 """
 
 import re
@@ -18,14 +18,21 @@ from typing import Any
 
 import yaml
 
-from tests.alerts.rule_files import Alert, matchers, names
+from exporter.metrics.families import FAMILIES
+from tests.alerts.rule_files import Alert, base_family, matchers, names
 
 Rules = list[dict[str, Any]]
 _RUN = re.compile(r"(_|[-+]?[\d.]+)([-+][\d.]+)?(?:x(\d+))?")  # as promtool writes values of a series
 
 
-def write(unit_tests: Path, folder: Path) -> list[Path]:
-    """Write the tests of one file into `folder`, one file for each set of rules that is needed."""
+def write(unit_tests: Path, folder: Path, *, typed: bool = False) -> list[Path]:
+    """Write the tests of one file into `folder`, one file for each set of rules that is needed.
+
+    Args:
+        unit_tests: the file.
+        folder: where to.
+        typed: the tests of alerts alone, with series as with_types has them.
+    """
     document = yaml.load(unit_tests.read_bytes(), yaml.CSafeLoader)
     groups = [
         group
@@ -41,6 +48,9 @@ def write(unit_tests: Path, folder: Path) -> list[Path]:
         kept = [group | {"rules": [r for r in group["rules"] if id(r) in needs]} for group in groups]
         kept = [group for group in kept if group["rules"]]
         present = {group["name"] for group in kept}
+        if typed:
+            kept = [group | {"rules": [with_one_type(rule) for rule in group["rules"]]} for group in kept]
+            tests = [with_types(test) for test in tests if "alert_rule_test" in test]
         rule_file = folder / f"{unit_tests.stem}-{number}.rules.yml"
         rule_file.write_text(yaml.dump({"groups": kept}, Dumper=yaml.CSafeDumper, sort_keys=False))
         order = [name for name in document.get("group_eval_order", []) if name in present]
@@ -61,6 +71,45 @@ def scraped(test: dict[str, Any]) -> dict[str, Any]:
         first, *others = values(series["values"])
         series["values"] = " ".join([first, *(f"{value} _" for value in others)])
     return test | {"interval": f"{seconds * 500}ms"}
+
+
+def with_types(test: dict[str, Any]) -> dict[str, Any]:
+    """The test of alerts as with `--enable-feature=type-and-unit-labels`: type and unit are labels too.
+
+    The exporter states no units, but others on the way may. Alerts about an outage carry the type, so
+    that what is derived from ALERTS meets it.
+    """
+    series = [one | {"series": _typed(one["series"])} for one in test["input_series"]]
+    cases = [
+        case | {"exp_alerts": [alert | {"exp_labels": _expected(alert["exp_labels"])} for alert in alerts]}
+        for case in test["alert_rule_test"]
+        for alerts in [case.get("exp_alerts", [])]
+    ]
+    return {
+        "name": test["name"],
+        "interval": test["interval"],
+        "input_series": series,
+        "alert_rule_test": cases,
+    }
+
+
+def with_one_type(rule: dict[str, Any]) -> dict[str, Any]:
+    """The rule; an alert with the same type's label whether its expression keeps it or not."""
+    if "record" in rule:
+        return rule
+    kind = "gauge" if "outage" in rule["labels"] else ""
+    return rule | {"labels": rule["labels"] | {"__type__": kind, "__unit__": ""}}
+
+
+def _typed(series: str) -> str:
+    name, _, labels = series.partition("{")
+    kind = FAMILIES[base_family(name)].type if name.startswith(("freeswitch_", "process_")) else "gauge"
+    unit = "seconds" if "_seconds" in name else ""
+    return f'{name}{{__type__="{kind}",__unit__="{unit}",{labels or "}"}'
+
+
+def _expected(labels: dict[str, str]) -> dict[str, str]:
+    return labels | {"__type__": "gauge"} if "outage" in labels else labels
 
 
 def values(runs: str) -> Iterator[str]:

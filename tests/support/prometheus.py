@@ -30,8 +30,14 @@ def running(folder: Path, targets: Sequence[str] = (), every: str = "1s") -> Ite
 
 
 @contextmanager
-def running_by(config: Path, folder: Path) -> Iterator[str]:
-    """Run Prometheus with a config file, its data in `folder`; yields its base URL."""
+def running_by(config: Path, folder: Path, features: Sequence[str] = ()) -> Iterator[str]:
+    """Run Prometheus with a config file, its data in `folder`; yields its base URL.
+
+    Args:
+        config: the file.
+        folder: for its data and log.
+        features: to be enabled; a version that does not know one warns.
+    """
     log = folder / "prometheus.log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -40,7 +46,7 @@ def running_by(config: Path, folder: Path) -> Iterator[str]:
                 f"--config.file={config}",
                 f"--storage.tsdb.path={folder / 'data'}",
                 "--web.listen-address=127.0.0.1:0",
-                "--enable-feature=exemplar-storage",
+                f"--enable-feature={','.join(['exemplar-storage', *features])}",
             ],
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -11,8 +11,8 @@ from exporter.metrics.families import FAMILIES
 from tests.support.tools import ROOT
 
 FOLDER = ROOT / "alerts"
-EXAMPLE = FOLDER / "alertmanager.example.yml"
-FILES = sorted(path for path in FOLDER.glob("*.yml") if path != EXAMPLE)
+EXAMPLE = ROOT / "deploy/alertmanager/alertmanager.yml"
+FILES = sorted(FOLDER.glob("*.yml"))
 UNIT_TESTS = sorted((ROOT / "tests/alerts/rules").glob("*.yml"))
 
 _TEMPLATE_QUERY = re.compile(r'(?:printf|query) "((?:[^"\\]|\\.)*)"')

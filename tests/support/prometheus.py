@@ -85,3 +85,10 @@ def ask(base: str, expression: str) -> list[dict[str, Any]]:
             return result
     except HTTPError as error:
         raise AssertionError(f"{error.read().decode()}\n{expression}") from None
+
+
+def rules(base: str) -> list[dict[str, Any]]:
+    """The groups of rules, each with its `rules`."""
+    with urlopen(f"{base}/api/v1/rules", timeout=30) as answer:
+        groups: list[dict[str, Any]] = json.load(answer)["data"]["groups"]
+    return groups

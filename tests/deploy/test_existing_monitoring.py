@@ -198,7 +198,7 @@ def test_undo_leaves_the_machine_as_it_was(machine: Machine) -> None:
 
 
 def test_the_alerts_are_a_folder_of_rule_files_alone() -> None:
-    assert FILES == sorted(path for path in (ROOT / "alerts").iterdir() if path.suffix != ".md")
+    assert sorted(path for path in (ROOT / "alerts").iterdir() if path.suffix != ".md") == FILES
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "deploy/prometheus").iterdir()), ids=lambda path: path.name)

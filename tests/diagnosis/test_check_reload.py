@@ -91,6 +91,8 @@ async def test_daemon_and_doctor_report_it_until_a_reload_succeeds(tmp_path: Pat
             served.write_text("nodes: [{name: fs1, prot: 8021}]")
             assert await reload() == 500
             assert await reports() == [[("warn", "reload_refused"), ("not_checked", "")]] * 2
+            async with running.client.get(running.base + "/") as response:
+                assert "The exporter refused its last reload" in await response.text()
             written(served, nodes=nodes)
             assert await reload() == 200
             assert await reports() == [[("pass", ""), ("not_checked", "")]] * 2

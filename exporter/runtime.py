@@ -30,6 +30,7 @@ from exporter.clock import Clock
 from exporter.config import Config, ConfigError, is_loopback
 from exporter.diagnosis.conclusion import Diagnosis
 from exporter.diagnosis.service import DiagnosisService
+from exporter.diagnosis.snapshot import ReloadSeen
 from exporter.executors import Executors
 from exporter.history.history import History
 from exporter.metrics.exposition import Source
@@ -100,7 +101,13 @@ class Runtime:
         self._probes.stats.on_ran = self._on_probe
         self.history = history
         self._diagnosis = DiagnosisService(
-            lambda: self._nodes, lambda: self._config, probes, history, clock=clock, names=executors.names
+            lambda: self._nodes,
+            lambda: self._config,
+            probes,
+            history,
+            lambda: ReloadSeen(not self._process.reload_successful, self._process.reloaded_epoch),
+            clock=clock,
+            names=executors.names,
         )
         app = make_app(self)
         app[PROBES] = probes

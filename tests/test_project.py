@@ -208,6 +208,18 @@ def test_the_programs_that_tests_need_run(name: str) -> None:
     assert re.search(r"\d+\.\d+", done.stdout + done.stderr)
 
 
+def test_another_prometheus_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("prometheus", "promtool"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PROMETHEUS", str(tmp_path / "prometheus"))
+    assert program("prometheus") == tmp_path / "prometheus"
+    assert program("promtool") == tmp_path / "promtool"
+    (tmp_path / "promtool").unlink()
+    with pytest.raises(LookupError, match=r"PROMETHEUS=.*/promtool is no program"):
+        program("promtool")
+
+
 def test_a_program_that_is_missing_is_named_with_the_remedy() -> None:
     with pytest.raises(LookupError, match=r"no-such-program is neither .*: `make .cache/.tools` fetches it"):
         program("no-such-program")

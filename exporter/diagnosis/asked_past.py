@@ -1,41 +1,29 @@
 """What the running daemon knows of a node's past, asked over HTTP by the command `doctor`.
 
-The doctor is a process of its own and sees the present only. The daemon of the same config, on this machine,
-keeps what was: `GET /api/history` of the last DAYS has it, and `Past`s are made of the answer, as the daemon
-itself has them. Nothing depends on it: a daemon that does not run, refuses, or takes longer than SECONDS
-costs the doctor only these sentences, and `NotAsked` says why.
-
-Nobody has ordered this question, so the token, with which calls can be placed, goes only to who proves by TLS
-to be the exporter of the config: while that does not run, any program may listen on its port.
+`GET /api/history` of the last DAYS has it, and `Past`s are made of the answer, as the daemon itself has them.
 
 "Up since" claims no more than was watched: it is the end of the last outage, or else the beginning of the
 present watched span, or of the gateway in it.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
-from exporter import client
-from exporter.config import Config, is_loopback
-from exporter.executors import Executor, QueueFull
+from exporter.config import Config
+from exporter.diagnosis import asked
+from exporter.executors import Executor
 from exporter.history.answers import HistoryAnswer
 from exporter.history.model import CHANGES_BEFORE, Outage
 from exporter.history.past import Past
 from exporter.history.times import epoch
 from exporter.watch.changes import Change
 
-SECONDS: Final = 1.5
 DAYS: Final = 7
 ROWS: Final = 500
 _DAY: Final = 86400.0
-
-
-class NotAsked(Exception):
-    """The daemon's history is not known; the message is the reason, in one printable line."""
 
 
 class AskedPast:
@@ -100,7 +88,7 @@ class AskedPast:
 
 
 async def ask(config: Config, node: str, now: float, executor: Executor) -> AskedPast:
-    """The past of a node, from the daemon of this config; takes SECONDS at most.
+    """The past of a node, from the daemon of this config; takes asked.SECONDS at most.
 
     Args:
         config: says where the daemon listens, its token and certificate.
@@ -111,29 +99,12 @@ async def ask(config: Config, node: str, now: float, executor: Executor) -> Aske
     Raises:
         NotAsked: there is no answer.
     """
-    try:
-        async with asyncio.timeout(SECONDS):
-            return await executor.run(_ask, config, node, now)
-    except TimeoutError:
-        raise NotAsked(f"{client.default_url(config)} does not answer within {SECONDS:g} s") from None
-    except QueueFull:
-        raise NotAsked("other questions to the running exporter take too long") from None
 
+    def read(answer: bytes) -> AskedPast:
+        return AskedPast(msgspec.json.decode(answer, type=HistoryAnswer), node, now)
 
-def _ask(config: Config, node: str, now: float) -> AskedPast:
-    try:
-        url = client.default_url(config)
-        if not is_loopback(urlsplit(url).hostname or ""):
-            raise NotAsked(f"{url} is not an address of this machine alone")
-        path = f"/api/history?since={DAYS}d&limit={ROWS}&node={quote(node, safe='')}"
-        if config.web is None or config.web.tls is None:
-            config = msgspec.structs.replace(config, token=None)
-        answer = msgspec.json.decode(client.get(config, url, path, seconds=SECONDS), type=HistoryAnswer)
-        return AskedPast(answer, node, now)
-    except client.NoAnswer as error:
-        raise NotAsked(error.reason) from None
-    except (ValueError, RecursionError):  # no such JSON, or a time that is none
-        raise NotAsked(f"{url} does not answer as an exporter does") from None
+    path = f"/api/history?since={DAYS}d&limit={ROWS}&node={quote(node, safe='')}"
+    return await asked.ask(config, path, read, executor)
 
 
 def _fits(one: str, other: str) -> bool:

@@ -90,9 +90,10 @@ async def _check(options: argparse.Namespace, config: Config, clock: Clock) -> i
             executors=executors,
             look=LOOK,
             call=_place(options.call, runner, config) if runner and _calls(options, config, node) else None,
+            first=index == 0,
             on_stage=screen.working if screen is not None else _show_nothing,
         )
-        for node in nodes
+        for index, node in enumerate(nodes)
     ]
     running = [asyncio.ensure_future(run.run()) for run in runs]
     diagnoses: list[Diagnosis] = []

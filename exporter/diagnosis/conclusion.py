@@ -19,6 +19,7 @@ from exporter.diagnosis.check_database import check_database
 from exporter.diagnosis.check_gateways import check_gateway, check_profile, check_registration
 from exporter.diagnosis.check_log import check_log
 from exporter.diagnosis.check_provider import check_provider
+from exporter.diagnosis.check_reload import check_reload
 from exporter.diagnosis.check_strangers import check_strangers
 from exporter.diagnosis.check_subscribers import check_subscribers
 from exporter.diagnosis.check_switch import check_commands, check_events, check_password, check_port
@@ -65,6 +66,7 @@ CHECKS: Final = (
     Check(13, "database", "FreeSWITCH's database", check_database),
     Check(14, "strangers", "Strangers", check_strangers),
     Check(15, "subscribers", "Subscribers", check_subscribers),
+    Check(16, "reload", "Exporter's reload", check_reload),
 )
 CHECK: Final = {check.name: check for check in CHECKS}
 """The checks by name."""

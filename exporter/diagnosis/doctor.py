@@ -24,11 +24,20 @@ import msgspec
 from exporter import names
 from exporter.clock import Clock
 from exporter.config import Config, NodeConfig
-from exporter.diagnosis.asked_past import AskedPast, NotAsked, ask
+from exporter.diagnosis.asked import NotAsked
+from exporter.diagnosis.asked_past import AskedPast, ask
+from exporter.diagnosis.asked_reload import ask_reload
 from exporter.diagnosis.check_backend import ask_backend
 from exporter.diagnosis.check_calls import CallWindow
 from exporter.diagnosis.check_provider import look_up, names_of
-from exporter.diagnosis.snapshot import BackendSeen, GatewaySeen, NameSeen, Snapshot, snapshot_of
+from exporter.diagnosis.snapshot import (
+    BackendSeen,
+    GatewaySeen,
+    NameSeen,
+    ReloadSeen,
+    Snapshot,
+    snapshot_of,
+)
 from exporter.esl.errors import EslError
 from exporter.executors import Executors
 from exporter.probe.admission import Refused
@@ -59,6 +68,7 @@ class DoctorRun:
         executors: for host names and the disk.
         seconds: at most so long. look: at least so long, once connected.
         call: places a synthetic call through `node` and waits for its end; may raise Refused.
+        first: of the nodes looked at; its snapshot has what concerns the exporter and no node.
         on_stage: called with what is being done.
 
     Attributes:
@@ -77,6 +87,7 @@ class DoctorRun:
         seconds: float = SECONDS,
         look: float = LOOK,
         call: Callable[[Node], Awaitable[CallRecord]] | None = None,
+        first: bool = True,
         on_stage: Callable[[str], None] = lambda _: None,
     ) -> None:
         polled_often = msgspec.structs.replace(node_config, poll_interval=_POLL_INTERVAL)
@@ -102,6 +113,7 @@ class DoctorRun:
         self._seconds = seconds
         self._look = look
         self._call = call
+        self._first = first
         self._on_stage = on_stage
         self._window = CallWindow(clock.monotonic())
         self._unseen: dict[str, str] = {}
@@ -114,6 +126,7 @@ class DoctorRun:
         self._on_stage("connecting")
         backend = asyncio.ensure_future(self._ask_backend())
         asking = asyncio.ensure_future(self._ask_past())
+        asking_reload = asyncio.ensure_future(self._ask_reload())
         await self._memory.load()
         if self._memory.unread:
             self._unseen["registrations"] = (
@@ -140,6 +153,7 @@ class DoctorRun:
             backend=backend_seen,
             conf_dir=self._conf_dir,
             call=record,
+            reload=await asking_reload,
             unseen=self._unseen,
         )
 
@@ -227,6 +241,15 @@ class DoctorRun:
             return await ask(self._config, self.node.name, self._clock.epoch(), self._executor)
         except NotAsked as error:
             self._unseen["history"] = str(error)
+            return None
+
+    async def _ask_reload(self) -> ReloadSeen | None:
+        if not self._first:
+            return None
+        try:
+            return await ask_reload(self._config, self._executor)
+        except NotAsked as error:
+            self._unseen["reload"] = f"The running exporter was not asked: {error}"
             return None
 
     async def _ask_backend(self) -> BackendSeen | None:

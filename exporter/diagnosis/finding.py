@@ -31,6 +31,7 @@ CheckName = Literal[
     "database",
     "strangers",
     "subscribers",
+    "reload",
 ]
 
 SEVERITY: Final[dict[Status, int]] = {"fail": 0, "warn": 1, "not_checked": 2, "pass": 3}

@@ -496,6 +496,17 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         "NAT the binding may have ended: shorten the telephone's registration interval.",
         ("{cli} -x 'sofia status profile PROFILE user USER@DOMAIN'",),
     ),
+    # 16: the exporter's reload
+    ("reload", "reload_refused"): _Row(
+        "On the exporter's host: check its configuration file; each error names file, line, and what to "
+        "write. If the file is OK, the running exporter says what it cannot change without a restart. Then "
+        "reload it again.",
+        (
+            "freeswitch-exporter check-config",
+            "freeswitch-exporter check-config --against-running",
+            "systemctl reload freeswitch-exporter",
+        ),
+    ),
 }
 
 

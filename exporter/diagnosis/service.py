@@ -21,7 +21,14 @@ from exporter.diagnosis.check_backend import ask_backend
 from exporter.diagnosis.check_calls import CallWindow
 from exporter.diagnosis.check_provider import look_up, names_of
 from exporter.diagnosis.conclusion import Diagnosis, diagnose
-from exporter.diagnosis.snapshot import BackendSeen, NameSeen, Snapshot, gateways_of, snapshot_of
+from exporter.diagnosis.snapshot import (
+    BackendSeen,
+    NameSeen,
+    ReloadSeen,
+    Snapshot,
+    gateways_of,
+    snapshot_of,
+)
 from exporter.executors import Executor
 from exporter.history.history import History
 from exporter.probe.probes import Probes
@@ -90,6 +97,7 @@ class DiagnosisService:
         config: the one in force.
         probes: for their last runs.
         history: for since when, how often, and what changed before.
+        reload: the state of the exporter's configuration.
         clock: the time.
         names: the executor for host names.
     """
@@ -100,6 +108,7 @@ class DiagnosisService:
         config: Callable[[], Config],
         probes: Probes,
         history: History,
+        reload: Callable[[], ReloadSeen],
         *,
         clock: Clock,
         names: Executor,
@@ -108,6 +117,7 @@ class DiagnosisService:
         self._config = config
         self._probes = probes
         self._history = history
+        self._reload = reload
         self._clock = clock
         self._executor = names
         self._windows: dict[Node, CallWindow] = {}
@@ -162,6 +172,7 @@ class DiagnosisService:
             complete = replace(
                 snapshot,
                 state_problem="" if index else self._probes.state_problem,
+                reload=None if index else self._reload(),
                 names=names,
                 backend=backend,
                 others_down=tuple(name for name in down if name != snapshot.node),

@@ -223,6 +223,13 @@ class BackendSeen:
     error: str = ""
 
 
+class ReloadSeen(NamedTuple):
+    """The exporter's configuration. `refused`: its last reload was. `loaded_at`: that in force, epoch."""
+
+    refused: bool
+    loaded_at: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """One node.
@@ -243,6 +250,7 @@ class Snapshot:
         call: the record of the synthetic call.
         state_problem: why calls cannot be recorded, so that none is placed; empty where they can, and for all
             nodes but the first.
+        reload: of the exporter's configuration; None for all nodes but the first, or if it is not known.
         past: when the switch was lost, as far as the history knows.
         unseen: check to the reason why a part was not looked at; `history`: why the past is not known.
     """
@@ -270,6 +278,7 @@ class Snapshot:
     backend: BackendSeen | None = None
     call: CallRecord | None = None
     state_problem: str = ""
+    reload: ReloadSeen | None = None
     past: Past = UNKNOWN
     unseen: Mapping[str, str] = field(default_factory=dict)
 

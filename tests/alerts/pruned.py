@@ -13,12 +13,19 @@ from typing import Any
 import yaml
 
 from tests.alerts.rule_files import Alert, matchers, names
+from tests.alerts.scrapes import scraped, with_one_type, with_types
 
 Rules = list[dict[str, Any]]
 
 
-def write(unit_tests: Path, folder: Path) -> list[Path]:
-    """Write the tests of one file into `folder`, one file for each set of rules that is needed."""
+def write(unit_tests: Path, folder: Path, *, typed: bool = False) -> list[Path]:
+    """Write the tests of one file into `folder`, one file for each set of rules that is needed.
+
+    Args:
+        unit_tests: the file.
+        folder: where to.
+        typed: the tests of alerts alone, with series as with_types has them.
+    """
     document = yaml.load(unit_tests.read_bytes(), yaml.CSafeLoader)
     groups = [
         group
@@ -27,13 +34,16 @@ def write(unit_tests: Path, folder: Path) -> list[Path]:
     ]
     rules = [rule for group in groups for rule in group["rules"]]
     by_needs: dict[frozenset[int], list[dict[str, Any]]] = {}
-    for test in document["tests"]:
+    for test in map(scraped, document["tests"]):
         by_needs.setdefault(needed(rules, test), []).append(test)
     written = []
     for number, (needs, tests) in enumerate(by_needs.items()):
         kept = [group | {"rules": [r for r in group["rules"] if id(r) in needs]} for group in groups]
         kept = [group for group in kept if group["rules"]]
         present = {group["name"] for group in kept}
+        if typed:
+            kept = [group | {"rules": [with_one_type(rule) for rule in group["rules"]]} for group in kept]
+            tests = [with_types(test) for test in tests if "alert_rule_test" in test]
         rule_file = folder / f"{unit_tests.stem}-{number}.rules.yml"
         rule_file.write_text(yaml.dump({"groups": kept}, Dumper=yaml.CSafeDumper, sort_keys=False))
         order = [name for name in document.get("group_eval_order", []) if name in present]

@@ -7,11 +7,12 @@ from typing import Any
 
 import yaml
 
+from exporter.metrics.families import FAMILIES
 from tests.support.tools import ROOT
 
 FOLDER = ROOT / "alerts"
-EXAMPLE = FOLDER / "alertmanager.example.yml"
-FILES = sorted(path for path in FOLDER.glob("*.yml") if path != EXAMPLE)
+EXAMPLE = ROOT / "deploy/alertmanager/alertmanager.yml"
+FILES = sorted(FOLDER.glob("*.yml"))
 UNIT_TESTS = sorted((ROOT / "tests/alerts/rules").glob("*.yml"))
 
 _TEMPLATE_QUERY = re.compile(r'(?:printf|query) "((?:[^"\\]|\\.)*)"')
@@ -55,6 +56,14 @@ def names(expression: str) -> set[str]:
     """The metric names in an expression."""
     without_matchers = re.sub(r"\{[^}]*\}|\"[^\"]*\"", " ", expression)
     return set(_NAME.findall(without_matchers))
+
+
+def base_family(name: str) -> str:
+    """The name of the family of a series, which may be one of a histogram's."""
+    for suffix in ("_bucket", "_count", "_sum"):
+        if name.endswith(suffix) and name not in FAMILIES and FAMILIES[name.removesuffix(suffix)].buckets:
+            return name.removesuffix(suffix)
+    return name
 
 
 def matchers(expression: str) -> Iterator[tuple[str, str, list[str]]]:

@@ -30,6 +30,7 @@ from tests.alerts.rule_files import (
     RECORDED,
     UNIT_TESTS,
     Alert,
+    base_family,
     matchers,
     names,
 )
@@ -103,13 +104,6 @@ def test_its_texts_are_complete(alert: Alert) -> None:
 def test_names_are_used_once() -> None:
     assert len({alert.name for alert in ALERTS}) == len(ALERTS)
     assert all(re.fullmatch(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+", name) for name in RECORDED)
-
-
-def base_family(name: str) -> str:
-    for suffix in ("_bucket", "_count", "_sum"):
-        if name.endswith(suffix) and name not in FAMILIES and FAMILIES[name.removesuffix(suffix)].buckets:
-            return name.removesuffix(suffix)
-    return name
 
 
 EXPRESSIONS = [*(e for alert in ALERTS for e in alert.expressions), *RECORDED.values()]
@@ -189,7 +183,15 @@ def test_outages_are_recorded_by_the_labels_of_their_alerts_and_without_them() -
     found = [alert for alert in ALERTS if all([alert.labels.get(label)] == asked[label] for label in asked)]
     assert found == [alert for alert in ALERTS if alert.labels.get("outage") == "gateway"]
     dropped = set(re.findall(r"\w+", expression.partition("without (")[2].partition(")")[0]))
-    assert dropped == {"alertname", "alertstate", "profile", "problem"}.union(*(a.labels for a in found))
+    of_series = {"alertname", "alertstate", "profile", "problem", "__type__", "__unit__"}
+    assert dropped == of_series.union(*(alert.labels for alert in found))
+
+
+def test_joins_ignore_types_and_units() -> None:
+    """Under type-and-unit-labels they are labels of what is scraped, and not of what is calculated."""
+    for expression in EXPRESSIONS:
+        for labels in re.findall(r"ignoring \(([^)]*)\)", expression):
+            assert labels == "le" or labels.endswith("__type__, __unit__"), expression
 
 
 def test_objectives_are_set_once() -> None:
@@ -214,9 +216,10 @@ def test_the_readme_lists_every_alert_with_its_labels() -> None:
     assert sorted(rows) == sorted(expected)
 
 
-def test_the_readme_names_every_rule_file() -> None:
-    for path in FILES:
-        assert path.name in readme()
+def test_the_readmes_pattern_takes_every_rule_file() -> None:
+    [text] = re.findall(r"```yaml\n# prometheus.yml\n(.*?)```", readme(), re.DOTALL)
+    [pattern] = yaml.safe_load(text)["rule_files"]
+    assert sorted(FOLDER.parent.glob(pattern)) == FILES
 
 
 def readme() -> str:

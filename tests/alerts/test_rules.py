@@ -24,5 +24,10 @@ def test_alerts_fire_and_resolve_as_written(tmp_path: Path, path: Path) -> None:
     run(program("promtool"), "test", "rules", *pruned.write(path, tmp_path))
 
 
+@pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.stem)
+def test_alerts_are_the_same_where_types_and_units_are_labels(tmp_path: Path, path: Path) -> None:
+    run(program("promtool"), "test", "rules", *pruned.write(path, tmp_path, typed=True))
+
+
 def test_alertmanager_accepts_the_example() -> None:
     run(program("amtool"), "check-config", EXAMPLE)

@@ -230,5 +230,5 @@ def test_provisioning_serves_these_files() -> None:
     sources = yaml.safe_load((folder / "datasources" / "prometheus.yml").read_text(encoding="utf-8"))
     providers = yaml.safe_load((folder / "dashboards" / "freeswitch.yml").read_text(encoding="utf-8"))
     assert [source["type"] for source in sources["datasources"]] == ["prometheus"]
-    assert sources["datasources"][0]["isDefault"] is True
+    assert sources["datasources"][0]["isDefault"] is False
     assert [provider["type"] for provider in providers["providers"]] == ["file"]

@@ -4,6 +4,7 @@ Each case gives series as promtool writes them (one value a minute, `5x4` for fo
 scrape without the series), a query, and the answer expected after twenty minutes.
 """
 
+import math
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from tests.support.tools import program
 Series = dict[str, str]
 Answer = dict[str, float]
 
+STEPS = 2**20  # in one; a power of two, so that rounding to them is exact
+
 NODE = 'node="fs1"'
 GATEWAY = f'{NODE},gateway="telnyx",profile="external"'
 OUT = f'{NODE},gateway="telnyx",direction="outbound"'
@@ -34,6 +37,9 @@ def ask(folder: Path, series: Series, query: str, answer: Answer) -> None:
     for variable, value in {"$node": ".*", "$gateway": ".*", "$probe": ".*"}.items():
         query = query.replace(variable, value)
     query = query.replace("$__rate_interval", "4m").replace("$__range", "20m")
+    if all(labels.startswith("{") for labels in answer):  # calculated: versions differ in the last bit
+        query = f"round({query}, {1 / STEPS})"
+        answer = {labels: math.floor(value * STEPS + 0.5) / STEPS for labels, value in answer.items()}
     samples = [{"labels": labels, "value": value} for labels, value in answer.items()]
     case: dict[str, Any] = {
         "interval": "1m",

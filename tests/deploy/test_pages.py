@@ -112,7 +112,7 @@ def test_one_target_per_switch_is_a_scrape_config(tmp_path: Path) -> None:
     subprocess.run([program("promtool"), "check", "config", tmp_path / "prometheus.yml"], check=True)
 
 
-@pytest.mark.parametrize("page", ["install.md", "migration.md", "metrics.md"])
+@pytest.mark.parametrize("page", ["install.md", "existing-monitoring.md", "migration.md", "metrics.md"])
 def test_paths_and_links_exist(page: str) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     for path in re.findall(r"(?<![\w/.-])(?:deploy|scripts|exporter)/[\w./-]*\w", text):

@@ -10,7 +10,8 @@ import pytest
 
 from exporter import config as configuration
 from exporter.config import Config, Flags, Secret
-from exporter.diagnosis.asked_past import SECONDS, AskedPast, NotAsked, ask
+from exporter.diagnosis.asked import SECONDS, NotAsked
+from exporter.diagnosis.asked_past import AskedPast, ask
 from exporter.executors import Executors
 from exporter.history.model import Span
 from exporter.history.store import Entry, PutSpan

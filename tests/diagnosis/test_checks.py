@@ -28,7 +28,7 @@ def test_every_check_yields_a_finding_for_every_connection_problem() -> None:
 
 @pytest.mark.parametrize("problem", [problem for problem in families.PROBLEMS if problem != "none"])
 def test_every_connection_problem_fails_one_check_and_skips_the_later_ones(problem: str) -> None:
-    findings = diagnose(lost(problem, "said so")).findings
+    findings = [one for one in diagnose(lost(problem, "said so")).findings if one.check != "reload"]
     (failed,) = [finding for finding in findings if finding.status == "fail"]
     assert failed.fault == problem
     assert "said so" in failed.seen

@@ -12,6 +12,7 @@ from exporter.config import Config, GatewayConfig, HistoryConfig, NodeConfig, Pr
 from exporter.diagnosis.check_calls import NOTE_EVERY, CallWindow
 from exporter.diagnosis.finding import Finding
 from exporter.diagnosis.service import BACKEND_EVERY, FRESH, DiagnosisService
+from exporter.diagnosis.snapshot import ReloadSeen
 from exporter.executors import Executors
 from exporter.history.history import History
 from exporter.probe.probes import Probes
@@ -52,6 +53,7 @@ async def watching(
             lambda: whole,
             probes or await Probes.open(None, "ab12", Clock(), executors.disk),
             history,
+            lambda: ReloadSeen(refused=False, loaded_at=0.0),
             clock=clock or Clock(),
             names=executors.names,
         )
@@ -200,7 +202,13 @@ async def test_other_tasks_run_between_nodes() -> None:
     probes = await Probes.open(None, "ab12", Clock(), executors.disk)
     history = History(HistoryConfig(), None, Clock(), executors.history)
     service = DiagnosisService(
-        lambda: nodes, lambda: whole, probes, history, clock=Clock(), names=executors.names
+        lambda: nodes,
+        lambda: whole,
+        probes,
+        history,
+        lambda: ReloadSeen(refused=False, loaded_at=0.0),
+        clock=Clock(),
+        names=executors.names,
     )
     counting = asyncio.create_task(count())
     assert len(await service.diagnoses()) == len(nodes)

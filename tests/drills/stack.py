@@ -1,7 +1,8 @@
 """The complete chain from the switch to the notification: exporter, Prometheus, Alertmanager, a receiver.
 
 The switches are simulated in the test's own process; the exporter is one daemon that watches them all.
-Prometheus uses the committed rules, Alertmanager the committed example, both with shorter times.
+Prometheus uses the committed rules, Alertmanager the committed example, both with shorter times. Prometheus 3
+adds types and units as labels, which 2.42 does not know.
 """
 
 import asyncio
@@ -122,7 +123,8 @@ class Stack:
             speaker = await start(alertmanager.running(self._folder, self.receiver))
             await self.write_past()
             config = self._write_prometheus_config(speaker.base)
-            self.prometheus = await start(prometheus.running_by(config, self._folder))
+            typed = prometheus.running_by(config, self._folder, ["type-and-unit-labels"])
+            self.prometheus = await start(typed)
             async with asyncio.TaskGroup() as tasks:
                 looking = tasks.create_task(self._look())
                 yield

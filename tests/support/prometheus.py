@@ -30,8 +30,14 @@ def running(folder: Path, targets: Sequence[str] = (), every: str = "1s") -> Ite
 
 
 @contextmanager
-def running_by(config: Path, folder: Path) -> Iterator[str]:
-    """Run Prometheus with a config file, its data in `folder`; yields its base URL."""
+def running_by(config: Path, folder: Path, features: Sequence[str] = ()) -> Iterator[str]:
+    """Run Prometheus with a config file, its data in `folder`; yields its base URL.
+
+    Args:
+        config: the file.
+        folder: for its data and log.
+        features: to be enabled; a version that does not know one warns.
+    """
     log = folder / "prometheus.log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -40,7 +46,7 @@ def running_by(config: Path, folder: Path) -> Iterator[str]:
                 f"--config.file={config}",
                 f"--storage.tsdb.path={folder / 'data'}",
                 "--web.listen-address=127.0.0.1:0",
-                "--enable-feature=exemplar-storage",
+                f"--enable-feature={','.join(['exemplar-storage', *features])}",
             ],
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -56,9 +62,9 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         text = log.read_text()
-        # "Start listening" has the requested port 0; "Listening on" has the real one. Until it is ready, it
-        # answers every query with 503.
-        found = re.search(r'"Listening on" address=(\S+)', text)
+        # "Start listening" has the requested port 0; "Listening on" has the real one, after the component in
+        # 3.x. Until it is ready, it answers every query with 503.
+        found = re.search(r'"Listening on" (?:component=web )?address=(\S+)', text)
         if found and "Server is ready to receive web requests" in text:
             return found[1]
         if process.poll() is not None:
@@ -79,3 +85,10 @@ def ask(base: str, expression: str) -> list[dict[str, Any]]:
             return result
     except HTTPError as error:
         raise AssertionError(f"{error.read().decode()}\n{expression}") from None
+
+
+def rules(base: str) -> list[dict[str, Any]]:
+    """The groups of rules, each with its `rules`."""
+    with urlopen(f"{base}/api/v1/rules", timeout=30) as answer:
+        groups: list[dict[str, Any]] = json.load(answer)["data"]["groups"]
+    return groups

@@ -2,6 +2,10 @@
 
 A program on PATH is preferred to the one that `make test` unpacked under .cache/debian. If a program is
 missing, the test fails with the command that installs it; no test is skipped.
+
+PROMETHEUS and ALERTMANAGER name other binaries for one run, with promtool and amtool beside them:
+
+    make test PROMETHEUS=/opt/prometheus-3/prometheus
 """
 
 import os
@@ -12,6 +16,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 # Debian names the binary after the package.
 _DEBIAN_NAMES = {"alertmanager": "prometheus-alertmanager"}
+_NAMED_BY = {
+    "prometheus": "PROMETHEUS",
+    "promtool": "PROMETHEUS",
+    "alertmanager": "ALERTMANAGER",
+    "amtool": "ALERTMANAGER",
+}
 _UNPACKED = [ROOT / ".cache/debian/bin", ROOT / ".cache/debian/usr/bin"]
 
 
@@ -19,12 +29,18 @@ def program(name: str) -> Path:
     """The path of the program `name`.
 
     Raises:
-        LookupError: it is neither on PATH nor unpacked.
+        LookupError: it is neither on PATH nor unpacked, or not where PROMETHEUS or ALERTMANAGER says.
     """
+    variable = _NAMED_BY.get(name, "")
+    if named := os.environ.get(variable):
+        path = Path(named).parent / name
+        if not os.access(path, os.X_OK):
+            raise LookupError(f"{variable}={named}: {path} is no program")
+        return path
     names = [name, _DEBIAN_NAMES.get(name, name)]
-    path = unpacked_path()
+    places = unpacked_path()
     for candidate in names:
-        if found := shutil.which(candidate, path=path):
+        if found := shutil.which(candidate, path=places):
             return Path(found)
     raise LookupError(f"{name} is neither on PATH nor under .cache/debian: `make .cache/.tools` fetches it")
 

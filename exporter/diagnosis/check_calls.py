@@ -12,26 +12,23 @@ the start.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from exporter.diagnosis.check_countries import (
-    FAIL_COUNT,
-    FAIL_SHARE,
     Totals,
     countries_since,
     country_findings,
     country_totals,
     failing_countries,
 )
-from exporter.diagnosis.check_dials import NO_SESSION, check_dials
-from exporter.diagnosis.check_switch import unreached
+from exporter.diagnosis.check_dials import check_dials, known_targets
+from exporter.diagnosis.check_switch import REPORTABLE_USE, unreached
 from exporter.diagnosis.finding import (
     SEVERITY,
     Finding,
     Remedy,
-    Status,
     duration,
     not_checked,
     passed,
@@ -39,6 +36,15 @@ from exporter.diagnosis.finding import (
     time_of_day,
 )
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.severity import (
+    CALLS_FAIL,
+    FAIL_SHARE,
+    SILENT_SHARE,
+    Fault,
+    by_count,
+    fault_of,
+    fault_of_class,
+)
 from exporter.diagnosis.snapshot import CallsSeen, RecentCalls, Snapshot
 from exporter.switch.cause import OF_THE_CALL, explain
 from exporter.switch.local_failure import NO_RTP_PORTS, NO_RTP_PORTS_CAUSE
@@ -85,6 +91,7 @@ def check_calls(snapshot: Snapshot) -> Iterator[Finding]:
         for finding in check_dials(snapshot)
         if finding.fault != "refused" or finding.gateway not in told
     ]
+    problems += _near_limits(snapshot)
     problems.sort(key=lambda finding: SEVERITY[finding.status])
     without_port = sum(calls.no_rtp_ports for calls in snapshot.recent.calls)
     if without_port:
@@ -93,23 +100,24 @@ def check_calls(snapshot: Snapshot) -> Iterator[Finding]:
             0,
             Finding(
                 check="calls",
-                status="fail" if without_port >= FAIL_COUNT else "warn",
+                status=by_count(fault_of("calls", "no_rtp_ports"), without_port, 0.0),
                 fault="no_rtp_ports",
                 summary=f"FreeSWITCH had no RTP port for {_calls(without_port)}",
                 seen=_window(snapshot.recent),
                 remedy=remedy(snapshot, "commands", "no_rtp_ports"),
             ),
         )
-    refused = snapshot.recent.refused_locally
-    if refused and not any(finding.fault in NO_SESSION for finding in problems):
+    unnamed = snapshot.recent.refused_unnamed - known_targets(snapshot)
+    if unnamed > 0:
         problems.append(
             Finding(
                 check="calls",
-                status="warn",
-                fault="refused",
-                summary=f"FreeSWITCH refused {_dials(refused)}: the gateway was down or unknown",
-                seen=_window(snapshot.recent),
-                remedy=remedy(snapshot, "calls", "refused"),
+                status=fault_of("calls", "unknown_gateway").status,
+                fault="unknown_gateway",
+                summary=f"FreeSWITCH refused {_dials(unnamed)}: the gateway dialled does not exist",
+                seen=f"{_window(snapshot.recent)}; what was dialled is in FreeSWITCH's log",
+                remedy=remedy(snapshot, "calls", "unknown_gateway"),
+                failed=unnamed,
             )
         )
     yield from problems[:MAX_NAMED]
@@ -131,7 +139,7 @@ def check_call(snapshot: Snapshot) -> Iterator[Finding]:
     if snapshot.state_problem:
         yield Finding(
             check="call",
-            status="warn",
+            status=fault_of("call", "state_dir").status,
             fault="state_dir",
             summary="The exporter cannot record probe calls, so it places none",
             seen=shown(snapshot.state_problem, 200),
@@ -149,14 +157,14 @@ def check_call(snapshot: Snapshot) -> Iterator[Finding]:
     if record.result == "aborted":
         yield not_checked("call", f"The call was aborted: {words}")
         return
-    status: Status = "warn" if record.result == "degraded" else "fail"
+    row = fault_of("call", "degraded" if record.result == "degraded" else "failed")
     if record.provider_code is not None:
         fault = record.provider_code.class_
     elif record.failed_phase == "media":
         fault = "no_media"
     else:
         fault = "degraded" if record.result == "degraded" else record.cause or "failed"
-    what = "is degraded" if status == "warn" else "failed"
+    what = "is degraded" if record.result == "degraded" else "failed"
     cause = explain(record.cause)
     seen = [
         f"at {time_of_day(record.started_at, snapshot.taken_at)}",
@@ -169,12 +177,12 @@ def check_call(snapshot: Snapshot) -> Iterator[Finding]:
     seen.append("; ".join(shown(reason) for reason in record.reasons))
     yield Finding(
         check="call",
-        status=status,
+        status=row.status,
         fault=fault,
         gateway=record.gateway,
         summary=f"Synthetic call {name} {what}: {words}".rstrip("."),
         seen=", ".join(filter(None, seen)),
-        remedy=Remedy(shown(record.remedy, 300)),
+        remedy=Remedy(shown(record.remedy, 300), section=record.failed_phase or row.section),
     )
 
 
@@ -185,16 +193,19 @@ def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iter
     gateway = f"Gateway {shown(calls.gateway)}"
     seen = f"{calls.direction} calls {_window(recent)}: {_outcomes(calls)}"
 
-    def finding(count: int, fault: str, summary: str, advice: Remedy) -> Finding:
-        fails = count >= FAIL_COUNT and count >= FAIL_SHARE * (_ended(calls) + calls.refused)
+    def finding(
+        count: int, fault: str, row: Fault, summary: str, advice: Remedy, least_share: float = 0.0
+    ) -> Finding:
+        share = count / max(_ended(calls) + calls.refused, 1)
         return Finding(
             check="calls",
-            status="fail" if fails else "warn",
+            status=by_count(row, count, share, least_share),
             fault=fault,
             gateway=calls.gateway,
             summary=summary,
             seen=seen,
             remedy=advice,
+            failed=count,
         )
 
     codes = [(code, count) for code, count in calls.codes.items() if count]
@@ -208,21 +219,27 @@ def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iter
         yield finding(
             alike,
             code.class_,
+            fault_of_class(code.class_),
             f"{gateway}: the provider rejects calls: {_CLASSES.get(code.class_, code.class_)} "
             f"({name}, {code.meaning}, {_times(count)})",
-            Remedy(f"{code.remedy[:1].upper()}{code.remedy[1:]}."),
+            Remedy(
+                f"{code.remedy[:1].upper()}{code.remedy[1:]}.", section=fault_of_class(code.class_).section
+            ),
         )
     if calls.silent:
         yield finding(
             calls.silent,
             "no_media",
+            fault_of("calls", "no_media"),
             f"{gateway}: no audio from the far end in {calls.silent} of {calls.answered} answered calls",
             remedy(snapshot, "calls", "no_media", profile=_profile_of(snapshot, calls.gateway)),
+            SILENT_SHARE,
         )
     if calls.refused:
         yield finding(
             calls.refused,
             "refused",
+            fault_of("calls", "refused"),
             f"FreeSWITCH refused {_dials(calls.refused)} because gateway {shown(calls.gateway)} was down",
             remedy(snapshot, "calls", "refused"),
         )
@@ -238,8 +255,30 @@ def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iter
         yield finding(
             sum(bad.values()),
             cause.name,
+            CALLS_FAIL,
             f"{gateway}: {calls.direction} calls fail with {shown(most, 40)} ({_times(bad[most])})",
-            Remedy(f"{cause.meaning} {cause.remedy}"),
+            Remedy(f"{cause.meaning} {cause.remedy}", section=CALLS_FAIL.section),
+            FAIL_SHARE,
+        )
+
+
+def _near_limits(snapshot: Snapshot) -> Iterator[Finding]:
+    """Gateways with almost as many calls as max_calls of the config, or more."""
+    told = set()
+    for gateway in snapshot.gateways:
+        limit, active = gateway.max_calls, sum(gateway.active.values())
+        if not limit or gateway.name in told or active < REPORTABLE_USE * limit:
+            continue
+        told.add(gateway.name)
+        where = "over" if active > limit else "at" if active == limit else "close to"
+        yield Finding(
+            check="calls",
+            status=fault_of("calls", "call_limit").status,
+            fault="call_limit",
+            gateway=gateway.name,
+            summary=f"Gateway {shown(gateway.name)} is {where} its limit: {active} of {limit} calls",
+            seen="the limit is max_calls of the exporter's configuration",
+            remedy=remedy(snapshot, "calls", "call_limit", gateway=gateway.name),
         )
 
 
@@ -329,6 +368,22 @@ _NOTHING: Final = _Total(0, 0, 0, {}, {}, 0)
 _Totals = dict[tuple[str, str], _Total]
 
 
+class _Noted(NamedTuple):
+    """The totals at one moment.
+
+    Attributes:
+        at: monotonic seconds.
+        listed: dials refused before any INVITE until the gateways were last listed.
+        refused: those of them to each gateway while it was down.
+    """
+
+    at: float
+    totals: _Totals
+    listed: int
+    refused: dict[str, int]
+    countries: Totals
+
+
 class CallWindow:
     """The recent calls of one node.
 
@@ -337,16 +392,17 @@ class CallWindow:
     """
 
     def __init__(self, now: float) -> None:
-        self._noted: deque[tuple[float, _Totals, int, Totals]] = deque([(now, {}, 0, {})], maxlen=KEPT)
+        self._noted = deque([_Noted(now, {}, 0, {}, {})], maxlen=KEPT)
 
     def note(self, node: Node, now: float) -> None:
         """Note the totals, if NOTE_EVERY seconds have passed."""
-        if now - self._noted[-1][0] >= NOTE_EVERY:
-            self._noted.append((now, _totals(node), node.calls.refused_locally, country_totals(node)))
+        if now - self._noted[-1].at >= NOTE_EVERY:
+            listed = node.known.refused_at_list
+            self._noted.append(_Noted(now, _totals(node), listed, _refused(node), country_totals(node)))
 
     def calls(self, node: Node, now: float) -> RecentCalls:
         """The calls that ended since the window began."""
-        began, before, refused_before, countries_before = self._noted[0]
+        began, before, listed_before, refused_before, countries_before = self._noted[0]
         countries = countries_since(node, countries_before)
         grown = []
         for (gateway, direction), total in _totals(node).items():
@@ -369,12 +425,31 @@ class CallWindow:
         return RecentCalls(
             seconds=now - began,
             calls=tuple(calls for calls in grown if _any(calls)),
-            refused_locally=node.calls.refused_locally - refused_before,
+            refused_unnamed=_unnamed(node, listed_before, refused_before),
         )
 
 
+def _refused(node: Node) -> dict[str, int]:
+    return {gateway.name: gateway.refused.total for gateway in node.gateways}
+
+
+def _unnamed(node: Node, listed_before: int, before: Mapping[str, int]) -> int:
+    """Dropped sessions since `before` that no gateway's being down explains.
+
+    FreeSWITCH counts those of a gateway, and the list of gateways has its counts. So where one is down, or
+    was, only the sessions until the last list are compared.
+    """
+    of_gateways = sum(
+        max(0, gateway.refused.total + gateway.refused.pending - before.get(gateway.name, 0))
+        for gateway in node.gateways
+    )
+    all_up = not of_gateways and all(gateway.up for gateway in node.gateways if gateway.listed)
+    dropped = node.calls.refused_locally if all_up else node.known.refused_at_list
+    return max(0, dropped - listed_before - of_gateways)
+
+
 def _totals(node: Node) -> _Totals:
-    refused = {gateway.name: gateway.refused.total for gateway in node.gateways}
+    refused = _refused(node)
     return {
         (gateway, direction): _total(stats, refused.get(gateway, 0) if direction == "outbound" else 0)
         for (gateway, direction), stats in node.calls.stats.items()

@@ -17,6 +17,7 @@ from exporter.clock import Clock
 from exporter.diagnosis.check_switch import unreached
 from exporter.diagnosis.finding import Finding, duration, not_checked, passed, shown
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.severity import fault_of
 from exporter.diagnosis.snapshot import LogEntry, LogSeen, Snapshot
 from exporter.esl.errors import quoted
 from exporter.switch.log_line import LogLine
@@ -90,7 +91,7 @@ def check_log(snapshot: Snapshot) -> Iterator[Finding]:
     reported.sort(key=lambda line: bool(line.gateway))
     yield Finding(
         check="log",
-        status="warn",
+        status=fault_of("log", "logged_errors").status,
         fault="logged_errors",
         gateway=gateways[0] if len(gateways) == 1 else "",
         summary=f"FreeSWITCH logged {what}{about}",

@@ -34,7 +34,6 @@ from exporter.esl.errors import EslError
 from exporter.executors import Executors
 from exporter.probe.admission import Refused
 from exporter.probe.record import CallRecord
-from exporter.switch.reply import ReplyError, accepted
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.log_stream import LogStream
 from exporter.watch.node import Node
@@ -98,7 +97,6 @@ class DoctorRun:
         self._window = CallWindow(clock.monotonic())
         self._unseen: dict[str, str] = {}
         self._retried: set[str] = set()
-        self._conf_dir = ""
 
     async def run(self) -> Snapshot:
         """Look, and return the snapshot; takes up to `seconds`, and the time of the call."""
@@ -133,7 +131,6 @@ class DoctorRun:
             names=names,
             log=log,
             backend=backend_seen,
-            conf_dir=self._conf_dir,
             call=record,
             unseen=self._unseen,
         )
@@ -151,7 +148,6 @@ class DoctorRun:
     async def _watch(self, deadline: float) -> dict[str, NameSeen]:
         self._on_stage("watching events and the log")
         await self._open_log(deadline)
-        self._conf_dir = await self._ask_folder()
         looking_up = asyncio.ensure_future(look_up(names_of(self._snapshot().gateways), self._names))
         enough = self._clock.monotonic() + self._look
         while self._clock.monotonic() < deadline and self.node.connected:
@@ -178,13 +174,6 @@ class DoctorRun:
     def _close_log(self) -> None:
         if self._log_stream is not None:
             self._log_stream.close()
-
-    async def _ask_folder(self) -> str:
-        """Where FreeSWITCH's configuration is, for the remedies; the empty string if it does not say."""
-        try:
-            return accepted(await self.node.api("global_getvar conf_dir"))
-        except (EslError, ReplyError):
-            return ""
 
     def _anything_undecided(self) -> bool:
         """A verdict or the answer of FreeSWITCH's database may come within seconds."""

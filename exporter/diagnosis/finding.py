@@ -56,10 +56,14 @@ class Remedy:
     Attributes:
         advice: sentences for people; empty if there is nothing to do.
         commands: to type, in this order, on FreeSWITCH's host unless the advice says otherwise.
+        note: what the commands need beside themselves: fs_cli a password.
+        section: of the runbook that explains more; empty: none.
     """
 
     advice: str = ""
     commands: tuple[str, ...] = ()
+    note: str = ""
+    section: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +97,7 @@ class Finding:
         seen: the evidence; for `not_checked` the reason.
         private: evidence that says where strangers or telephones are; only for those who may see it.
         lasting: the outage; None if it is about none, or the history does not know it.
+        failed: calls of the last minutes that it ended, as far as this check counts them.
     """
 
     check: CheckName
@@ -104,6 +109,7 @@ class Finding:
     private: str = ""
     remedy: Remedy = Remedy()
     lasting: Lasting | None = None
+    failed: int = 0
 
     @property
     def text(self) -> str:

@@ -27,7 +27,7 @@ from exporter.switch.gateway import (
 )
 from exporter.switch.profile import Profile, parse_profiles
 from exporter.switch.registration import Registration, parse_registrations, parse_registrations_count
-from exporter.switch.reply import flag
+from exporter.switch.reply import accepted, flag
 from exporter.switch.status import SwitchStatus, parse_count, parse_pause, parse_status
 
 _T = TypeVar("_T")
@@ -123,6 +123,7 @@ class Command(Generic[_T]):
 
 
 CORE_UUID: Final[Command[str]] = Command("global_getvar core_uuid", str.strip)
+CONF_DIR: Final[Command[str]] = Command("global_getvar conf_dir", accepted)
 HOSTNAME: Final[Command[str]] = Command("hostname", str.strip)
 STATUS: Final[Command[SwitchStatus]] = Command('json {"command":"status","data":""}', parse_status)
 PAUSED: Final[Command[bool]] = Command("fsctl pause_check {direction}", parse_pause)

@@ -99,9 +99,7 @@ async def find_gateways(diagnoses: Sequence[Diagnosis], query: Mapping[str, str]
         total += len(present)
         found += [(snapshot, g) for g in present if _matches(snapshot, g, words.lower(), only_problems)]
         await asyncio.sleep(0)
-    found.sort(
-        key=lambda pair: (SEVERITY[gateway_status(pair[1])], not pair[1].expected, pair[1].name.lower())
-    )
+    found.sort(key=lambda pair: (SEVERITY[gateway_status(*pair)], not pair[1].expected, pair[1].name.lower()))
     pages = max(1, -(-len(found) // PER_PAGE))
     number = min(_page_number(query.get("page", "")), pages)
     return GatewayTable(
@@ -123,7 +121,7 @@ def _present(diagnosis: Diagnosis) -> Sequence[GatewaySeen]:
 
 
 def _matches(snapshot: Snapshot, gateway: GatewaySeen, words: str, only_problems: bool) -> bool:
-    if only_problems and gateway_status(gateway) == "pass":
+    if only_problems and gateway_status(snapshot, gateway) == "pass":
         return False
     text = f"{gateway.name} {gateway.profile} {snapshot.node} {gateway.state} {gateway.problem}".lower()
     return all(word in text for word in words.split())
@@ -154,7 +152,7 @@ def gateway_row(snapshot: Snapshot, gateway: GatewaySeen, past: Past, day: DayVi
         profile=shown(gateway.profile),
         node=shown(snapshot.node),
         path=gateway_path(snapshot.node, gateway.profile, gateway.name),
-        status=gateway_status(gateway),
+        status=gateway_status(snapshot, gateway),
         standing=standing_of(snapshot, gateway, past),
         state=shown(gateway.state, 40),
         in_state=duration(gateway.in_state),

@@ -6,7 +6,7 @@ every gateway that fails it (the worst MAX_NAMED of them); if none does, one lin
 
 import difflib
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from exporter.diagnosis.check_provider import gateways_unread, is_private, is_public
 from exporter.diagnosis.check_switch import unreached
@@ -36,24 +36,63 @@ _TRUNKS: Final = "external"  # the profile for trunks in FreeSWITCH's example co
 _NEAR: Final = 0.7  # similarity of names, 0 to 1
 
 
+class _Verdict(NamedTuple):
+    """`sentence` is of one gateway; `alike` follows the names of several, or their number."""
+
+    sentence: str
+    alike: str
+
+
 # The verdicts of check 7; checks 5 and 6 report `profile_down` and `missing`.
-_VERDICTS: Final[dict[str, str]] = {
-    "auth_rejected": "Gateway {gateway}: the provider rejects the credentials{answer}",
-    "rejected": "Gateway {gateway}: the provider rejects the registration{answer}",
-    "unreachable": "Gateway {gateway}: the provider is unreachable{answer}",
-    "unregistered": "Gateway {gateway}: a command unregistered it",
-    "not_registering": "Gateway {gateway}: it should register, but FreeSWITCH has register=false",
-    "register_failed": (
-        "Gateway {gateway}: registration failed, FreeSWITCH reports the reason at its next attempt"
+_VERDICTS: Final[dict[str, _Verdict]] = {
+    "auth_rejected": _Verdict(
+        "Gateway {gateway}: the provider rejects the credentials{answer}",
+        "the provider rejects the credentials",
     ),
-    "ping_failed": "Gateway {gateway}: the provider does not answer pings{answer}",
-    "ping_overdue": (
-        "Gateway {gateway}: the provider has stopped answering, a ping is unanswered for {pending}"
+    "rejected": _Verdict(
+        "Gateway {gateway}: the provider rejects the registration{answer}",
+        "the provider rejects the registration",
     ),
-    "registering": "Gateway {gateway}: registering for {in_state} so far",
-    "unmonitored": "Gateway {gateway} is not monitored: no registration, no ping",
-    "revived": "Gateway {gateway}: it was down, and registered when the doctor made it retry",
-    "unknown": "Gateway {gateway}: its state is unknown",
+    "unreachable": _Verdict(
+        "Gateway {gateway}: the provider is unreachable{answer}",
+        "the provider is unreachable",
+    ),
+    "unregistered": _Verdict(
+        "Gateway {gateway}: a command unregistered it",
+        "a command unregistered them",
+    ),
+    "not_registering": _Verdict(
+        "Gateway {gateway}: it should register, but FreeSWITCH has register=false",
+        "they should register, but FreeSWITCH has register=false",
+    ),
+    "register_failed": _Verdict(
+        "Gateway {gateway}: registration failed, FreeSWITCH reports the reason at its next attempt",
+        "registration failed",
+    ),
+    "ping_failed": _Verdict(
+        "Gateway {gateway}: the provider does not answer pings{answer}",
+        "the provider does not answer pings",
+    ),
+    "ping_overdue": _Verdict(
+        "Gateway {gateway}: the provider has stopped answering, a ping is unanswered for {pending}",
+        "the provider has stopped answering pings",
+    ),
+    "registering": _Verdict(
+        "Gateway {gateway}: registering for {in_state} so far",
+        "registering",
+    ),
+    "unmonitored": _Verdict(
+        "Gateway {gateway} is not monitored: no registration, no ping",
+        "not monitored, no registration and no ping",
+    ),
+    "revived": _Verdict(
+        "Gateway {gateway}: it was down, and registered when the doctor made it retry",
+        "they were down, and registered when the doctor made them retry",
+    ),
+    "unknown": _Verdict(
+        "Gateway {gateway}: its state is unknown",
+        "the state is unknown",
+    ),
 }
 
 
@@ -150,7 +189,9 @@ def check_registration(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def gateway_status(snapshot: Snapshot, gateway: GatewaySeen) -> Status:
-    """The status of the finding about one gateway: fail, warn, or pass if there is none."""
+    """The status of the finding about one gateway; pass without one, not_checked if nobody can look."""
+    if not snapshot.connected:
+        return "not_checked"
     if gateway.problem in _VERDICTS:
         return _status(snapshot, gateway)
     if gateway.problem == "profile_down":
@@ -252,12 +293,14 @@ def _missing(snapshot: Snapshot, gateway: GatewaySeen, strays: list[str], listed
         seen=f"FreeSWITCH lists {_some(listed)}",
         remedy=remedy(snapshot, "gateway", fault, gateway=gateway.name, profile=gateway.profile),
         lasting=_lasting(snapshot, gateway),
+        alike="FreeSWITCH does not have them",
     )
 
 
 def _unusable(snapshot: Snapshot, gateway: GatewaySeen) -> Finding:
     fault = _fault(gateway)
-    summary = _VERDICTS[fault].format(
+    verdict = _VERDICTS[fault]
+    summary = verdict.sentence.format(
         gateway=shown(gateway.name),
         answer=_answer(gateway, snapshot.taken_at),
         pending=duration(gateway.ping_pending),
@@ -279,6 +322,7 @@ def _unusable(snapshot: Snapshot, gateway: GatewaySeen) -> Finding:
             proxy=gateway.proxy or gateway.realm,
         ),
         lasting=_lasting(snapshot, gateway),
+        alike=verdict.alike,
     )
 
 

@@ -98,6 +98,20 @@ EXPLAINS: Final = (
 )
 
 
+class Ranked(NamedTuple):
+    """A cause, with what ranks it: the smaller comes first, also among causes of several nodes.
+
+    Attributes:
+        rank: as the opening of this file says.
+        cause: with the gravest status of itself and what follows.
+        follows: problems for which it accounts.
+    """
+
+    rank: tuple[int, bool, int, bool]
+    cause: Finding
+    follows: tuple[Finding, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Conclusion:
     """The answer on one node.
@@ -108,6 +122,7 @@ class Conclusion:
         cause: the first cause; None if there is no problem.
         others: further causes, in the order of what they cost.
         consequences: problems that some cause accounts for.
+        ranking: all causes, the first first.
     """
 
     status: Status
@@ -115,11 +130,7 @@ class Conclusion:
     cause: Finding | None = None
     others: tuple[Finding, ...] = ()
     consequences: tuple[Finding, ...] = ()
-
-    @property
-    def causes(self) -> tuple[Finding, ...]:
-        """All of them, the first first."""
-        return (self.cause, *self.others) if self.cause is not None else ()
+    ranking: tuple[Ranked, ...] = ()
 
     @property
     def remedy(self) -> Remedy:
@@ -150,8 +161,14 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
 
 
 def worst(diagnoses: Sequence[Diagnosis]) -> Diagnosis:
-    """The one with the gravest conclusion; of equals the first."""
-    return min(diagnoses, key=lambda diagnosis: SEVERITY[diagnosis.conclusion.status])
+    """The one whose first cause ranks first; of equals the first."""
+    return min(diagnoses, key=lambda diagnosis: _rank(diagnosis.conclusion))
+
+
+def _rank(conclusion: Conclusion) -> tuple[int, bool, int, bool]:
+    if conclusion.ranking:
+        return conclusion.ranking[0].rank
+    return (SEVERITY[conclusion.status], True, 0, False)
 
 
 def _listed(snapshot: Snapshot) -> frozenset[str]:
@@ -177,15 +194,16 @@ def conclude(findings: Sequence[Finding], listed: Collection[str] = ()) -> Concl
     for cause in problems:
         if cause in explained:
             continue
-        follows = [finding for finding in explained if _explains(cause, finding)]
+        follows = tuple(finding for finding in explained if _explains(cause, finding))
         status = min((finding.status for finding in (cause, *follows)), key=SEVERITY.__getitem__)
         failed = sum(finding.failed for finding in (cause, *follows))
         whole = status == "fail" and cause.check in _WHOLE_SWITCH
         unlisted = bool(listed and cause.gateway) and cause.gateway not in listed
-        ranked.append(((SEVERITY[status], not whole, -failed, unlisted), replace(cause, status=status)))
-    ranked.sort(key=lambda pair: pair[0])
-    first, *others = (cause for _, cause in ranked)
-    return Conclusion(first.status, _sentence(first), first, tuple(others), tuple(explained))
+        rank = (SEVERITY[status], not whole, -failed, unlisted)
+        ranked.append(Ranked(rank, replace(cause, status=status), follows))
+    ranked.sort(key=lambda one: one.rank)
+    first, *others = (one.cause for one in ranked)
+    return Conclusion(first.status, _sentence(first), first, tuple(others), tuple(explained), tuple(ranked))
 
 
 def _explains(cause: Finding, finding: Finding) -> bool:

@@ -57,13 +57,18 @@ class Remedy:
         advice: sentences for people; empty if there is nothing to do.
         commands: to type, in this order, on FreeSWITCH's host unless the advice says otherwise.
         note: what the commands need beside themselves: fs_cli a password.
-        section: of the runbook that explains more; empty: none.
+        section: heading of the runbook that explains more; empty: none.
     """
 
     advice: str = ""
     commands: tuple[str, ...] = ()
     note: str = ""
     section: str = ""
+
+    @property
+    def anchor(self) -> str:
+        """The section's anchor on /runbook and in docs/runbook.md."""
+        return self.section.lower().replace(" ", "-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,7 @@ class Finding:
         private: evidence that says where strangers or telephones are; only for those who may see it.
         lasting: the outage; None if it is about none, or the history does not know it.
         failed: calls of the last minutes that it ended, as far as this check counts them.
+        alike: what it says of its gateway, for several such gateways in one line; empty: it stands alone.
     """
 
     check: CheckName
@@ -110,6 +116,7 @@ class Finding:
     remedy: Remedy = Remedy()
     lasting: Lasting | None = None
     failed: int = 0
+    alike: str = ""
 
     @property
     def text(self) -> str:

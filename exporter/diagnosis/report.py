@@ -169,6 +169,4 @@ def _change(change: Change) -> ChangeJson:
 
 
 def _remedy(remedy: Remedy) -> RemedyJson:
-    return RemedyJson(
-        advice=remedy.advice, commands=remedy.commands, note=remedy.note, runbook=remedy.section
-    )
+    return RemedyJson(advice=remedy.advice, commands=remedy.commands, note=remedy.note, runbook=remedy.anchor)

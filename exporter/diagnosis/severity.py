@@ -27,7 +27,7 @@ class Fault(NamedTuple):
 
     Attributes:
         status: how grave it is.
-        section: of the runbook; empty: none.
+        section: heading of the runbook; empty: none.
         alerts: the rules that report the same.
         settles: it passes by itself as a rule, so it is a warning until it has lasted SETTLES_AFTER.
     """
@@ -38,14 +38,14 @@ class Fault(NamedTuple):
     settles: bool = False
 
 
-_REFUSES: Final = Fault("fail", "freeswitchrefusescalls", ("FreeswitchRefusesCalls",))
+_REFUSES: Final = Fault("fail", "FreeswitchRefusesCalls", ("FreeswitchRefusesCalls",))
 _DENIED: Final = Fault("warn", "permission_denied")
-_SESSIONS: Final = Fault("warn", "freeswitchsessionsnearlimit", ("FreeswitchSessionsNearLimit",))
-_RATE: Final = Fault("warn", "freeswitchsessionratenearlimit", ("FreeswitchSessionRateNearLimit",))
-_DIALS: Final = Fault("warn", "freeswitchdialsrefused", ("FreeswitchDialsRefused",))
-_DIALS_ALONE: Final = Fault("warn", "freeswitchdialsrefused")
-_ATTACK: Final = Fault("warn", "freeswitchstrangersattack", ("FreeswitchStrangersAttack",))
-_DATABASE: Final = Fault("warn", "freeswitchdatabaseslow", ("FreeswitchDatabaseSlow",))
+_SESSIONS: Final = Fault("warn", "FreeswitchSessionsNearLimit", ("FreeswitchSessionsNearLimit",))
+_RATE: Final = Fault("warn", "FreeswitchSessionRateNearLimit", ("FreeswitchSessionRateNearLimit",))
+_DIALS: Final = Fault("warn", "FreeswitchDialsRefused", ("FreeswitchDialsRefused",))
+_DIALS_ALONE: Final = Fault("warn", "FreeswitchDialsRefused")
+_ATTACK: Final = Fault("warn", "FreeswitchStrangersAttack", ("FreeswitchStrangersAttack",))
+_DATABASE: Final = Fault("warn", "FreeswitchDatabaseSlow", ("FreeswitchDatabaseSlow",))
 _CANNOT_REGISTER: Final = ("FreeswitchGatewayRegistrationFailing",)
 _NOT_REGISTERED: Final = ("FreeswitchGatewayNotRegistered",)
 
@@ -65,7 +65,7 @@ FAULTS: Final[dict[tuple[CheckName, str], Fault]] = {
     ("port", "protocol_error"): _lost("protocol_error"),
     ("port", "shutdown"): _lost("shutdown"),
     ("port", "exporter_limit"): _lost("exporter_limit"),
-    ("password", "auth_rejected"): _lost("freeswitchpasswordrejected", "FreeswitchPasswordRejected"),
+    ("password", "auth_rejected"): _lost("FreeswitchPasswordRejected", "FreeswitchPasswordRejected"),
     ("password", "acl_denied"): _lost("acl_denied", "FreeswitchAccessDenied"),
     ("password", "permission_denied"): _lost("permission_denied", "FreeswitchAccessDenied"),
     ("password", "default_password"): Fault("warn"),
@@ -90,7 +90,7 @@ FAULTS: Final[dict[tuple[CheckName, str], Fault]] = {
     ("events", "denied"): _DENIED,
     ("profile", "no_profile"): _gateway("profile_down"),
     ("profile", "profile_down"): _gateway("profile_down"),
-    ("profile", "private_address"): Fault("warn", "freeswitchcallswithoutmedia"),
+    ("profile", "private_address"): Fault("warn", "FreeswitchCallsWithoutMedia"),
     ("gateway", "missing"): _gateway("missing", "FreeswitchGatewayMissing"),
     ("gateway", "misspelt"): _gateway("missing", "FreeswitchGatewayMissing"),
     ("registration", "auth_rejected"): _gateway("auth_rejected", "FreeswitchGatewayCredentialsRejected"),
@@ -103,14 +103,14 @@ FAULTS: Final[dict[tuple[CheckName, str], Fault]] = {
     ("registration", "ping_failed"): _gateway("ping_failed"),
     ("registration", "ping_overdue"): _gateway("ping_overdue"),
     ("registration", "unmonitored"): Fault("warn", "unmonitored", ("FreeswitchGatewayUnmonitored",)),
-    ("registration", "revived"): Fault("warn", "freeswitchgatewayflapping"),
+    ("registration", "revived"): Fault("warn", "FreeswitchGatewayFlapping"),
     ("registration", "unknown"): Fault("fail", "unknown", ("FreeswitchGatewayUnknown",), settles=True),
     ("provider", "name_not_resolved"): _gateway("unreachable"),
-    ("provider", "slow_ping"): Fault("warn", "freeswitchgatewaypingslow", ("FreeswitchGatewayPingSlow",)),
-    ("calls", "no_media"): Fault("fail", "freeswitchcallswithoutmedia", ("FreeswitchCallsWithoutMedia",)),
-    ("calls", "country"): Fault("warn", "freeswitchcountryasrdrop", ("FreeswitchCountryAsrDrop",)),
+    ("provider", "slow_ping"): Fault("warn", "FreeswitchGatewayPingSlow", ("FreeswitchGatewayPingSlow",)),
+    ("calls", "no_media"): Fault("fail", "FreeswitchCallsWithoutMedia", ("FreeswitchCallsWithoutMedia",)),
+    ("calls", "country"): Fault("warn", "FreeswitchCountryAsrDrop", ("FreeswitchCountryAsrDrop",)),
     ("calls", "call_limit"): Fault(
-        "warn", "freeswitchgatewaynearcalllimit", ("FreeswitchGatewayNearCallLimit",)
+        "warn", "FreeswitchGatewayNearCallLimit", ("FreeswitchGatewayNearCallLimit",)
     ),
     ("calls", "refused"): _DIALS_ALONE,
     ("calls", "unknown_gateway"): _DIALS,
@@ -121,41 +121,41 @@ FAULTS: Final[dict[tuple[CheckName, str], Fault]] = {
     ("calls", "unknown_user"): _DIALS_ALONE,
     ("calls", "refused_on_purpose"): _DIALS_ALONE,
     ("calls", "no_rtp_ports"): _REFUSES,
-    ("calls", "capacity"): Fault("warn", "freeswitchrefusescalls"),
+    ("calls", "capacity"): Fault("warn", "FreeswitchRefusesCalls"),
     ("calls", "bad_dial"): _DIALS_ALONE,
     ("log", "logged_errors"): Fault("warn"),
     ("backend", "unreachable"): Fault("fail"),
     ("backend", "disconnected"): Fault("fail"),
     ("backend", "unclear"): Fault("fail"),
-    ("call", "failed"): Fault("fail", "phases-of-a-probe", ("FreeswitchProbeFailing",)),
-    ("call", "degraded"): Fault("warn", "freeswitchprobedegraded", ("FreeswitchProbeDegraded",)),
+    ("call", "failed"): Fault("fail", "Phases of a probe", ("FreeswitchProbeFailing",)),
+    ("call", "degraded"): Fault("warn", "FreeswitchProbeDegraded", ("FreeswitchProbeDegraded",)),
     ("call", "state_dir"): Fault(
-        "warn", "freeswitchexporterstateunusable", ("FreeswitchExporterStateUnusable",)
+        "warn", "FreeswitchExporterStateUnusable", ("FreeswitchExporterStateUnusable",)
     ),
     ("database", "slow_database"): _DATABASE,
     ("database", "unusable_answer"): _DATABASE,
     ("strangers", "guessing"): _ATTACK,
     ("strangers", "scanning"): _ATTACK,
-    ("strangers", "guessed"): Fault("fail", "freeswitchpasswordguessed", ("FreeswitchPasswordGuessed",)),
+    ("strangers", "guessed"): Fault("fail", "FreeswitchPasswordGuessed", ("FreeswitchPasswordGuessed",)),
     ("strangers", "flood"): _ATTACK,
     ("subscribers", "not_registered"): Fault(
-        "warn", "freeswitchsubscribermissing", ("FreeswitchSubscriberMissing",)
+        "warn", "FreeswitchSubscriberMissing", ("FreeswitchSubscriberMissing",)
     ),
-    ("subscribers", "no_options"): Fault("warn", "freeswitchsubscribermissing"),
+    ("subscribers", "no_options"): Fault("warn", "FreeswitchSubscriberMissing"),
 }
 """By check and fault."""
 
-CALLS_FAIL: Final = Fault("fail", "freeswitchcallfailureshigh", ("FreeswitchCallFailuresHigh",))
+CALLS_FAIL: Final = Fault("fail", "FreeswitchCallFailuresHigh", ("FreeswitchCallFailuresHigh",))
 """A large share of calls fails, whatever the reason; also hang-up causes, which have no row of their own."""
 
-_REJECTED: Final = Fault("warn", "freeswitchcallfailureshigh")
+_REJECTED: Final = Fault("warn", "FreeswitchCallFailuresHigh")
 CLASSES: Final[dict[str, Fault]] = {
     "authentication": Fault(
-        "fail", "freeswitchproviderauthentication", ("FreeswitchProviderAuthentication",)
+        "fail", "FreeswitchProviderAuthentication", ("FreeswitchProviderAuthentication",)
     ),
-    "billing": Fault("fail", "freeswitchproviderbilling", ("FreeswitchProviderBilling",)),
-    "caller_id": Fault("warn", "freeswitchprovidercallerid", ("FreeswitchProviderCallerId",)),
-    "capacity": Fault("warn", "freeswitchprovidercapacity", ("FreeswitchProviderCapacity",)),
+    "billing": Fault("fail", "FreeswitchProviderBilling", ("FreeswitchProviderBilling",)),
+    "caller_id": Fault("warn", "FreeswitchProviderCallerId", ("FreeswitchProviderCallerId",)),
+    "capacity": Fault("warn", "FreeswitchProviderCapacity", ("FreeswitchProviderCapacity",)),
 }
 """By class of a provider's code; those without an alert of their own are `fault_of_class`'s default."""
 

@@ -68,6 +68,7 @@ class GatewaySeen:
     Attributes:
         expected: the configuration lists it.
         listed: FreeSWITCH lists it.
+        was: its state before its node was lost.
         in_state: seconds in `state`.
         answer_code, answer_phrase, answer_at: the last failed answer to REGISTER (watch.gateway.Answer).
         responses: answers to REGISTER by SIP status, since the exporter watches it.
@@ -89,6 +90,7 @@ class GatewaySeen:
     usable: bool = True
     state: str = "REGED"
     up: bool = True
+    was: str = ""
     in_state: float = 0.0
     registration_expected: bool = True
     answer_code: int = 0
@@ -381,6 +383,7 @@ def gateways_of(node: Node, clock: Clock) -> Iterator[GatewaySeen]:
             usable=gateway.usable,
             state=gateway.state,
             up=gateway.up,
+            was=gateway.was,
             in_state=gateway.in_state(now),
             registration_expected=gateway.registration_expected,
             answer_code=gateway.answer.code if gateway.answer else 0,

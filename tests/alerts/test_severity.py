@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from exporter.diagnosis.finding import Remedy
 from exporter.diagnosis.remedies import _ROWS
 from exporter.diagnosis.severity import CALLS_FAIL, CLASSES, FAULTS
 from exporter.switch.provider import PROVIDERS, provider
@@ -65,7 +66,10 @@ def test_every_alert_of_the_table_exists() -> None:
 
 def test_every_section_is_in_the_runbook() -> None:
     sections = {row.section for row in ROWS if row.section}
-    assert sections <= {anchor(heading) for heading in HEADINGS}
+    assert sections <= set(HEADINGS)
+    assert {Remedy(section=section).anchor for section in sections} == {
+        anchor(section) for section in sections
+    }
 
 
 def test_every_fault_with_a_remedy_has_a_severity() -> None:

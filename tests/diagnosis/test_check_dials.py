@@ -186,7 +186,7 @@ def test_dials_to_a_gateway_that_does_not_exist_are_told_beside_those_to_one_tha
             recent=RecentCalls(seconds=600, calls=(refused,), refused_unnamed=4),
         )
     )
-    assert [cause.fault for cause in diagnosis.conclusion.causes] == ["auth_rejected", "unknown_gateway"]
+    assert [one.cause.fault for one in diagnosis.conclusion.ranking] == ["auth_rejected", "unknown_gateway"]
     assert diagnosis.conclusion.others[0].summary == (
         "FreeSWITCH refused 4 dials: the gateway dialled does not exist"
     )

@@ -231,7 +231,8 @@ def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iter
             calls.silent,
             "no_media",
             fault_of("calls", "no_media"),
-            f"{gateway}: no audio from the far end in {calls.silent} of {calls.answered} answered {calls.direction} calls",
+            f"{gateway}: no audio from the far end in {calls.silent} of {calls.answered} answered "
+            f"{calls.direction} calls",
             remedy(snapshot, "calls", "no_media", profile=_profile_of(snapshot, calls.gateway)),
             SILENT_SHARE,
         )

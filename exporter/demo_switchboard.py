@@ -11,7 +11,7 @@ from exporter.simulator import SimulatedSwitch
 from exporter.simulator.traffic import Traffic
 from exporter.web.context import DemoFault
 
-FLOOD: Final = 60.0  # calls per second, twice as many as the switch accepts
+FLOOD: Final = 120.0  # calls per second, four times as many as the switch accepts
 TRUNK: Final = "telnyx"
 
 

@@ -202,7 +202,7 @@ def _facts(snapshot: Snapshot) -> list[tuple[str, str]]:
     if (sessions := figures.session_count) is not None:
         facts.append(("sessions", f"{sessions:g} of {figures.max_sessions or 0:g}"))
     if (rate := figures.sessions_per_second_last) is not None:
-        facts.append(("legs per second", f"{rate:g} of {figures.max_sessions_per_second or 0:g}"))
+        facts.append(("legs/s", f"{rate:g} of {figures.max_sessions_per_second or 0:g}"))
     if (idle := figures.idle_cpu) is not None:
         facts.append(("idle CPU", f"{idle:.0f} %"))
     if switch.round_trip is not None:

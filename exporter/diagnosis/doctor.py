@@ -25,8 +25,8 @@ from exporter import names
 from exporter.clock import Clock
 from exporter.config import Config, NodeConfig
 from exporter.diagnosis.asked_past import AskedPast, NotAsked, ask
+from exporter.diagnosis.call_window import CallWindow
 from exporter.diagnosis.check_backend import ask_backend
-from exporter.diagnosis.check_calls import CallWindow
 from exporter.diagnosis.check_log import LogCount
 from exporter.diagnosis.check_provider import look_up, names_of
 from exporter.diagnosis.snapshot import BackendSeen, GatewaySeen, NameSeen, Snapshot, snapshot_of

@@ -95,10 +95,11 @@ def _line(group: Sequence[tuple[Ranked, Snapshot]], *, several: bool) -> Problem
     began = [one.cause.lasting.since for one, _ in group if one.cause.lasting is not None]
     failed = sum(one.cause.failed + sum(f.failed for f in one.follows) for one, _ in group)
     key = shown(f"p-{snapshot.node}-{cause.check}-{cause.fault}")
+    status = min((one.cause.status for one, _ in group), key=SEVERITY.__getitem__)
     return ProblemLine(
         key=key if others else f"{key}-{shown(cause.gateway)}",
-        status=min((one.cause.status for one, _ in group), key=SEVERITY.__getitem__),
-        word=STATUS_WORDS[cause.status],
+        status=status,
+        word=STATUS_WORDS[status],
         node=node if several else "",
         text=_text_of_several([one.cause for one, _ in group]) if others else cause.summary,
         lasts=f"for {duration(max(0.0, snapshot.taken_at - min(began)))}" if began else "",

@@ -8,12 +8,12 @@ from exporter.diagnosis.finding import Remedy
 from exporter.diagnosis.remedies import _ROWS
 from exporter.diagnosis.severity import CALLS_FAIL, CLASSES, FAULTS
 from exporter.switch.provider import PROVIDERS, provider
-from tests.alerts.rule_files import ALERTS
+from tests.alerts.rule_files import ALERTS, Alert
 from tests.alerts.test_runbook import HEADINGS, anchor
+from tests.support.tools import ROOT
 
 ROWS = [*FAULTS.values(), *CLASSES.values(), CALLS_FAIL]
 SEVERITY = {"fail": "critical", "warn": "warning"}
-# Of ping_overdue there are two alerts: an early warning, and the one for a gateway that is down.
 NO_FINDING = {
     "a comparison with the past of days, which Prometheus has": {
         "FreeswitchCallAsrDrop",
@@ -49,8 +49,8 @@ NO_FINDING = {
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
-def test_an_alert_is_as_grave_as_its_findings(alert: object) -> None:
-    name, label = alert.name, alert.labels["severity"]  # type: ignore[attr-defined]
+def test_an_alert_is_as_grave_as_its_findings(alert: Alert) -> None:
+    name, label = alert.name, alert.labels["severity"]
     rows = [row for row in ROWS if name in row.alerts]
     excused = [reason for reason, names in NO_FINDING.items() if name in names]
     assert bool(rows) != bool(excused), "give it a row in exporter/diagnosis/severity.py, or a reason here"
@@ -84,11 +84,7 @@ def test_classes_are_those_of_the_providers() -> None:
 
 def test_no_status_is_written_beside_the_table() -> None:
     """A check takes the status from the table; `warn` alone is left where numbers make a fault smaller."""
-    from pathlib import Path
-
-    import exporter.diagnosis as package
-
     literal = re.compile(r'status="(?:fail|warn)"|Trouble\(\s*"(?:fail|warn)"')
-    folder = Path(package.__file__).parent
+    folder = ROOT / "exporter/diagnosis"
     written = {path.name for path in folder.glob("check_*.py") if literal.search(path.read_text())}
     assert written == set()

@@ -6,7 +6,7 @@ import pytest
 
 from exporter.clock import Clock
 from exporter.config import DestinationsConfig, GatewayConfig, NodeConfig
-from exporter.diagnosis.check_calls import NOTE_EVERY, CallWindow
+from exporter.diagnosis.call_window import NOTE_EVERY, CallWindow
 from exporter.diagnosis.conclusion import diagnose
 from exporter.diagnosis.finding import Finding, time_of_day
 from exporter.diagnosis.snapshot import CountrySeen, RecentCalls

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.clock import Clock
 from exporter.config import Config, GatewayConfig, HistoryConfig, NodeConfig, ProbeConfig
-from exporter.diagnosis.check_calls import NOTE_EVERY, CallWindow
+from exporter.diagnosis.call_window import NOTE_EVERY, CallWindow
 from exporter.diagnosis.finding import Finding
 from exporter.diagnosis.service import BACKEND_EVERY, FRESH, DiagnosisService
 from exporter.executors import Executors

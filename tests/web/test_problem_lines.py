@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from exporter.diagnosis.conclusion import Diagnosis, diagnose
+from exporter.diagnosis.snapshot import GatewaySeen
 from exporter.history.past import Past
 from exporter.web.problem_lines import MAX_NAMED, count_text, problem_lines
 from tests.diagnosis.snapshots import calls, gateway, lost, snapshot, switch
@@ -11,12 +12,12 @@ from tests.support.made_up_past import outage
 NOW = 1_795_000_000.0
 
 
-def rejected(name: str, **changes: object) -> object:
+def rejected(name: str, **changes: object) -> GatewaySeen:
     fields = {"problem": "auth_rejected", "usable": False, "answer_code": 403, "answer_phrase": "Forbidden"}
     return gateway(name=name, **(fields | changes))
 
 
-def node(*gateways: object, **changes: object) -> Diagnosis:
+def node(*gateways: GatewaySeen, **changes: object) -> Diagnosis:
     return diagnose(snapshot(gateways=gateways, taken_at=NOW, **changes))
 
 

@@ -15,7 +15,7 @@ from tests.browser.conftest import FLAGS
 from tests.support import demo
 from tests.support.tools import ROOT, program
 
-SIZE = {"width": 1200, "height": 1000}
+SIZE = {"width": 1200, "height": 1240}
 SETTLE_SECONDS = 60.0
 
 

@@ -1,9 +1,9 @@
 """GET /, and what all pages for people share: templates, style, script, policy.
 
 A page is complete as the server sends it: filter, paging and folding work without a script, every name and
-number is in the HTML. The script only fetches the same page again every few seconds and replaces the parts
-that changed, and copies texts. Nothing comes from elsewhere and nothing is inline, so the policy allows this
-origin alone.
+number is in the HTML. The script only fetches the same page again, every few seconds and while a filter is
+typed, and replaces the parts that changed; it copies texts and asks for the demo's faults. Nothing comes from
+elsewhere and nothing is inline, so the policy allows this origin alone.
 
 `load_files` reads the files and compiles the templates once, at start-up: a request reads nothing from disk.
 A template gets a view, escapes all of it and decides nothing. Texts of the diagnosis have code between

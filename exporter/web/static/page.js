@@ -116,7 +116,7 @@ function filterAsTyped(form) {
   const ask = () => {
     const query = new URLSearchParams(new FormData(form));
     for (const [name, value] of [...query]) if (!value) query.delete(name);
-    history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
+    history.replaceState(null, "", `${query}` ? `?${query}` : location.pathname);
     refresh();
   };
   const soon = () => {

@@ -4,6 +4,7 @@ import msgspec
 
 from exporter.clock import Clock
 from exporter.config import Config, GatewayConfig, GuardConfig, NodeConfig, ProbeConfig, Thresholds
+from exporter.demo_switchboard import DemoSwitchboard
 from exporter.runtime import configure_log, run_watched, serve_until_stopped
 from exporter.simulator.demo import demo_switch
 
@@ -26,7 +27,7 @@ async def _demo(config: Config) -> None:
     clock = Clock()
     async with demo_switch(clock) as switch:
         watching = demo_config(config, switch.port)
-        await serve_until_stopped(watching, lambda: watching, clock)
+        await serve_until_stopped(watching, lambda: watching, clock, DemoSwitchboard(switch))
 
 
 def demo_config(config: Config, port: int) -> Config:

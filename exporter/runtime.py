@@ -47,6 +47,7 @@ from exporter.watch.node import Node
 from exporter.watch.providers import Providers
 from exporter.watch.registration_memory import RegistrationMemory
 from exporter.web.app import make_app
+from exporter.web.context import Switchboard
 from exporter.web.probe import PROBES
 from exporter.web.server import Server
 from exporter.web.tls import LoadedTls
@@ -69,9 +70,10 @@ class Runtime:
         history: not started.
         clock: the time.
         executors: for what would block the event loop.
+        switchboard: of the demo.
 
     Attributes:
-        clock, executors, history: as given.
+        clock, executors, history, switchboard: as given.
     """
 
     def __init__(
@@ -83,7 +85,9 @@ class Runtime:
         history: History,
         clock: Clock,
         executors: Executors,
+        switchboard: Switchboard | None = None,
     ) -> None:
+        self.switchboard = switchboard
         self.clock = clock
         self.executors = executors
         self._config = config
@@ -410,7 +414,9 @@ def run_watched(serving: Coroutine[Any, Any, None]) -> None:
         runner.run(serving)
 
 
-async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Clock) -> None:
+async def serve_until_stopped(
+    config: Config, read_config: ReadConfig, clock: Clock, switchboard: Switchboard | None = None
+) -> None:
     """Run the daemon in this event loop until a signal ends it.
 
     Raises:
@@ -433,7 +439,8 @@ async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Cl
             executors.history,
             kept_out=lock.problem if lock is not None else "",
         )
-        await Runtime(config, read_config, instance, probes, history, clock, executors).run()
+        runtime = Runtime(config, read_config, instance, probes, history, clock, executors, switchboard)
+        await runtime.run()
     except StateDirError as error:
         raise ConfigError((str(error),)) from None
     finally:

@@ -14,7 +14,9 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards import build, frame, looks, queries
+from exporter.history.model import WELL
 from exporter.metrics import families
+from exporter.watch.accepting import REFUSAL_REASONS
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
 
 ROOT = Path(__file__).parent.parent.parent
@@ -63,7 +65,7 @@ def test_the_three_dashboards_link_to_each_other() -> None:
 def test_grafanas_own_model_reads_it_unchanged(dashboard: Json) -> None:
     register_default_plugins()
     for annotation in dashboard["annotations"]["list"]:
-        for extra in ("titleFormat", "tagKeys", "useValueForTime"):
+        for extra in ("titleFormat", "tagKeys", "useValueForTime", "step"):
             annotation.pop(extra, None)
     assert json.loads(json.dumps(Dashboard.from_json(dashboard), cls=JSONEncoder)) == dashboard
 
@@ -94,7 +96,7 @@ def test_every_panel_explains_itself(dashboard: Json) -> None:
         defaults = panel["fieldConfig"]["defaults"]
         assert panel["title"]
         assert len(panel["description"]) > 20, panel["title"]
-        assert defaults["unit"] in UNITS, panel["title"]
+        assert defaults["unit"] in UNITS or defaults["unit"].startswith("suffix:"), panel["title"]
         assert defaults["noValue"], panel["title"]
 
 
@@ -109,7 +111,7 @@ def test_titles_are_unique_within_a_row(dashboard: Json) -> None:
 
 def test_tiles_and_coloured_cells_have_limits(dashboard: Json) -> None:
     for panel in panels(dashboard):
-        if panel["type"] in {"stat", "state-timeline", "table"}:
+        if panel["type"] in {"stat", "table"}:
             assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"][0]["value"] is None, panel["title"]
 
 
@@ -213,6 +215,8 @@ def test_words_are_those_of_the_exporter() -> None:
     assert set(looks.STATES) == set(GATEWAY_STATES)
     assert set(looks.PROBLEMS) == set(GATEWAY_PROBLEMS)
     assert set(looks.CONNECTION_PROBLEMS) == set(families.PROBLEMS)
+    assert set(looks.REFUSALS) == set(REFUSAL_REASONS)
+    assert set(queries.NO_PROBLEM.split("|")) == WELL
     assert set(looks.RESULTS) < set(families.PROBE_RESULTS)
 
 

@@ -6,7 +6,7 @@ required. `frame` sets ids and positions.
 
 What Grafana draws wrongly by itself, and what prevents it here (tests/dashboards/test_looks.py):
 
-* A state timeline shows value mappings only in a fixed colour mode, and no text of ours where it is empty.
+* A state timeline shows value mappings only in a fixed colour mode, and never the text for an empty panel.
 * Where there is no value, a tile and a cell have the colour of the lowest limit: a mapping takes it away.
 * An axis without a value above 0 reaches to 100, which is 10000 % of a ratio: each axis has an upper end.
 * The title of a narrow panel is cut.

@@ -2,7 +2,8 @@
 
 A pure function of plain data: what runs now (`Running`) and the config that is wanted. The comparison is with
 what is really bound and open, not with what an earlier file said. The parts of the daemon are `state_dir`,
-`http`, `log`, `diagnosis`, `guard`, `history` and `destinations`, and each node and each probe by its name.
+`http`, `log`, `log_stream`, `diagnosis`, `guard`, `history` and `destinations`, and each node and each probe
+by its name.
 
 TABLE has one row for each config key: the part it belongs to, and what a change of its value does to that
 part. Some rules need more than a comparison of two values and are functions: the listening addresses, TLS on
@@ -20,7 +21,18 @@ import msgspec
 from exporter.config import Config, Listen, NodeConfig, TlsConfig, WebConfig, address, is_loopback
 
 Action = Literal["keep", "start", "stop", "restart", "refuse"]
-Part = Literal["state_dir", "http", "log", "diagnosis", "guard", "history", "destinations", "node", "probe"]
+Part = Literal[
+    "state_dir",
+    "http",
+    "log",
+    "log_stream",
+    "diagnosis",
+    "guard",
+    "history",
+    "destinations",
+    "node",
+    "probe",
+]
 
 FORMAT_VERSION: Final = 1  # of `Plan.as_json`
 RESTART_NEEDED: Final = "restart needed"
@@ -58,6 +70,7 @@ TABLE: Final = (
     Row("hosts", "http", "keep", _NEXT_REQUEST),
     Row("log.level", "log", "keep", "used from the next line"),
     Row("log.format", "log", "keep", "used from the next line"),
+    Row("log_stream", "log_stream", "keep", "the log's connection to each node is opened anew"),
     Row("backend_url", "diagnosis", "keep", "used from the next diagnosis"),
     Row("guard.allow", "guard", "keep", _NEXT_CALL),
     Row("guard.max_concurrent", "guard", "keep", _NEXT_CALL),
@@ -93,7 +106,7 @@ TABLE: Final = (
 )
 _ROWS: Final = {row.key: row for row in TABLE}
 _ORDER: Final[tuple[Action, ...]] = ("keep", "restart", "refuse")  # of rows; the last one that applies wins
-_SETTINGS: Final[tuple[Part, ...]] = ("log", "diagnosis", "guard", "history", "destinations")
+_SETTINGS: Final[tuple[Part, ...]] = ("log", "log_stream", "diagnosis", "guard", "history", "destinations")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,6 +381,7 @@ def _settings(config: Config) -> dict[str, object]:
         "web_config_file.basic_auth_users": web.users,
         "token_file": config.token,
         "hosts": frozenset(config.hosts),
+        "log_stream": config.log_stream,
         "backend_url": config.backend_url,
     }
     sections: tuple[tuple[str, msgspec.Struct], ...] = (

@@ -328,6 +328,8 @@ class Runtime:
             self._server.use_tls(certificates)
         self.history.configure(config)
         self._destinations.configure(config.destinations, config.rates)
+        for node in self._nodes:
+            node.read_log(config.log_stream)
         for node in made.values():
             self.history.attach(node)
             node.start()

@@ -118,6 +118,7 @@ ROWS: Final = (
     Row("guard.min_interval", put("guard.min_interval", "1s"), ("keep guard",)),
     Row("guard.max_calls_per_day", put("guard.max_calls_per_day", 7), ("keep guard",)),
     Row("guard.max_minutes_per_day", put("guard.max_minutes_per_day", 7), ("keep guard",)),
+    Row("log_stream", put("log_stream", "error"), ("keep log_stream",)),
     Row("history.keep", put("history.keep", "1d"), ("keep history",)),
     Row("history.calls", put("history.calls", 7), ("keep history",)),
     Row("history.numbers", put("history.numbers", "full"), ("keep history",)),

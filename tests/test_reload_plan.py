@@ -68,9 +68,9 @@ def test_the_same_config_again_keeps_everything() -> None:
     plan = plan_reload(running(), CONFIG)
     assert changed(plan) == []
     assert plan.refusals == ()
-    assert plan.unchanged == len(plan.steps) == 10
+    assert plan.unchanged == len(plan.steps) == 11
     assert [step.what for step in plan.steps] == [
-        *("state_dir", "http", "log", "diagnosis", "guard", "history", "destinations"),
+        *("state_dir", "http", "log", "log_stream", "diagnosis", "guard", "history", "destinations"),
         *("node fs1", "node fs2", "probe echo"),
     ]
     assert {(step.action, step.reason) for step in plan.steps} == {("keep", "unchanged")}
@@ -128,6 +128,7 @@ CHANGES: list[tuple[Config, str, str, tuple[str, ...]]] = [
     (with_guard(min_interval=1.0), "guard", "keep", ("guard.min_interval",)),
     (with_guard(max_calls_per_day=1), "guard", "keep", ("guard.max_calls_per_day",)),
     (with_guard(max_minutes_per_day=1), "guard", "keep", ("guard.max_minutes_per_day",)),
+    (replace(CONFIG, log_stream="off"), "log_stream", "keep", ("log_stream",)),
     (with_history(keep=3600.0), "history", "keep", ("history.keep",)),
     (with_history(calls=1), "history", "keep", ("history.calls",)),
     (with_history(numbers="full"), "history", "keep", ("history.numbers",)),
@@ -233,7 +234,7 @@ def test_nodes_and_probes_come_and_go() -> None:
     third = NodeConfig(name="fs3")
     probe = replace(PROBE, name="tone", node="fs3")
     plan = plan_reload(running(), replace(CONFIG, nodes=(third, NODE), probes={"tone": probe}))
-    assert [(step.action, step.what) for step in plan.steps[7:]] == [
+    assert [(step.action, step.what) for step in plan.steps[8:]] == [
         ("start", "node fs3"),
         ("keep", "node fs1"),
         ("stop", "node fs2"),
@@ -403,6 +404,7 @@ def test_the_plan_as_json() -> None:
                 "state_dir",
                 "http",
                 "log",
+                "log_stream",
                 "diagnosis",
                 "guard",
                 "history",

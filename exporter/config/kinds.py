@@ -6,7 +6,7 @@ take more than the reader, as a duration out of bounds, and never less.
 
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from exporter.config import values
 from exporter.config.address import Listen
@@ -137,6 +137,9 @@ YES_NO_AUTO: Kind[bool | None] = Kind(
     lambda value: "auto" if value is None else value,
 )
 YES_NO: Kind[bool] = _one("`true` `false`", values.yes_no, {"enum": [True, False]})
+LOG_STREAM: Kind[Literal["warning", "error", "off"]] = _one(
+    "`warning` `error` `off`", values.log_stream, {"enum": ["warning", "error", "off", False]}
+)
 NO_HTTP2 = _one("`false`", values.no_http2, {"const": False})
 
 # Addresses and paths

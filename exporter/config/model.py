@@ -30,6 +30,7 @@ Application = Literal["echo", "tone"]
 ExpectedResult = Literal["answered", "rejected"]
 Schedule = Literal["shared", "always"]
 StoredNumbers = Literal["masked", "full", "none"]
+LogStream = Literal["warning", "error", "off"]
 
 _DAY = 86400
 
@@ -354,6 +355,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             default="in memory, lost at a restart",
         ),
     ] = None
+    log_stream: Annotated[
+        LogStream,
+        Key(
+            kinds.LOG_STREAM,
+            "How much of FreeSWITCH's log is read, on a connection of its own to each node: lines at "
+            "`warning` and above, at `error` and above, or none.",
+        ),
+    ] = "warning"
     backend_url: Annotated[
         str | None,
         Key(kinds.URL, "The application that places calls, for the doctor.", default="none"),

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 from exporter.config.address import Listen
@@ -151,6 +151,12 @@ def yes_no(value: object) -> bool:
     if isinstance(value, bool):
         return value
     raise InvalidValue(f"is {show(value)}; write true or false")
+
+
+def log_stream(value: object) -> Literal["warning", "error", "off"]:
+    """How much of a log is read; YAML has `off` as no."""
+    words: tuple[Literal["warning", "error", "off"], ...] = ("warning", "error", "off")
+    return choice(*words)("off" if value is False else value)
 
 
 def region(value: object) -> str:

@@ -112,9 +112,23 @@ def _words(target: RefusedTarget) -> _Words:
 def _summary(snapshot: Snapshot, target: RefusedTarget, words: _Words) -> str:
     dials = "1 dial" if target.count == 1 else f"{target.count} dials"
     what = words.what.format(name=shown(target.name) or _UNNAMED)
+    if since := _unregistered_since(snapshot, target):
+        return f"{dials} {what}, not registered since {since} ({target.cause})"
     meant = near(target.name, words.known(snapshot)) if words.known is not None and target.name else ""
     guess = f": did you mean {shown(meant)}?" if meant else ""
     return f"{dials} {what}{words.why}{guess} ({target.cause})"
+
+
+def _unregistered_since(snapshot: Snapshot, target: RefusedTarget) -> str:
+    """The time of day since which a watched subscriber is not registered; empty if that is not known."""
+    if target.cause != "USER_NOT_REGISTERED" or not target.name:
+        return ""
+    named = [
+        one
+        for one in snapshot.subscribers or ()
+        if target.name in (one.name, one.name.partition("@")[0]) and one.registered is False and one.since
+    ]
+    return time_of_day(named[0].since, snapshot.taken_at) if len(named) == 1 else ""
 
 
 def _seen(snapshot: Snapshot, target: RefusedTarget) -> str:

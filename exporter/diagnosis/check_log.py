@@ -1,72 +1,34 @@
-"""Check 10: what FreeSWITCH logs at ERR and WARNING while the doctor looks.
+"""Check 10: what FreeSWITCH logged lately at ERR and WARNING.
 
-Lines are counted per source file and level; the latest few of each level are kept, and each names the watched
-gateway it is about. The number of files is bounded like everything else.
+The counts and lines are those of `watch.log_lines`. FreeSWITCH logs warnings all the time, a ping that
+succeeds among them: they are counted, and reported only if they are about a failure of a watched gateway.
 
-FreeSWITCH logs warnings all the time, a ping that succeeds among them: they are counted, and reported only if
-they are about a failure of a watched gateway. Lines are free text in which strangers have a say (caller
-names, User-Agents): shown, cut, never acted upon.
+Some lines say more than that there are errors, and have a finding of their own (TELLING). Lines are free text
+in which strangers have a say (caller names, User-Agents) and which name users and addresses: they are shown
+only to those who may see such things, with telephone numbers masked, cut, and never acted upon.
 """
 
 import re
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from exporter.clock import Clock
 from exporter.diagnosis.check_switch import unreached
 from exporter.diagnosis.finding import Finding, duration, not_checked, passed, shown
 from exporter.diagnosis.remedies import remedy
-from exporter.diagnosis.snapshot import LogEntry, LogSeen, Snapshot
-from exporter.esl.errors import quoted
-from exporter.switch.log_line import LogLine
+from exporter.diagnosis.snapshot import Snapshot
+from exporter.history.masking import stored_text
+from exporter.watch.log_lines import SAMPLED, LogSeen
 
 LINES_SHOWN: Final = 3
-_MAX_FILES: Final = 50
-_KEPT: Final = 50  # lines of each level
+TELLING: Final[Mapping[str, str]] = {
+    "queue_overflow": "A client of FreeSWITCH's event socket does not read: FreeSWITCH may freeze",
+    "sql_error": "FreeSWITCH's database failed",
+    "module_failed": "FreeSWITCH could not load a module",
+}
+"""What lines told (switch.log_event) to the summary; the fault is the same word."""
 _FAILURE: Final = re.compile(
     r"fail|error|timeout|timed out|reject|denied|invalid|unable|cannot|\bdown\b", re.IGNORECASE
 )
-
-
-class LogCount:
-    """What FreeSWITCH has logged since this object was made.
-
-    Args:
-        clock: for the length of the look.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._began = clock.monotonic()
-        self._counts: dict[bool, dict[str, int]] = {True: {}, False: {}}
-        self._lines = {True: deque[str](maxlen=_KEPT), False: deque[str](maxlen=_KEPT)}
-
-    def on_line(self, line: LogLine) -> None:
-        """Count one line. Only this runs for every line; the rest is done in `seen`."""
-        counts = self._counts[line.error]
-        file = line.file or "other"
-        if file not in counts and len(counts) >= _MAX_FILES:
-            file = "other"
-        counts[file] = counts.get(file, 0) + 1
-        self._lines[line.error].append(line.text)
-
-    def seen(self, gateways: Iterable[str]) -> LogSeen:
-        """The counts and the latest lines, each with the gateway of `gateways` that it names."""
-        names = sorted(gateways, key=len, reverse=True)
-        alternatives = "|".join(map(re.escape, names))
-        pattern = re.compile(rf"(?<![\w.-])({alternatives})(?![\w-])") if names else None
-        lines = []
-        for error, kept in self._lines.items():
-            for text in map(quoted, kept):
-                found = pattern.search(text) if pattern is not None else None
-                lines.append(LogEntry(found[1] if found else "", error, text))
-        return LogSeen(
-            self._clock.monotonic() - self._began,
-            dict(self._counts[True]),
-            dict(self._counts[False]),
-            tuple(lines),
-        )
 
 
 def check_log(snapshot: Snapshot) -> Iterator[Finding]:
@@ -76,31 +38,83 @@ def check_log(snapshot: Snapshot) -> Iterator[Finding]:
         return
     log = snapshot.log
     if log is None:
-        yield not_checked("log", snapshot.unseen.get("log", "The log was not watched"))
+        yield not_checked("log", snapshot.unseen.get("log", "The log is not read: log_stream is off"))
         return
-    reported = [line for line in log.lines if line.error or (line.gateway and _FAILURE.search(line.text))]
-    if not reported:
+    if log.refused:
+        yield Finding(
+            check="log",
+            status="warn",
+            fault="denied",
+            summary="The event socket user may not read FreeSWITCH's log",
+            seen=shown(log.closed_because, 200),
+            remedy=remedy(snapshot, "log", "denied"),
+        )
+        return
+    found = [*_flood(snapshot, log), *_told(snapshot, log), *_logged(snapshot, log)]
+    if found:
+        yield from found
+    elif log.closed_because:
+        yield not_checked("log", f"The log is not read: {shown(log.closed_because, 200)}")
+    else:
         about = " about this gateway" if log.errors else ""
         yield passed("log", f"FreeSWITCH logged no errors{about}", _counts(log))
+
+
+def _flood(snapshot: Snapshot, log: LogSeen) -> Iterator[Finding]:
+    if not log.unread and not log.behind:
+        return
+    seen = f"up to {log.fastest:,} in a second; {log.unread:,} {_since(log)} only counted"
+    yield Finding(
+        check="log",
+        status="warn",
+        fault="flood",
+        summary=f"FreeSWITCH logs more than {SAMPLED} lines a second",
+        seen=f"{seen}; {shown(log.closed_because, 200)}" if log.behind else seen,
+        remedy=remedy(snapshot, "log", "flood"),
+    )
+
+
+def _told(snapshot: Snapshot, log: LogSeen) -> Iterator[Finding]:
+    for what, summary in TELLING.items():
+        if count := log.events.get(what, 0):
+            yield Finding(
+                check="log",
+                status="warn",
+                fault=what,
+                summary=summary,
+                seen=f"{count:,} such {'line' if count == 1 else 'lines'} of its log {_since(log)}",
+                remedy=remedy(snapshot, "log", what),
+            )
+
+
+def _logged(snapshot: Snapshot, log: LogSeen) -> Iterator[Finding]:
+    reported = [line for line in log.lines if line.error or (line.gateway and _FAILURE.search(line.text))]
+    if not reported:
         return
     gateways = sorted({line.gateway for line in reported if line.gateway})
     about = f" about {', '.join(map(shown, gateways[:LINES_SHOWN]))}" if gateways else ""
     what = "errors" if any(line.error for line in reported) else "failures"
     # Those about a gateway last: the last ones are shown.
     reported.sort(key=lambda line: bool(line.gateway))
+    lines = (shown(stored_text(line.text, "masked"), 200) for line in reported[-LINES_SHOWN:])
     yield Finding(
         check="log",
         status="warn",
         fault="logged_errors",
         gateway=gateways[0] if len(gateways) == 1 else "",
         summary=f"FreeSWITCH logged {what}{about}",
-        seen="; ".join([_counts(log), *(shown(line.text, 200) for line in reported[-LINES_SHOWN:])]),
+        seen=_counts(log),
+        private="; ".join(lines),
         remedy=remedy(snapshot, "log", "logged_errors"),
     )
 
 
+def _since(log: LogSeen) -> str:
+    return f"in the last {duration(log.seconds)}"
+
+
 def _counts(log: LogSeen) -> str:
-    parts = [f"in {duration(log.seconds)}"]
+    parts = [_since(log)]
     for level, counts in (("ERROR", log.errors), ("WARNING", log.warnings)):
         parts.append(f"{level} {_by_file(counts)}")
     return ", ".join(parts)

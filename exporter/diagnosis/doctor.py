@@ -2,9 +2,9 @@
 
 A `Node` of the watch does the watching, the same that the daemon runs, on connections of the doctor's own;
 so doctor and daemon see the same. It watches for LOOK seconds, and up to `seconds` in all while something
-is undecided: a ping in flight, a REGISTER without an answer. Meanwhile the log is read on a third
-connection, names are looked up, and the calling application is asked, as is the running daemon for what was
-before. A synthetic call comes last and has its own limits of time.
+is undecided: a ping in flight, a REGISTER without an answer. Meanwhile the log is read, names are looked
+up, and the calling application is asked, as is the running daemon for what was before. A synthetic call
+comes last and has its own limits of time.
 
 One thing is done to FreeSWITCH: a gateway whose registration failed before the doctor came shows the reason
 only at its next attempt, which may be an hour away. Such a gateway is made to retry now (`sofia profile P
@@ -27,7 +27,6 @@ from exporter.config import Config, NodeConfig
 from exporter.diagnosis.asked_past import AskedPast, NotAsked, ask
 from exporter.diagnosis.check_backend import ask_backend
 from exporter.diagnosis.check_calls import CallWindow
-from exporter.diagnosis.check_log import LogCount
 from exporter.diagnosis.check_provider import look_up, names_of
 from exporter.diagnosis.snapshot import BackendSeen, GatewaySeen, NameSeen, Snapshot, snapshot_of
 from exporter.esl.errors import EslError
@@ -36,7 +35,6 @@ from exporter.probe.admission import Refused
 from exporter.probe.record import CallRecord
 from exporter.switch.reply import ReplyError, accepted
 from exporter.watch.gateway import GatewayWatch
-from exporter.watch.log_stream import LogStream
 from exporter.watch.node import Node
 from exporter.watch.registration_memory import RegistrationMemory
 
@@ -83,7 +81,15 @@ class DoctorRun:
         polled_often = msgspec.structs.replace(node_config, poll_interval=_POLL_INTERVAL)
         self._memory = RegistrationMemory(config.state_dir, clock=clock, disk=executors.disk, writes=False)
         self._look_up = partial(names.look_up, executors.names)
-        self.node = Node(polled_often, instance, self._memory, clock=clock, look_up=self._look_up, quiet=True)
+        self.node = Node(
+            polled_often,
+            instance,
+            self._memory,
+            clock=clock,
+            look_up=self._look_up,
+            quiet=True,
+            log_stream="warning",
+        )
         self.connected: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         self._config = config
         self._clock = clock
@@ -93,8 +99,6 @@ class DoctorRun:
         self._look = look
         self._call = call
         self._on_stage = on_stage
-        self._log: LogCount | None = None
-        self._log_stream: LogStream | None = None
         self._window = CallWindow(clock.monotonic())
         self._unseen: dict[str, str] = {}
         self._retried: set[str] = set()
@@ -124,14 +128,11 @@ class DoctorRun:
         backend_seen = await backend
         snapshot = _with_past(self._snapshot(), past)
         recent = self._window.calls(self.node, self._clock.monotonic()) if snapshot.connected else None
-        log = self._log.seen(gateway.name for gateway in snapshot.gateways) if self._log else None
-        self._close_log()
         return replace(
             snapshot,
             gateways=tuple(self._with_revival(gateway) for gateway in snapshot.gateways),
             recent=recent,
             names=names,
-            log=log,
             backend=backend_seen,
             conf_dir=self._conf_dir,
             call=record,
@@ -140,7 +141,6 @@ class DoctorRun:
 
     async def close(self) -> None:
         """End the watch."""
-        self._close_log()
         await self.node.stop()
 
     # -- inside -------------------------------------------------------------------------------------------
@@ -150,7 +150,6 @@ class DoctorRun:
 
     async def _watch(self, deadline: float) -> dict[str, NameSeen]:
         self._on_stage("watching events and the log")
-        await self._open_log(deadline)
         self._conf_dir = await self._ask_folder()
         looking_up = asyncio.ensure_future(look_up(names_of(self._snapshot().gateways), self._names))
         enough = self._clock.monotonic() + self._look
@@ -161,23 +160,6 @@ class DoctorRun:
             await self._clock.sleep(_TICK)
         self._on_stage("looking up names")
         return await looking_up
-
-    async def _open_log(self, deadline: float) -> None:
-        log = LogCount(self._clock)
-        self._log_stream = LogStream(log.on_line)
-        try:
-            async with asyncio.timeout(deadline - self._clock.monotonic()):
-                await self._log_stream.open(self.node.config, self._look_up)
-        except TimeoutError:
-            self._unseen["log"] = "FreeSWITCH did not open the log in time"
-        except EslError as error:
-            self._unseen["log"] = str(error)
-        else:
-            self._log = log
-
-    def _close_log(self) -> None:
-        if self._log_stream is not None:
-            self._log_stream.close()
 
     async def _ask_folder(self) -> str:
         """Where FreeSWITCH's configuration is, for the remedies; the empty string if it does not say."""

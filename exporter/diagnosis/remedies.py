@@ -378,6 +378,36 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         "Read the lines in their context.",
         ("journalctl -u freeswitch -n 200", "tail -n 200 /var/log/freeswitch/freeswitch.log"),
     ),
+    ("log", "denied"): _Row(
+        'Add `<param name="esl-allowed-log" value="true"/>` to this user in FreeSWITCH\'s directory, or set '
+        "log_stream: off in the exporter's config. Without the log freeswitch_log_lines_total and "
+        "freeswitch_log_events_total are missing.",
+        ("{cli} -x 'reloadxml'",),
+    ),
+    ("log", "flood"): _Row(
+        "Find what fills the log: the counts name the source files. An attack on a SIP profile with "
+        "log-auth-failures=true writes a line for each attempt: bar its addresses in the firewall. "
+        "log_stream: error leaves warnings out.",
+        ("tail -n 200 /var/log/freeswitch/freeswitch.log",),
+    ),
+    ("log", "queue_overflow"): _Row(
+        "FreeSWITCH keeps 100,000 lines or events for a client that does not read, then drops it, and may "
+        "answer no client for up to ten minutes. Find the client whose Send-Q does not fall, and stop it.",
+        ("ss -tnp 'sport = :{port}'",),
+    ),
+    ("log", "sql_error"): _Row(
+        "Calls go on, but lists of calls and registrations may be wrong or empty. Another process holds a "
+        "lock on the database, its disk is full, or with core-db-dsn its server is gone.",
+        (
+            "fuser -v $({cli} -x 'global_getvar db_dir')/core.db",
+            "df -h $({cli} -x 'global_getvar db_dir')",
+        ),
+    ),
+    ("log", "module_failed"): _Row(
+        "The line names the module and the reason: a file that is missing, or an error in its configuration. "
+        "Correct it, then load the module.",
+        ("grep 'Error Loading' /var/log/freeswitch/freeswitch.log | tail -n 5",),
+    ),
     # 11: the calling application
     ("backend", "unreachable"): _Row(
         "Start the calling application, or correct backend_url.",

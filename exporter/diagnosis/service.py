@@ -3,7 +3,7 @@
 What a node knows is copied on request, at most once in FRESH seconds for all requests. What others must be
 asked for (host names, the calling application) is asked for only then, and not more often than every
 NAMES_EVERY and BACKEND_EVERY seconds; a request that does not wait gets the last answer. No command goes to
-FreeSWITCH: for its log, and for a registration that must be retried, there is the command `doctor`.
+FreeSWITCH: for a registration that must be retried, there is the command `doctor`.
 
 A task of its own notes the totals of calls, so that "recent" does not depend on who asks when.
 
@@ -35,7 +35,6 @@ ON_DEMAND_COUNTS: Final = 900.0  # seconds for which a call on demand is evidenc
 _SLICE: Final = 100  # gateways copied at once: some milliseconds
 _NOTE_EVERY: Final = 5.0
 _UNSEEN: Final = {
-    "log": "The daemon does not read the log; run `freeswitch-exporter doctor`",
     "call": "No probe has run recently",
 }
 

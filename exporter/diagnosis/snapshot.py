@@ -18,6 +18,7 @@ from exporter.switch.profile import Profile
 from exporter.switch.status import SwitchFigures
 from exporter.watch.accepting import refusal_reason
 from exporter.watch.gateway import GatewayWatch
+from exporter.watch.log_lines import LogSeen
 from exporter.watch.node import Node
 from exporter.watch.optional_answers import SlowAnswer, WorthlessAnswer
 from exporter.watch.refused_dials import RefusedTarget
@@ -195,30 +196,6 @@ class NameSeen:
     hosts_file: tuple[str, ...] = ()
 
 
-class LogEntry(NamedTuple):
-    """One line of FreeSWITCH's log. `gateway`: the watched one it names, or empty. `error`: ERR or above."""
-
-    gateway: str
-    error: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class LogSeen:
-    """What FreeSWITCH logged while the doctor looked.
-
-    Attributes:
-        seconds: how long that was.
-        errors, warnings: source file to how many lines at ERR or above, and at WARNING.
-        lines: the latest of both.
-    """
-
-    seconds: float
-    errors: Mapping[str, int] = field(default_factory=dict)
-    warnings: Mapping[str, int] = field(default_factory=dict)
-    lines: tuple[LogEntry, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class BackendSeen:
     """What the calling application reports about its own connection to FreeSWITCH.
@@ -322,6 +299,7 @@ def snapshot_of(node: Node, clock: Clock, gateways: Iterable[GatewaySeen] | None
         ),
         strangers=node.known.strangers.seen(STRANGERS_NAMED) if node.connected else None,
         subscribers=_subscribers(node) if node.connected else None,
+        log=_log(node) if node.connected else None,
     )
 
 
@@ -344,6 +322,13 @@ def _switch(node: Node, clock: Clock) -> SwitchSeen:
         worthless_answers=tuple(answers.worthless()),
         answers_ok=bool(answers.ok) and all(answers.ok.values()),
     )
+
+
+def _log(node: Node) -> LogSeen | None:
+    """What was logged recently; None if the log is not to be read."""
+    if node.known.log.stream == "off":
+        return None
+    return node.known.log.seen(gateway.name for gateway in node.gateways)
 
 
 def _subscribers(node: Node) -> tuple[SubscriberSeen, ...] | None:

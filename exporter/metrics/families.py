@@ -248,6 +248,16 @@ CHANGES = _counter(
     "Changes of FreeSWITCH by kind; look here first when calls fail all at once.",
     ("node", "what"),
 )
+LOG_LINES = _counter(
+    "freeswitch_log_lines_total",
+    "Lines of FreeSWITCH's log by level; many at crit or err: read them on the exporter's page.",
+    ("node", "level"),
+)
+LOG_EVENTS = _counter(
+    "freeswitch_log_events_total",
+    "What lines of FreeSWITCH's log tell that no event does; in a flood of lines, of a sample.",
+    ("node", "what"),
+)
 
 # -- subscribers and strangers ----------------------------------------------------------------------------
 

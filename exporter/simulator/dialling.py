@@ -19,6 +19,7 @@ from exporter.simulator.sip import PCMU, Codec, Sip
 from exporter.simulator.switch import Switch
 
 OUT_OF_ORDER: Final = "DESTINATION_OUT_OF_ORDER"
+_SOFIA: Final = ("mod_sofia.c", "sofia_outgoing_channel")
 INVITE_TIMEOUT: Final = 32.0  # s, sofia's own limit for an INVITE without any answer
 
 
@@ -44,6 +45,8 @@ class Dialler:
         try:
             request = parse(line)
         except Refused as refused:
+            if refused.logged is not None:
+                switch.log(*refused.logged)
             if refused.session:
                 sip = Sip(switch.core.rng)
                 nobody = CallSetup(outbound=True, number="", caller_name="", caller_number="", sip=sip)
@@ -51,7 +54,8 @@ class Dialler:
             on_reply(refused.reply)
             return
         leg_uuid = request.variable("origination_uuid")
-        if switch.sessions.refuses("outbound") or leg_uuid in switch.legs:
+        if switch.sessions.refuses("outbound", leg_uuid):
+            switch.log("crit", *_SOFIA, 4787, "Error Creating Session")
             on_reply(f"-ERR {OUT_OF_ORDER}\n")
             return
         far_end = switch.far_ends.get(request.number, UNKNOWN_NUMBER)
@@ -82,13 +86,12 @@ class Dialler:
             )
         )
         if gateway is None:
-            switch.log("err", "mod_sofia.c", "sofia_outgoing_channel", 4833, "Invalid Gateway")
+            switch.log("err", *_SOFIA, 4830, f"Invalid Gateway '{request.gateway}'")
             outgoing.drop(leg)
             return "INVALID_GATEWAY"
         if not gateway.up:
             gateway.failed_calls_out += 1
-            text = f"Gateway is down! [{gateway.name}]"
-            switch.log("err", "mod_sofia.c", "sofia_outgoing_channel", 4857, text)
+            switch.log("err", *_SOFIA, 4838, f"Gateway '{gateway.name}' is down!")
             outgoing.drop(leg)
             return "GATEWAY_DOWN"
         gateway.calls_out += 1

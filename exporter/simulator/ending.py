@@ -59,6 +59,10 @@ def invite_fails(leg: Leg, status: int, phrase: str, cause: str) -> None:
 
 def no_rtp_port(leg: Leg) -> None:
     """FreeSWITCH has no RTP port for the leg: an outbound one sends no INVITE, an inbound one gets 502."""
+    source = ("switch_core_media.c", "switch_core_media_choose_port")
+    leg.core.log("crit", *source, 8191, "No audio RTP ports available!")
+    if leg.outbound:
+        leg.core.log("err", "sofia_glue.c", "sofia_glue_do_invite", 1153, "Port Error!")
     _hang_up(leg, "DESTINATION_OUT_OF_ORDER")
     if leg.outbound:
         # Originate announces the leg after its end, and waits for the last event of it.

@@ -247,6 +247,8 @@ class Gateway:
         quick = self._last_failure in (0, 503)
         wait = self.config.retry_seconds * (1 if quick else max(1, self._failures))
         self.retry_at = self._now + wait
+        text = f"{self.name} Failed Registration [{self._last_failure}], setting retry to {wait} seconds."
+        self._log("warning", "sofia_reg_check_gateway", 520, text)
         self._set_up(False)
         self.state = "FAIL_WAIT"
 
@@ -301,7 +303,7 @@ class Gateway:
             self._last_failure = answer.code
             text = f"{self.name} Failed Registration with status {answer.phrase} [{answer.code}]"
             text += f". failure #{self._failures}"
-            self._log("warning", "sofia_reg_handle_sip_r_register", 2551, text)
+            self._log("err", "sofia_reg_handle_sip_r_register", 2661, text)
         self._announce(self, answer)
         self._catch_up()
 

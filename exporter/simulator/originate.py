@@ -28,18 +28,25 @@ EXTENSIONS: Final[dict[str, list[tuple[str, str]]]] = {
 }
 
 
+_SOFIA: Final = ("mod_sofia.c", "sofia_outgoing_channel")
+
+
 class Refused(Exception):
     """FreeSWITCH dials nothing.
 
     Attributes:
         reply: what it answers.
         session: it is mod_sofia that refuses, with a session made and thrown away.
+        logged: the line that FreeSWITCH logs, as `Core.log` takes it.
     """
 
-    def __init__(self, reply: str, *, session: bool = False) -> None:
+    def __init__(
+        self, reply: str, *, session: bool = False, logged: tuple[str, str, str, int, str] | None = None
+    ) -> None:
         super().__init__(reply)
         self.reply = reply
         self.session = session
+        self.logged = logged
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +157,8 @@ def _braces(text: str) -> tuple[list[tuple[str, str]], str]:
                 break
             end += 1
         if depth:
-            raise Refused("-ERR DESTINATION_OUT_OF_ORDER\n")
+            parse_error = ("err", "switch_ivr_originate.c", "switch_ivr_originate", 2306, "Parse Error!")
+            raise Refused("-ERR DESTINATION_OUT_OF_ORDER\n", logged=parse_error)
         variables += _assignments(text[1:end])
         text = text[end + 1 :]
     return variables, text
@@ -176,13 +184,19 @@ def _dial_string(text: str) -> tuple[str, str]:
     match parts:
         case ["sofia", "gateway", gateway, number] if number:
             return gateway, number
-        case ["sofia", "gateway", *_]:
-            raise Refused("-ERR INVALID_URL\n", session=True)
+        case ["sofia", "gateway", *rest]:
+            line = ("err", *_SOFIA, 4822, f"Invalid URL '{rest[0] if rest else ''}'")
+            raise Refused("-ERR INVALID_URL\n", session=True, logged=line)
         case ["sofia", _, *_]:
-            raise Refused("-ERR INVALID_PROFILE\n", session=True)
-        case ["user", *_]:
-            raise Refused("-ERR SUBSCRIBER_ABSENT\n")
-    raise Refused("-ERR CHAN_NOT_IMPLEMENTED\n")
+            line = ("err", *_SOFIA, 4950, "Invalid Profile")
+            raise Refused("-ERR INVALID_PROFILE\n", session=True, logged=line)
+        case ["user", *rest]:
+            user = "/".join(rest)
+            line = ("warning", "mod_dptools.c", "user_outgoing_channel", 4385, f"Can't find user [{user}]")
+            raise Refused("-ERR SUBSCRIBER_ABSENT\n", logged=line)
+    text = f"Could not locate channel type {parts[0]}"
+    line = ("err", "switch_core_session.c", "switch_core_session_outgoing_channel", 537, text)
+    raise Refused("-ERR CHAN_NOT_IMPLEMENTED\n", logged=line)
 
 
 def _script(target: str, dialplan: str) -> list[tuple[str, str]] | None:

@@ -103,17 +103,23 @@ class Sessions:
         """Calls as `show calls count` counts them: two legs of a bridge are one."""
         return sum(leg.leads() for leg in self.legs.values())
 
-    def refuses(self, direction: str) -> bool:
-        """Whether FreeSWITCH makes no session: pause, session limit, rate limit (facts.md 6.4)."""
+    def refuses(self, direction: str, leg_uuid: str = "") -> bool:
+        """Whether FreeSWITCH makes no session: pause, UUID in use, session and rate limit (facts.md 6.4)."""
         if direction in self.paused:
+            if direction == "outbound":
+                text = "The system cannot create any outbound sessions at this time."
+                self._core.log("crit", *_SOURCE, 2395, text)
+            return True
+        if leg_uuid in self.legs:
+            self._core.log("crit", *_SOURCE, 2414, "Duplicate UUID!")
             return True
         if len(self.legs) >= self.max_sessions:
             if direction == "inbound":
                 return True  # mod_sofia refuses the INVITE before there is anything to log
-            self._core.log("crit", *_SOURCE, 2425, "Over Session Limit!")
+            self._core.log("crit", *_SOURCE, 2434, f"Over Session Limit! {self.max_sessions}")
             return True
         if self.load.per_second >= self.max_sps - 1:
-            self._core.log("crit", *_SOURCE, 2433, "Throttle Error!")
+            self._core.log("crit", *_SOURCE, 2427, f"Throttle Error! {len(self.legs)}")
             return True
         return False
 

@@ -1,43 +1,74 @@
 """One line of FreeSWITCH's log, as `log LEVEL` sends it over the event socket.
 
-The level comes as a number (Log-Level; switch_log.h: 1 ALERT, 2 CRIT, 3 ERR, 4 WARNING). The text begins with
-the date, from FreeSWITCH 1.10 on the idle CPU, the level, the source file and the line in it:
+The level comes as a number (Log-Level; switch_log.h: 1 ALERT, 2 CRIT, 3 ERR, 4 WARNING). CONSOLE, 0, comes
+whatever was asked for: FreeSWITCH announces what it does ("Successfully Loaded [mod_expr]"), which is no
+fault, unless it could not do it ("Error Loading module"). The text begins with the date, from FreeSWITCH 1.10
+on the idle CPU, the level, the source file and the line in it, and may have further lines:
 
     2026-01-31 12:00:00.000000 98.50% [WARNING] sofia_reg.c:2551 telnyx Failed Registration [403]
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from exporter.esl.errors import masked
+from exporter.esl.errors import MASK, masked
 
-_ERROR: Final = 3  # and below: CRIT, ALERT, CONSOLE
-_WARNING: Final = 4
+LOG_LEVELS: Final = ("crit", "err", "warning")
+"""The words for levels, the gravest first; `alert` counts as `crit`."""
+
+_WORDS: Final[Mapping[int, str]] = {1: "crit", 2: "crit", 3: "err", 4: "warning"}
+_CONSOLE: Final = 0
 _MAX_LENGTH: Final = 400  # characters of a line
 _SOURCE: Final = re.compile(r"\[[A-Z]{2,10}\] (?:([\w.-]{1,60}):\d+ )?", re.ASCII)
+_PASSWORD: Final = re.compile(
+    r"((?:pass(?:word|wd)?|secret|a1-hash)['\"]?\s*[=:]\s*)[^\s,;&}\]]+", re.IGNORECASE
+)
 
 
 class LogLine(NamedTuple):
     """A line at WARNING or above.
 
     Attributes:
-        error: ERR or above.
+        level: a word of LOG_LEVELS.
         file: the source file; empty if the line names none.
         text: without the date, passwords masked, cut, otherwise as received: pass it through `printable`
             before showing it.
+        said: where in `text` the source ends and the message begins.
     """
 
-    error: bool
+    level: str
     file: str
     text: str
+    said: int = 0
+
+    @property
+    def error(self) -> bool:
+        """ERR or above."""
+        return self.level != "warning"
+
+
+def log_level(level: int) -> str:
+    """The word of a Log-Level; empty for one whose line is no fault, as far as the level tells."""
+    return _WORDS.get(level, "")
 
 
 def parse_log_line(level: int, line: str) -> LogLine | None:
-    """The line; None if it is below WARNING. Runs for every line FreeSWITCH sends, so it does one search."""
-    if level > _WARNING:
+    """The line; None if it is no fault. Does one search, since it runs for very many lines."""
+    word = log_level(level)
+    if not word and level != _CONSOLE:
         return None
     line = masked(line)[:_MAX_LENGTH]
     found = _SOURCE.search(line)
+    if level == _CONSOLE:
+        if found is None or not line.startswith("Error ", found.end()):
+            return None
+        word = LOG_LEVELS[0]
     if found is None:
-        return LogLine(level <= _ERROR, "", line)
-    return LogLine(level <= _ERROR, found[1] or "", line[found.start() :])
+        return LogLine(word, "", line)
+    return LogLine(word, found[1] or "", line[found.start() :], found.end() - found.start())
+
+
+def without_passwords(text: str) -> str:
+    """The text of a line without what stands where a password stands, as `password=` has it."""
+    return _PASSWORD.sub(rf"\1{MASK}", text)

@@ -19,6 +19,7 @@ from exporter.switch.sip import known_code
 from exporter.watch.accepting import REFUSAL_REASONS, refusal_reason
 from exporter.watch.call_stats import CallStats
 from exporter.watch.calls import DIRECTIONS
+from exporter.watch.collect_log import write_log
 from exporter.watch.collect_users import write_user_counters, write_user_gauges
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
@@ -131,6 +132,7 @@ class NodeCollector:
         write_user_counters(page, node)
         for what, count in known.changes.counts.items():
             page.add(families.CHANGES, f'{own},what="{what}"', count)
+        write_log(page, own, known.log)
         if node.connected:
             self._write_switch_gauges(page, own)
 

@@ -5,8 +5,8 @@ connection of their own, and so has each lane (commands.py). Events and vital co
 of the two ends, the other is of no use. The lanes of optional questions open after them, end with them, and
 cost nothing else when they end by themselves (optional_lane.py).
 
-This is the only file here that opens a connection, but for the log's. Commands are timed, and what the
-account may not do is noted in `denied`.
+This is the only file here that opens a connection, that of the log lane (log_lane.py) too. Commands are
+timed, and what the account may not do is noted in `denied`.
 """
 
 import asyncio
@@ -36,6 +36,10 @@ _T = TypeVar("_T")
 
 def _no_event(event: Event) -> None:
     """The connections for commands subscribe to nothing."""
+
+
+def _no_log(level: int, line: str) -> None:
+    """Only the connection of the log lane asks for the log."""
 
 
 class Connections:
@@ -79,7 +83,20 @@ class Connections:
         self._events = await self._open_one(on_event)
         self._commands = await self._open_one(_no_event)
 
-    async def _open_one(self, on_event: Callable[[Event], None]) -> Connection:
+    async def open_log(self, on_log: Callable[[int, str], None]) -> Connection:
+        """A connection for FreeSWITCH's log, which is the caller's to close.
+
+        Args:
+            on_log: called for every line (FreeSWITCH's level; text), inside the reader: it must be quick.
+
+        Raises:
+            EslError: it could not be opened.
+        """
+        return await self._open_one(_no_event, on_log)
+
+    async def _open_one(
+        self, on_event: Callable[[Event], None], on_log: Callable[[int, str], None] = _no_log
+    ) -> Connection:
         config = self._config
         return await Connection.open(
             config.host,
@@ -88,6 +105,7 @@ class Connections:
             user=config.user,
             look_up=self._look_up,
             on_event=on_event,
+            on_log=on_log,
             connect_timeout=CONNECT_TIMEOUT,
             greeting_timeout=GREETING_TIMEOUT,
         )

@@ -6,11 +6,14 @@ under way looks the same. What shows it, by who dials:
     bgapi   BACKGROUND_JOB has cause and target. A cause that a far end may bring about too counts only if no
             leg has ended with it through that gateway; that may be reported a moment later, so it waits.
     api     API has the target alone. It waits for SETTLE, since it is a bgapi's if a BACKGROUND_JOB with the
-            same arguments comes. Then the state of the switch must explain a refusal (the gateway named is
-            unknown or down, the profile does not run, the number is missing), and a session must have been
-            dropped (CHANNEL_DESTROY, CS_NONE) whose Event-Sequence follows the dial's; each is used once.
-            Where FreeSWITCH drops no session (users, endpoints, limits), a line of its log counts instead.
+            same arguments comes. Then a line of FreeSWITCH's log tells, which names the target, or comes
+            within NEAR where it names none (limits). Else the state of the switch must explain a refusal (the
+            gateway named is unknown or down, the profile does not run, the number is missing), and a session
+            must have been dropped (CHANNEL_DESTROY, CS_NONE) whose Event-Sequence follows the dial's.
     bridge  the last event of the first leg has cause and target.
+
+Each line and each dropped session is used once. FreeSWITCH logs the refusals of jobs, bridges and probes too:
+they claim their lines, whichever of the two comes first, so that none is left for an api dial.
 
 Several targets are one dial. Which of them was refused is known if the cause fits one alone. Of a bgapi dial
 with several targets a refusal before the last one is found like that of an api dial.
@@ -31,7 +34,7 @@ from exporter.switch.dial_event import (
     Dropped,
     read_refused_bridge,
 )
-from exporter.switch.dial_target import Dial, DialTarget
+from exporter.switch.dial_target import Dial, DialTarget, read_dial_string
 from exporter.switch.leg import ChannelEvent, LegEnd, is_probe
 from exporter.watch.calls import CallTable
 from exporter.watch.gateway_table import GatewayTable
@@ -39,7 +42,10 @@ from exporter.watch.refused_dials import RefusedDials, RefusedKey, RefusedKind, 
 from exporter.watch.switch import SwitchFacts
 
 SETTLE: Final = 2.0  # seconds in which events that belong together arrive
-MAX_WAITING: Final = 1000  # of each: dials, jobs, dropped sessions, legs, log lines
+MAX_WAITING: Final = 1000  # of each: dials, jobs, dropped sessions, legs, log lines, claims
+NEAR: Final = (
+    0.5  # seconds between the end of an api dial and a line of the log that does not name its target
+)
 AT_ONCE: Final = 1.0  # seconds of FreeSWITCH's clock from a dial to the refusal of its only target
 NEXT: Final = 3  # events at most between a dial and its dropped session, where the state explains nothing
 _OF_Q850: Final = 127  # causes above are FreeSWITCH's own: no far end brings them about
@@ -52,6 +58,10 @@ _KINDS: Final[dict[str, RefusedKind]] = {
     "CHAN_NOT_IMPLEMENTED": "endpoint",
     "DESTINATION_OUT_OF_ORDER": "capacity",
 }
+_DROPS: Final = frozenset(
+    {"INVALID_GATEWAY", "GATEWAY_DOWN", "INVALID_URL", "INVALID_PROFILE", "USER_NOT_REGISTERED"}
+)
+"""Causes that a line of the log has and for which FreeSWITCH drops a session."""
 _ERROR: Final = "error"  # the endpoint that refuses with the cause it is given
 
 
@@ -100,6 +110,7 @@ class Dials:
         self._dropped: list[Dropped] = []  # by sequence
         self._legs: deque[_LegEnded] = deque(maxlen=MAX_WAITING)
         self._log: deque[tuple[float, LogEvidence]] = deque(maxlen=MAX_WAITING)
+        self._claims: deque[tuple[float, DialTarget]] = deque(maxlen=MAX_WAITING)
 
     # -- events -------------------------------------------------------------------------------------------
 
@@ -118,8 +129,11 @@ class Dials:
         """BACKGROUND_JOB of an originate."""
         now = self.settle()
         if is_probe(job.dial.uuid):
+            self._claim(job.dial)
             return
         ended = self._taken_by(job, now)
+        if self._refuses(job):
+            self._claim(job.dial)
         if not self._refuses(job):
             if ended is not None and len(job.dial.targets) > 1:
                 self._judge(now, ended)
@@ -142,15 +156,26 @@ class Dials:
         # Where the call went on, its cause does not tell: then only callers are looked at, to save time.
         refused = read_refused_bridge(event) if end.cause in MADE_NO_LEG or event.inbound else None
         if refused is not None:
+            self._claim(refused.dial)
             self._count(refused.cause, refused.dial, "bridge")
 
     def on_log_evidence(self, evidence: LogEvidence) -> None:
         """A line of FreeSWITCH's log."""
-        self._log.append((self._monotonic(), evidence))
+        now = self.settle()
+        if _KINDS.get(evidence.cause) == "user":  # as a dial string has it, and as it may be shown
+            evidence = evidence._replace(name=read_dial_string(f"user/{evidence.name}").targets[0].name)
+        for claim in self._claims:
+            if _is_about(evidence, claim[1]):
+                self._claims.remove(claim)
+                return
+        self._log.append((now, evidence))
 
     def forget(self) -> None:
         """The connection is lost, or FreeSWITCH was restarted: what waits is not told."""
-        for waiting in (self._ended, self._jobs, self._early_jobs, self._dropped, self._legs, self._log):
+        for waiting in (
+            *(self._ended, self._jobs, self._early_jobs, self._dropped),
+            *(self._legs, self._log, self._claims),
+        ):
             waiting.clear()
 
     def settle(self) -> float:
@@ -168,6 +193,8 @@ class Dials:
             self._legs.popleft()
         while self._log and now - self._log[0][0] > 2 * SETTLE:
             self._log.popleft()
+        while self._claims and now - self._claims[0][0] > SETTLE:
+            self._claims.popleft()
         return now
 
     def quiet_for(self) -> float:
@@ -206,17 +233,39 @@ class Dials:
 
     def _judge(self, at: float, ended: DialEnded) -> None:
         """Count an api dial, if something shows that it was refused."""
+        told = self._told(at, ended.dial)
+        if told is not None:
+            cause, target = told
+            if cause in _DROPS:
+                self._take_dropped(ended)
+            self._count(cause, Dial((target,), ended.dial.uuid), "client")
+            return
         for target in ended.dial.targets:
             cause, certain = self._explained(target)
             if cause and self._take_dropped(ended, certain=certain):
                 self._count(cause, Dial((target,), ended.dial.uuid), "client")
                 return
+
+    def _told(self, at: float, dial: Dial) -> tuple[str, DialTarget] | None:
+        """The cause that a line of the log gives for a dial that ended at that time, and for which target."""
         for line in self._log:
-            named = _named(line[1], ended.dial) if abs(line[0] - at) <= SETTLE else None
-            if named is not None:
-                self._log.remove(line)
-                self._count(line[1].cause, Dial((named,), ended.dial.uuid), "client")
-                return
+            if abs(line[0] - at) <= (SETTLE if line[1].name else NEAR):
+                for target in dial.targets:
+                    if _is_about(line[1], target):
+                        self._log.remove(line)
+                        return line[1].cause, target
+        return None
+
+    def _claim(self, dial: Dial) -> None:
+        """The lines of the log about these targets are of a dial that is counted otherwise, or not at all."""
+        now = self._monotonic()
+        for target in dial.targets:
+            for line in self._log:
+                if _is_about(line[1], target):
+                    self._log.remove(line)
+                    break
+            else:
+                self._claims.append((now, target))
 
     def _explained(self, target: DialTarget) -> tuple[str, bool]:
         """With which cause mod_sofia must refuse that target; False: as far as the state shows it may."""
@@ -317,8 +366,13 @@ def _fits(kind: RefusedKind, target: DialTarget) -> bool:
     return target.kind == kind or kind in ("capacity", "other")
 
 
-def _named(evidence: LogEvidence, dial: Dial) -> DialTarget | None:
-    """The target that a line of the log is about; the first that it may be where the line names none."""
-    kind = _KINDS.get(evidence.cause, "other")
-    fitting = (target for target in dial.targets if _fits(kind, target))
-    return next((target for target in fitting if evidence.name in ("", target.name)), None)
+def _is_about(evidence: LogEvidence, target: DialTarget) -> bool:
+    """Whether a line of the log may be about a target; one that names none may be about any that fits."""
+    if evidence.cause == "INVALID_URL":
+        fits = not target.complete
+    else:
+        fits = _fits(_KINDS.get(evidence.cause, "other"), target)
+    if not fits or not evidence.name:
+        return fits
+    name = _without_profile(target.name) if target.kind == "gateway" else target.name
+    return name == evidence.name or (target.kind == "user" and name == evidence.name.partition("@")[0])

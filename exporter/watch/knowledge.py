@@ -18,6 +18,7 @@ from exporter.switch.events import EVENTS_UNREADABLE, OLDEST_FREESWITCH
 from exporter.switch.gateway import GatewayList
 from exporter.switch.gateway_event import ProfileStarted
 from exporter.switch.leg import ChannelEvent, LegEnd, LegStart
+from exporter.switch.log_event import LogEvent
 from exporter.switch.profile import Profile
 from exporter.switch.provider import ProviderCode, provider
 from exporter.switch.registration_event import Registered
@@ -29,12 +30,13 @@ from exporter.watch.changes import Changes
 from exporter.watch.clock_changes import ClockChanges
 from exporter.watch.country_calls import CountryCalls
 from exporter.watch.destinations import Destinations
-from exporter.watch.dials import Dials
+from exporter.watch.dials import Dials, LogEvidence
 from exporter.watch.event_changes import EventChanges
 from exporter.watch.event_flow import EventFlow
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.gateway_table import GatewayTable
 from exporter.watch.listed_changes import ListedChanges
+from exporter.watch.log_lines import LogLines
 from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
 from exporter.watch.strangers import Strangers
@@ -71,6 +73,7 @@ class Knowledge:
         changes: what an operator changed, and what changed by itself.
         event_changes: those of them that FreeSWITCH reports by an event of its own.
         dials: those of others that never became a leg.
+        log: FreeSWITCH's log, as far as it is read.
     """
 
     def __init__(
@@ -126,6 +129,7 @@ class Knowledge:
             quiet=quiet,
         )
         self.dials = Dials(self.gateways, self.switch, self.calls, self._all_gateways_read, clock)
+        self.log = LogLines(clock, self._on_log_event)
         self.calls.start_tracking("", None)
 
     @property
@@ -287,6 +291,13 @@ class Knowledge:
         for gateway in named:
             if len(named) == 1 or gateway.profile == profile:
                 gateway.unanswered_legs += 1
+
+    def _on_log_event(self, event: LogEvent) -> None:
+        """A line of the log tells something."""
+        if event.what == "no_rtp_ports":  # of a call without a leg, nothing else tells
+            self._on_no_rtp_port()
+        if event.cause:
+            self.dials.on_log_evidence(LogEvidence(event.cause, event.name))
 
     def _on_no_rtp_port(self) -> None:
         self.switch.no_rtp_port_at = self._clock.monotonic()

@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 
 from exporter.clock import Clock
-from exporter.config import NodeConfig
+from exporter.config import LogStream, NodeConfig
 from exporter.esl import Disconnected, EslError, LookUp, ProtocolError
 from exporter.switch.followed_call import JobReply, LegEvent, ProbeMark
 from exporter.watch.calls import CallTable
@@ -28,6 +28,7 @@ from exporter.watch.dispatcher import Dispatcher, wire
 from exporter.watch.gateway_table import GatewayTable
 from exporter.watch.knowledge import Knowledge
 from exporter.watch.lifecycle import Lifecycle
+from exporter.watch.log_lane import LogLane
 from exporter.watch.observer import NodeObserver
 from exporter.watch.poller import Poller
 from exporter.watch.registration_memory import RegistrationMemory
@@ -52,6 +53,7 @@ class Node:
         look_up: finds the addresses of a host name.
         quiet: log no changes of its problem or its gateways', for a caller that shows them itself.
         destinations: countries and prices of numbers; None: calls are not counted by country.
+        log_stream: down to which level FreeSWITCH's log is read.
 
     Attributes:
         name: of the config, the label `node`.
@@ -73,6 +75,7 @@ class Node:
         look_up: LookUp,
         quiet: bool = False,
         destinations: Destinations | None = None,
+        log_stream: LogStream = "off",
     ) -> None:
         self.config = config
         self.name = config.name
@@ -87,6 +90,8 @@ class Node:
         wire(self.dispatcher, self.known)
         self._poller = Poller(config, clock, self.known, self.connections)
         self._database = DatabasePoller(clock, self.known, self.connections)
+        self._log_lane = LogLane(config.name, self.connections.open_log, self.known.log, clock)
+        self.read_log(log_stream)
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -188,6 +193,11 @@ class Node:
             with contextlib.suppress(RuntimeError):  # it is closed
                 self._loop.call_soon_threadsafe(self._stood_still, since)
         self.connections.sever()
+        self._log_lane.sever()
+
+    def read_log(self, stream: LogStream) -> None:
+        """Read FreeSWITCH's log down to this level from now on."""
+        self._log_lane.read(stream)
 
     def backlog(self) -> int:
         """Bytes of events that the kernel holds for the exporter."""
@@ -263,7 +273,11 @@ class Node:
         await self.connections.while_open(self._enter())
         poller = self._poller
         await self.connections.while_open(
-            poller.poll(), poller.watch_events(), self.connections.keep_lanes(), self._database.run()
+            poller.poll(),
+            poller.watch_events(),
+            self.connections.keep_lanes(),
+            self._database.run(),
+            self._log_lane.keep_open(),
         )
 
     async def _enter(self) -> None:

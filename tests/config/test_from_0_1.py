@@ -25,6 +25,7 @@ UNSET = {"web_config_file": None, "state_dir": None}
 # Keys that 0.1.0 did not have, at their defaults.
 NEW: dict[str, Any] = {
     "hosts": [],
+    "log_stream": "warning",
     "history": {"keep": "90d", "calls": 2000, "numbers": "masked"},
     "destinations": {"countries": True, "region": None, "rates": None, "currency": None},
 }

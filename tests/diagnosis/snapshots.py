@@ -9,7 +9,6 @@ from exporter.diagnosis.snapshot import (
     BackendSeen,
     CallsSeen,
     GatewaySeen,
-    LogSeen,
     RecentCalls,
     Snapshot,
     SubscriberSeen,
@@ -17,6 +16,7 @@ from exporter.diagnosis.snapshot import (
 )
 from exporter.switch.profile import Profile
 from exporter.switch.status import SwitchFigures
+from exporter.watch.log_lines import LogSeen
 from exporter.watch.strangers import StrangersSeen
 
 FIGURES = SwitchFigures(

@@ -10,7 +10,7 @@ from exporter.diagnosis.finding import Finding
 from exporter.diagnosis.snapshot import CallsSeen, RecentCalls, Snapshot
 from exporter.watch.refused_dials import RefusedKind, RefusedTarget
 from tests.diagnosis import snapshots
-from tests.diagnosis.snapshots import gateway, profile, switch
+from tests.diagnosis.snapshots import gateway, profile, subscriber, switch
 
 AT = 1_795_000_000.0
 
@@ -176,3 +176,22 @@ def test_dropped_sessions_that_targets_explain_are_not_told_again() -> None:
     assert [finding.fault for finding in explained] == ["unknown_gateway"]
     other = findings(dialling(dialled("SUBSCRIBER_ABSENT", "user", "nobody"), recent=recent))
     assert sorted(finding.fault for finding in other) == ["refused", "unknown_user"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "since"),
+    [
+        ("1000@lab.local", {"registered": False}, True),
+        ("1000", {"registered": False}, True),
+        ("1000@lab.local", {"registered": True}, False),
+        ("1000@lab.local", {"registered": None, "since": 0.0}, False),
+        ("1001@lab.local", {"registered": False}, False),
+    ],
+)
+def test_a_subscriber_who_is_known_to_be_gone_has_the_time(
+    name: str, changes: dict[str, Any], since: bool
+) -> None:
+    target = dialled("USER_NOT_REGISTERED", "user", name, 4)
+    (finding,) = findings(dialling(target, subscribers=(subscriber(**changes),)))
+    assert (f"4 dials to user {name}, not registered since " in finding.summary) is since
+    assert finding.summary.endswith("(USER_NOT_REGISTERED)")

@@ -1,106 +1,64 @@
-"""FreeSWITCH's log on a connection of its own: counted, marked with gateways, bounded."""
+"""Check 10 in words: a log that is refused, too fast, or tells of worse than errors."""
 
 import pytest
 
-from exporter.clock import Clock
-from exporter.config import NodeConfig, Secret
-from exporter.diagnosis.check_log import LogCount
-from exporter.esl.errors import EslError
-from exporter.simulator import SimulatedSwitch, User
-from exporter.switch.log_line import LogLine, parse_log_line
-from exporter.watch.log_stream import LogStream
-from tests.support.no_look_up import no_look_up
-
-ERR, WARNING, NOTICE = 3, 4, 5
+from exporter.diagnosis.check_log import TELLING
+from exporter.diagnosis.conclusion import diagnose
+from exporter.diagnosis.finding import Finding
+from exporter.switch.log_event import LOG_EVENTS
+from exporter.watch.log_lines import LogEntry, LogSeen
+from tests.diagnosis.snapshots import found, one, snapshot
 
 
-def line(level: str, file: str, text: str) -> str:
-    return f"2026-01-31 12:00:00.000000 98.50% [{level}] {file}:123 {text}\n"
+def log(seen: LogSeen) -> list[Finding]:
+    return found(snapshot(log=seen), "log")
 
 
-def put(count: LogCount, level: int, text: str) -> None:
-    """Hand a line over as the log stream does."""
-    parsed = parse_log_line(level, text)
-    if parsed is not None:
-        count.on_line(parsed)
+def test_a_user_who_may_not_read_it_learns_the_line_to_add() -> None:
+    [finding] = log(LogSeen(9, closed_because="FreeSWITCH answers `log 4` with '-ERR'", refused=True))
+    assert (finding.fault, finding.status) == ("denied", "warn")
+    assert '<param name="esl-allowed-log" value="true"/>' in finding.remedy.advice
+    assert "log 4" in finding.seen
 
 
-@pytest.mark.parametrize(
-    ("level", "text", "parsed"),
-    [
-        (
-            WARNING,
-            line("WARNING", "sofia_reg.c", "x"),
-            LogLine(False, "sofia_reg.c", "[WARNING] sofia_reg.c:123 x\n"),
-        ),
-        (
-            2,
-            "2026-01-31 12:00:00.000000 [CRIT] mod_x.c:1 no CPU",
-            LogLine(True, "mod_x.c", "[CRIT] mod_x.c:1 no CPU"),
-        ),
-        (ERR, "[ERR] no source", LogLine(True, "", "[ERR] no source")),
-        (ERR, "no level", LogLine(True, "", "no level")),
-        (NOTICE, line("NOTICE", "a.c", "x"), None),
-    ],
-)
-def test_a_line_has_level_file_and_text(level: int, text: str, parsed: LogLine | None) -> None:
-    assert parse_log_line(level, text) == parsed
+def test_a_log_that_is_not_read_is_not_checked() -> None:
+    [finding] = log(LogSeen(9, closed_because="FreeSWITCH closed the connection"))
+    assert finding.status == "not_checked"
+    assert finding.seen == "The log is not read: FreeSWITCH closed the connection"
+    assert one(snapshot(log=None), "log").seen == "The log is not read: log_stream is off"
 
 
-async def test_lines_come_as_freeswitch_writes_them() -> None:
-    async with SimulatedSwitch() as switch:
-        count = LogCount(Clock())
-        stream = LogStream(count.on_line)
-        await stream.open(NodeConfig(port=switch.port), no_look_up)
-        switch.log("err", "mod_sofia.c", "sofia_outgoing_channel", 4857, "Gateway is down! [telnyx]")
-        switch.log("warning", "sofia_reg.c", "sofia_reg_handle", 2551, "telnyx Failed Registration [403]")
-        switch.log("notice", "switch_core.c", "main", 1, "nothing that matters")
-        await switch.until(
-            lambda: sum(count.seen([]).errors.values()) == 1 and len(count.seen([]).warnings) == 1
-        )
-        seen = count.seen(["telnyx"])
-        stream.close()
-        await switch.until(lambda: not switch.clients)
-    assert (dict(seen.errors), dict(seen.warnings)) == ({"mod_sofia.c": 1}, {"sofia_reg.c": 1})
-    assert [line.gateway for line in seen.lines] == ["telnyx", "telnyx"]
-    assert seen.lines[1].text == "[WARNING] sofia_reg.c:2551 telnyx Failed Registration [403]"
+def test_a_flood_is_a_finding_with_its_figures() -> None:
+    [finding] = log(LogSeen(60, unread=12_000, fastest=1_234))
+    assert (finding.fault, finding.status) == ("flood", "warn")
+    assert "up to 1,234 in a second; 12,000 in the last 1 min only counted" in finding.seen
+    [behind] = log(LogSeen(60, closed_because="faster than it is read", behind=True))
+    assert behind.fault == "flood"
+    assert "faster than it is read" in behind.seen
 
 
-async def test_a_user_who_may_not_read_the_log_gets_the_reason_and_leaves_no_connection() -> None:
-    users = {"exporter": User(password="own", log="false")}
-    async with SimulatedSwitch(users=users) as switch:
-        node = NodeConfig(port=switch.port, user="exporter@lab.local", password=Secret("own"))
-        with pytest.raises(EslError, match=r"permission denied.*esl-allowed-log"):
-            await LogStream(lambda _: None).open(node, no_look_up)
-        await switch.until(lambda: not switch.clients)
+@pytest.mark.parametrize("what", TELLING)
+def test_what_is_worse_than_an_error_has_a_finding(what: str) -> None:
+    assert what in LOG_EVENTS
+    [finding] = log(LogSeen(60, {"a.c": 3}, events={what: 3}))
+    assert (finding.fault, finding.status) == (what, "warn")
+    assert "3 such lines" in finding.seen
+    assert finding.remedy.commands
 
 
-async def test_a_switch_that_is_gone_refuses() -> None:
-    async with SimulatedSwitch() as switch:
-        port = switch.port
-    with pytest.raises(EslError, match="refuses"):
-        await LogStream(lambda _: None).open(NodeConfig(port=port), no_look_up)
+def test_the_lines_are_for_those_who_may_see_them_and_numbers_are_masked() -> None:
+    lines = (LogEntry("", True, "[ERR] a.c:1 call of +15551234567 from 192.0.2.1 failed"),)
+    seen = snapshot(log=LogSeen(60, {"a.c": 1}, {}, lines))
+    [finding] = found(seen, "log")
+    assert "+1555123xxxx" in finding.private
+    assert "+15551234567" not in finding.evidence
+    [public] = [one for one in diagnose(seen).public().findings if one.check == "log"]
+    assert "192.0.2.1" not in public.evidence
 
 
-def test_a_gateways_name_counts_only_as_a_whole_word() -> None:
-    count = LogCount(Clock())
-    for text in ("telnyx down", "telnyx-backup down", "mytelnyx down", "[telnyx] down", "telnyx2", "telnyx."):
-        put(count, WARNING, line("WARNING", "a.c", text))
-    marks = [line.gateway for line in count.seen(["telnyx", "telnyx-backup"]).lines]
-    assert marks == ["telnyx", "telnyx-backup", "", "telnyx", "", "telnyx"]
-
-
-def test_hostile_lines_are_bounded_and_printable() -> None:
-    count = LogCount(Clock())
-    for number in range(10_000):
-        put(count, ERR, line("ERR", f"file{number}.c", "\x1b[31m" + "x" * 10_000))
-    put(count, ERR, "\x1b]0;no source at all\x07")
-    put(count, NOTICE, line("NOTICE", "a.c", "calm"))
-    seen = count.seen(["x"])
-    assert sum(seen.errors.values()) == 10_001
-    assert len(seen.errors) <= 51
-    assert len(seen.lines) <= 50
-    for logged in seen.lines:
-        assert logged.error
-        assert logged.text.isprintable()
-        assert len(logged.text) < 500
+def test_only_the_last_lines_are_shown_and_each_is_cut() -> None:
+    lines = tuple(LogEntry("", True, f"[ERR] a.c:{n} " + "x" * 1000) for n in range(50))
+    [finding] = log(LogSeen(60, {"a.c": 50}, {}, lines))
+    assert "a.c:49" in finding.private
+    assert "a.c:40" not in finding.private
+    assert len(finding.private) < 700

@@ -4,11 +4,12 @@ import pytest
 
 from exporter.diagnosis.conclusion import CHECKS, diagnose
 from exporter.diagnosis.finding import CheckName
-from exporter.diagnosis.snapshot import BackendSeen, GatewaySeen, LogEntry, LogSeen, NameSeen, Snapshot
+from exporter.diagnosis.snapshot import BackendSeen, GatewaySeen, NameSeen, Snapshot
 from exporter.esl import ProtocolError
 from exporter.metrics import families
 from exporter.probe.record import CallRecord, ProviderRecord
 from exporter.watch.accepting import REFUSAL_REASONS
+from exporter.watch.log_lines import LogEntry, LogSeen
 from exporter.watch.optional_answers import SlowAnswer, WorthlessAnswer
 from exporter.watch.verdict import GATEWAY_PROBLEMS
 from tests.diagnosis.snapshots import calls, found, gateway, lost, one, profile, snapshot, switch
@@ -312,7 +313,7 @@ def test_of_the_log_errors_count_and_failures_of_a_watched_gateway(line: LogEntr
     assert "a.c 4" in finding.seen
     if status == "warn":
         assert finding.gateway == line.gateway
-        assert line.text in finding.seen
+        assert line.text in finding.private
 
 
 @pytest.mark.parametrize(

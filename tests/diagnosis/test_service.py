@@ -95,8 +95,20 @@ async def test_no_command_goes_to_freeswitch() -> None:
 async def test_the_skipped_log_and_call_have_their_reasons() -> None:
     async with watching() as (_, _, service):
         findings = {finding.check: finding for finding in (await service.diagnoses())[0].findings}
-    assert "freeswitch-exporter doctor" in findings["log"].seen
+    assert "log_stream is off" in findings["log"].seen
     assert findings["call"].status == "not_checked"
+
+
+async def test_the_log_that_the_node_reads_is_checked() -> None:
+    clock = SetForward()
+    async with watching(clock=clock) as (switch, node, service):
+        node.read_log("warning")
+        await until(lambda: node.known.log.closed_because == "")
+        switch.log("err", "mod_sofia.c", "sofia_outgoing_channel", 4830, "Invalid Gateway 'nosuch'")
+        await until(lambda: node.known.log.events["invalid_gateway"] == 1)
+        [finding] = [one for one in (await service.diagnoses())[0].findings if one.check == "log"]
+    assert (finding.status, finding.fault) == ("warn", "logged_errors")
+    assert "Invalid Gateway 'nosuch'" in finding.private
 
 
 async def test_a_lasting_outage_has_its_past_and_the_change_before_it() -> None:

@@ -92,7 +92,7 @@ def _words(frame: Frame) -> str:
         case "text/event-plain" | "text/event-json":
             return _event_words(Event(frame.body))
         case _:
-            return "<" + body.split("\n")[0] + ">"
+            return "<" + body.split("\n")[0].replace(" | ", " / ") + ">"
 
 
 def _event_words(event: Event) -> str:

@@ -8,15 +8,16 @@ from exporter.config import GatewayConfig, NodeConfig
 from exporter.esl import Event
 from exporter.switch.gateway import GatewayList, GatewayStatus
 from exporter.switch.profile import Profile
-from exporter.watch.dials import MAX_WAITING, SETTLE, LogEvidence
+from exporter.watch.dials import MAX_WAITING, NEAR, SETTLE, LogEvidence
 from exporter.watch.dispatcher import Dispatcher, wire
 from exporter.watch.knowledge import Knowledge
 from exporter.watch.refused_dials import MAX_TARGETS, RefusedKey
 from exporter.watch.registration_memory import RegistrationMemory
-from tests.switch.recordings import events
+from tests.switch.recordings import events, lines
 from tests.watch.builders import HandClock, status
 from tests.watch.recorder import Recorder
 
+OUT_OF_ORDER = "DESTINATION_OUT_OF_ORDER"
 PROBE = "70726f62-abcd-4010-8000-000000000000"
 
 
@@ -56,6 +57,11 @@ class Side:
             **{key.replace("__", "-"): value for key, value in headers.items()},
         }
         self.dispatcher.on_event(Event(json.dumps(written, separators=(",", ":")).encode()))
+
+    def replay(self, capture: str) -> None:
+        """The events of a recording."""
+        for event in events(f"ev-json-{capture}"):
+            self.dispatcher.on_event(event)
 
     def api(self, arguments: str, sequence: int | None = None) -> None:
         self.fire("API", API__Command="originate", API__Command__Argument=arguments, sequence=sequence)
@@ -140,8 +146,7 @@ REPLAYED: dict[str, tuple[RefusedKey, str] | None] = {
 @pytest.mark.parametrize("capture", REPLAYED)
 def test_a_recorded_dial_gives_its_cause_kind_and_target_once(capture: str) -> None:
     side = Side()
-    for event in events(f"ev-json-{capture}"):
-        side.dispatcher.on_event(event)
+    side.replay(capture)
     expected = REPLAYED[capture]
     assert side.counted() == ({expected[0]: 1} if expected else {})
     assert [name for _, _, name, _ in side.shown()] == ([expected[1]] if expected else [])
@@ -392,6 +397,111 @@ def test_a_line_of_the_log_shows_one_api_dial(
     side.api(arguments)
     side.api("user/another &park")
     assert side.shown() == [(evidence.cause, *told, 1)]
+
+
+REPLAYED_WITH_LOG: dict[str, list[tuple[str, str, str, int]]] = {
+    "originate-gateway-down": [("GATEWAY_DOWN", "gateway", "noreg", 1)],
+    "originate-invalid-gateway": [("INVALID_GATEWAY", "gateway", "nosuchgw", 1)],
+    "originate-nosuchprofile": [("INVALID_PROFILE", "profile", "nosuchprofile", 1)],
+    "originate-empty-number-no-slash": [("INVALID_URL", "gateway", "telnyx", 1)],
+    "originate-sofia-internal-user-percent": [("USER_NOT_REGISTERED", "user", "1000@lab.local", 1)],
+    "originate-user-nobody": [("SUBSCRIBER_ABSENT", "user", "nobody@lab.local", 1)],
+    "originate-nosuchendpoint": [("CHAN_NOT_IMPLEMENTED", "endpoint", "nosuchendpoint", 1)],
+    # One by api, one by bgapi.
+    "originate-paused": [("DESTINATION_OUT_OF_ORDER", "capacity", "", 2)],
+    "originate-over-session-limit": [("DESTINATION_OUT_OF_ORDER", "capacity", "", 2)],
+}
+
+
+@pytest.mark.parametrize("log_first", [True, False])
+@pytest.mark.parametrize("capture", REPLAYED_WITH_LOG)
+def test_a_recorded_dial_and_what_freeswitch_logged_of_it_are_one(capture: str, log_first: bool) -> None:
+    """Whichever comes first, as the two come on connections of their own."""
+    side = Side()
+
+    def log() -> None:
+        for line in lines(f"log-debug-{capture}"):
+            side.known.log.on_line({"crit": 2, "err": 3, "warning": 4}[line.level], line.text)
+
+    if log_first:
+        log()
+    side.replay(capture)
+    if not log_first:
+        log()
+    assert side.shown() == REPLAYED_WITH_LOG[capture]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reply", "evidence"),
+    [
+        ("sofia/gateway/telnyx/1 &park", "-ERR DESTINATION_OUT_OF_ORDER\n", LogEvidence(OUT_OF_ORDER, "")),
+        (
+            f"{{origination_uuid={PROBE}}}sofia/gateway/telnyx/1 &park",
+            "-ERR DESTINATION_OUT_OF_ORDER\n",
+            LogEvidence(OUT_OF_ORDER, ""),
+        ),
+        ("sofia/gateway/noreg/1 &park", "-ERR GATEWAY_DOWN\n", LogEvidence("GATEWAY_DOWN", "noreg")),
+    ],
+)
+@pytest.mark.parametrize("log_first", [True, False])
+def test_the_line_of_a_job_is_not_left_for_an_api_dial(
+    arguments: str, reply: str, evidence: LogEvidence, log_first: bool
+) -> None:
+    side = Side()
+    if log_first:
+        side.known.dials.on_log_evidence(evidence)
+    side.bgapi(arguments, reply)
+    if not log_first:
+        side.known.dials.on_log_evidence(evidence)
+    for dialled in ("sofia/gateway/noreg/2 &park", "sofia/gateway/telnyx/2 &park"):
+        side.api(dialled)
+    assert sum(side.counted().values()) == (0 if PROBE in arguments else 1)
+
+
+def test_the_line_of_a_bridge_is_not_left_for_an_api_dial() -> None:
+    side = Side()
+    side.known.dials.on_log_evidence(LogEvidence("GATEWAY_DOWN", "noreg"))
+    side.replay("bridge-gateway-down")
+    side.lists(status(), status(name="noreg"))
+    side.api("sofia/gateway/noreg/2 &park")
+    assert [key.source for key in side.counted()] == ["bridge"]
+
+
+def test_a_refusal_that_names_no_target_must_be_of_that_moment() -> None:
+    side = Side()
+    side.known.dials.on_log_evidence(LogEvidence(OUT_OF_ORDER, ""))
+    side.clock.now += 2 * NEAR
+    side.api("sofia/gateway/telnyx/1 &park")
+    assert side.counted() == {}
+
+
+def test_the_log_tells_of_a_gateway_that_has_recovered_since() -> None:
+    side = Side()
+    side.known.dials.on_log_evidence(LogEvidence("GATEWAY_DOWN", "telnyx"))
+    side.refuses("sofia/gateway/external::telnyx/1 &park")
+    side.refuses("sofia/gateway/noreg/1 &park")
+    assert side.shown() == [
+        ("GATEWAY_DOWN", "gateway", "external::telnyx", 1),
+        ("GATEWAY_DOWN", "gateway", "noreg", 1),
+    ]
+
+
+def test_a_user_of_the_log_is_shown_as_one_that_was_dialled() -> None:
+    side = Side()
+    side.known.dials.on_log_evidence(LogEvidence("SUBSCRIBER_ABSENT", "+15551234567@lab.local"))
+    side.api("user/+15551234567@lab.local &park")
+    [(cause, kind, name, count)] = side.shown()
+    assert (cause, kind, count) == ("SUBSCRIBER_ABSENT", "user", 1)
+    assert "4567" not in name
+
+
+def test_many_lines_and_claims_stay_bounded() -> None:
+    side = Side()
+    for number in range(3 * MAX_WAITING):
+        side.known.dials.on_log_evidence(LogEvidence("INVALID_GATEWAY", f"x{number}"))
+        side.job(f"sofia/gateway/y{number}/1 &park", "-ERR INVALID_GATEWAY\n")
+    assert len(side.known.dials._log) <= MAX_WAITING
+    assert len(side.known.dials._claims) <= MAX_WAITING
 
 
 def test_a_line_of_the_log_is_of_a_dial_at_that_time() -> None:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from exporter import names
 from exporter.clock import Clock
-from exporter.config import GatewayConfig, NodeConfig, Secret
+from exporter.config import GatewayConfig, LogStream, NodeConfig, Secret
 from exporter.executors import Executors
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, render
@@ -110,6 +110,7 @@ async def watching(
     host: str = "127.0.0.1",
     poll_interval: float = 0.5,
     subscribers: tuple[str, ...] = (),
+    log_stream: LogStream = "off",
     clock: Clock | None = None,
 ) -> AsyncIterator[Watch]:
     """Watch a switch; `connected`: wait until the node is."""
@@ -125,7 +126,9 @@ async def watching(
     )
     clock = clock or Clock()
     look_up = partial(names.look_up, Executors().names)
-    node = Node(config, "abcd", memory, observer=observer, clock=clock, look_up=look_up)
+    node = Node(
+        config, "abcd", memory, observer=observer, clock=clock, look_up=look_up, log_stream=log_stream
+    )
     watch = Watch(node, clock)
     node.start()
     try:

@@ -1,0 +1,166 @@
+"""The connection of the log: its own, never in the way of the rest, and let go of when it comes too fast."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from exporter.simulator import SimulatedSwitch, User
+from exporter.watch import log_lane
+from exporter.watch.log_lane import LAST_PAUSE
+from exporter.watch.node import Node
+from tests.support.virtual_time import VirtualClock, virtual_time
+from tests.watch.watching import watching
+
+LINES = "freeswitch_log_lines_total"
+Scenario = Callable[[SimulatedSwitch, VirtualClock], Coroutine[Any, Any, None]]
+
+
+def run(scenario: Scenario, **settings: Any) -> None:
+    with virtual_time() as clock:
+
+        async def whole() -> None:
+            async with SimulatedSwitch(clock=clock, **settings) as switch:
+                await scenario(switch, clock)
+
+        clock.run(whole())
+
+
+def is_read(node: Node) -> bool:
+    return node.known.log.closed_because == ""
+
+
+def asked(switch: SimulatedSwitch) -> list[str]:
+    return [command for command in switch.commands_seen if "log" in command]
+
+
+@pytest.mark.parametrize(
+    ("stream", "command", "counted"),
+    [
+        ("warning", "log 4", {"crit": 1.0, "err": 1.0, "warning": 1.0}),
+        ("error", "log 3", {"crit": 1.0, "err": 1.0}),
+    ],
+)
+def test_the_log_is_read_down_to_the_level_wanted(
+    stream: Any, command: str, counted: dict[str, float]
+) -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with watching(switch, clock=clock, log_stream=stream) as watch:
+            await watch.until(is_read)
+            for level in ("crit", "err", "warning", "notice", "info", "debug"):
+                switch.log(level, "mod_x.c", "x", 1, "text")
+            await watch.until_value(LINES, 1, level="err")
+            lines = (await watch.samples())[LINES]
+            assert {dict(labels)["level"]: value for labels, value in lines.items()} == counted
+            assert asked(switch) == [command]
+
+    run(scenario)
+
+
+def test_off_opens_no_connection() -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with watching(switch, clock=clock, log_stream="off") as watch:
+            await clock.sleep(100)
+            assert asked(switch) == []
+            assert await watch.value(LINES) is None
+
+    run(scenario)
+
+
+def test_another_level_is_taken_over_at_once() -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with watching(switch, clock=clock, log_stream="warning") as watch:
+            await watch.until(is_read)
+            clients = len(switch.clients)
+            watch.node.read_log("error")
+            await switch.until(lambda: asked(switch) == ["log 4", "log 3"])
+            await watch.until(is_read)
+            watch.node.read_log("off")
+            await switch.until(lambda: len(switch.clients) == clients - 1)
+            watch.node.read_log("warning")
+            await switch.until(lambda: asked(switch) == ["log 4", "log 3", "log 4"])
+
+    run(scenario)
+
+
+def test_an_account_that_may_not_read_the_log_loses_only_its_families() -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with watching(
+            switch, clock=clock, log_stream="warning", user="exporter@lab.local", password="own"
+        ) as watch:
+            await watch.until(lambda node: node.known.log.refused)
+            clients = len(switch.clients)
+            await clock.sleep(2 * LAST_PAUSE)
+            assert watch.node.attempts == {"connected": 1}
+            assert "permission denied" in watch.node.known.log.closed_because
+            assert await watch.value(LINES) is None
+            assert await watch.value("freeswitch_log_events_total") is None
+            assert len(switch.clients) == clients
+            assert len(asked(switch)) < 12
+
+    run(scenario, users={"exporter": User(password="own", log="false")})
+
+
+def test_a_lost_connection_is_opened_again_and_the_node_stays() -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with watching(switch, clock=clock, log_stream="warning") as watch:
+            await watch.until(is_read)
+            for times in (1, 2, 3):
+                [client] = [one for one in switch.clients if one.subscription.log_level >= 0]
+                client.close()
+                await watch.until(lambda node: not is_read(node))
+                await watch.until(is_read, 60)
+                assert len(asked(switch)) == times + 1
+            assert watch.node.attempts == {"connected": 1}
+
+    run(scenario)
+
+
+def test_it_is_closed_when_the_exporter_falls_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unread bytes are made up: nothing keeps this loop from reading."""
+
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with watching(switch, clock=clock, log_stream="warning") as watch:
+            await watch.until(is_read)
+            monkeypatch.setattr(log_lane, "MAX_BACKLOG", -1)
+            await watch.until(lambda node: node.known.log.behind)
+            assert "faster than" in watch.node.known.log.closed_because
+            monkeypatch.setattr(log_lane, "MAX_BACKLOG", 1 << 20)
+            await watch.until(is_read, 60)
+            assert not watch.node.known.log.behind
+            assert watch.node.attempts == {"connected": 1}
+
+    run(scenario)
+
+
+def test_it_is_closed_with_the_others_when_the_loop_stands_still() -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with watching(switch, clock=clock, log_stream="warning") as watch:
+            await watch.until(is_read)
+            watch.node.sever(clock.monotonic())
+            await switch.until(lambda: not switch.clients)
+
+    run(scenario)
+
+
+def test_it_ends_with_the_node() -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with watching(switch, clock=clock, log_stream="warning") as watch:
+            await watch.until(is_read)
+        await switch.until(lambda: not switch.clients)
+        assert watch.node.known.log.closed_because
+
+    run(scenario)
+
+
+def test_a_line_without_an_rtp_port_stops_the_promise_to_accept_calls() -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with watching(switch, clock=clock, log_stream="warning") as watch:
+            await watch.until(is_read)
+            switch.log("crit", "switch_core_media.c", "x", 8191, "No audio RTP ports available!")
+            await watch.until_value("freeswitch_accepting_calls", 0, direction="inbound")
+            assert await watch.word("freeswitch_refusal_reason", "reason", direction="inbound") == (
+                "no_rtp_ports"
+            )
+
+    run(scenario)

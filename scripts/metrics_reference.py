@@ -14,6 +14,8 @@ from exporter.metrics.exposition import Family, number
 from exporter.probe.collector import ANSWER_FAMILIES
 from exporter.switch.events import EVENT_NAMES
 from exporter.switch.local_failure import LOCAL_FAILURES
+from exporter.switch.log_event import LOG_EVENTS
+from exporter.switch.log_line import LOG_LEVELS
 from exporter.switch.provider import PROVIDERS, provider
 from exporter.switch.stranger_event import METHODS
 from exporter.watch.accepting import REFUSAL_REASONS
@@ -41,6 +43,8 @@ VALUES: Final[tuple[tuple[str, str, Iterable[str]], ...]] = (
     ("command", f"`{families.COMMAND_DURATION.name}`", COMMAND_NAMES),
     ("command", f"`{families.OPTIONAL_ANSWERS_OK.name}`", OPTIONAL),
     ("what", f"`{families.CHANGES.name}`", CHANGES),
+    ("level", f"`{families.LOG_LINES.name}`", LOG_LEVELS),
+    ("what", f"`{families.LOG_EVENTS.name}`", LOG_EVENTS),
     ("method", f"`{families.SIP_AUTH_FAILURES.name}`", METHODS),
     ("state", "gateway families", GATEWAY_STATES),
     ("problem", f"`{families.GATEWAY_PROBLEM.name}`", GATEWAY_PROBLEMS),

@@ -68,7 +68,11 @@ def _flood(snapshot: Snapshot, log: LogSeen) -> Iterator[Finding]:
         check="log",
         status="warn",
         fault="flood",
-        summary=f"FreeSWITCH logs more than {SAMPLED} lines a second",
+        summary=(
+            f"FreeSWITCH logs more than {SAMPLED} lines a second"
+            if log.unread
+            else "The exporter does not read FreeSWITCH's log as fast as it comes"
+        ),
         seen=f"{seen}; {shown(log.closed_because, 200)}" if log.behind else seen,
         remedy=remedy(snapshot, "log", "flood"),
     )

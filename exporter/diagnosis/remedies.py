@@ -379,7 +379,7 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         ("journalctl -u freeswitch -n 200", "tail -n 200 /var/log/freeswitch/freeswitch.log"),
     ),
     ("log", "denied"): _Row(
-        'Add `<param name="esl-allowed-log" value="true"/>` to this user in FreeSWITCH\'s directory, or set '
+        'Set `<param name="esl-allowed-log" value="true"/>` for this user in FreeSWITCH\'s directory, or '
         "log_stream: off in the exporter's config. Without the log freeswitch_log_lines_total and "
         "freeswitch_log_events_total are missing.",
         ("{cli} -x 'reloadxml'",),

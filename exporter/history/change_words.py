@@ -32,6 +32,7 @@ CHANGE_WORDS: Final[Mapping[str, ChangeWords]] = {
     "resumed": ChangeWords("Calls resumed: {}", "{} calls were resumed"),
     "address_changed": ChangeWords("Network address changed", "the network address changed"),
     "clock_stepped": ChangeWords("Clock of {} stepped", "the clock of {} was set"),
+    "logged": ChangeWords("FreeSWITCH logged {}", "FreeSWITCH logged {}"),
     "exporter_started": ChangeWords("Exporter started", "the exporter was started"),
     "exporter_stopped": ChangeWords("Exporter stopped", "the exporter was stopped"),
     "exporter_reloaded": ChangeWords("Exporter reloaded", "the exporter's config was reloaded"),

@@ -37,9 +37,10 @@ class Change(NamedTuple):
     Attributes:
         at: epoch seconds.
         node: whose; empty for a change of the exporter itself.
-        what: of CHANGES, or `exporter_started`, `exporter_stopped`, `exporter_reloaded`.
+        what: of CHANGES, or `logged`, `exporter_started`, `exporter_stopped`, `exporter_reloaded`.
         subject: what changed: a gateway (`profile::name`), profile or module, a limit (`max_sessions`, `sps`,
-            `min_idle_cpu`), directions (`inbound`, `outbound`), whose clock; may be empty.
+            `min_idle_cpu`), directions (`inbound`, `outbound`), whose clock, what FreeSWITCH logged
+            (log_changes.py); may be empty.
         before, after: the values, where there are some; printable and cut.
     """
 

@@ -9,7 +9,8 @@ under way looks the same. What shows it, by who dials:
             same arguments comes. Then a line of FreeSWITCH's log tells, which names the target, or comes
             within NEAR where it names none (limits). Else the state of the switch must explain a refusal (the
             gateway named is unknown or down, the profile does not run, the number is missing), and a session
-            must have been dropped (CHANNEL_DESTROY, CS_NONE) whose Event-Sequence follows the dial's.
+            must have been dropped (CHANNEL_DESTROY, CS_NONE) whose Event-Sequence follows the dial's. A dial
+            to a watched subscriber that ended AT_ONCE, while it was not registered, was refused too.
     bridge  the last event of the first leg has cause and target.
 
 Each line and each dropped session is used once. FreeSWITCH logs the refusals of jobs, bridges and probes too:
@@ -84,6 +85,8 @@ class Dials:
     Args:
         gateways, switch, calls: what is known of the node.
         all_read: whether all gateways of the switch have been listed and read.
+        is_absent: whether a user is known not to have been registered at that time (monotonic seconds).
+        epoch: FreeSWITCH's clock.
         clock: the time.
 
     Attributes:
@@ -96,6 +99,8 @@ class Dials:
         switch: SwitchFacts,
         calls: CallTable,
         all_read: Callable[[], bool],
+        is_absent: Callable[[str, float], bool],
+        epoch: Callable[[], float],
         clock: Clock,
     ) -> None:
         self.refused = RefusedDials(clock)
@@ -103,6 +108,8 @@ class Dials:
         self._switch = switch
         self._calls = calls
         self._all_read = all_read
+        self._is_absent = is_absent
+        self._epoch = epoch
         self._monotonic = clock.monotonic
         self._ended: deque[tuple[float, DialEnded]] = deque()
         self._jobs: deque[tuple[float, DialJob]] = deque()
@@ -245,6 +252,15 @@ class Dials:
             if cause and self._take_dropped(ended, certain=certain):
                 self._count(cause, Dial((target,), ended.dial.uuid), "client")
                 return
+        if self._dials_absent_user(at, ended):
+            self._count("USER_NOT_REGISTERED", ended.dial, "client")
+
+    def _dials_absent_user(self, at: float, ended: DialEnded) -> bool:
+        if len(ended.dial.targets) > 1 or ended.dial.targets[0].kind != "user":
+            return False
+        target = ended.dial.targets[0]
+        took = self._epoch() - (self._monotonic() - at) - ended.began
+        return bool(target.name) and took <= AT_ONCE and self._is_absent(target.name, at)
 
     def _told(self, at: float, dial: Dial) -> tuple[str, DialTarget] | None:
         """The cause that a line of the log gives for a dial that ended at that time, and for which target."""

@@ -36,6 +36,7 @@ from exporter.watch.event_flow import EventFlow
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.gateway_table import GatewayTable
 from exporter.watch.listed_changes import ListedChanges
+from exporter.watch.log_changes import LogChanges
 from exporter.watch.log_lines import LogLines
 from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
@@ -128,8 +129,17 @@ class Knowledge:
             on_forgotten=observer.on_forgotten,
             quiet=quiet,
         )
-        self.dials = Dials(self.gateways, self.switch, self.calls, self._all_gateways_read, clock)
+        self.dials = Dials(
+            self.gateways,
+            self.switch,
+            self.calls,
+            self._all_gateways_read,
+            self.subscribers.was_absent,
+            lambda: clock.epoch() + self.skew,
+            clock,
+        )
         self.log = LogLines(clock, self._on_log_event)
+        self._log_changes = LogChanges(config.name, clock, observer.on_change)
         self.calls.start_tracking("", None)
 
     @property
@@ -294,6 +304,7 @@ class Knowledge:
 
     def _on_log_event(self, event: LogEvent) -> None:
         """A line of the log tells something."""
+        self._log_changes.on_event(event.what)
         if event.what == "no_rtp_ports":  # of a call without a leg, nothing else tells
             self._on_no_rtp_port()
         if event.cause:

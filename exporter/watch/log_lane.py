@@ -97,10 +97,10 @@ class LogLane:
             FellBehind: lines come faster than the exporter reads them.
             EslError: why the connection failed or ended.
         """
+        command = COMMANDS[self._lines.stream]
         connection = await self._open_connection(self._lines.on_line)
         try:
             self._connection = connection
-            command = COMMANDS[self._lines.stream]
             reply = await connection.command(command)
             if reply.denied:
                 raise PermissionDenied(f"FreeSWITCH answers `{command}` with {quoted(reply.text)}")

@@ -77,6 +77,22 @@ class Subscribers:
         self.known = False
         self.counts = {}
 
+    def was_absent(self, name: str, at: float) -> bool:
+        """Whether the one watched user of that name, with or without its domain, is not registered.
+
+        Args:
+            name: what was dialled.
+            at: when (monotonic seconds); it must have been so by then.
+        """
+        found = [one for key, one in self.watched.items() if name in (key, key.partition("@")[0])]
+        ago = self._clock.monotonic() - at
+        return (
+            self.known
+            and len(found) == 1
+            and found[0].registered is False
+            and self._clock.epoch() - found[0].since > ago
+        )
+
     # -- events ---------------------------------------------------------------------------------------
 
     def on_registered(self, event: Registered) -> None:

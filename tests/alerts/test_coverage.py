@@ -16,6 +16,8 @@ from exporter.metrics.families import DROP_REASONS, FAMILIES, OUTCOMES, PROBE_PH
 from exporter.switch.cause import CAUSES
 from exporter.switch.cause import OUTCOMES as CALL_OUTCOMES
 from exporter.switch.local_failure import LOCAL_FAILURES
+from exporter.switch.log_event import LOG_EVENTS
+from exporter.switch.log_line import LOG_LEVELS
 from exporter.switch.provider import PROVIDERS, provider
 from exporter.watch.accepting import REFUSAL_REASONS
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
@@ -124,6 +126,8 @@ VALUES = {
     ("freeswitch_connection_attempts_total", "outcome"): set(OUTCOMES),
     ("freeswitch_events_dropped_total", "reason"): set(DROP_REASONS),
     ("freeswitch_refusal_reason", "reason"): set(REFUSAL_REASONS),
+    ("freeswitch_log_lines_total", "level"): set(LOG_LEVELS),
+    ("freeswitch_log_events_total", "what"): set(LOG_EVENTS),
     ("freeswitch_call_local_failures_total", "reason"): set(LOCAL_FAILURES),
     ("freeswitch_gateway_problem", "problem"): set(GATEWAY_PROBLEMS),
     ("freeswitch_gateway_state", "state"): set(GATEWAY_STATES),

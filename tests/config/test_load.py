@@ -544,3 +544,16 @@ def test_the_bounds_of_numbers(tmp_path: Path, section: str, key: str, low: int,
         loaded(tmp_path, text.format(section, key, value))
     for value in (low - 1, high + 1):
         assert refused(tmp_path, text.format(section, key, value))
+
+
+@pytest.mark.parametrize(("written", "read"), [("off", "off"), ('"off"', "off"), ("error", "error")])
+def test_yaml_has_off_as_no_and_the_log_stream_has_it_as_a_word(
+    tmp_path: Path, written: str, read: str
+) -> None:
+    assert loaded(tmp_path, f"log_stream: {written}").log_stream == read
+
+
+@pytest.mark.parametrize("written", ["on", "true", "debug", "3", "[]", "warnings"])
+def test_no_other_log_stream(tmp_path: Path, written: str) -> None:
+    [problem] = refused(tmp_path, f"log_stream: {written}")
+    assert "log_stream: is " in problem

@@ -35,6 +35,7 @@ def test_a_flood_is_a_finding_with_its_figures() -> None:
     [behind] = log(LogSeen(60, closed_because="faster than it is read", behind=True))
     assert behind.fault == "flood"
     assert "faster than it is read" in behind.seen
+    assert behind.summary == "The exporter does not read FreeSWITCH's log as fast as it comes"
 
 
 @pytest.mark.parametrize("what", TELLING)

@@ -114,6 +114,7 @@ def test_of_the_changes_before_the_newest_of_the_switch_come_first(changes: Any,
 def test_every_kind_of_change_has_a_sentence() -> None:
     assert {
         *words.CHANGES,
+        "logged",
         "exporter_started",
         "exporter_stopped",
         "exporter_reloaded",

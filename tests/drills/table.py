@@ -65,8 +65,8 @@ class Drill:
     """One row.
 
     Attributes:
-        kind: `gateway`, `switch`, `database`, `refusal`, `dials`, `strangers`, `subscriber`, `probe` or
-            `outage`.
+        kind: `gateway`, `switch`, `database`, `log`, `refusal`, `dials`, `strangers`, `subscriber`,
+            `probe` or `outage`.
         word: the problem or the phase.
         breaks, mends: break and repair it; awaited if awaitable.
         alert, says, labels: name of the alert, parts of its text, and labels that it must have.
@@ -449,6 +449,63 @@ DATABASE_DRILL = Drill(
     at_start=True,
 )
 
+# -- the log ----------------------------------------------------------------------------------------------
+
+_MANY = ("err", "switch_ivr_originate.c", "switch_ivr_originate", 2306, "Parse Error!")
+
+
+async def errors_for_a_while(scene: Scene) -> None:
+    """Dial strings that cannot be read, ten a second."""
+    for _ in range(120):
+        scene.switch.log(*_MANY)
+        scene.switch.log(*_MANY)
+        await asyncio.sleep(0.2)
+
+
+def queue_is_full(scene: Scene) -> None:
+    """Another client does not read."""
+    text = "Log enqueue ERROR [11] | [Resource temporarily unavailable] Queue size: [100000/100000]"
+    for _ in range(20):
+        scene.switch.log("crit", "mod_event_socket.c", "socket_logger", 191, text)
+
+
+def database_is_locked(scene: Scene) -> None:
+    """Somebody holds a lock for half a minute."""
+    busy = "SQLite is BUSY, sane=1 [select * from registrations]"
+    failed = "SQL ERR: [select * from registrations] database is locked"
+    for _ in range(20):
+        scene.switch.log("warning", "switch_core_db.c", "switch_core_db_exec", 92, busy)
+        scene.switch.log("err", "switch_core_sqldb.c", "switch_cache_db_execute_sql", 1322, failed)
+
+
+# All of it ends by itself.
+LOG_DRILLS = (
+    Drill(
+        "log",
+        "errors",
+        errors_for_a_while,
+        lambda _scene: None,
+        "FreeswitchLogErrors",
+        ("FreeSWITCH log-errors logs errors all the time", "they tell of: nothing known."),
+    ),
+    Drill(
+        "log",
+        "queue_full",
+        queue_is_full,
+        lambda _scene: None,
+        "FreeswitchEventQueueFull",
+        ("A client of FreeSWITCH log-queue-full does not read its event socket",),
+    ),
+    Drill(
+        "log",
+        "database",
+        database_is_locked,
+        lambda _scene: None,
+        "FreeswitchDatabaseErrors",
+        ("FreeSWITCH log-database cannot read or write its database", "SQL errors in the last ten minutes"),
+    ),
+)
+
 # -- refusals ---------------------------------------------------------------------------------------------
 
 # The provider's pings are answered all the while, so no other alert may fire.
@@ -608,6 +665,7 @@ DRILLS = (
     REFUSAL_DRILL,
     DIALS_DRILL,
     *USER_DRILLS,
+    *LOG_DRILLS,
     *PROBE_DRILLS,
     OUTAGE_DRILL,
 )

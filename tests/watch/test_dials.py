@@ -8,6 +8,7 @@ from exporter.config import GatewayConfig, NodeConfig
 from exporter.esl import Event
 from exporter.switch.gateway import GatewayList, GatewayStatus
 from exporter.switch.profile import Profile
+from exporter.switch.registration_event import Gone, Registered
 from exporter.watch.dials import MAX_WAITING, NEAR, SETTLE, LogEvidence
 from exporter.watch.dispatcher import Dispatcher, wire
 from exporter.watch.knowledge import Knowledge
@@ -28,9 +29,9 @@ def profile(name: str, *aliases: str) -> Profile:
 class Side:
     """The lab as the captures found it: telnyx and backup up, noreg down, two profiles."""
 
-    def __init__(self) -> None:
+    def __init__(self, subscribers: tuple[str, ...] = ()) -> None:
         self.clock = HandClock()
-        config = NodeConfig(name="fs1", gateways={"telnyx": GatewayConfig()})
+        config = NodeConfig(name="fs1", gateways={"telnyx": GatewayConfig()}, subscribers=subscribers)
         memory = RegistrationMemory(None, clock=self.clock)
         self.known = Knowledge(config, "abcd", self.clock, memory, Recorder())
         self.dispatcher = Dispatcher("fs1", self.clock, self.known.dropped)
@@ -49,10 +50,11 @@ class Side:
     def fire(self, name: str, **headers: object) -> None:
         """An event that FreeSWITCH writes now."""
         sequence = headers.pop("sequence", None)
+        began = headers.pop("began", None) or self.clock.epoch()
         self.sequence += 1
         written = {
             "Event-Name": name,
-            "Event-Date-Timestamp": str(int(self.clock.epoch() * 1e6)),
+            "Event-Date-Timestamp": str(int(float(str(began)) * 1e6)),
             "Event-Sequence": str(sequence or self.sequence),
             **{key.replace("__", "-"): value for key, value in headers.items()},
         }
@@ -493,6 +495,37 @@ def test_a_user_of_the_log_is_shown_as_one_that_was_dialled() -> None:
     [(cause, kind, name, count)] = side.shown()
     assert (cause, kind, count) == ("SUBSCRIBER_ABSENT", "user", 1)
     assert "4567" not in name
+
+
+@pytest.mark.parametrize(
+    ("dialled", "took", "gone_for", "told"),
+    [
+        ("user/1000@lab.local &park", 0.0, 60.0, 1),
+        ("user/1000 &park", 0.0, 60.0, 1),
+        ("user/1000@lab.local &park", 30.0, 60.0, 0),  # its dial string is another one: it rang
+        ("user/1000@lab.local &park", 0.0, 0.0, 0),  # it was registered when it was dialled
+        ("user/1000@lab.local &park", 0.0, None, 0),  # it is registered
+        ("user/1001@lab.local &park", 0.0, 60.0, 0),  # nobody watches it
+        ("user/1000@lab.local|user/1001@lab.local &park", 0.0, 60.0, 0),
+    ],
+)
+def test_a_dial_to_a_watched_subscriber_that_is_gone_was_refused(
+    dialled: str, took: float, gone_for: float | None, told: int
+) -> None:
+    side = Side(subscribers=("1000@lab.local",))
+    subscribers = side.known.subscribers
+    subscribers.known = True
+    subscribers.on_registered(Registered("1000@lab.local", "internal", "c", "192.0.2.1", ""))
+    if gone_for:
+        subscribers.on_gone(Gone("1000@lab.local", "internal", "c", "unregistered"))
+        side.clock.now += gone_for
+    began = side.clock.epoch()
+    side.clock.now += took
+    side.fire("API", began=began, API__Command="originate", API__Command__Argument=dialled)
+    if gone_for == 0.0:
+        side.clock.now += 0.5
+        subscribers.on_gone(Gone("1000@lab.local", "internal", "c", "unregistered"))
+    assert sum(side.counted().values()) == told
 
 
 def test_many_lines_and_claims_stay_bounded() -> None:

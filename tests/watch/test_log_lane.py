@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from exporter.esl import Connection
 from exporter.simulator import SimulatedSwitch, User
 from exporter.watch import log_lane
 from exporter.watch.log_lane import LAST_PAUSE
 from exporter.watch.node import Node
 from tests.support.virtual_time import VirtualClock, virtual_time
+from tests.watch.recorder import Recorder
 from tests.watch.watching import watching
 
 LINES = "freeswitch_log_lines_total"
@@ -83,6 +85,28 @@ def test_another_level_is_taken_over_at_once() -> None:
     run(scenario)
 
 
+def test_another_level_may_be_wanted_while_the_connection_is_opened() -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with watching(switch, clock=clock, log_stream="off") as watch:
+            clients = len(switch.clients)
+            opening = watch.node.connections.open_log
+
+            async def slow(on_log: Callable[[int, str], None]) -> Connection:
+                connection = await opening(on_log)
+                watch.node.read_log("off")
+                return connection
+
+            watch.node._log_lane._open_connection = slow
+            watch.node.read_log("warning")
+            await switch.until(lambda: asked(switch) == ["log 4"])
+            await switch.until(lambda: len(switch.clients) == clients)
+            await clock.sleep(10)
+            assert watch.node.attempts == {"connected": 1}
+            assert asked(switch) == ["log 4"]
+
+    run(scenario)
+
+
 def test_an_account_that_may_not_read_the_log_loses_only_its_families() -> None:
     async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
         async with watching(
@@ -149,6 +173,19 @@ def test_it_ends_with_the_node() -> None:
             await watch.until(is_read)
         await switch.until(lambda: not switch.clients)
         assert watch.node.known.log.closed_because
+
+    run(scenario)
+
+
+def test_what_freeswitch_logs_of_its_own_failures_is_a_change() -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        seen = Recorder()
+        async with watching(switch, clock=clock, log_stream="warning", observer=seen) as watch:
+            await watch.until(is_read)
+            for _ in range(5):
+                switch.log("err", "switch_core_sqldb.c", "x", 1322, "SQL ERR: [x] database is locked")
+            await watch.until_value("freeswitch_log_events_total", 5, what="sql_error")
+            assert [subject for what, subject in seen.what if what == "logged"] == ["SQL errors"]
 
     run(scenario)
 

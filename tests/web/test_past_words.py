@@ -111,6 +111,7 @@ def test_the_reason_is_the_sip_status_or_the_problem(detail: str, text: str) -> 
         (Change(0, "fs1", "paused", "inbound"), "Calls paused: inbound"),
         (Change(0, "fs1", "paused"), "Calls paused"),
         (Change(0, "", "exporter_reloaded", "nodes, log"), "Exporter reloaded: nodes, log"),
+        (Change(0, "fs1", "logged", "SQL errors"), "FreeSWITCH logged SQL errors"),
         (Change(0, "", "exporter_started", "", "", "0.2.0"), "Exporter started: 0.2.0"),
         (Change(0, "fs1", "something_new", "x"), "something new x"),
     ],
@@ -119,7 +120,10 @@ def test_a_change_in_words(change: Change, text: str) -> None:
     assert change_text(change) == text
 
 
-@pytest.mark.parametrize("what", [*CHANGES, "exporter_started", "exporter_stopped", "exporter_reloaded"])
+OTHERS = ("logged", "exporter_started", "exporter_stopped", "exporter_reloaded")
+
+
+@pytest.mark.parametrize("what", [*CHANGES, *OTHERS])
 def test_every_change_has_its_words(what: str) -> None:
     assert "_" not in change_text(Change(0, "fs1", what, "x"))
     assert change_text(Change(0, "fs1", what))[0].isupper()

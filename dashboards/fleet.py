@@ -168,6 +168,7 @@ def _callers() -> Row:
             "call event. INVALID_GATEWAY and SUBSCRIBER_ABSENT are mistakes of whoever dials.",
             units.CountsPerMinute,
             Query(VIEW.or_none(per_minute(total(refused, "cause")), "cause"), "{{cause}}"),
+            width=6,
         ),
         table(
             "Dials refused, in the selected range",
@@ -183,7 +184,7 @@ def _callers() -> Row:
             sort_by="dials",
             descending=True,
             empty="no dial was refused",
-            width=8,
+            width=12,
         ),
         bars(
             "Failed by FreeSWITCH itself",
@@ -196,6 +197,7 @@ def _callers() -> Row:
                 ),
                 "{{reason}}",
             ),
+            width=6,
         ),
     ]
 

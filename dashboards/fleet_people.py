@@ -17,7 +17,7 @@ from exporter.metrics import families
 def people() -> Row:
     """The row."""
     failures = total(VIEW.rate(families.SIP_AUTH_FAILURES, "method"), "node", "method")
-    scans = total(VIEW.rate(families.SIP_SCANS), "node")
+    scans = f'label_replace({total(VIEW.rate(families.SIP_SCANS), "node")}, "method", "scan", "", "")'
     guessed = VIEW.increase(families.SIP_SUCCESSES_AFTER_FAILURES)
     return "Telephones and strangers", [
         table(
@@ -63,8 +63,9 @@ def people() -> Row:
             "Per minute: REGISTERs and INVITEs with a wrong password or an unknown user, and INVITEs whose "
             "challenge nobody answered, the mark of a scanner. The exporter's page has the addresses.",
             units.CountsPerMinute,
-            Query(VIEW.or_none(per_minute(failures), "node", "method"), "{{node}} {{method}}"),
-            Query(f"{per_minute(scans)} > 0", "{{node}} scans"),
+            Query(
+                VIEW.or_none(per_minute(f"({failures} or {scans})"), "node", "method"), "{{node}} {{method}}"
+            ),
             width=12,
         ),
         table(

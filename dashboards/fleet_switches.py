@@ -138,8 +138,10 @@ def exporter() -> Row:
             "unknown).",
             units.CountsPerMinute,
             Query(
-                per_minute(total(VIEW.rate(families.EVENTS_DROPPED, "reason"), "reason")) + " > 0",
-                "dropped: {{reason}}",
+                VIEW.or_none(
+                    per_minute(total(VIEW.rate(families.EVENTS_DROPPED, "reason"), "reason")), "reason"
+                ),
+                "{{reason}}",
             ),
             Query(per_minute(total(VIEW.rate(families.CALLS_UNACCOUNTED))), "calls without events"),
             Query(per_minute(total(VIEW.rate(families.CALLS_REFUSED_LOCALLY))), "legs refused by FreeSWITCH"),

@@ -306,7 +306,7 @@ def _over_time(
         .unit(unit)
         .axis_soft_max(top)
         .no_value(empty)
-        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC))
         .legend(
             common.VizLegendOptions()
             .display_mode(common_model.LegendDisplayMode.LIST)

@@ -51,6 +51,7 @@ def table(
     labels: Sequence[str],
     *columns: Column,
     links: Mapping[str, tuple[str, str]] | None = None,
+    trailing: Sequence[str] = (),
     hidden: Sequence[str] = (),
     sort_by: str = "",
     descending: bool = False,
@@ -60,9 +61,9 @@ def table(
 ) -> Panel:
     """One row per set of `labels`, one column per query.
 
-    `labels` are the label columns, leftmost first. `links` give a label column the text and the URL of a
-    link. `hidden` are titles of columns that are queried only for their labels, and further labels. `sort_by`
-    is a column title; without it rows keep Prometheus' order.
+    `labels` are the label columns, leftmost first, `trailing` those behind the figures. `links` give a label
+    column the text and the URL of a link. `hidden` are titles of columns that are queried only for their
+    labels, and further labels. `sort_by` is a column title; without it rows keep Prometheus' order.
     """
     panel = (
         table_builder.Panel()
@@ -77,8 +78,8 @@ def table(
         .cell_height(common_model.TableCellHeight.SM)
         .min_width(NARROWEST)
     )
-    for label in labels:
-        panel.override_by_name(label, [model.DynamicConfigValue(id_val="custom.filterable", value=True)])
+    for label in (*labels, *trailing):
+        panel.override_by_name(label, _label_cell())
     for column in columns:
         panel.with_target(query(column.expression).instant().format(prometheus_model.PromQueryFormat.TABLE))
         panel.override_by_name(column.title, _cell(column))
@@ -88,7 +89,7 @@ def table(
         )
     values = [f"Value #{ref_id(index)}" for index in range(len(columns))] if len(columns) > 1 else ["Value"]
     titles = {value: column.title for value, column in zip(values, columns, strict=True)}
-    order = [*labels, *values]
+    order = [*labels, *values, *trailing]
     panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
     panel.with_transformation(
         model.DataTransformerConfig(
@@ -105,6 +106,12 @@ def table(
     if sort_by:
         panel.sort_by([common.TableSortByFieldState().display_name(sort_by).desc(descending)])
     return panel
+
+
+def _label_cell() -> list[model.DynamicConfigValue]:
+    """A column of a label; not all rows need have it."""
+    properties = {"custom.filterable": True, "noValue": "-"}
+    return [model.DynamicConfigValue(id_val=name, value=value) for name, value in properties.items()]
 
 
 def _cell(column: Column) -> list[model.DynamicConfigValue]:

@@ -135,6 +135,16 @@ def test_a_cell_without_a_value_has_a_text_of_its_column_and_no_colour(dashboard
             assert shown["text"] == properties["noValue"] != panel["fieldConfig"]["defaults"]["noValue"]
 
 
+def test_a_row_that_lacks_a_label_does_not_say_that_the_table_is_empty(dashboard: Json) -> None:
+    for panel in panels(dashboard, "table"):
+        properties = overrides(panel)
+        organize = panel["transformations"][1]["options"]
+        shown = {organize["renameByName"].get(name, name) for name in organize["indexByName"]}
+        for column in shown - {organize["renameByName"].get(name) for name in organize["excludeByName"]}:
+            text = properties[column]["noValue"]
+            assert text != panel["fieldConfig"]["defaults"]["noValue"], (panel["title"], column)
+
+
 @pytest.fixture
 async def quiet(tmp_path: Path) -> AsyncIterator[str]:
     """A Prometheus that has scraped an exporter: all is well, and there has been no call and no probe."""

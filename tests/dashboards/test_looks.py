@@ -46,10 +46,11 @@ def panels(dashboard: Json, *types: str) -> Iterator[Json]:
 
 def overrides(panel: Json) -> dict[str, Json]:
     """The properties that are set by name of a field, query or pattern."""
-    return {
-        override["matcher"]["options"]: {item["id"]: item["value"] for item in override["properties"]}
-        for override in panel["fieldConfig"]["overrides"]
-    }
+    found: dict[str, Json] = {}
+    for override in panel["fieldConfig"]["overrides"]:
+        properties = {item["id"]: item["value"] for item in override["properties"]}
+        found.setdefault(override["matcher"]["options"], {}).update(properties)
+    return found
 
 
 def without_a_value(mappings: list[Json]) -> Json | None:
@@ -139,8 +140,8 @@ def test_a_row_that_lacks_a_label_does_not_say_that_the_table_is_empty(dashboard
     for panel in panels(dashboard, "table"):
         properties = overrides(panel)
         organize = panel["transformations"][1]["options"]
-        shown = {organize["renameByName"].get(name, name) for name in organize["indexByName"]}
-        for column in shown - {organize["renameByName"].get(name) for name in organize["excludeByName"]}:
+        shown = [name for name in organize["indexByName"] if name not in organize["excludeByName"]]
+        for column in (organize["renameByName"].get(name, name) for name in shown):
             text = properties[column]["noValue"]
             assert text != panel["fieldConfig"]["defaults"]["noValue"], (panel["title"], column)
 

@@ -107,6 +107,30 @@ def switches() -> Row:
             ),
             width=12,
         ),
+        bars(
+            "Lines of FreeSWITCH's log",
+            "Warnings and errors per minute, by level. Many at crit or err: see the exporter's page.",
+            units.CountsPerMinute,
+            Query(
+                VIEW.or_none(per_minute(total(VIEW.rate(families.LOG_LINES, "level"), "level")), "level"),
+                "{{level}}",
+            ),
+            colours=looks.LOG_LEVELS,
+            width=12,
+        ),
+        bars(
+            "What FreeSWITCH's log tells",
+            "Lines per minute that tell what no event does: limits, missing RTP ports, ACLs, unknown users, "
+            "database errors, modules that did not load. In a flood of lines they are those of a sample.",
+            units.CountsPerMinute,
+            Query(
+                VIEW.or_none(
+                    per_minute(total(VIEW.rate(families.LOG_EVENTS, "what"), "node", "what")), "node", "what"
+                ),
+                "{{node}} {{what}}",
+            ),
+            width=12,
+        ),
     ]
 
 

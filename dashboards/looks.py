@@ -84,6 +84,7 @@ RESULTS: Mapping[str, str] = {"success": WELL, "degraded": WARNING, "failed": CR
 USABLE: Mapping[str, str] = {"not usable": CRITICAL, "usable": WELL}
 PROFILE_UP: Mapping[str, str] = {"down": CRITICAL, "running": WELL}
 PAUSED: Mapping[str, str] = {"no": WELL, "paused": WARNING}
+LOG_LEVELS: Mapping[str, str] = {"warning": WARNING, "err": CRITICAL, "crit": DEAD}
 REGISTERED: Mapping[str, str] = {"not registered": CRITICAL, "registered": WELL}
 
 

@@ -16,6 +16,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from dashboards import build, frame, looks, queries
 from exporter.history.model import WELL
 from exporter.metrics import families
+from exporter.switch.log_line import LOG_LEVELS
 from exporter.watch.accepting import REFUSAL_REASONS
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
 
@@ -215,6 +216,7 @@ def test_words_are_those_of_the_exporter() -> None:
     assert set(looks.STATES) == set(GATEWAY_STATES)
     assert set(looks.PROBLEMS) == set(GATEWAY_PROBLEMS)
     assert set(looks.CONNECTION_PROBLEMS) == set(families.PROBLEMS)
+    assert set(looks.LOG_LEVELS) == set(LOG_LEVELS)
     assert set(looks.REFUSALS) == set(REFUSAL_REASONS)
     assert set(queries.NO_PROBLEM.split("|")) == WELL
     assert set(looks.RESULTS) < set(families.PROBE_RESULTS)

@@ -2,8 +2,8 @@
 
 A pure function of plain data: what runs now (`Running`) and the config that is wanted. The comparison is with
 what is really bound and open, not with what an earlier file said. The parts of the daemon are `state_dir`,
-`http`, `log`, `log_stream`, `diagnosis`, `guard`, `history` and `destinations`, and each node and each probe
-by its name.
+`http`, `log`, `log_stream`, `diagnosis`, `guard`, `history`, `destinations` and `live_quality`, and each node
+and each probe by its name.
 
 TABLE has one row for each config key: the part it belongs to, and what a change of its value does to that
 part. Some rules need more than a comparison of two values and are functions: the listening addresses, TLS on
@@ -30,6 +30,7 @@ Part = Literal[
     "guard",
     "history",
     "destinations",
+    "live_quality",
     "node",
     "probe",
 ]
@@ -57,6 +58,7 @@ class Row(NamedTuple):
 _NEXT_REQUEST: Final = "used from the next request"
 _NEXT_CALL: Final = "used from the next probe call"
 _NEXT_ANSWER: Final = "used from the next call that is answered or ends"
+_NEXT_LOOK: Final = "used from the next look at the running calls"
 _RECONNECTS: Final = "the node connects again; its counters restart at 0, and a probe call on it ends"
 
 TABLE: Final = (
@@ -84,6 +86,8 @@ TABLE: Final = (
     Row("destinations.region", "destinations", "keep", _NEXT_ANSWER),
     Row("destinations.rates", "destinations", "keep", _NEXT_ANSWER),
     Row("destinations.currency", "destinations", "keep", _NEXT_ANSWER),
+    Row("live_quality.every", "live_quality", "keep", _NEXT_LOOK),
+    Row("live_quality.calls", "live_quality", "keep", _NEXT_LOOK),
     Row("nodes.NAME.host", "node", "restart", _RECONNECTS),
     Row("nodes.NAME.port", "node", "restart", _RECONNECTS),
     Row("nodes.NAME.user", "node", "restart", _RECONNECTS),
@@ -106,7 +110,15 @@ TABLE: Final = (
 )
 _ROWS: Final = {row.key: row for row in TABLE}
 _ORDER: Final[tuple[Action, ...]] = ("keep", "restart", "refuse")  # of rows; the last one that applies wins
-_SETTINGS: Final[tuple[Part, ...]] = ("log", "log_stream", "diagnosis", "guard", "history", "destinations")
+_SETTINGS: Final[tuple[Part, ...]] = (
+    "log",
+    "log_stream",
+    "diagnosis",
+    "guard",
+    "history",
+    "destinations",
+    "live_quality",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,6 +401,7 @@ def _settings(config: Config) -> dict[str, object]:
         ("guard", config.guard),
         ("history", config.history),
         ("destinations", config.destinations),
+        ("live_quality", config.live_quality),
     )
     for section, values in sections:
         settings |= {f"{section}.{name}": getattr(values, name) for name in values.__struct_fields__}

@@ -353,6 +353,7 @@ class Runtime:
             clock=self.clock,
             look_up=look_up,
             destinations=self._destinations,
+            live_quality=lambda: self._config.live_quality,
         )
 
     def _on_probe(self, record: CallRecord) -> None:

@@ -259,7 +259,7 @@ async def test_sighup_reloads_and_logs_the_plan(daemon: Running) -> None:
         await until(lambda: any(entry["log_level"] == "error" for entry in logged))
     plans = [entry for entry in logged if entry["event"] == "reload plan"]
     assert plans[0]["start"] == ["node fs2: not running yet"]
-    assert plans[0]["unchanged"] == 9
+    assert plans[0]["unchanged"] == 10
     assert plans[1]["refuse"] == [
         "http: listen: bound to 127.0.0.1:0, the config says 127.0.0.1:1; restart needed"
     ]

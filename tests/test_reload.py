@@ -127,6 +127,8 @@ ROWS: Final = (
     Row("destinations.rates", put("destinations.rates", "more.csv"), ("keep destinations",)),
     Row("destinations.rates", rates("1,0.02"), ("keep destinations",)),
     Row("destinations.currency", put("destinations.currency", "EUR"), ("keep destinations",)),
+    Row("live_quality.every", put("live_quality.every", "10s"), ("keep live_quality",)),
+    Row("live_quality.calls", put("live_quality.calls", 0), ("keep live_quality",)),
     Row("nodes.NAME.host", put("nodes.0.host", "localhost"), ("restart node fs1",)),
     Row("nodes.NAME.port", put("nodes.0.port", PORT_OF_NOBODY), ("restart node fs1",)),
     Row("nodes.NAME.user", put("nodes.0.user", "probe@lab"), ("restart node fs1",)),
@@ -189,6 +191,7 @@ def files_for(folder: Path, *ports: int) -> Files:
             "guard": {"allow": ["+1555000*"], "max_concurrent": 2},
             "history": {},
             "destinations": {"rates": "rates.csv", "currency": "USD"},
+            "live_quality": {},
         },
     )
     files.token = "t0ken"

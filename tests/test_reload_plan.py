@@ -68,9 +68,10 @@ def test_the_same_config_again_keeps_everything() -> None:
     plan = plan_reload(running(), CONFIG)
     assert changed(plan) == []
     assert plan.refusals == ()
-    assert plan.unchanged == len(plan.steps) == 11
+    assert plan.unchanged == len(plan.steps) == 12
     assert [step.what for step in plan.steps] == [
         *("state_dir", "http", "log", "log_stream", "diagnosis", "guard", "history", "destinations"),
+        "live_quality",
         *("node fs1", "node fs2", "probe echo"),
     ]
     assert {(step.action, step.reason) for step in plan.steps} == {("keep", "unchanged")}
@@ -99,6 +100,10 @@ def with_history(**changes: Any) -> Config:
 
 def with_destinations(**changes: Any) -> Config:
     return replace(CONFIG, destinations=replace(CONFIG.destinations, **changes))
+
+
+def with_live_quality(**changes: Any) -> Config:
+    return replace(CONFIG, live_quality=replace(CONFIG.live_quality, **changes))
 
 
 # One change of each key: the config, the part, its action, and the keys that the plan names.
@@ -142,6 +147,8 @@ CHANGES: list[tuple[Config, str, str, tuple[str, ...]]] = [
         ("destinations.rates",),
     ),
     (with_destinations(currency="USD"), "destinations", "keep", ("destinations.currency",)),
+    (with_live_quality(every=10.0), "live_quality", "keep", ("live_quality.every",)),
+    (with_live_quality(calls=0), "live_quality", "keep", ("live_quality.calls",)),
     (with_node(host="192.0.2.1"), "node fs1", "restart", ("nodes.fs1.host",)),
     (with_node(port=8022), "node fs1", "restart", ("nodes.fs1.port",)),
     (with_node(user="a@b"), "node fs1", "restart", ("nodes.fs1.user",)),
@@ -208,9 +215,9 @@ def _variants() -> Iterator[tuple[str, Config]]:
     """For each field of every part of the config, a config in which its value is another one."""
     for name in Config.__struct_fields__:
         # `path` and `warnings` are no settings; the fields of `log` and `guard` come below.
-        if name not in ("path", "warnings", "log", "guard", "history", "destinations"):
+        if name not in ("path", "warnings", "log", "guard", "history", "destinations", "live_quality"):
             yield name, replace(CONFIG, **{name: EMPTY.get(name)})
-    for section in ("log", "guard", "history", "destinations", "web"):
+    for section in ("log", "guard", "history", "destinations", "live_quality", "web"):
         values = getattr(CONFIG, section)
         for name in values.__struct_fields__:
             yield f"{section}.{name}", replace(CONFIG, **{section: replace(values, **{name: "other"})})
@@ -234,7 +241,7 @@ def test_nodes_and_probes_come_and_go() -> None:
     third = NodeConfig(name="fs3")
     probe = replace(PROBE, name="tone", node="fs3")
     plan = plan_reload(running(), replace(CONFIG, nodes=(third, NODE), probes={"tone": probe}))
-    assert [(step.action, step.what) for step in plan.steps[8:]] == [
+    assert [(step.action, step.what) for step in plan.steps[9:]] == [
         ("start", "node fs3"),
         ("keep", "node fs1"),
         ("stop", "node fs2"),
@@ -409,6 +416,7 @@ def test_the_plan_as_json() -> None:
                 "guard",
                 "history",
                 "destinations",
+                "live_quality",
                 "node fs1",
                 "node fs2",
             )

@@ -19,6 +19,7 @@ Nothing here imports another part of the exporter, keeps state or needs an event
 from exporter.config.address import Listen, address, is_loopback
 from exporter.config.destinations import DestinationsConfig
 from exporter.config.effective import effective
+from exporter.config.live_quality import LiveQualityConfig
 from exporter.config.load import Flags, load
 from exporter.config.model import (
     DEFAULT_PASSWORD,
@@ -51,6 +52,7 @@ __all__ = [
     "HistoryConfig",
     "InvalidValue",
     "Listen",
+    "LiveQualityConfig",
     "LogConfig",
     "LogStream",
     "NodeConfig",

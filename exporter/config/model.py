@@ -15,6 +15,7 @@ from exporter.config import kinds, values
 from exporter.config.address import Listen
 from exporter.config.destinations import DestinationsConfig
 from exporter.config.key import Key, ListOf, MapOf, SecretOf, Section
+from exporter.config.live_quality import LiveQualityConfig
 from exporter.config.numbers import permits
 from exporter.config.rates import RateTable
 from exporter.config.secret import Secret
@@ -398,6 +399,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         DestinationsConfig,
         Key(Section(DestinationsConfig), "Countries and prices of the numbers dialled."),
     ] = DestinationsConfig()
+    live_quality: Annotated[
+        LiveQualityConfig,
+        Key(Section(LiveQualityConfig), "The audio of calls while they are up."),
+    ] = LiveQualityConfig()
     hosts: Annotated[
         tuple[str, ...],
         Key(

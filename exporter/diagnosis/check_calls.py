@@ -4,6 +4,7 @@ A busy line or an unanswered telephone is no fault of a trunk: `switch.cause.OF_
 the same that the alert on failing calls leaves out. Other failures are reported by their most exact sign, in
 this order: the provider's own codes (their class is the fault's word), answered calls without audio, dials
 that FreeSWITCH refused itself, one country to which calls fail (check_countries.py), and then hang-up causes.
+Calls that are up and in which nothing is heard come after these (check_live_audio.py).
 Where it is known what was dialled, refused dials are told by their target (check_dials.py).
 
 Recent is a window: `CallWindow` notes the totals of a node every NOTE_EVERY seconds, keeps the last KEPT of
@@ -26,6 +27,7 @@ from exporter.diagnosis.check_countries import (
     failing_countries,
 )
 from exporter.diagnosis.check_dials import NO_SESSION, check_dials
+from exporter.diagnosis.check_live_audio import live_audio_findings
 from exporter.diagnosis.check_switch import unreached
 from exporter.diagnosis.finding import (
     SEVERITY,
@@ -85,6 +87,7 @@ def check_calls(snapshot: Snapshot) -> Iterator[Finding]:
         for finding in check_dials(snapshot)
         if finding.fault != "refused" or finding.gateway not in told
     ]
+    problems += live_audio_findings(snapshot)
     problems.sort(key=lambda finding: SEVERITY[finding.status])
     without_port = sum(calls.no_rtp_ports for calls in snapshot.recent.calls)
     if without_port:

@@ -20,6 +20,7 @@ from exporter.diagnosis.remedies import remedy
 from exporter.diagnosis.since import lasting, well
 from exporter.diagnosis.snapshot import Snapshot, SwitchSeen
 from exporter.switch.events import EVENTS_UNREADABLE
+from exporter.watch.live_poller import AUDIO_COMMANDS
 
 REPORTABLE_SKEW: Final = 1.0  # seconds, as freeswitch_time_synced
 REPORTABLE_ROUND_TRIP: Final = 1.0  # seconds; below 0.05 is usual
@@ -218,6 +219,16 @@ def _trouble(snapshot: Snapshot, switch: SwitchSeen) -> Iterator[Finding]:
                 "warn",
                 "denied",
                 "The event socket user may not ask whether FreeSWITCH accepts calls",
+            )
+        )
+    if AUDIO_COMMANDS & snapshot.denied:
+        found.append(
+            _Trouble("warn", "audio_denied", "The event socket user may not read the audio of running calls")
+        )
+    elif switch.audio_unanswered:
+        found.append(
+            _Trouble(
+                "warn", "audio_unanswered", "FreeSWITCH does not answer about the audio of running calls"
             )
         )
     for trouble in (*found, *_refusals(switch), *_capacity(switch), *_time(switch)):

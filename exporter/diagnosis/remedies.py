@@ -173,6 +173,16 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         "freeswitch_accepting_calls is missing.",
         ("{cli} -x 'reloadxml'",),
     ),
+    ("commands", "audio_denied"): _Row(
+        "Add `uuid_set_media_stats` and `uuid_dump` to esl-allowed-api of this user in FreeSWITCH's "
+        "directory, or set `live_quality: {calls: 0}`. Without them freeswitch_live_calls_silent is missing.",
+        ("{cli} -x 'reloadxml'",),
+    ),
+    ("commands", "audio_unanswered"): _Row(
+        "The exporter asks on a connection of its own, and less often while FreeSWITCH is slow. Look at the "
+        "CPU; `live_quality: {calls: 0}` switches it off.",
+        ("top -b -n 1 | head -15",),
+    ),
     ("commands", "cpu_busy"): _Row(
         "A busy CPU distorts audio. Find the process that uses it.", ("top -b -n 1 | head -15",)
     ),
@@ -322,6 +332,16 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
             "{cli} -x 'sofia status profile {profile}'",
             "{cli} -x 'global_getvar rtp_start_port'",
             "tcpdump -ni any udp portrange 16384-32768 -c 20",
+        ),
+    ),
+    ("calls", "silent_now"): _Row(
+        "Audio stopped in mid-call: the calls stay up, and callers hear nothing. On one gateway: its "
+        "media path, ask the provider; on all: this host's network, firewall or NAT. See whether packets "
+        "still come.",
+        (
+            "tcpdump -ni any udp portrange 16384-32768 -c 20",
+            "{cli} -x 'show channels'",
+            "ip -s link",
         ),
     ),
     ("calls", "country"): _Row(

@@ -17,6 +17,7 @@ from exporter.probe.record import CallRecord
 from exporter.switch.profile import Profile
 from exporter.switch.status import SwitchFigures
 from exporter.watch.accepting import refusal_reason
+from exporter.watch.commands import MEDIA_STATS, Lane, rule_of
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.log_lines import LogSeen
 from exporter.watch.node import Node
@@ -42,8 +43,9 @@ class SwitchSeen:
         stopped: names of profiles that were running and have stopped.
         clock_skew: FreeSWITCH's clock less this machine's. round_trip: of the exporter's test event (the
             tick). None: not known.
-        slow_answers: to optional questions, late or still awaited. worthless_answers: those that cannot be
-            used. answers_ok: none of the questions that were asked has such an answer.
+        slow_answers: to questions for the database, late or still awaited. worthless_answers: those that
+            cannot be used. answers_ok: none of the questions that were asked has such an answer.
+        audio_unanswered: the last question about the audio of running calls had no answer in time.
     """
 
     version: str = ""
@@ -60,6 +62,7 @@ class SwitchSeen:
     slow_answers: tuple[SlowAnswer, ...] = ()
     worthless_answers: tuple[WorthlessAnswer, ...] = ()
     answers_ok: bool = False
+    audio_unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,8 @@ class GatewaySeen:
             in flight.
         retry_seconds: until the next REGISTER; None if none is planned.
         calls_out, failed_calls_out: FreeSWITCH's counters since it made the gateway.
-        active: legs up through it, by direction.
+        active: legs up through it, by direction. live: of these, those whose audio was judged last, and
+            those that were silent; empty while they are not looked at.
         max_calls: of the configuration.
         revived: its registration had failed, and succeeded when the doctor made FreeSWITCH retry.
         past: its outages, as far as the history knows them.
@@ -105,6 +109,7 @@ class GatewaySeen:
     calls_out: int = 0
     failed_calls_out: int = 0
     active: Mapping[str, int] = field(default_factory=dict)
+    live: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     max_calls: int | None = None
     revived: bool = False
     past: Past = UNKNOWN
@@ -305,6 +310,7 @@ def snapshot_of(node: Node, clock: Clock, gateways: Iterable[GatewaySeen] | None
 
 def _switch(node: Node, clock: Clock) -> SwitchSeen:
     facts, answers = node.switch, node.connections.optional_answers
+    database_ok = [ok for command, ok in answers.ok.items() if command != MEDIA_STATS]
     condition = node.known.condition
     return SwitchSeen(
         version=facts.version,
@@ -318,9 +324,10 @@ def _switch(node: Node, clock: Clock) -> SwitchSeen:
         stopped=frozenset(facts.stopped),
         clock_skew=node.ticks.clock_skew,
         round_trip=node.ticks.round_trip,
-        slow_answers=tuple(answers.slow(clock.monotonic())),
-        worthless_answers=tuple(answers.worthless()),
-        answers_ok=bool(answers.ok) and all(answers.ok.values()),
+        slow_answers=tuple(filter(_of_database, answers.slow(clock.monotonic()))),
+        worthless_answers=tuple(filter(_of_database, answers.worthless())),
+        answers_ok=bool(database_ok) and all(database_ok),
+        audio_unanswered=answers.ok.get(MEDIA_STATS) is False,
     )
 
 
@@ -329,6 +336,10 @@ def _log(node: Node) -> LogSeen | None:
     if node.known.log.stream == "off":
         return None
     return node.known.log.seen(gateway.name for gateway in node.gateways)
+
+
+def _of_database(answer: SlowAnswer | WorthlessAnswer) -> bool:
+    return rule_of(answer.command).lane is Lane.DATABASE
 
 
 def _subscribers(node: Node) -> tuple[SubscriberSeen, ...] | None:
@@ -373,6 +384,12 @@ def gateways_of(node: Node, clock: Clock) -> Iterator[GatewaySeen]:
                 direction: stats.active
                 for direction in ("inbound", "outbound")
                 if (stats := node.calls.stats.get((gateway.name, direction))) is not None
+            },
+            live={
+                direction: (stats.live_sampled, stats.live_silent)
+                for direction in ("inbound", "outbound")
+                if (stats := node.calls.stats.get((gateway.name, direction))) is not None
+                and node.known.live.known
             },
             max_calls=listed_in.max_calls if listed_in is not None else None,
         )

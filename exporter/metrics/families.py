@@ -483,6 +483,22 @@ CALL_PACKET_LOSS = _histogram(
     (0, 0.01, 0.03, 0.05, 0.1, 0.25),
     _CALLS,
 )
+LIVE_CALLS_SILENT = _gauge(
+    "freeswitch_live_calls_silent",
+    "Running answered calls in whose last 10 s nothing was heard though it should, of those sampled.",
+    _CALLS,
+)
+LIVE_CALLS_SAMPLED = _gauge(
+    "freeswitch_live_calls_sampled",
+    "Running answered calls whose last 10 s were judged: live_quality.calls at most, taken in turn.",
+    _CALLS,
+)
+LIVE_CALL_PACKET_LOSS = _histogram(
+    "freeswitch_live_call_packet_loss_ratio",
+    "Share of packets lost towards FreeSWITCH in one look at a running call; above 0.05 it can be heard.",
+    (0, 0.01, 0.03, 0.05, 0.1, 0.25),
+    _CALLS,
+)
 _COUNTRY: Final = ("node", "gateway", "country")
 COUNTRY_CALLS = _counter(
     "freeswitch_country_calls_total",

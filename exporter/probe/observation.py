@@ -20,7 +20,7 @@ from statistics import median
 from typing import Final, Literal, NamedTuple, Self
 
 from exporter.probe.originate import SILENCE_BEFORE_TONE, TONE_WAIT
-from exporter.switch.followed_call import CallEnd, JobReply, LegEvent, LegStep, ProbeMark
+from exporter.switch.followed_call import MARK_SETTLED, CallEnd, JobReply, LegEvent, LegStep, ProbeMark
 
 State = Literal["initiated", "dialing", "ringing", "answered", "ended"]
 Phase = Literal["originate", "ringing", "answer", "media", "hangup"]
@@ -153,6 +153,12 @@ class Observation:
         if end.answered is None or end.created is None:
             return None
         return max(end.answered - end.created, 0.0)
+
+    @property
+    def packet_loss(self) -> float | None:
+        """Share of packets lost on the way to FreeSWITCH, 0 to 1; None without packets."""
+        settled = next((mark for mark in self.marks if mark.name == MARK_SETTLED), None)
+        return self.end.media.loss_since(settled) if self.end.media is not None else None
 
     @property
     def tone(self) -> Tone | None:

@@ -47,12 +47,14 @@ from typing import Final, NamedTuple
 from exporter.config.model import ProbeConfig
 from exporter.config.numbers import is_number
 from exporter.config.variables import is_name, is_value
-from exporter.switch.followed_call import DETECTOR_BEFORE, DETECTOR_OWN, MARK_SUBCLASS
+from exporter.switch.followed_call import DETECTOR_BEFORE, DETECTOR_OWN, MARK_SETTLED, MARK_SUBCLASS
 from exporter.switch.leg import PROBE_PREFIX
 
 MAX_CAP: Final = 0xFFF
 TONE_HERTZ: Final = 1004  # 1000 Hz is missed in most phases: a rounding artefact of the detector
 TONE_WAIT: Final = 1.5  # seconds after which a round trip is given up
+SETTLING: Final = 1000  # milliseconds in which an echo gets going: until then no packet is missed
+SHORTEST_SETTLED: Final = 3000  # milliseconds of talk, from which on that leaves enough to judge
 SILENCE_BEFORE_TONE: Final = 1000  # milliseconds for which `pre` listens before the tone is sent
 # A second of listening, three times up to 1.5 s of waiting for the tone and 0.6 s of silence, two seconds of
 # tone, and as much again for a loaded switch: 5 s where the tone returns at once, 9.3 s where nothing returns
@@ -168,7 +170,7 @@ def originate(settings: ProbeConfig, uuid: str, limits: Limits) -> str:
         f"execute_on_answer=sched_hangup:+{limits.answered:d}",
         "send_silence_when_idle=-1",
     ]
-    applications = _TONE if settings.application == "tone" else (f"sleep:{limits.talk * 1000:.0f}", "hangup")
+    applications = _TONE if settings.application == "tone" else _echo(round(limits.talk * 1000))
     return (
         f"originate {{^^|{'|'.join(variables)}}}sofia/gateway/{settings.gateway}/{settings.destination}"
         f" 'm:^:{'^'.join(applications)}' inline"
@@ -184,6 +186,17 @@ def _mark(name: str) -> str:
     return f"event:Event-Name=CUSTOM,Event-Subclass={MARK_SUBCLASS},mark={name}"
 
 
+# The RTP counters go into the leg's variables, and with the mark to the exporter.
+_SETTLED: Final = ("set_media_stats", _mark(MARK_SETTLED))
+
+
+def _echo(talk: int) -> tuple[str, ...]:
+    """The applications of a call that talks for so many milliseconds."""
+    if talk < SHORTEST_SETTLED:
+        return f"sleep:{talk}", "hangup"
+    return f"sleep:{SETTLING}", *_SETTLED, f"sleep:{talk - SETTLING}", "hangup"
+
+
 _ROUND_TRIP: Final = (
     _mark("a"),
     f"detect_audio:1000 1 {TONE_WAIT * 1000:.0f} tone_stream://%(3000,0,{TONE_HERTZ})",
@@ -193,6 +206,7 @@ _ROUND_TRIP: Final = (
 _TONE: Final = (
     f"tone_detect:{DETECTOR_BEFORE} {TONE_HERTZ} r",
     f"sleep:{SILENCE_BEFORE_TONE}",
+    *_SETTLED,
     f"tone_detect:{DETECTOR_OWN} {TONE_HERTZ} r",
     *_ROUND_TRIP * 3,
     f"playback:tone_stream://%(2000,0,{TONE_HERTZ})",

@@ -161,7 +161,7 @@ def observed(
         phases=phases,
         post_dial_delay_seconds=_rounded(seen.post_dial_delay),
         answer_seconds=_rounded(seen.answer_delay),
-        media=_media(end.media),
+        media=_media(end.media, seen.packet_loss),
         tone=_tone(seen),
     )
 
@@ -190,14 +190,14 @@ def _provider(plan: CallPlan, phrase: str) -> ProviderRecord | None:
     return ProviderRecord(code=code.code, class_=code.class_, meaning=code.meaning, remedy=code.remedy)
 
 
-def _media(media: CallMedia | None) -> MediaRecord | None:
+def _media(media: CallMedia | None, loss: float | None) -> MediaRecord | None:
     if media is None:
         return None
     return MediaRecord(
         packets_received=media.received,
         packets_sent=media.sent,
         packets_expected=media.expected,
-        packet_loss_ratio=None if media.loss is None else round(media.loss, 4),
+        packet_loss_ratio=None if loss is None else round(loss, 4),
         jitter_seconds=None if media.jitter is None else round(media.jitter, 4),
         mos=media.mos,
     )

@@ -388,7 +388,7 @@ def _missed(plan: CallPlan, seen: Observation) -> tuple[str, ...]:
         ("post-dial delay", seen.post_dial_delay, "above", wanted.post_dial_delay, "{:.2f} s"),
         ("time to answer", seen.answer_delay, "above", wanted.answer, "{:.2f} s"),
         ("MOS", media.mos, "below", wanted.mos, "{:.2f}"),
-        ("packet loss", media.loss, "above", wanted.packet_loss, "{:.1%}"),
+        ("packet loss", seen.packet_loss, "above", wanted.packet_loss, "{:.1%}"),
         ("jitter", media.jitter, "above", wanted.jitter, "{:.3f} s"),
         ("round trip", round_trip, "above", wanted.round_trip, "{:.2f} s"),
     )

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from exporter.simulator import ending
+from exporter.simulator import ending, report
 from exporter.simulator.channel import Application
 from exporter.simulator.channel_headers import channel_headers, variable_headers
 from exporter.simulator.leg import Leg
@@ -130,6 +130,11 @@ async def _set(runner: Runner, application: Application) -> str:
     return "_none_"
 
 
+async def _set_media_stats(runner: Runner, _application: Application) -> str:
+    runner.leg.set(report.media_report(runner.leg.live_report()))
+    return "_none_"
+
+
 async def _sched_hangup(runner: Runner, application: Application) -> str:
     schedule_hangup(runner.leg, application.data)
     return "_none_"
@@ -214,6 +219,7 @@ APPLICATIONS: Final[dict[str, Behaviour]] = {
     "sleep": _sleep,
     "hangup": _hangup,
     "set": _set,
+    "set_media_stats": _set_media_stats,
     "sched_hangup": _sched_hangup,
     "playback": _playback,
     "endless_playback": _playback,

@@ -124,6 +124,7 @@ VERBS: Final = (
     _of_switch("use_up_rtp_ports"),
     _of_switch("limit_sessions", (0,)),
     _of_switch("limit_rate", (1,)),
+    _of_switch("mute_calls"),
     # Telephones and strangers.
     _of_switch("register", ("1000",), ("1000", "203.0.113.9", "otherphone/2.0")),
     _of_switch("ignore_options", ("1000",)),

@@ -7,6 +7,7 @@ in the order they were recorded. Nothing here waits; calls.py and dialling.py de
 """
 
 import asyncio
+import random
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -55,6 +56,7 @@ class Leg(Channel):
         silent: fires no event of its end (a lost CHANNEL_HANGUP_COMPLETE and CHANNEL_DESTROY).
         media_bug: target of tone_detect, "" for none.
         gateway: whose counters the leg moves.
+        muted_at: since when nothing is heard of the far end any more.
         on_reply: the originate that waits for this leg: called once, with FreeSWITCH's reply.
     """
 
@@ -69,6 +71,7 @@ class Leg(Channel):
         self.gateway: Gateway | None = None
         self.on_reply: Callable[[str], None] | None = None
         self._on_end = on_end
+        self.muted_at: int | None = None
         self._sent = 0.0
         self._sending_since: int | None = None
 
@@ -176,8 +179,21 @@ class Leg(Channel):
             self._sent += (self.stamp() - self._sending_since) / 1_000_000
             self._sending_since = None
 
+    def mute(self) -> None:
+        """The far end's audio arrives no more, from now on."""
+        self.time.catch_up()
+        if self.muted_at is None:
+            self.muted_at = self.stamp()
+
+    def live_report(self) -> MediaReport:
+        """The RTP counters up to now; each grows from one report to the next."""
+        return self._report(random.Random(self.uuid))  # noqa: S311 - nothing secret is made of it
+
     def media_report(self) -> MediaReport:
-        """The RTP counters up to now, or up to the end of the leg."""
+        """The RTP counters of the leg that has ended."""
+        return self._report(self.core.rng)
+
+    def _report(self, rng: random.Random) -> MediaReport:
         end = self.times["ended"] or self.stamp()
         answered, progress_media = self.times["answered"], self.times["progress_media"]
         early = ((answered or end) - progress_media) / 1_000_000 if progress_media else 0.0
@@ -188,8 +204,9 @@ class Leg(Channel):
             early=early,
             early_ignored=self.get("originate_early_media") == "false",
             sent=self._sent + sending,
+            mute=(end - self.muted_at) / 1_000_000 if self.muted_at is not None else 0.0,
             packet_bytes=self.codec.bytes,
-            rng=self.core.rng,
+            rng=rng,
         )
 
     # The end (ending.py).

@@ -52,7 +52,7 @@ SPEAKING: Final = Path(speaks=True)
 
 @dataclass(frozen=True, slots=True)
 class MediaReport:
-    """The RTP counters of one leg at its end."""
+    """The RTP counters of one leg."""
 
     in_packets: int
     in_media_packets: int
@@ -78,10 +78,11 @@ def measured(
     early: float,
     early_ignored: bool,
     sent: float,
+    mute: float,
     packet_bytes: int,
     rng: "random.Random",
 ) -> MediaReport:
-    """The counters after a call.
+    """The counters of a call up to now.
 
     Args:
         path: what comes back.
@@ -89,6 +90,7 @@ def measured(
         early: seconds of early media before the answer.
         early_ignored: no application read the early media, so it was flushed at the answer.
         sent: seconds during which FreeSWITCH sent audio.
+        mute: seconds at the end during which the far end's audio did not arrive.
         packet_bytes: bytes of one packet with its RTP header.
         rng: what losses and jitter are drawn from.
     """
@@ -100,6 +102,7 @@ def measured(
         elif path.echoes and path.hears:
             late = round(path.round_trip / PACKET_SECONDS)
             returned = max(0, out_packets - path.startup - late)
+    returned = max(0, returned - round(mute / PACKET_SECONDS))
     lost = sum(rng.random() < path.loss for _ in range(returned)) if path.loss else 0
     media_packets = returned - lost
     early_packets = max(0, round(early / PACKET_SECONDS) - 1) if path.heard else 0

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from exporter.simulator import report
 from exporter.simulator.channel_headers import channel_headers, variable_headers
 from exporter.simulator.core import (
     uptime_parts,
@@ -210,6 +211,16 @@ def _uuid_dump(switch: Switch, arguments: str) -> str:
     return event.json() if words[1:] == ["json"] else event.plain()
 
 
+def _uuid_set_media_stats(switch: Switch, arguments: str) -> str:
+    leg = switch.legs.get(arguments)
+    if leg is None:
+        return f"-ERR No such channel {arguments}!\n" if arguments else "-USAGE: <uuid>\n"
+    leg.time.catch_up()
+    if leg.media in ("early", "answered"):
+        leg.set(report.media_report(leg.live_report()))
+    return "+OK:\n"
+
+
 COMMANDS: Final[dict[str, Callable[[Switch, str], str]]] = {
     "status": _status,
     "json": _json,
@@ -228,4 +239,5 @@ COMMANDS: Final[dict[str, Callable[[Switch, str], str]]] = {
     "uuid_exists": _uuid_exists,
     "uuid_getvar": _uuid_getvar,
     "uuid_dump": _uuid_dump,
+    "uuid_set_media_stats": _uuid_set_media_stats,
 }

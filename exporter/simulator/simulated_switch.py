@@ -214,6 +214,11 @@ class SimulatedSwitch(Switch):
         """No call gets an RTP port any more."""
         self.core.faults.rtp_ports_used_up = True
 
+    def mute_calls(self) -> None:
+        """The audio of the far ends of all running calls arrives no more; new calls are well."""
+        for leg in self.legs.values():
+            leg.mute()
+
     # Broken streams.
 
     def drop_connections(self, *, mid_frame: bool = True) -> None:

@@ -11,9 +11,11 @@ FreeSWITCH's media figures need care (tried.md 3 and 4, facts.md 4.4):
 - `in_packet_count` includes early media, `in_media_packet_count` does not: after early media FreeSWITCH
   discards the packets that have piled up and counts one.
 - `in_jitter_loss_rate` is computed every 5 s and reads 0.00 in a call of 5 s at 30 % loss. So loss is
-  computed from the packets that were sent and did not return, as far as the sequence numbers show gaps
-  (`flaw_total`). An echoing far end that starts late or stops early returns fewer packets without a gap: that
-  is no loss. Measured over 22 s: 3, 10 and 30 % injected read 3.1, 10.4 and 29.3 %; calls of 5 s overstate.
+  computed from `in_skip_packet_count`, the packet times in which none came (live_audio.py), from the mark
+  MARK_SETTLED on, when an echoing far end that starts late has started. It counts where the sequence numbers
+  show gaps (`flaw_total`): a far end that stops early returns fewer packets without a gap, which is no loss.
+- Without that mark, loss is what was sent and did not return, as far as there are gaps. Measured over 22 s:
+  3, 10 and 30 % injected read 3.1, 10.4 and 29.3 %; calls of 5 s overstate.
 - Of jitter only the minimum and maximum of a running variance are kept; healthy short calls show 13 to 33 ms.
 """
 
@@ -27,6 +29,8 @@ from exporter.esl.errors import printable
 
 MARK_SUBCLASS: Final = "exporter::probe"
 """Subclass of the events that a probe call fires on its own leg (`event` application)."""
+MARK_SETTLED: Final = "settled"
+"""Of these marks the one that carries the RTP counters at the beginning."""
 DETECTOR_BEFORE: Final = "pre"
 DETECTOR_OWN: Final = "own"
 """Names of the two `tone_detect` runs of a probe call: before it sends its tone, and while it does."""
@@ -55,6 +59,8 @@ _HUNG_UP_BY: Final[dict[str, HungUpBy]] = {
     "recv_refuse": "far_end",
 }
 _PACKET_MS: Final = 20
+_HEARD: Final = b"variable_rtp_audio_in_packet_count"
+_MISSED: Final = b"variable_rtp_audio_in_skip_packet_count"
 _TONE_BEFORE: Final = b"variable_tone_detect_" + DETECTOR_BEFORE.encode() + b"_total_time"
 _TONE_OWN: Final = b"variable_tone_detect_" + DETECTOR_OWN.encode() + b"_total_time"
 
@@ -67,6 +73,7 @@ class CallMedia(NamedTuple):
         expected: what the time from answer to hang-up asks for, at the codec's packet time.
         comfort_noise: packets that only say that the far end is silent; not in `received`.
         lost: packets missing between those that came.
+        heard: all packets that came, early media too. missed: packet times in which none came.
         jitter: worst running deviation of arrival, seconds; None without packets.
         mos: FreeSWITCH's estimate, 1 to 4.5; None without packets.
     """
@@ -78,11 +85,21 @@ class CallMedia(NamedTuple):
     lost: int
     jitter: float | None
     mos: float | None
+    heard: int = 0
+    missed: int = 0
 
-    @property
-    def loss(self) -> float | None:
-        """Share of packets lost on the way to FreeSWITCH, 0 to 1; None without packets."""
-        return self.lost / (self.received + self.lost) if self.received else None
+    def loss_since(self, settled: "ProbeMark | None") -> float | None:
+        """Share of packets lost on the way to FreeSWITCH, 0 to 1; None without packets.
+
+        Args:
+            settled: the mark MARK_SETTLED of the call; None where it did not come.
+        """
+        if not self.received:
+            return None
+        if settled is None or settled.heard is None or settled.missed is None or not self.lost:
+            return self.lost / (self.received + self.lost)
+        came, missed = self.heard - settled.heard, max(self.missed - settled.missed, 0)
+        return missed / (came + missed) if came > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +155,16 @@ class LegEvent(NamedTuple):
 
 
 class ProbeMark(NamedTuple):
-    """An event that the call fired itself: its name, and its time in epoch seconds by FreeSWITCH's clock."""
+    """An event that the call fired itself: its name, and its time in epoch seconds by FreeSWITCH's clock.
+
+    Attributes:
+        heard, missed: of MARK_SETTLED, as CallMedia has them at the end; None where FreeSWITCH wrote none.
+    """
 
     name: str
     at: float
+    heard: int | None = None
+    missed: int | None = None
 
 
 class JobReply(NamedTuple):
@@ -162,7 +185,10 @@ def read_leg_event(event: Event) -> LegEvent | ProbeMark | None:
     if name == "CUSTOM":
         if event.subclass != MARK_SUBCLASS:
             return None
-        return ProbeMark(event.get(b"mark") or "", event.timestamp)
+        mark = event.get(b"mark") or ""
+        if mark != MARK_SETTLED:
+            return ProbeMark(mark, event.timestamp)
+        return ProbeMark(mark, event.timestamp, event.get_int(_HEARD), event.get_int(_MISSED))
     step = _STEPS.get(name)
     if step is None:
         return None
@@ -219,7 +245,8 @@ def _read_media(event: Event, talk: float) -> CallMedia | None:
     jitter = math.sqrt(variance) / 1000 if variance is not None and variance >= 0 else None
     mos = event.get_float(b"variable_rtp_audio_in_mos")
     lost = max(min(flaws, sent - received), 0)  # flaws include penalties: never more than did not return
-    return CallMedia(received, sent, expected, noise, lost, jitter, mos)
+    heard, missed = event.get_int(_HEARD) or 0, event.get_int(_MISSED) or 0
+    return CallMedia(received, sent, expected, noise, lost, jitter, mos, heard, missed)
 
 
 def _stamp(event: Event, header: bytes) -> float | None:

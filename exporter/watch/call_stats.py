@@ -30,6 +30,8 @@ class CallStats:
         sip_responses: by SIP status (a label value).
         rejections: by the provider's code and its class.
         local_failures: legs that FreeSWITCH failed itself, by the words of local_failure.LOCAL_FAILURES.
+        live_sampled, live_silent: running legs whose audio was judged last, and those that were silent.
+        live_packet_loss: of the windows of running legs that were looked at (live_audio.py).
     """
 
     __slots__ = (
@@ -42,6 +44,9 @@ class CallStats:
         "hangups",
         "jitter",
         "learned",
+        "live_packet_loss",
+        "live_sampled",
+        "live_silent",
         "local_failures",
         "lost",
         "mos",
@@ -58,7 +63,7 @@ class CallStats:
         self.gateway = gateway
         self.provider = provider
         self.started = self.answered = self.learned = self.lost = self.active = self.without_media = 0
-        self.failed = 0
+        self.failed = self.live_sampled = self.live_silent = 0
         self.hangups: dict[tuple[str, bool], Ended] = {}
         self.sip_responses: dict[str, int] = {}
         self.rejections: dict[tuple[str, str], int] = {}
@@ -69,6 +74,7 @@ class CallStats:
         self.mos = Histogram(families.CALL_MOS)
         self.jitter = Histogram(families.CALL_JITTER)
         self.packet_loss = Histogram(families.CALL_PACKET_LOSS)
+        self.live_packet_loss = Histogram(families.LIVE_CALL_PACKET_LOSS)
 
     def count_end(self, end: LegEnd, exemplar: Exemplar | None) -> ProviderCode | None:
         """Count a leg that was active and ended; the provider's code in its rejection, if there is one."""

@@ -126,6 +126,11 @@ class CallTable:
         """The legs up now."""
         return set(self._legs)
 
+    def answered(self, uuid: str) -> CallStats | None:
+        """The counters of a leg that is up and answered; None of any other."""
+        leg = self._legs.get(uuid)
+        return leg.stats if leg is not None and leg.answered else None
+
     # -- events ---------------------------------------------------------------------------------------
 
     def on_create(self, event: ChannelEvent) -> None:

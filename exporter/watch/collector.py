@@ -65,6 +65,7 @@ CALL_HISTOGRAMS: Final[tuple[tuple[Family, str], ...]] = (
     (families.CALL_MOS, "mos"),
     (families.CALL_JITTER, "jitter"),
     (families.CALL_PACKET_LOSS, "packet_loss"),
+    (families.LIVE_CALL_PACKET_LOSS, "live_packet_loss"),
 )
 """Family to the field of `CallStats` that feeds it."""
 
@@ -252,6 +253,9 @@ class NodeCollector:
             page.add(family, own, getattr(stats, field))
         if self._node.connected:
             page.add(families.CALLS_ACTIVE, own, stats.active)
+            if self._node.known.live.known:
+                page.add(families.LIVE_CALLS_SAMPLED, own, stats.live_sampled)
+                page.add(families.LIVE_CALLS_SILENT, own, stats.live_silent)
         for (cause, answered), (count, exemplar) in stats.hangups.items():
             ended = f'{own},cause="{cause}",answered="{"true" if answered else "false"}"'
             page.add(families.CALL_HANGUPS, ended, count, exemplar)

@@ -25,9 +25,10 @@ from exporter.switch.gateway import (
     parse_gateway_text,
     parse_gateways_xml,
 )
+from exporter.switch.live_audio import AudioReading, parse_audio
 from exporter.switch.profile import Profile, parse_profiles
 from exporter.switch.registration import Registration, parse_registrations, parse_registrations_count
-from exporter.switch.reply import flag
+from exporter.switch.reply import accepted, flag
 from exporter.switch.status import SwitchStatus, parse_count, parse_pause, parse_status
 
 _T = TypeVar("_T")
@@ -41,6 +42,8 @@ class Lane(Enum):
     DATABASE = "database"
     """The answer is awaited, however late, and thrown away. Its families are absent, the next command waits
     until it has come. The node is not affected, not even by the loss of the connection."""
+    LIVE = "live audio"
+    """As DATABASE, of memory: the audio of running calls, many questions that must not wait behind a lock."""
 
 
 class Rule(NamedTuple):
@@ -60,6 +63,7 @@ class Rule(NamedTuple):
 
 
 VITAL_DEADLINE: Final = 5.0
+MEDIA_STATS: Final = "media_stats"
 RULES: Final = (
     Rule("fsctl", Lane.VITAL, VITAL_DEADLINE),
     Rule("global_getvar", Lane.VITAL, VITAL_DEADLINE),
@@ -75,8 +79,10 @@ RULES: Final = (
     Rule("show channels", Lane.DATABASE, 5.0, "show_channels"),
     Rule("show registrations", Lane.DATABASE, 5.0, "show_registrations"),
     Rule("sofia status profile", Lane.DATABASE, 5.0, "profile_status"),  # of the profile's own table
+    Rule("uuid_dump", Lane.LIVE, 5.0),
     Rule("uuid_exists", Lane.DATABASE, 5.0),  # of memory, but thousands of them, to learn calls
     Rule("uuid_getvar", Lane.DATABASE, 5.0),
+    Rule("uuid_set_media_stats", Lane.LIVE, 5.0, MEDIA_STATS),
 )
 """All commands, those of probes and the doctor included."""
 _OTHER: Final = Rule("", Lane.VITAL, VITAL_DEADLINE)
@@ -133,6 +139,8 @@ GATEWAY: Final[Command[GatewayList]] = Command("sofia xmlstatus gateway {name}",
 GATEWAY_TEXT: Final[Command[GatewayStatus]] = Command("sofia status gateway {name}", parse_gateway_text)
 LEG_EXISTS: Final[Command[bool]] = Command("uuid_exists {uuid}", parse_exists)
 LEG_VARIABLE: Final[Command[str | None]] = Command("uuid_getvar {uuid} {variable}", parse_variable)
+LEG_WRITE_COUNTERS: Final[Command[str]] = Command("uuid_set_media_stats {uuid}", accepted)
+LEG_AUDIO: Final[Command[AudioReading | None]] = Command("uuid_dump {uuid} json", parse_audio)
 CHANNELS: Final[Command[ChannelList]] = Command("show channels as json", parse_channels)
 CHANNELS_COUNT: Final[Command[int]] = Command("show channels count", parse_count)
 CALLS_COUNT: Final[Command[int]] = Command("show calls count", parse_count)

@@ -110,11 +110,9 @@ class Connections:
             greeting_timeout=GREETING_TIMEOUT,
         )
 
-    async def keep_lanes(self) -> None:
-        """Have the connections for optional questions open, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for lane in self._lanes.values():
-                group.create_task(lane.keep_open())
+    async def keep_lane(self, lane: Lane) -> None:
+        """Have the connection of a lane of optional questions open, until cancelled."""
+        await self._lanes[lane].keep_open()
 
     async def opened(self, lane: Lane) -> None:
         """Wait until a lane of optional questions has a connection."""
@@ -172,7 +170,7 @@ class Connections:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def abort(self, reason: EslError) -> None:
-        """Close events and vital commands at once; the lanes have ended with `keep_lanes`."""
+        """Close events and vital commands at once; the lanes have ended with `keep_lane`."""
         self._ended = str(reason)
         for connection in (self._events, self._commands):
             if connection is not None:

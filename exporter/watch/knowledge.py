@@ -36,6 +36,7 @@ from exporter.watch.event_flow import EventFlow
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.gateway_table import GatewayTable
 from exporter.watch.listed_changes import ListedChanges
+from exporter.watch.live_audio import LiveAudio
 from exporter.watch.log_changes import LogChanges
 from exporter.watch.log_lines import LogLines
 from exporter.watch.observer import NodeObserver
@@ -65,6 +66,7 @@ class Knowledge:
     Attributes:
         core_uuid: identifies FreeSWITCH's present run; empty before the first sync.
         countries: outbound calls by the country of the number dialled.
+        live: the audio of calls while they are up.
         unread_events: events of the present connection that could not be read.
         unaccounted: sessions that FreeSWITCH counted and no event showed.
         dropped: what was given up, by the reasons of `freeswitch_events_dropped_total`.
@@ -103,6 +105,7 @@ class Knowledge:
             self._on_stranger,
             self._on_no_rtp_port,
         )
+        self.live = LiveAudio(self.calls)
         self.unread_events = 0
         self.unaccounted = UnexplainedCount()
         self.dropped: dict[str, int] = dict.fromkeys(DROP_REASONS, 0)
@@ -184,6 +187,7 @@ class Knowledge:
         """The node is lost: nothing is known of its present state."""
         self.gateways.on_lost()
         self.calls.lose()
+        self.live.forget()
         self.dials.forget()
         self.switch.forget()
         self.subscribers.on_lost()

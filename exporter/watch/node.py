@@ -17,10 +17,11 @@ from typing import Final
 import structlog
 
 from exporter.clock import Clock
-from exporter.config import LogStream, NodeConfig
+from exporter.config import LiveQualityConfig, LogStream, NodeConfig
 from exporter.esl import Disconnected, EslError, LookUp, ProtocolError
 from exporter.switch.followed_call import JobReply, LegEvent, ProbeMark
 from exporter.watch.calls import CallTable
+from exporter.watch.commands import Lane
 from exporter.watch.connections import Connections
 from exporter.watch.database import DatabasePoller
 from exporter.watch.destinations import Destinations
@@ -28,6 +29,7 @@ from exporter.watch.dispatcher import Dispatcher, wire
 from exporter.watch.gateway_table import GatewayTable
 from exporter.watch.knowledge import Knowledge
 from exporter.watch.lifecycle import Lifecycle
+from exporter.watch.live_poller import LivePoller
 from exporter.watch.log_lane import LogLane
 from exporter.watch.observer import NodeObserver
 from exporter.watch.poller import Poller
@@ -36,6 +38,7 @@ from exporter.watch.switch import SwitchFacts
 from exporter.watch.tick import Ticks
 
 COMMAND_DEADLINE: Final = 5.0  # seconds, of jobs that probes start
+NO_LIVE_QUALITY: Final = LiveQualityConfig(calls=0)
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +57,7 @@ class Node:
         quiet: log no changes of its problem or its gateways', for a caller that shows them itself.
         destinations: countries and prices of numbers; None: calls are not counted by country.
         log_stream: down to which level FreeSWITCH's log is read.
+        live_quality: gives how many running calls are listened to now, and how often; by default none.
 
     Attributes:
         name: of the config, the label `node`.
@@ -76,6 +80,7 @@ class Node:
         quiet: bool = False,
         destinations: Destinations | None = None,
         log_stream: LogStream = "off",
+        live_quality: Callable[[], LiveQualityConfig] = lambda: NO_LIVE_QUALITY,
     ) -> None:
         self.config = config
         self.name = config.name
@@ -92,6 +97,7 @@ class Node:
         self._database = DatabasePoller(clock, self.known, self.connections)
         self._log_lane = LogLane(config.name, self.connections.open_log, self.known.log, clock)
         self.read_log(log_stream)
+        self._live = LivePoller(live_quality, clock, self.known.live, self.connections)
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -275,8 +281,9 @@ class Node:
         await self.connections.while_open(
             poller.poll(),
             poller.watch_events(),
-            self.connections.keep_lanes(),
+            self.connections.keep_lane(Lane.DATABASE),
             self._database.run(),
+            self._live.run(),
             self._log_lane.keep_open(),
         )
 

@@ -20,6 +20,7 @@ from exporter.switch.log_event import LOG_EVENTS
 from exporter.switch.log_line import LOG_LEVELS
 from exporter.switch.provider import PROVIDERS, provider
 from exporter.watch.accepting import REFUSAL_REASONS
+from exporter.watch.commands import OPTIONAL
 from exporter.watch.verdict import GATEWAY_PROBLEMS, GATEWAY_STATES
 from tests.alerts.rule_files import (
     ALERTS,
@@ -125,6 +126,7 @@ VALUES = {
     ("freeswitch_connection_problem", "problem"): set(PROBLEMS),
     ("freeswitch_connection_attempts_total", "outcome"): set(OUTCOMES),
     ("freeswitch_events_dropped_total", "reason"): set(DROP_REASONS),
+    ("freeswitch_optional_answers_ok", "command"): set(OPTIONAL),
     ("freeswitch_refusal_reason", "reason"): set(REFUSAL_REASONS),
     ("freeswitch_log_lines_total", "level"): set(LOG_LEVELS),
     ("freeswitch_log_events_total", "what"): set(LOG_EVENTS),

@@ -28,6 +28,7 @@ NEW: dict[str, Any] = {
     "log_stream": "warning",
     "history": {"keep": "90d", "calls": 2000, "numbers": "masked"},
     "destinations": {"countries": True, "region": None, "rates": None, "currency": None},
+    "live_quality": {"every": "5s", "calls": 100},
 }
 
 

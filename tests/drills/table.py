@@ -3,7 +3,8 @@
 One row per value of `freeswitch_gateway_problem` and `freeswitch_connection_problem` and per phase of a
 probe, each on a switch of its own with one gateway, `telnyx`. Every value has an alert. One row has a slow
 database, which is no problem of the connection, one has a switch that refuses calls in silence, one has
-dials to a misspelt gateway, and one has calls and a probe that fail because of a dead gateway: no alert.
+dials to a misspelt gateway, one has calls whose audio dies, and one has calls and a probe that fail because
+of a dead gateway: no alert.
 """
 
 import asyncio
@@ -16,11 +17,13 @@ from exporter.simulator import (
     FarEnd,
     Gateway,
     GatewayConfig,
+    Leg,
     Provider,
     SimulatedSwitch,
     User,
     refuses,
 )
+from exporter.simulator.media import SPEAKING
 
 PASSWORD = "ClueCon"
 ECHO = "+15550000001"
@@ -65,7 +68,7 @@ class Drill:
     """One row.
 
     Attributes:
-        kind: `gateway`, `switch`, `database`, `log`, `refusal`, `dials`, `strangers`, `subscriber`,
+        kind: `gateway`, `switch`, `database`, `log`, `refusal`, `dials`, `audio`, `strangers`, `subscriber`,
             `probe` or `outage`.
         word: the problem or the phase.
         breaks, mends: break and repair it; awaited if awaitable.
@@ -544,6 +547,40 @@ DIALS_DRILL = Drill(
     {"cause": "INVALID_GATEWAY", "gateway": "other"},
 )
 
+# -- audio ------------------------------------------------------------------------------------------------
+
+
+async def audio_dies_in_mid_call(scene: Scene) -> None:
+    """Six people talk, and then hear nothing."""
+    talking = FarEnd(answer=0.04, path=SPEAKING)
+    legs = [
+        scene.switch.calls.outbound("telnyx", f"{ECHO}{number}", talking, caller=CALLER, seconds=100_000)
+        for number in range(6)
+    ]
+    await scene.switch.until(lambda: all(isinstance(leg, Leg) and _heard(leg) for leg in legs))
+    scene.switch.mute_calls()
+
+
+def _heard(leg: Leg) -> bool:
+    leg.time.catch_up()
+    return leg.live_report().in_packets > 50
+
+
+def people_hang_up(scene: Scene) -> None:
+    for leg in list(scene.switch.legs.values()):
+        scene.switch.kill(leg, "NORMAL_CLEARING")
+
+
+AUDIO_DRILL = Drill(
+    "audio",
+    "died",
+    audio_dies_in_mid_call,
+    people_hang_up,
+    "FreeswitchLiveCallsSilent",
+    ("6 running outbound calls of gateway telnyx on audio-died", "100% of those looked at"),
+    {"gateway": "telnyx", "direction": "outbound"},
+)
+
 # -- probes -----------------------------------------------------------------------------------------------
 
 
@@ -664,6 +701,7 @@ DRILLS = (
     DATABASE_DRILL,
     REFUSAL_DRILL,
     DIALS_DRILL,
+    AUDIO_DRILL,
     *USER_DRILLS,
     *LOG_DRILLS,
     *PROBE_DRILLS,

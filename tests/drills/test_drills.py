@@ -112,6 +112,7 @@ def test_every_problem_and_phase_has_its_drill() -> None:
         [("gateway", word) for word in GATEWAY_PROBLEMS if word != "none"]
         + [("switch", word) for word in PROBLEMS if word not in ("none", APART)]
         + [("database", "slow"), ("refusal", "paused"), ("dials", "invalid_gateway")]
+        + [("audio", "died")]
         + [("strangers", "attack"), ("strangers", "guessed"), ("subscriber", "missing")]
         + [("log", "errors"), ("log", "queue_full"), ("log", "database")]
         + [("probe", phase) for phase in PROBE_PHASES]

@@ -109,14 +109,21 @@ def line(probe: ProbeConfig) -> str:
     return originate(probe, new_call_id("beef", made.total), made)
 
 
+SETTLED = "set_media_stats^event:Event-Name=CUSTOM,Event-Subclass=exporter::probe,mark=settled"
+
+
 def test_echo_as_tried() -> None:
     probe = settings()
     assert originate(probe, UUID, limits(probe, 4.0)) == (
         f"originate {{^^|origination_uuid={UUID}|origination_caller_id_number=+19495431333"
         "|call_direction=outbound|ignore_early_media=true|originate_timeout=5"
         "|execute_on_originate=sched_hangup:+15|execute_on_answer=sched_hangup:+7|send_silence_when_idle=-1}"
-        "sofia/gateway/telnyx/+15550000001 'm:^:sleep:5000^hangup' inline"
+        f"sofia/gateway/telnyx/+15550000001 'm:^:sleep:1000^{SETTLED}^sleep:4000^hangup' inline"
     )
+
+
+def test_a_short_call_is_not_judged_from_the_middle() -> None:
+    assert "'m:^:sleep:2900^hangup' inline" in line(settings(talk_time=2.9))
 
 
 def test_tone_as_tried() -> None:
@@ -126,7 +133,7 @@ def test_tone_as_tried() -> None:
     made = line(settings(application="tone", caller_id=None, variables={}))
     assert made.endswith(
         "sofia/gateway/telnyx/+15550000001 "
-        f"'m:^:tone_detect:pre 1004 r^sleep:1000^tone_detect:own 1004 r^{middle * 3}"
+        f"'m:^:tone_detect:pre 1004 r^sleep:1000^{SETTLED}^tone_detect:own 1004 r^{middle * 3}"
         "playback:tone_stream://%(2000,0,1004)^hangup' inline"
     )
     assert "caller_id" not in made

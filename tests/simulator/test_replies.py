@@ -135,6 +135,10 @@ async def test_a_live_channel_is_shown_as_recorded(lab: SimulatedSwitch, wire: W
     assert await wire.api(f"uuid_exists {uuid}") == "true"
     assert await wire.api(f"uuid_getvar {uuid} sip_gateway_name") == "telnyx"
     assert await wire.api(f"uuid_getvar {uuid} nosuch") == "_undef_"
+    assert (
+        await wire.api(f"uuid_set_media_stats {uuid}")
+        == recorded("api-uuid_set_media_stats")[0].body.decode()
+    )
     dump = await wire.api(f"uuid_dump {uuid} json")
     assert dump.startswith('{"Event-Name":"CHANNEL_DATA","Core-UUID":')
     assert await wire.api(f"uuid_kill {uuid} MANAGER_REQUEST") == "+OK\n"
@@ -177,6 +181,8 @@ async def test_a_raw_ampersand_in_a_username_breaks_that_gateway_s_xml_only(cloc
         ("uuid_getvar", "-USAGE: <uuid> <var>\n"),
         ("uuid_getvar nosuch x", "-ERR No such channel!\n"),
         ("uuid_dump nosuch", "-ERR No such channel!\n"),
+        ("uuid_set_media_stats nosuch", "-ERR No such channel nosuch!\n"),
+        ("uuid_set_media_stats", "-USAGE: <uuid>\n"),
         ("reloadxml", "+OK [Success]\n"),
         ("sofia nosuch", "Invalid Syntax!\n"),
         ("sofia profile nosuch rescan", "Invalid Profile [nosuch]"),

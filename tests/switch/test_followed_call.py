@@ -48,20 +48,55 @@ def test_a_silent_call_has_no_quality_whatever_freeswitch_says() -> None:
     media = rtp(0, 250, 5.0)
     assert media == CallMedia(0, 250, 250, 0, 0, None, None)
     assert media is not None
-    assert media.loss is None
+    assert media.loss_since(None) is None
 
 
 def test_a_healthy_call() -> None:
     media = rtp(248, 250, 5.02, rtp_audio_in_flaw_total=0)
     assert media == CallMedia(248, 250, 251, 0, 0, 0.02, 4.5)
     assert media is not None
-    assert media.loss == 0.0
+    assert media.loss_since(None) == 0.0
 
 
 def test_the_codec_says_how_many_packets_to_expect() -> None:
     media = rtp(160, 166, 5.0, rtp_use_codec_ptime=30)
     assert media is not None
     assert media.expected == 167
+
+
+@pytest.mark.parametrize(
+    ("flaws", "missed", "loss"),
+    [
+        (70, 29, 0.1),  # 5 s at 10 %: 20 of 200 since then; the flaws and the late start overstate it
+        (0, 60, 0.0),  # a far end that stopped early: no gap
+        (3, 10, 1 / 181),
+        (3, 8, 0.0),
+    ],
+)
+def test_loss_is_what_was_missed_since_the_echo_had_settled(flaws: int, missed: int, loss: float) -> None:
+    heard = 221
+    media = rtp(
+        heard,
+        250,
+        rtp_audio_in_packet_count=heard,
+        rtp_audio_in_skip_packet_count=missed,
+        rtp_audio_in_flaw_total=flaws,
+    )
+    assert media is not None
+    assert media.loss_since(ProbeMark("settled", 2.0, 41, 9)) == pytest.approx(loss)
+
+
+def test_the_mark_of_a_settled_echo_carries_the_counters() -> None:
+    lines = [
+        "Event-Name: CUSTOM",
+        "Event-Subclass: exporter::probe",
+        "Event-Date-Timestamp: 2000000",
+        "mark: settled",
+        "variable_rtp_audio_in_packet_count: 41",
+        "variable_rtp_audio_in_skip_packet_count: 9",
+    ]
+    read = [read_leg_event(Event(("\n".join(lines[:n]) + "\n\n").encode())) for n in (6, 4)]
+    assert read == [ProbeMark("settled", 2.0, 41, 9), ProbeMark("settled", 2.0, None, None)]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +113,7 @@ def test_loss_is_what_did_not_return_as_far_as_there_are_gaps(
 ) -> None:
     media = rtp(received, sent, 22.0, rtp_audio_in_flaw_total=flaws)
     assert media is not None
-    assert media.loss == pytest.approx(loss, abs=0.001)
+    assert media.loss_since(None) == pytest.approx(loss, abs=0.001)
 
 
 def test_figures_that_are_no_numbers_are_left_out() -> None:

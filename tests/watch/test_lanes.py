@@ -25,9 +25,9 @@ SLOW = "freeswitch_optional_answers_ok"
 Scenario = Callable[[SimulatedSwitch, VirtualClock], Coroutine[Any, Any, None]]
 
 
-def run(scenario: Scenario, **settings: Any) -> None:
+def run(scenario: Scenario, *, short_cut: bool = False, **settings: Any) -> None:
     """A scenario with a switch whose gateway telnyx is registered."""
-    with virtual_time() as clock:
+    with virtual_time(short_cut=short_cut) as clock:
 
         async def whole() -> None:
             switch = SimulatedSwitch(clock=clock, max_sessions=10_000, max_sps=10_000, **settings)
@@ -387,6 +387,8 @@ def test_an_account_without_the_tick_stays_connected_at_any_phase(phase: float, 
         ("show channels like 70726f62 as json", Lane.DATABASE),
         ("show calls count", Lane.DATABASE),
         ("uuid_getvar u1 sip_gateway_name", Lane.DATABASE),
+        ("uuid_set_media_stats u1", Lane.LIVE),
+        ("uuid_dump u1 json", Lane.LIVE),
         ("uuid_kill u1 MANAGER_REQUEST", Lane.VITAL),
         ("sofia status", Lane.VITAL),
         ("sofia profile external register telnyx", Lane.VITAL),

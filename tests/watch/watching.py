@@ -7,12 +7,12 @@ from typing import Protocol
 
 from exporter import names
 from exporter.clock import Clock
-from exporter.config import GatewayConfig, LogStream, NodeConfig, Secret
+from exporter.config import GatewayConfig, LiveQualityConfig, LogStream, NodeConfig, Secret
 from exporter.executors import Executors
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, render
 from exporter.watch.collector import NodeCollector
-from exporter.watch.node import Node
+from exporter.watch.node import NO_LIVE_QUALITY, Node
 from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
 from tests.support.openmetrics import families as read_families
@@ -111,6 +111,7 @@ async def watching(
     poll_interval: float = 0.5,
     subscribers: tuple[str, ...] = (),
     log_stream: LogStream = "off",
+    live_quality: LiveQualityConfig = NO_LIVE_QUALITY,
     clock: Clock | None = None,
 ) -> AsyncIterator[Watch]:
     """Watch a switch; `connected`: wait until the node is."""
@@ -127,7 +128,14 @@ async def watching(
     clock = clock or Clock()
     look_up = partial(names.look_up, Executors().names)
     node = Node(
-        config, "abcd", memory, observer=observer, clock=clock, look_up=look_up, log_stream=log_stream
+        config,
+        "abcd",
+        memory,
+        observer=observer,
+        clock=clock,
+        look_up=look_up,
+        log_stream=log_stream,
+        live_quality=lambda: live_quality,
     )
     watch = Watch(node, clock)
     node.start()

@@ -37,6 +37,7 @@ from dashboards.queries import (
     network_failure_ratio,
     outbound_answer_ratio,
     per_gateway,
+    silent_calls,
 )
 from dashboards.tables import Column, table
 from exporter.metrics import families
@@ -141,6 +142,7 @@ def _callers() -> Row:
             Query(VIEW.quantile(0.95, families.CALL_POST_DIAL_DELAY), "95 % within", True),
             top=1,
             empty="no call in this range",
+            width=6,
         ),
         lines(
             "Bad audio",
@@ -151,6 +153,18 @@ def _callers() -> Row:
             Query(VIEW.or_zero(f"1 - {VIEW.share_up_to(families.CALL_PACKET_LOSS, 0.05)}"), "loss above 5 %"),
             top=0.1,
             highest=1,
+            width=6,
+        ),
+        lines(
+            "Running calls that are silent",
+            "Running answered calls in whose last 10 s nothing was heard though it should, by gateway. "
+            "Several at once through one gateway: the audio of that trunk has died.",
+            units.Short,
+            Query(silent_calls(VIEW), "{{node}} {{gateway}}"),
+            Query(total(VIEW.value(families.LIVE_CALLS_SAMPLED)), "looked at"),
+            top=5,
+            empty="no running call is looked at",
+            width=6,
         ),
         bars(
             "Calls without media",
@@ -161,6 +175,7 @@ def _callers() -> Row:
                 VIEW.or_none(per_minute(total(VIEW.rate(families.CALLS_WITHOUT_MEDIA), "node")), "node"),
                 "{{node}}",
             ),
+            width=6,
         ),
         bars(
             "Dials refused",

@@ -27,7 +27,6 @@ from exporter.metrics import families
 def is_it_ok() -> Row:
     """The tiles."""
     success = VIEW.well(families.PROBE_SUCCESS)
-    silent = total(VIEW.increase(families.CALLS_WITHOUT_MEDIA, window=RECENT))
     in_time = f"suffix: in {RECENT}"
     return "", [
         tile(
@@ -76,13 +75,13 @@ def is_it_ok() -> Row:
             decimals=1,
         ),
         tile(
-            "Without audio",
-            f"Answered calls that ended in the last {RECENT}, should have had audio and received no packet: "
-            "firewall, NAT, or the provider's media.",
-            in_time,
-            VIEW.or_zero(silent),
-            looks.worse_above((1, looks.WARNING), (5, looks.CRITICAL)),
-            decimals=0,
+            "Silent calls",
+            "Running answered calls in whose last 10 s nothing was heard though it should: their audio died, "
+            "of those looked at (live_quality.calls of each switch at most, taken in turn).",
+            units.Short,
+            total(VIEW.value(families.LIVE_CALLS_SILENT)),
+            looks.worse_above((1, looks.WARNING), (3, looks.CRITICAL)),
+            empty="not looked at",
         ),
         tile(
             "Probes failing",

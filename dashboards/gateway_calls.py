@@ -202,6 +202,26 @@ def sound() -> Row:
             empty=NO_CALLS,
         ),
         lines(
+            "Running calls that are silent",
+            "Running answered calls in whose last 10 s nothing was heard though it should, and how many were "
+            "looked at: live_quality.calls of the switch at most, taken in turn.",
+            units.Short,
+            Query(total(VIEW.value(families.LIVE_CALLS_SILENT)), "silent"),
+            Query(total(VIEW.value(families.LIVE_CALLS_SAMPLED)), "looked at"),
+            top=5,
+            empty="no running call is looked at",
+            width=6,
+        ),
+        lines(
+            "Loss of running calls",
+            "Share of the looks at running calls in which more than 5 % of the packets were lost.",
+            units.PercentUnit,
+            Query(VIEW.or_zero(f"1 - {VIEW.share_up_to(families.LIVE_CALL_PACKET_LOSS, 0.05)}"), "above 5 %"),
+            top=0.1,
+            highest=1,
+            width=6,
+        ),
+        lines(
             "Bad audio",
             "Share of answered calls with an estimated quality (MOS) up to 3.6, and with more than 5 % "
             "packet loss.",
@@ -210,7 +230,7 @@ def sound() -> Row:
             Query(VIEW.or_zero(f"1 - {VIEW.share_up_to(families.CALL_PACKET_LOSS, 0.05)}"), "loss above 5 %"),
             top=0.1,
             highest=1,
-            width=12,
+            width=6,
         ),
         bars(
             "Calls without media",
@@ -223,6 +243,6 @@ def sound() -> Row:
                 ),
                 "{{direction}}",
             ),
-            width=12,
+            width=6,
         ),
     ]

@@ -140,6 +140,13 @@ def calls_by_gateway(view: View) -> str:
     return no_gateway(f"{calls} and on (node, gateway) {any_calls} > 0")
 
 
+def silent_calls(view: View) -> str:
+    """Running calls that are silent now, by node and gateway, of those that had any in the selected range."""
+    calls = total(view.value(families.LIVE_CALLS_SILENT), "node", "gateway")
+    once = f"max_over_time({view.series(families.LIVE_CALLS_SILENT)}[{RANGE}] @ end())"
+    return no_gateway(f"{calls} and on (node, gateway) max by (node, gateway) ({once}) > 0")
+
+
 def no_gateway(expression: str) -> str:
     """Name what calls that use no gateway have as a gateway."""
     return f'label_replace({expression}, "gateway", "(no gateway)", "gateway", "")'

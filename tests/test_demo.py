@@ -143,6 +143,11 @@ def test_probes_run_and_succeed(base: str) -> None:
         demo.until(f"{base}/metrics", rf'^freeswitch_probe_success\{{.*probe="{probe}".*\}} 1\.0', 90)
 
 
+def test_a_running_call_goes_silent_and_is_seen(base: str) -> None:
+    silent = r'^freeswitch_live_calls_silent\{.*gateway="telnyx".*direction="outbound".*\} [1-9]'
+    demo.until(f"{base}/metrics", silent, 120)
+
+
 # Queries that have no data while no switch is lost, the trunk is up and no password has been guessed.
 ALL_IS_WELL: Final = re.compile(
     r"Up or down for B|Switches lost, or refusing calls [A-D]|Lost switches, over time B|Passwords guessed A"

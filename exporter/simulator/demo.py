@@ -9,6 +9,7 @@ then to a premium rate number. Besides, each a task of its own:
     a backend that dials a gateway whose name it misspells, and telephones that are not registered
     telephones, of which one falls off and comes back
     strangers who guess passwords and scan
+    a call whose audio dies while people talk
 
 Probes may call the numbers of farends.py: +15550000001 echoes, +15550000002 is busy, and so on. Those of
 other countries are numbers that their regulators keep free for films.
@@ -22,6 +23,8 @@ from typing import Final
 from exporter.clock import Clock
 from exporter.simulator.farends import FarEnd
 from exporter.simulator.gateways import GatewayConfig
+from exporter.simulator.leg import Leg
+from exporter.simulator.media import SPEAKING
 from exporter.simulator.simulated_switch import SimulatedSwitch
 from exporter.simulator.telephones import DOMAIN
 from exporter.simulator.traffic import LOCAL_NUMBER, Destination, Traffic
@@ -77,6 +80,8 @@ BACKEND_EVERY_SECONDS: Final = 15.0
 ATTACK_EVERY_SECONDS: Final = 40.0
 GUESSES: Final = (10, 40)  # of one attack
 GUESS_EVERY_SECONDS: Final = 0.3
+SILENT_AFTER_SECONDS: Final = 15.0
+SILENT_EVERY_SECONDS: Final = (60.0, 90.0)
 
 
 @asynccontextmanager
@@ -104,7 +109,7 @@ async def demo_switch(
         switch.register(user, address)
     traffic = Traffic(switch, rate, destinations=DESTINATIONS)
     traffic.start()
-    scenes = (_flap, _dial_failing, _dial_in_vain, _fall_off, _attack)
+    scenes = (_flap, _dial_failing, _dial_in_vain, _fall_off, _attack, _go_silent)
     tasks = [asyncio.create_task(scene(switch)) for scene in scenes]
     try:
         yield switch
@@ -171,6 +176,18 @@ async def _attack(switch: SimulatedSwitch) -> None:
             else:
                 switch.scan(address, f"9{rng.randrange(10**8):08d}")
             await switch.clock.sleep(rng.expovariate(1 / GUESS_EVERY_SECONDS))
+
+
+async def _go_silent(switch: SimulatedSwitch) -> None:
+    """Now and then a call hears nothing any more; it is given up after a while."""
+    talking = FarEnd(ring=0.5, answer=2.0, path=SPEAKING)
+    while True:
+        leg = switch.calls.outbound("telnyx", _number(switch), talking, caller=LOCAL_NUMBER, seconds=60)
+        await switch.clock.sleep(SILENT_AFTER_SECONDS)
+        if isinstance(leg, Leg) and not leg.hung_up.is_set():
+            leg.time.catch_up()
+            leg.mute()
+        await switch.clock.sleep(switch.core.rng.uniform(*SILENT_EVERY_SECONDS))
 
 
 def _number(switch: SimulatedSwitch) -> str:

@@ -36,7 +36,7 @@ async def test_a_seed_makes_the_same_calls_again(clock: Clock) -> None:
     assert await numbers() == await numbers()
 
 
-async def test_its_first_minutes_have_refused_dials_strangers_and_a_telephone_that_falls_off(
+async def test_its_first_minutes_have_refused_dials_strangers_a_silent_call_and_a_telephone_that_falls_off(
     clock: Clock,
 ) -> None:
     """Ten minutes: longer than the fallen telephone stays away."""
@@ -45,7 +45,9 @@ async def test_its_first_minutes_have_refused_dials_strangers_and_a_telephone_th
         customs = ("register_failure", "wrong_call_state", "register", "expire")
         subclasses = " ".join(f"sofia::{name}" for name in customs)
         await wire.reply(f"event plain BACKGROUND_JOB CHANNEL_CREATE CUSTOM {subclasses}")
-        await clock.sleep(600)
+        await clock.sleep(45)
+        assert any(leg.muted_at for leg in switch.legs.values())
+        await clock.sleep(555)
         events = wire.events()
 
     def seen(name: str, header: str) -> list[str]:

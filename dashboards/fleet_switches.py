@@ -208,4 +208,16 @@ def exporter() -> Row:
             top=2**26,
             width=4,
         ),
+        timeline(
+            "What the exporter does without",
+            "Whether the last reload of its config was accepted, state_dir and history can be written, and "
+            "FreeSWITCH answers the optional questions, whose families are absent meanwhile.",
+            Strip(VIEW.well(families.RELOAD_SUCCESSFUL), "{{instance}} reload", looks.WORKS),
+            Strip(VIEW.well(families.STATE_OK), "{{instance}} state_dir", looks.WORKS),
+            Strip(VIEW.well(families.HISTORY_OK), "{{instance}} history", looks.WORKS),
+            Strip(
+                VIEW.value(families.OPTIONAL_ANSWERS_OK, "command"), "{{node}} {{command}}", looks.ANSWERED
+            ),
+            height=8,
+        ),
     ]

@@ -85,6 +85,8 @@ USABLE: Mapping[str, str] = {"not usable": CRITICAL, "usable": WELL}
 PROFILE_UP: Mapping[str, str] = {"down": CRITICAL, "running": WELL}
 PAUSED: Mapping[str, str] = {"no": WELL, "paused": WARNING}
 LOG_LEVELS: Mapping[str, str] = {"warning": WARNING, "err": CRITICAL, "crit": DEAD}
+WORKS: Mapping[str, str] = {"does not work": CRITICAL, "works": WELL}
+ANSWERED: Mapping[str, str] = {"late or unusable": WARNING, "answered": WELL}
 REGISTERED: Mapping[str, str] = {"not registered": CRITICAL, "registered": WELL}
 
 

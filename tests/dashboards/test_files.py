@@ -202,6 +202,42 @@ def test_every_metric_is_declared(dashboard: Json) -> None:
     assert named <= declared
 
 
+# What else there is of these: shown by others, part of the configuration, or of use to rules only.
+WITHOUT_A_PANEL = {
+    *("freeswitch_connection_losses_total", "freeswitch_last_poll_timestamp_seconds"),
+    *("freeswitch_exporter_history_rows", "freeswitch_time_synced", "freeswitch_sessions_total"),
+    "freeswitch_exporter_config_last_reload_success_timestamp_seconds",
+    *("process_virtual_memory_bytes", "process_start_time_seconds", "process_cpu_seconds_total"),
+    *("process_open_fds", "process_max_fds"),
+    *("freeswitch_current_sessions_peak", "freeswitch_current_sessions_peak_last_5min"),
+    *("freeswitch_current_sps_peak", "freeswitch_current_sps_peak_last_5min", "freeswitch_min_idle_cpu"),
+    *("freeswitch_current_channels", "freeswitch_sofia_profile_info"),
+    *(
+        "freeswitch_gateway_up",
+        "freeswitch_gateway_uptime_seconds",
+        "freeswitch_gateway_ping_interval_seconds",
+    ),
+    *("freeswitch_gateway_registration_expected", "freeswitch_calls_learned_total"),
+    "freeswitch_probe_standby",
+}
+
+
+def test_each_other_family_has_a_panel() -> None:
+    shown = " ".join(
+        target["expr"]
+        for path in FILES
+        for panel in panels(json.loads(path.read_text(encoding="utf-8")))
+        for target in panel["targets"]
+    )
+    named = set(re.findall(r"\b(?:freeswitch|process)_\w+", shown))
+    without = {
+        family.name
+        for family in families.FAMILIES.values()
+        if not named & {family.name + part for part in ("", "_bucket", "_sum", "_count")}
+    }
+    assert without == WITHOUT_A_PANEL
+
+
 def test_rates_use_the_window_that_grafana_fits_to_the_scrape_interval(dashboard: Json) -> None:
     windows = {
         match

@@ -39,7 +39,7 @@ from dashboards.queries import (
     per_gateway,
     silent_calls,
 )
-from dashboards.tables import Column, table
+from dashboards.tables import CAUSE, Column, table
 from exporter.metrics import families
 
 
@@ -199,6 +199,7 @@ def _callers() -> Row:
             sort_by="dials",
             descending=True,
             empty="no dial was refused",
+            widths={"cause": CAUSE},
             width=12,
         ),
         bars(
@@ -256,7 +257,7 @@ def _gateways() -> Row:
                 limits=looks.worse_above((1, looks.WARNING), (5, looks.CRITICAL)),
                 decimals=0,
             ),
-            Column("ping", VIEW.value(families.GATEWAY_PING), units.Seconds, decimals=1, empty="no answer"),
+            Column("ping", VIEW.value(families.GATEWAY_PING), units.Seconds, decimals=1, empty="none"),
             Column(
                 "calls now",
                 per_gateway(VIEW, total(VIEW.value(families.CALLS_ACTIVE), *by)),

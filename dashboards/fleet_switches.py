@@ -42,6 +42,7 @@ def switches() -> Row:
                 words=looks.PAUSED,
             ),
             hidden=("info",),
+            widths={"version": 290},
             height=6,
         ),
         lines(

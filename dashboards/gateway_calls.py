@@ -7,7 +7,7 @@ from dashboards.frame import Row
 from dashboards.panels import Query, bars, heat, lines
 from dashboards.promql import per_minute, total
 from dashboards.queries import RECENT, inbound_answer_ratio, network_failure_ratio, outbound_answer_ratio
-from dashboards.tables import Column, table
+from dashboards.tables import CAUSE, Column, table
 from exporter.metrics import families
 
 NO_CALLS = "no call in this range"
@@ -120,6 +120,7 @@ def refusals() -> Row:
             ),
             sort_by="calls",
             descending=True,
+            widths={"cause": CAUSE},
             empty=NO_CALLS,
             width=8,
         ),

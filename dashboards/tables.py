@@ -18,6 +18,7 @@ from grafana_foundation_sdk.models import units
 from dashboards import looks
 from dashboards.panels import NOT_SCRAPED, SOURCE, Panel, query, ref_id
 
+CAUSE = 280  # pixels of a column of FreeSWITCH's causes
 NARROWEST = 90  # pixels of a column of labels, which share what the columns of figures leave
 
 
@@ -52,6 +53,7 @@ def table(
     *columns: Column,
     links: Mapping[str, tuple[str, str]] | None = None,
     trailing: Sequence[str] = (),
+    widths: Mapping[str, int] | None = None,
     hidden: Sequence[str] = (),
     sort_by: str = "",
     descending: bool = False,
@@ -61,9 +63,10 @@ def table(
 ) -> Panel:
     """One row per set of `labels`, one column per query.
 
-    `labels` are the label columns, leftmost first, `trailing` those behind the figures. `links` give a label
-    column the text and the URL of a link. `hidden` are titles of columns that are queried only for their
-    labels, and further labels. `sort_by` is a column title; without it rows keep Prometheus' order.
+    `labels` are the label columns, leftmost first, `trailing` those behind the figures; `widths`, in pixels,
+    are of those with long values. `links` give a label column the text and the URL of a link. `hidden` are
+    titles of columns that are queried only for their labels, and further labels. `sort_by` is a column title;
+    without it rows keep Prometheus' order.
     """
     panel = (
         table_builder.Panel()
@@ -79,7 +82,7 @@ def table(
         .min_width(NARROWEST)
     )
     for label in (*labels, *trailing):
-        panel.override_by_name(label, _label_cell())
+        panel.override_by_name(label, _label_cell((widths or {}).get(label)))
     for column in columns:
         panel.with_target(query(column.expression).instant().format(prometheus_model.PromQueryFormat.TABLE))
         panel.override_by_name(column.title, _cell(column))
@@ -108,9 +111,11 @@ def table(
     return panel
 
 
-def _label_cell() -> list[model.DynamicConfigValue]:
+def _label_cell(width: int | None) -> list[model.DynamicConfigValue]:
     """A column of a label; not all rows need have it."""
-    properties = {"custom.filterable": True, "noValue": "-"}
+    properties: dict[str, object] = {"custom.filterable": True, "noValue": "-"}
+    if width is not None:
+        properties["custom.width"] = width
     return [model.DynamicConfigValue(id_val=name, value=value) for name, value in properties.items()]
 
 

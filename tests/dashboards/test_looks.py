@@ -19,6 +19,7 @@ from dashboards import frame, looks
 from dashboards.panels import NOT_SCRAPED
 from exporter.metrics import families
 from exporter.simulator import GatewayConfig, SimulatedSwitch
+from exporter.switch.cause import CAUSES
 from tests.dashboards.test_queries import FILES, fill_in
 from tests.support import prometheus
 from tests.support.daemon import daemon
@@ -266,6 +267,13 @@ def test_the_columns_of_a_table_fit(dashboard: Json) -> None:
         least = panel["fieldConfig"]["defaults"]["custom"]["minWidth"]
         assert sum(fixed) + labels * least <= panel["gridPos"]["w"] * COLUMN - TABLE_MARGIN, panel["title"]
         assert all(width >= 20 + 7 * len(name) for name, width in _widths(panel).items()), panel["title"]
+
+
+def test_the_causes_of_freeswitch_fit_their_column(dashboard: Json) -> None:
+    longest = 20 + 8.9 * max(map(len, CAUSES))
+    for panel in panels(dashboard, "table"):
+        if "cause" in panel["transformations"][1]["options"]["indexByName"]:
+            assert _widths(panel)["cause"] >= longest, panel["title"]
 
 
 def _widths(panel: Json) -> dict[str, int]:

@@ -208,6 +208,8 @@ def ranking(title: str, about: str, unit: str, bar: Query, *, empty: str, width:
         .orientation(common_model.VizOrientation.HORIZONTAL)
         .display_mode(common_model.BarGaugeDisplayMode.BASIC)
         .value_mode(common_model.BarGaugeValueMode.TEXT)
+        .sizing(common_model.BarGaugeSizing.MANUAL)  # else a single bar fills the panel
+        .max_viz_height(40)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .display_name("${__series.name}")
         .with_target(query(bar.expression, bar.name).instant())

@@ -270,7 +270,7 @@ def test_the_columns_of_a_table_fit(dashboard: Json) -> None:
 
 
 def test_the_causes_of_freeswitch_fit_their_column(dashboard: Json) -> None:
-    longest = 20 + 8.9 * max(map(len, CAUSES))
+    longest = 20 + 8.5 * max(map(len, CAUSES))
     for panel in panels(dashboard, "table"):
         if "cause" in panel["transformations"][1]["options"]["indexByName"]:
             assert _widths(panel)["cause"] >= longest, panel["title"]

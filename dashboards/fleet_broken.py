@@ -24,6 +24,9 @@ from dashboards.tables import Column, table
 from exporter.metrics import families
 
 
+NONE_KNOWN = "none known (tiles without numbers: is the exporter scraped?)"
+
+
 def is_it_ok() -> Row:
     """The tiles."""
     success = VIEW.well(families.PROBE_SUCCESS)
@@ -151,7 +154,7 @@ def broken() -> Row:
             links={"gateway": ("Show this gateway", row_link(GATEWAY, "node", "gateway"))},
             sort_by=f"failed, {RECENT}",
             descending=True,
-            empty="no gateway has a problem",
+            empty=NONE_KNOWN,
             width=13,
         ),
         table(
@@ -184,7 +187,7 @@ def broken() -> Row:
             ),
             sort_by="connection",
             descending=True,
-            empty="no switch is lost, none refuses calls",
+            empty=NONE_KNOWN,
             width=11,
         ),
         timeline(

@@ -40,6 +40,7 @@ Limits = Sequence[tuple[float, str]]
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 NONE = r"/^\s*none(\s+none)*\s*$/"  # the names of series that stand for "nothing was counted"
 NOT_SCRAPED = "no data: is the exporter scraped?"
+NOT_SCRAPED_TILE = "no data"  # the longer one would be tiny
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def tile(
     expression: str,
     limits: Builder[model.ThresholdsConfig],
     *,
-    empty: str = NOT_SCRAPED,
+    empty: str = NOT_SCRAPED_TILE,
     words: Mapping[str, str] | None = None,
     decimals: int | None = None,
     width: int = 3,

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from dashboards import frame, looks
-from dashboards.panels import NOT_SCRAPED
+from dashboards.panels import NOT_SCRAPED, NOT_SCRAPED_TILE
 from exporter.metrics import families
 from exporter.simulator import GatewayConfig, SimulatedSwitch
 from exporter.switch.cause import CAUSES
@@ -170,7 +170,8 @@ async def test_no_panel_doubts_the_scrape_of_a_quiet_exporter(quiet: str) -> Non
     A timeline is left out: Grafana has a text of its own for an empty one.
     """
     waiting = [panel for file in FILES for panel in panels(json.loads(file.read_text(encoding="utf-8")))]
-    waiting = [panel for panel in waiting if panel["fieldConfig"]["defaults"]["noValue"] == NOT_SCRAPED]
+    doubts = (NOT_SCRAPED, NOT_SCRAPED_TILE)
+    waiting = [panel for panel in waiting if panel["fieldConfig"]["defaults"]["noValue"] in doubts]
     waiting = [panel for panel in waiting if panel["type"] != "state-timeline"]
     assert len(waiting) > 20
     deadline = time.monotonic() + 60
@@ -291,4 +292,6 @@ def test_the_first_screen_of_the_fleet_says_what_is_broken_since_when_and_what_i
     assert list(_widths(switches))[:2] == ["connection", "last event"]
     problem = gateways["targets"][0]["expr"]
     assert f'{families.GATEWAY_PROBLEM.name}{{node=~"$node",gateway=~"$gateway",problem!~' in problem
+    for table in (gateways, switches):  # a Prometheus that scrapes nothing must not read as all clear
+        assert table["fieldConfig"]["defaults"]["noValue"].startswith("none known")
     assert {panel["type"] for panel in first} == {"stat", "table", "state-timeline"}

@@ -23,7 +23,6 @@ from dashboards.queries import (
 from dashboards.tables import Column, table
 from exporter.metrics import families
 
-
 NONE_KNOWN = "none known (tiles without numbers: is the exporter scraped?)"
 
 

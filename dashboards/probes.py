@@ -229,7 +229,7 @@ def _last_run() -> Row:
             "Duration of each phase of the last run. Compare it with its own past: slow answers often come "
             "before failures.",
             units.Seconds,
-            Query(VIEW.value(families.PROBE_PHASE, "phase"), f"{{{{phase}}}} {SERIES}"),
+            Query(VIEW.value(families.PROBE_PHASE, "phase"), "{{phase}} {{probe}}"),
             top=1,
             empty=NO_PROBE,
         ),

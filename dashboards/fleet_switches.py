@@ -200,7 +200,7 @@ def exporter() -> Row:
             width=4,
         ),
         lines(
-            "Memory and backlog",
+            "Memory, backlog",
             "Resident memory of the exporter, and bytes that FreeSWITCH has sent and the exporter has not "
             "read.",
             units.BytesIEC,

@@ -3,10 +3,22 @@
 import msgspec
 
 from exporter.clock import Clock
-from exporter.config import Config, GatewayConfig, GuardConfig, NodeConfig, ProbeConfig, Thresholds
+from exporter.config import (
+    Config,
+    DestinationsConfig,
+    GatewayConfig,
+    GuardConfig,
+    NodeConfig,
+    ProbeConfig,
+    Thresholds,
+)
+from exporter.config.rates import Rate, RateTable
 from exporter.demo_switchboard import DemoSwitchboard
 from exporter.runtime import configure_log, run_watched, serve_until_stopped
-from exporter.simulator.demo import demo_switch
+from exporter.simulator.demo import SUBSCRIBERS, demo_switch
+
+# A minute, by the first digits of the number.
+PRICES = {"1": 0.007, "44": 0.011, "44909": 1.5, "49": 0.012, "33": 0.012, "61": 0.019, "46": 0.014}
 
 
 def demo(config: Config) -> int:
@@ -41,6 +53,7 @@ def demo_config(config: Config, port: int) -> Config:
             "rejected": GatewayConfig(),
             "unmonitored": GatewayConfig(register=False),
         },
+        subscribers=tuple(SUBSCRIBERS),
     )
     echo = ProbeConfig(
         name="telnyx-echo",
@@ -62,4 +75,6 @@ def demo_config(config: Config, port: int) -> Config:
         guard=GuardConfig(
             allow=(echo.destination, tone.destination), max_calls_per_day=3000, max_minutes_per_day=1440
         ),
+        destinations=DestinationsConfig(region="US", currency="USD"),
+        rates=RateTable({prefix: Rate(price) for prefix, price in PRICES.items()}, max(map(len, PRICES))),
     )

@@ -41,7 +41,7 @@ def build() -> model.Dashboard:
 
 
 def _is_it_ok() -> Row:
-    gone = "no data: the switch is lost, or the gateway does not exist"
+    gone = "unknown"  # its switch is lost, or the gateway does not exist
     outage = VIEW.value(families.GATEWAY_OUTAGE)
     since_change = f"time() - {VIEW.value(families.GATEWAY_OUTAGE_CHANGE)}"
     return "", [

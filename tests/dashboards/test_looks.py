@@ -126,6 +126,13 @@ def test_a_tile_without_a_value_has_a_text_and_no_colour(dashboard: Json) -> Non
         assert (shown["color"], shown["text"]) == (looks.NO_DATA, defaults["noValue"]), panel["title"]
 
 
+def test_the_text_of_a_tile_without_a_value_can_be_read(dashboard: Json) -> None:
+    """A long one becomes tiny or, where the size is given, covers the title."""
+    for panel in panels(dashboard, "stat"):
+        text = panel["fieldConfig"]["defaults"]["noValue"]
+        assert len(text) <= len("no ping answered"), (panel["title"], text)
+
+
 def test_a_cell_without_a_value_has_a_text_of_its_column_and_no_colour(dashboard: Json) -> None:
     for panel in panels(dashboard, "table"):
         for name, properties in overrides(panel).items():

@@ -260,8 +260,6 @@ async def test_five_hundred_gateways_are_manageable(browser: Browser) -> None:
             rows = page.get_by_role("rowheader")
             await expect(rows).to_have_count(50)
             await expect(rows.first).to_have_text("trunk321 external", timeout=10_000)
-            taken = await page.evaluate("performance.getEntriesByType('navigation')[0].responseEnd")
-            assert taken < 1500
             await page.get_by_role("link", name="Next").click()
             await page.wait_for_url("**/*page=2*")
             await expect(rows.first).to_have_text("trunk049 external")

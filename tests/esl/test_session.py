@@ -486,6 +486,9 @@ def expected(name: str) -> list[str]:
                 words.append(f"reply {number}: {frame.body.decode('utf-8', 'replace')}")
             case "text/event-json" | "text/event-plain":
                 words.append(f"event: {frame.body!r}")
+            case "log/data":
+                level = int(frame.header(b"Log-Level") or -1)
+                words.append(f"log {level}: {frame.body.decode('utf-8', 'replace')}")
             case "text/rude-rejection":
                 return [*words, *DENIED]
             case "text/disconnect-notice":

@@ -282,9 +282,9 @@ def test_a_list_of_twice_as_many_gateways_takes_twice_as_long() -> None:
         for turn in range(5):
             table.after(10)
             listed = GatewayList(many(count, first=turn % 2 * count), 0, ())
-            began = time.perf_counter()
+            began = time.thread_time()
             table.table.on_list(listed, table.clock.now, 0.0)
-            best = min(best, time.perf_counter() - began)
+            best = min(best, time.thread_time() - began)
         return best
 
     assert min(seconds(8000) / seconds(4000) for _ in range(3)) < 2.6

@@ -134,6 +134,15 @@ def _doctor_options(parser: argparse.ArgumentParser) -> None:
         "--backend-url", metavar="URL", help="also ask the calling application: http://host:3000"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object (docs/doctor.md)")
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        type=Path,
+        help="also write a page, to hand to a colleague; needs no network",
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="look again every 5 s until Ctrl-C, on the same connections"
+    )
     _log_options(parser)
 
 

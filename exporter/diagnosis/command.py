@@ -221,8 +221,6 @@ def _with_backend(config: Config, url: str) -> Config:
 
 def _check_options(options: argparse.Namespace, config: Config) -> None:
     """Refuse what does not go together."""
-    if options.watch and options.json:
-        raise Unusable("--watch prints for people; leave out --json, or ask GET /api/diagnosis repeatedly")
     if options.watch and options.call:
         raise Unusable(
             "--watch would place a call at each look; leave out --call, or give the probe an interval"

@@ -114,7 +114,6 @@ class DoctorRun:
             providers=providers,
             log_stream="warning",
             only=gateway,
-
         )
         self.connected: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         self._config = config

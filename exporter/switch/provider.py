@@ -27,11 +27,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from exporter.esl import Event
 from exporter.switch.cause import OF_THE_CALL
 from exporter.switch.tables import read_table
+
+if TYPE_CHECKING:
+    from exporter.esl import Event  # not loaded by check-config, which needs the names only
 
 PROVIDERS: Final = tuple(sorted(path.stem for path in (Path(__file__).parent / "providers").glob("*.tsv")))
 """The providers there is a table for."""
@@ -122,7 +124,7 @@ class Provider:
         self._by_code = {code.code: code for code in codes}
         self.codes = (*self._by_code.values(), OTHER)
 
-    def in_answer(self, event: Event) -> ProviderCode | None:
+    def in_answer(self, event: "Event") -> ProviderCode | None:
         """The code in the answer with which the far end refused an outbound leg; None without one.
 
         Args:
@@ -132,7 +134,7 @@ class Provider:
             return self._in_phrase(event.get(_PHRASE) or "")
         return self._in_header(event, _OF_ANSWER, self._header)
 
-    def in_bye(self, event: Event) -> ProviderCode | None:
+    def in_bye(self, event: "Event") -> ProviderCode | None:
         """The code with which the far end ended an answered outbound leg, by its last event; None without."""
         if self._header is None or event.get(b"variable_sip_hangup_disposition") != "recv_bye":
             return None
@@ -142,7 +144,7 @@ class Provider:
         """The meaning of a code, as a label has it."""
         return self._by_code.get(code, OTHER)
 
-    def _in_header(self, event: Event, prefix: bytes, header: str) -> ProviderCode | None:
+    def _in_header(self, event: "Event", prefix: bytes, header: str) -> ProviderCode | None:
         if header == REASON:
             return self._in_reason(event.get(_REASON) or "")
         found = _FIRST_WORD.search(_kept(event, prefix, header.encode()) or "")
@@ -165,7 +167,7 @@ class Provider:
         return replace(OTHER, written=word) if form.fullmatch(word) is not None else None
 
 
-def _kept(event: Event, prefix: bytes, header: bytes) -> str | None:
+def _kept(event: "Event", prefix: bytes, header: bytes) -> str | None:
     """A header of the far end's that FreeSWITCH kept, in whatever case the far end wrote its name."""
     value = event.get(prefix + header)
     if value is not None:

@@ -177,7 +177,6 @@ guard: {allow: ["+15550000001"]}
             "calls through gateway telnyx, which --gateway excludes",
         ),
         (["--backend-url", "ftp://x"], "--backend-url"),
-        (["--watch", "--json"], "leave out --json"),
         (["--watch", "--call", "echo"], "leave out --call"),
     ],
 )

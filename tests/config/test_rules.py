@@ -126,8 +126,8 @@ def test_the_published_password_on_another_machine(tmp_path: Path, host: str) ->
             "{telnyx: {}}",
             "telnix",
             (
-                "is 'telnix', which node fs1 does not list; write `node: fs2`, which lists it, or `telnix: {}` "
-                "under gateways of fs1"
+                "is 'telnix', which node fs1 does not list; write `node: fs2`, which lists it, "
+                "or `telnix: {}` under gateways of fs1"
             ),
         ),
     ],

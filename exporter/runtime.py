@@ -56,6 +56,7 @@ log = structlog.get_logger(__name__)
 READ_SECONDS: Final = 10.0  # for the config and its files; a disk that hangs holds nobody up for longer
 
 ReadConfig = Callable[[], Config]
+OnServing = Callable[[Sequence[tuple[str, int]]], None]
 
 
 class Runtime:
@@ -212,8 +213,11 @@ class Runtime:
 
     # -- start and stop
 
-    async def run(self) -> None:
+    async def run(self, on_serving: OnServing = lambda _: None) -> None:
         """Serve until `stop` is called or a signal asks for it.
+
+        Args:
+            on_serving: called with host and port of every listening socket, once there are.
 
         Raises:
             ConfigError: an address cannot be listened on, or a certificate cannot be used.
@@ -234,6 +238,7 @@ class Runtime:
                 nodes=[node.name for node in self._nodes],
                 instance=self._instance,
             )
+            on_serving(self.addresses)
             await self._stop.wait()
             log.info("stopping")
         finally:
@@ -410,8 +415,20 @@ def run_watched(serving: Coroutine[Any, Any, None]) -> None:
         runner.run(serving)
 
 
-async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Clock) -> None:
+async def serve_until_stopped(
+    config: Config,
+    read_config: ReadConfig,
+    clock: Clock,
+    *,
+    on_serving: OnServing = lambda _: None,
+) -> None:
     """Run the daemon in this event loop until a signal ends it.
+
+    Args:
+        config: the first config.
+        read_config: reads it again.
+        clock: the time.
+        on_serving: called with host and port of every listening socket, once there are.
 
     Raises:
         ConfigError: it cannot start.
@@ -433,7 +450,7 @@ async def serve_until_stopped(config: Config, read_config: ReadConfig, clock: Cl
             executors.history,
             kept_out=lock.problem if lock is not None else "",
         )
-        await Runtime(config, read_config, instance, probes, history, clock, executors).run()
+        await Runtime(config, read_config, instance, probes, history, clock, executors).run(on_serving)
     except StateDirError as error:
         raise ConfigError((str(error),)) from None
     finally:

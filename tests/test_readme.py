@@ -29,11 +29,15 @@ ELSEWHERE = {
     "git clone https://github.com/freeswitch-exporter/freeswitch-exporter.git": "below",
     "cd freeswitch-exporter": "below",
     "pipx install .": "tests/test_project.py",
-    "python3 -m venv ~/freeswitch-exporter": "tests/test_project.py",
-    "~/freeswitch-exporter/bin/pip install .": "tests/test_project.py",
+    "python3 -m venv ~/.local/freeswitch-exporter": "tests/test_project.py",
+    "~/.local/freeswitch-exporter/bin/pip install .": "tests/test_project.py",
     "make test": ".ci/run",
 }
-SERVING = {"make demo", "~/.local/bin/freeswitch-exporter", "~/freeswitch-exporter/bin/freeswitch-exporter"}
+SERVING = {
+    "make demo",
+    "~/.local/bin/freeswitch-exporter",
+    "~/.local/freeswitch-exporter/bin/freeswitch-exporter",
+}
 ASKING = [
     command
     for command in OPTIONS

@@ -13,7 +13,7 @@ import jinja2
 
 from exporter import __version__
 from exporter.diagnosis.conclusion import CHECK, Diagnosis, worst
-from exporter.diagnosis.finding import STATUS_WORDS, local_time, shown
+from exporter.diagnosis.finding import STATUS_WORDS, heading, local_time
 from exporter.diagnosis.skipped import skipped_checks
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -36,7 +36,7 @@ def page(diagnoses: Sequence[Diagnosis]) -> str:
         version=__version__,
         words=STATUS_WORDS,
         checks=CHECK,
-        shown=shown,
+        heading=lambda seen: heading(seen.node, seen.host, seen.port),
         skipped=skipped_checks,
     )
 

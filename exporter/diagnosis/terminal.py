@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from exporter.diagnosis.conclusion import CHECK, CHECKS, Conclusion, Diagnosis
-from exporter.diagnosis.finding import STATUS_WORDS, Finding, Remedy, Status, local_time, shown
+from exporter.diagnosis.finding import STATUS_WORDS, Finding, Remedy, Status, heading, local_time
 from exporter.diagnosis.skipped import skipped_checks
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ class Screen:
 
     def node(self, name: str, host: str, port: int) -> None:
         """The heading of a node."""
-        where = f"{shown(host)}:{port}"
-        heading = shown(name) if shown(name) == where else f"{shown(name)} ({where})"
-        self._print(Text(heading, "bold"))
+        self._print(Text(heading(name, host, port), "bold"))
 
     def findings(self, findings: Iterable[Finding]) -> None:
         """Some findings, in order; those of checks that were not made are left to `rest`."""

@@ -12,6 +12,7 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models import prometheus as prometheus_model
+from grafana_foundation_sdk.models import statetimeline
 
 from dashboards import looks
 from dashboards.panels import SOURCE, Panel, ref_id
@@ -26,8 +27,12 @@ SEVERAL = View({"node": '=~"$node"', "gateway": '=~"$gateway"'})
 ONE_GATEWAY = View({"node": '="$node"', "gateway": '="$gateway"'})
 SEVERAL_PROBES = View({"node": '=~"$node"', "gateway": '=~"$gateway"', "probe": '=~"$probe"'})
 
-# How old a change may be to be marked, in seconds: twice the step in which Grafana asks for annotations.
+# The step in which Grafana asks for annotations, and joins marks that are no further apart to a region.
+_STEP = "60s"
+# Seconds. How old a change may be to be marked: it must be found at two steps, should one be late.
 _RECENT_CHANGE = 120
+# Seconds without an outage before and after. A gateway that flaps would else fill every graph with marks.
+_QUIET = 300
 
 Row = tuple[str, Sequence[Panel]]
 
@@ -36,7 +41,8 @@ Row = tuple[str, Sequence[Panel]]
 class Mark:
     """An annotation from a query; Grafana draws a mark, or a region, where the value is above 0.
 
-    With `at_value` the value itself is the time of the mark, in milliseconds.
+    With `at_value` the value itself is the time of the mark, in milliseconds. `shown`: until people switch
+    it off; else only once they switch it on.
     """
 
     name: str
@@ -45,6 +51,7 @@ class Mark:
     title: str
     tags: Sequence[str] = field(default=("node",))
     at_value: bool = False
+    shown: bool = True
 
 
 def data_source() -> Builder[model.VariableModel]:
@@ -100,13 +107,17 @@ def row_link(uid: str, *labels: str) -> str:
     return f"/d/{uid}?${{datasource:queryparam}}{picked}&${{__url_time_range}}"
 
 
-def common_marks(view: View) -> list[Mark]:
-    """Annotations of all dashboards: nodes lost and restarted, gateways failed and recovered."""
-    change = f"1000 * {view.value(families.GATEWAY_LAST_CHANGE)}"
-    recent = f"{view.value(families.GATEWAY_LAST_CHANGE)} > time() - {_RECENT_CHANGE}"
-    well = view.series(families.GATEWAY_PROBLEM, 'problem="none"')
-    gateways = "on (node, gateway, profile)"
+def common_marks(view: View, *, gateways_shown: bool) -> list[Mark]:
+    """Annotations of all dashboards: nodes lost and restarted, gateways failed and recovered.
+
+    `gateways_shown`: those of gateways too, unless people switch them off.
+    """
+    changed = view.value(families.GATEWAY_OUTAGE_CHANGE)
+    outage = view.series(families.GATEWAY_OUTAGE)
+    same = "on (node, gateway, profile)"
     names = ("node", "gateway", "profile")
+    recently = f"1000 * ({changed} > time() - {_RECENT_CHANGE})"
+    long_ago = f"1000 * ({changed} > time() - {_QUIET + _RECENT_CHANGE} < time() - {_QUIET})"
     return [
         Mark(
             "FreeSWITCH lost",
@@ -116,27 +127,29 @@ def common_marks(view: View) -> list[Mark]:
         ),
         Mark(
             "FreeSWITCH restarted",
-            looks.WARNING,
+            looks.NEUTRAL,
             f"{view.value(families.UPTIME)} < 60",
             "{{node}} started",
         ),
         Mark(
             "Gateway failed",
-            looks.CRITICAL,
-            f"{change} and {gateways} ({recent}) and {gateways} {well} == 0"
-            f" and {gateways} max_over_time({well}[5m]) == 1",
+            looks.WARNING,
+            f"{recently} and {same} {outage} == 1"
+            f" and {same} max_over_time({outage}[{_QUIET}s] offset {_RECENT_CHANGE}s) == 0",
             "{{gateway}} has a problem",
             names,
             at_value=True,
+            shown=gateways_shown,
         ),
         Mark(
             "Gateway recovered",
             looks.WELL,
-            f"{change} and {gateways} ({recent}) and {gateways} {well} == 1"
-            f" and {gateways} min_over_time({well}[5m]) == 0",
+            f"{long_ago} and {same} max_over_time({outage}[{_QUIET}s]) == 0"
+            f" and {same} max_over_time({outage}[{_QUIET}s] offset {_QUIET}s) == 1",
             "{{gateway}} has recovered",
             names,
             at_value=True,
+            shown=gateways_shown,
         ),
     ]
 
@@ -174,6 +187,8 @@ def compose(
     result.annotations.list_val = [_grafana_annotations(), *(_Annotation(mark) for mark in marks)]
     for number, placed in enumerate(result.panels or [], start=1):
         placed.id_val = number
+        if isinstance(placed, model.Panel) and isinstance(placed.options, statetimeline.Options):
+            placed.options.per_page = 0  # else it has a pager even for one page; the builder refuses 0
         if isinstance(placed, model.Panel):
             for index, target in enumerate(placed.targets or []):
                 if isinstance(target, prometheus_model.Dataquery):
@@ -194,14 +209,21 @@ def _grafana_annotations() -> model.AnnotationQuery:
 
 
 class _Annotation(model.AnnotationQuery):
-    """A Prometheus annotation: the SDK has a field for `expr`, but none for the others."""
+    """A Prometheus annotation: the SDK has a field for `expr`, but none for these."""
 
     def __init__(self, mark: Mark) -> None:
-        super().__init__(name=mark.name, datasource=SOURCE, icon_color=mark.colour, expr=mark.expression)
+        super().__init__(
+            name=mark.name,
+            datasource=SOURCE,
+            enable=mark.shown,
+            icon_color=mark.colour,
+            expr=mark.expression,
+        )
         self._mark = mark
 
     def to_json(self) -> dict[str, object]:
         return super().to_json() | {
+            "step": _STEP,
             "titleFormat": self._mark.title,
             "tagKeys": ",".join(self._mark.tags),
             "useValueForTime": self._mark.at_value,

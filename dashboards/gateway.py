@@ -11,19 +11,12 @@ from grafana_foundation_sdk.models import units
 from dashboards import looks
 from dashboards.frame import FLEET, GATEWAY, PROBES, Row, common_marks, compose, link, runbook, variable
 from dashboards.frame import ONE_GATEWAY as VIEW
-from dashboards.panels import Column, Query, Strip, bars, heat, lines, since, table, tile, timeline
+from dashboards.gateway_calls import calls, refusals, sound
+from dashboards.gateway_destinations import destinations
+from dashboards.panels import Query, Strip, bars, lines, since, tile, timeline
 from dashboards.promql import per_minute, total
-from dashboards.queries import (
-    RECENT,
-    availability,
-    inbound_answer_ratio,
-    network_failure_ratio,
-    outbound_answer_ratio,
-    probe_result,
-)
+from dashboards.queries import RECENT, availability, network_failure_ratio, probe_result
 from exporter.metrics import families
-
-NO_CALLS = "no call in this range"
 
 
 def build() -> model.Dashboard:
@@ -41,14 +34,14 @@ def build() -> model.Dashboard:
             ),
         ],
         links=[link(FLEET, "Fleet"), link(PROBES, "Its probes", ("node", "gateway")), runbook()],
-        marks=common_marks(VIEW),
-        rows=[_is_it_ok(), _state(), _calls(), _refusals(), _sound()],
+        marks=common_marks(VIEW, gateways_shown=True),
+        rows=[_is_it_ok(), _state(), calls(), destinations(), refusals(), sound()],
         since="now-6h",
     )
 
 
 def _is_it_ok() -> Row:
-    gone = "no data: the switch is lost, or the gateway does not exist"
+    gone = "unknown"  # its switch is lost, or the gateway does not exist
     outage = VIEW.value(families.GATEWAY_OUTAGE)
     since_change = f"time() - {VIEW.value(families.GATEWAY_OUTAGE_CHANGE)}"
     return "", [
@@ -180,7 +173,11 @@ def _state() -> Row:
             "Computed from events, so it includes flaps between two scrapes, which the timeline above does "
             "not show. UNKNOWN: the switch was lost.",
             units.PercentUnit,
-            Query(total(VIEW.rate(families.GATEWAY_SECONDS, "state"), "state"), "{{state}}"),
+            Query(
+                VIEW.or_none(total(VIEW.rate(families.GATEWAY_SECONDS, "state"), "state"), "state"),
+                "{{state}}",
+            ),
+            highest=1,
             colours=looks.STATES,
             width=12,
         ),
@@ -190,7 +187,10 @@ def _state() -> Row:
             "FAILED, FAIL_WAIT and UNREGED mean that the trunk flaps.",
             units.CountsPerMinute,
             Query(
-                per_minute(total(VIEW.rate(families.GATEWAY_STATE_CHANGES, "state"), "state")), "{{state}}"
+                VIEW.or_none(
+                    per_minute(total(VIEW.rate(families.GATEWAY_STATE_CHANGES, "state"), "state")), "state"
+                ),
+                "{{state}}",
             ),
             colours=looks.STATES,
             width=12,
@@ -212,209 +212,26 @@ def _state() -> Row:
         ),
         lines(
             "Ping",
-            "Round trip of OPTIONS, its average over a day, and the age of the OPTIONS in flight. Above 3 s "
-            "the far end does not answer; FreeSWITCH itself notices after 32 s.",
+            "Round trip of OPTIONS, and its average over a day. In a gap the last OPTIONS was not answered.",
             units.Seconds,
             Query(ping, "round trip"),
             Query(
                 f"max by (node, gateway, profile) (avg_over_time({VIEW.series(families.GATEWAY_PING)}[1d]))",
                 "day's average",
             ),
-            Query(VIEW.value(families.GATEWAY_PING_PENDING), "in flight for"),
+            top=0.05,
             empty="this gateway is not pinged",
-            width=12,
-        ),
-    ]
-
-
-def _calls() -> Row:
-    return "Calls", [
-        lines(
-            "Calls now",
-            "Legs up by direction, and the trunk's limit if one is configured (max_calls).",
-            units.Short,
-            Query(total(VIEW.value(families.CALLS_ACTIVE), "direction"), "{{direction}}"),
-            Query(VIEW.value(families.GATEWAY_CALLS_LIMIT), "limit"),
+            width=6,
         ),
         lines(
-            "Calls started and answered",
-            "Legs per minute by direction.",
-            units.CountsPerMinute,
-            Query(
-                per_minute(total(VIEW.rate(families.CALLS_STARTED), "direction")), "{{direction}}, started"
-            ),
-            Query(
-                per_minute(total(VIEW.rate(families.CALLS_ANSWERED), "direction")), "{{direction}}, answered"
-            ),
-        ),
-        lines(
-            f"Answered and failed, over {RECENT}",
-            "Share of calls answered (ASR) by direction, and of outbound calls that failed by the network "
-            "(1 - NER).",
-            units.PercentUnit,
-            Query(VIEW.or_zero(outbound_answer_ratio(VIEW, RECENT)), "answered, outbound"),
-            Query(VIEW.or_zero(inbound_answer_ratio(VIEW, RECENT)), "answered, inbound"),
-            Query(VIEW.or_zero(network_failure_ratio(VIEW, RECENT)), "failed by the network"),
-            highest=1,
-        ),
-        lines(
-            "FreeSWITCH's own count",
-            "Calls per minute by the gateway's own counters. Refused: dialled while the gateway was down, so "
-            "that there was no INVITE and no call event. These figures include probe calls, the panels above "
-            "do not.",
-            units.CountsPerMinute,
-            Query(per_minute(total(VIEW.rate(families.GATEWAY_CALLS), "direction")), "{{direction}}"),
-            Query(per_minute(total(VIEW.rate(families.GATEWAY_FAILED_CALLS))), "outbound, unanswered"),
-            Query(per_minute(total(VIEW.rate(families.GATEWAY_REFUSED_CALLS))), "refused: gateway down"),
-            width=12,
-        ),
-        lines(
-            "Length of calls",
-            "Mean time from answer to hang-up (ACD), and the median. Many calls of a few seconds suggest "
-            "audio problems.",
+            "Ping without an answer",
+            "Age of the OPTIONS in flight. Above 3 s the far end does not answer; FreeSWITCH itself notices "
+            "after 32 s.",
             units.Seconds,
-            Query(VIEW.mean(families.CALL_DURATION), "mean"),
-            Query(VIEW.quantile(0.5, families.CALL_DURATION), "50 % within", True),
-            empty=NO_CALLS,
-            width=12,
-        ),
-    ]
-
-
-def _refusals() -> Row:
-    unanswered = VIEW.rate(families.CALL_HANGUPS, "cause", where='answered="false"')
-    rejections = ("provider", "code", "class")
-    return "Rejections", [
-        bars(
-            "Why calls were not answered",
-            "Unanswered legs per minute by FreeSWITCH's hang-up cause.",
-            units.CountsPerMinute,
-            Query(VIEW.or_none(per_minute(total(unanswered, "cause")), "cause"), "{{cause}}"),
-        ),
-        bars(
-            "SIP answers to unanswered calls",
-            "Final SIP status from the far end, per minute. 403, 407 and 503 are the provider's, 404, 480, "
-            "486 and 487 concern the called party.",
-            units.CountsPerMinute,
-            Query(
-                VIEW.or_none(
-                    per_minute(total(VIEW.rate(families.CALL_SIP_RESPONSES, "code"), "code")), "code"
-                ),
-                "{{code}}",
-            ),
-        ),
-        bars(
-            "Rejections with a provider code",
-            "Rejections per minute with a code of the provider's own, by class of the code.",
-            units.CountsPerMinute,
-            Query(
-                VIEW.or_none(
-                    per_minute(total(VIEW.rate(families.CALL_PROVIDER_REJECTIONS, *rejections), "class")),
-                    "class",
-                ),
-                "{{class}}",
-            ),
-        ),
-        table(
-            "How calls ended",
-            "Legs that ended in the selected range, by cause and whether they were answered.",
-            ("cause", "answered"),
-            Column(
-                "calls",
-                VIEW.or_none(
-                    total(VIEW.increase(families.CALL_HANGUPS, "cause", "answered"), "cause", "answered"),
-                    "cause",
-                    "answered",
-                ),
-                units.Short,
-                decimals=0,
-            ),
-            sort_by="calls",
-            descending=True,
-            width=12,
-        ),
-        table(
-            "Provider codes",
-            "Rejections in the selected range by the provider's own code. The runbook explains the classes.",
-            rejections,
-            Column(
-                "calls",
-                VIEW.or_none(
-                    total(VIEW.increase(families.CALL_PROVIDER_REJECTIONS, *rejections), *rejections)
-                    + " > 0",
-                    *rejections,
-                ),
-                units.Short,
-                decimals=0,
-            ),
-            sort_by="calls",
-            descending=True,
-            width=12,
-        ),
-    ]
-
-
-def _sound() -> Row:
-    return "Delay and audio quality", [
-        heat(
-            "Post-dial delay",
-            "Seconds from dialling to the first ringing tone or early media. Callers hear nothing meanwhile.",
-            units.Seconds,
-            per_minute(VIEW.buckets(families.CALL_POST_DIAL_DELAY)),
-            empty=NO_CALLS,
-        ),
-        heat(
-            "Time to answer",
-            "Seconds from dialling to answer. A band at the ring limit is calls that nobody answers.",
-            units.Seconds,
-            per_minute(VIEW.buckets(families.CALL_ANSWER)),
-            empty=NO_CALLS,
-        ),
-        lines(
-            "Post-dial delay, quantiles",
-            "Median and 95th percentile of the post-dial delay.",
-            units.Seconds,
-            Query(VIEW.quantile(0.5, families.CALL_POST_DIAL_DELAY), "50 % within", True),
-            Query(VIEW.quantile(0.95, families.CALL_POST_DIAL_DELAY), "95 % within", True),
-            empty=NO_CALLS,
-        ),
-        heat(
-            "Audio quality (MOS)",
-            "FreeSWITCH's estimate for the received audio, from 1 to 4.5. Below 3.6 people complain.",
-            units.Short,
-            per_minute(VIEW.buckets(families.CALL_MOS)),
-            empty=NO_CALLS,
-        ),
-        heat(
-            "Jitter",
-            "Worst running deviation of packet arrival in a call. About 20 ms is the best possible value.",
-            units.Seconds,
-            per_minute(VIEW.buckets(families.CALL_JITTER)),
-            empty=NO_CALLS,
-        ),
-        heat(
-            "Packet loss",
-            "Share of packets lost on the way to FreeSWITCH, calls longer than 10 s. Above 5 % is audible.",
-            units.PercentUnit,
-            per_minute(VIEW.buckets(families.CALL_PACKET_LOSS)),
-            empty=NO_CALLS,
-        ),
-        lines(
-            "Bad audio",
-            "Share of answered calls with an estimated quality (MOS) up to 3.6, and with more than 5 % "
-            "packet loss.",
-            units.PercentUnit,
-            Query(VIEW.or_zero(VIEW.share_up_to(families.CALL_MOS, 3.6)), "MOS up to 3.6"),
-            Query(VIEW.or_zero(f"1 - {VIEW.share_up_to(families.CALL_PACKET_LOSS, 0.05)}"), "loss above 5 %"),
-            highest=1,
-            width=12,
-        ),
-        bars(
-            "Calls without media",
-            "Answered calls per minute that should have audio and received no packet: firewall, NAT, "
-            "or the provider's media.",
-            units.CountsPerMinute,
-            Query(per_minute(total(VIEW.rate(families.CALLS_WITHOUT_MEDIA), "direction")), "{{direction}}"),
-            width=12,
+            Query(VIEW.value(families.GATEWAY_PING_PENDING), "in flight for"),
+            limits=((3, looks.WARNING),),
+            top=4,
+            empty="this gateway is not pinged",
+            width=6,
         ),
     ]

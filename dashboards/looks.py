@@ -2,8 +2,8 @@
 
 Strategy. Colours are Grafana's palette names, never numbers, because Grafana draws a name differently on a
 dark and on a light page. Green is normal, blue is neutral, yellow and orange can wait until the morning, red
-cannot, purple is unknown. Everything coloured also shows its word or number, for people who cannot
-distinguish the colours.
+cannot, purple is unknown, no colour is no data. Everything coloured also shows its word or number, for people
+who cannot distinguish the colours.
 
 The words are the label values of the statesets, spelled as FreeSWITCH and the exporter spell them, so that
 metrics, alerts and runbook can be searched for them. Their order is from normal to worst and gives each word
@@ -19,6 +19,7 @@ from dashboards.objectives import objective
 
 WELL, UNKNOWN = "green", "purple"
 NEUTRAL, NOTICE, WARNING, CRITICAL, DEAD = "blue", "yellow", "orange", "red", "dark-red"
+NO_DATA = "transparent"  # the colour where there is nothing to judge: never that of the first limit
 
 STATES: Mapping[str, str] = {
     "REGED": WELL,
@@ -68,14 +69,31 @@ CONNECTION_PROBLEMS: Mapping[str, str] = {
     "hung": DEAD,
 }
 
+REFUSALS: Mapping[str, str] = {
+    "none": WELL,
+    "rate_limit": WARNING,
+    "idle_cpu": CRITICAL,
+    "no_rtp_ports": CRITICAL,
+    "session_limit": CRITICAL,
+    "not_ready": CRITICAL,
+    "paused": WARNING,
+    "shutting_down": DEAD,
+}
+
 RESULTS: Mapping[str, str] = {"success": WELL, "degraded": WARNING, "failed": CRITICAL}
 USABLE: Mapping[str, str] = {"not usable": CRITICAL, "usable": WELL}
 PROFILE_UP: Mapping[str, str] = {"down": CRITICAL, "running": WELL}
 PAUSED: Mapping[str, str] = {"no": WELL, "paused": WARNING}
+LOG_LEVELS: Mapping[str, str] = {"warning": WARNING, "err": CRITICAL, "crit": DEAD}
+WORKS: Mapping[str, str] = {"does not work": CRITICAL, "works": WELL}
+ANSWERED: Mapping[str, str] = {"late or unusable": WARNING, "answered": WELL}
+REGISTERED: Mapping[str, str] = {"not registered": CRITICAL, "registered": WELL}
 
 
 def mappings(words: Mapping[str, str]) -> list[model.ValueMapping]:
     """Show the numbers 0, 1, 2, ... as these words in these colours."""
+    if not words:
+        return []
     return [
         model.ValueMap(
             options={
@@ -84,6 +102,13 @@ def mappings(words: Mapping[str, str]) -> list[model.ValueMapping]:
             }
         )
     ]
+
+
+def nothing_as(text: str) -> list[model.ValueMapping]:
+    """Show this text, without a colour, where there is no value."""
+    shown = model.ValueMappingResult(text=text, color=NO_DATA, index=1000)
+    options = model.DashboardSpecialValueMapOptions(model.SpecialValueMatch.NULL_AND_NAN, shown)
+    return [model.SpecialValueMap(options)]
 
 
 def thresholds(base: str, *steps: tuple[float, str]) -> ThresholdsConfig:

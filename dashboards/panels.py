@@ -3,12 +3,20 @@
 Strategy. This module alone decides the look of each kind. Every panel must have a description of what it
 shows and what to conclude (`about`), a unit, and a text for the empty panel (`empty`), so these arguments are
 required. `frame` sets ids and positions.
+
+What Grafana draws wrongly by itself, and what prevents it here (tests/dashboards/test_looks.py):
+
+* A state timeline shows value mappings only in a fixed colour mode, and never the text for an empty panel.
+* Where there is no value, a tile and a cell have the colour of the lowest limit: a mapping takes it away.
+* An axis without a value above 0 reaches to 100, which is 10000 % of a ratio: each axis has an upper end.
+* The title of a narrow panel is cut.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import (
+    bargauge,
     common,
     dashboard,
     heatmap,
@@ -17,7 +25,6 @@ from grafana_foundation_sdk.builders import (
     statetimeline,
     timeseries,
 )
-from grafana_foundation_sdk.builders import table as table_builder
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import common as common_model
 from grafana_foundation_sdk.models import dashboard as model
@@ -31,8 +38,9 @@ Panel = Builder[model.Panel]
 Limits = Sequence[tuple[float, str]]
 
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
-NARROWEST = 115  # pixels of a column: twelve of them beside each other on a screen of 1600
+NONE = r"/^\s*none(\s+none)*\s*$/"  # the names of series that stand for "nothing was counted"
 NOT_SCRAPED = "no data: is the exporter scraped?"
+NOT_SCRAPED_TILE = "no data"  # the longer one would be tiny
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +61,6 @@ class Strip:
     words: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One query of a table. `words` turn numbers into words; `limits` colour the cell."""
-
-    title: str
-    expression: str
-    unit: str
-    words: Mapping[str, str] | None = None
-    limits: Builder[model.ThresholdsConfig] | None = None
-    decimals: int | None = None
-
-
 def tile(
     title: str,
     about: str,
@@ -72,16 +68,16 @@ def tile(
     expression: str,
     limits: Builder[model.ThresholdsConfig],
     *,
-    empty: str = NOT_SCRAPED,
+    empty: str = NOT_SCRAPED_TILE,
     words: Mapping[str, str] | None = None,
     decimals: int | None = None,
     width: int = 3,
 ) -> Panel:
     """One number or word on a coloured background."""
     panel = _stat(title, about, unit, limits, empty, width)
-    panel.text_mode(common_model.BigValueTextMode.VALUE).with_target(_query(expression).instant())
+    panel.text_mode(common_model.BigValueTextMode.VALUE).with_target(query(expression).instant())
     if words is not None:
-        panel.mappings(looks.mappings(words))
+        panel.mappings([*looks.mappings(words), *looks.nothing_as(empty)])
     if decimals is not None:
         panel.decimals(decimals)
     return panel
@@ -92,10 +88,10 @@ def since(title: str, about: str, well: Query, ill: Query, *, empty: str, width:
     panel = _stat(title, about, units.DurationSeconds, looks.plain(), empty, width)
     panel.text_mode(common_model.BigValueTextMode.VALUE_AND_NAME).decimals(0)
     panel.text(common.VizTextDisplayOptions().title_size(24).value_size(38))  # else both are tiny
-    for query, colour in ((well, looks.WELL), (ill, looks.CRITICAL)):
-        panel.with_target(_query(query.expression, query.name).instant())
+    for asked, colour in ((well, looks.WELL), (ill, looks.CRITICAL)):
+        panel.with_target(query(asked.expression, asked.name).instant())
         fixed = {"mode": model.FieldColorModeId.FIXED, "fixedColor": colour}
-        panel.override_by_name(query.name, [model.DynamicConfigValue(id_val="color", value=fixed)])
+        panel.override_by_name(asked.name, [model.DynamicConfigValue(id_val="color", value=fixed)])
     return panel
 
 
@@ -104,15 +100,21 @@ def lines(
     about: str,
     unit: str,
     *queries: Query,
+    top: float,
+    highest: float | None = None,
     empty: str = NOT_SCRAPED,
     limits: Limits = (),
-    highest: float | None = None,
     lowest: float | None = 0,
     width: int = 8,
     height: int = 8,
 ) -> Panel:
-    """Figures over time; `limits` are drawn as dashed lines."""
-    panel = _over_time(title, about, unit, queries, empty, width, height, lowest)
+    """Figures over time; `limits` are drawn as dashed lines.
+
+    The axis reaches to `top` or, where a figure is above it, further, but never beyond `highest`.
+    """
+    panel = _over_time(
+        title, about, unit, queries, empty, width, height, lowest, top, common_model.LegendPlacement.BOTTOM
+    )
     panel.line_width(2).fill_opacity(8).show_points(common_model.VisibilityMode.AUTO)
     if limits:
         panel.thresholds(looks.thresholds("transparent", *limits)).thresholds_style(
@@ -128,13 +130,25 @@ def bars(
     about: str,
     unit: str,
     *queries: Query,
+    top: float = 1,
+    highest: float | None = None,
     empty: str = NOT_SCRAPED,
     colours: Mapping[str, str] | None = None,
     width: int = 8,
     height: int = 8,
 ) -> Panel:
-    """Stacked figures over time; `colours` by series name for words that have a colour."""
-    panel = _over_time(title, about, unit, queries, empty, width, height, lowest=0)
+    """Stacked figures over time; `colours` by series name for words that have a colour.
+
+    The axis reaches to `top` or, where the figures are above it, further, but never beyond `highest`. Series
+    named none, which stand for no data, are not in the legend.
+    """
+    panel = _over_time(
+        title, about, unit, queries, empty, width, height, 0, top, common_model.LegendPlacement.RIGHT
+    )
+    if highest is not None:
+        panel.max(highest)
+    hidden = {"legend": True, "tooltip": True, "viz": False}
+    panel.override_by_regexp(NONE, [model.DynamicConfigValue(id_val="custom.hideFrom", value=hidden)])
     panel.draw_style(common_model.GraphDrawStyle.BARS).fill_opacity(70).line_width(0)
     panel.stacking(common.StackingConfig().mode(common_model.StackingMode.NORMAL).group("A"))
     for name, colour in (colours or {}).items():
@@ -147,11 +161,10 @@ def timeline(
     title: str,
     about: str,
     *strips: Strip,
-    empty: str = NOT_SCRAPED,
     width: int = 24,
     height: int = 7,
 ) -> Panel:
-    """Words over time, one strip per series."""
+    """Words over time, one strip per series. Without any series it shows Grafana's "No data in response"."""
     panel = (
         statetimeline.Panel()
         .title(title)
@@ -160,9 +173,8 @@ def timeline(
         .span(width)
         .height(height)
         .unit(units.Short)
-        .thresholds(looks.plain())
-        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
-        .no_value(empty)
+        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.FIXED).fixed_color(looks.UNKNOWN))
+        .no_value(NOT_SCRAPED)
         .show_value(common_model.VisibilityMode.AUTO)
         .align_value(common_model.TimelineValueAlignment.LEFT)
         .merge_values(True)
@@ -173,11 +185,36 @@ def timeline(
         .tooltip(common.VizTooltipOptions().mode(common_model.TooltipDisplayMode.SINGLE))
     )
     for index, strip in enumerate(strips):
-        panel.with_target(_query(strip.expression, strip.name).range())
+        panel.with_target(query(strip.expression, strip.name).range())
         panel.override_by_query(
             ref_id(index), [model.DynamicConfigValue(id_val="mappings", value=looks.mappings(strip.words))]
         )
     return panel
+
+
+def ranking(title: str, about: str, unit: str, bar: Query, *, empty: str, width: int, height: int) -> Panel:
+    """One horizontal bar per series, longest first if the query sorts."""
+    return (
+        bargauge.Panel()
+        .title(title)
+        .description(about)
+        .datasource(SOURCE)
+        .span(width)
+        .height(height)
+        .unit(unit)
+        .min(0)
+        .no_value(empty)
+        .thresholds(looks.plain())
+        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
+        .orientation(common_model.VizOrientation.HORIZONTAL)
+        .display_mode(common_model.BarGaugeDisplayMode.BASIC)
+        .value_mode(common_model.BarGaugeValueMode.TEXT)
+        .sizing(common_model.BarGaugeSizing.MANUAL)  # else a single bar fills the panel
+        .max_viz_height(40)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .display_name("${__series.name}")
+        .with_target(query(bar.expression, bar.name).instant())
+    )
 
 
 def heat(
@@ -211,68 +248,8 @@ def heat(
         .hide_y_histogram()
         .scale_distribution(common.ScaleDistributionConfig().type(common_model.ScaleDistribution.LINEAR))
         .show_legend()
-        .with_target(_query(buckets, "{{le}}").format(prometheus_model.PromQueryFormat.HEATMAP).range())
+        .with_target(query(buckets, "{{le}}").format(prometheus_model.PromQueryFormat.HEATMAP).range())
     )
-
-
-def table(
-    title: str,
-    about: str,
-    labels: Sequence[str],
-    *columns: Column,
-    links: Mapping[str, tuple[str, str]] | None = None,
-    hidden: Sequence[str] = (),
-    sort_by: str = "",
-    descending: bool = False,
-    empty: str = NOT_SCRAPED,
-    width: int = 24,
-    height: int = 8,
-) -> Panel:
-    """One row per set of `labels`, one column per query.
-
-    `labels` are the label columns, leftmost first. `links` give a label column the text and the URL of a
-    link. `hidden` are titles of columns that are queried only for their labels. `sort_by` is a column title;
-    without it rows keep Prometheus' order.
-    """
-    panel = (
-        table_builder.Panel()
-        .title(title)
-        .description(about)
-        .datasource(SOURCE)
-        .span(width)
-        .height(height)
-        .unit(units.Short)
-        .thresholds(looks.thresholds("text"))
-        .no_value(empty)
-        .cell_height(common_model.TableCellHeight.SM)
-        .min_width(NARROWEST)
-        .filterable(True)
-    )
-    for column in columns:
-        panel.with_target(_query(column.expression).instant().format(prometheus_model.PromQueryFormat.TABLE))
-        panel.override_by_name(column.title, _cell(column))
-    for label, (text, url) in (links or {}).items():
-        panel.override_by_name(
-            label, [model.DynamicConfigValue(id_val="links", value=[{"title": text, "url": url}])]
-        )
-    values = [f"Value #{ref_id(index)}" for index in range(len(columns))] if len(columns) > 1 else ["Value"]
-    titles = {value: column.title for value, column in zip(values, columns, strict=True)}
-    order = [*labels, *values]
-    panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
-    panel.with_transformation(
-        model.DataTransformerConfig(
-            id_val="organize",
-            options={
-                "excludeByName": {"Time": True}
-                | {value: True for value, title in titles.items() if title in hidden},
-                "indexByName": {name: index for index, name in enumerate(order)},
-                "renameByName": titles,
-            },
-        )
-    )
-    if sort_by:
-        panel.sort_by([common.TableSortByFieldState().display_name(sort_by).desc(descending)])
-    return panel
 
 
 def ref_id(index: int) -> str:
@@ -280,9 +257,10 @@ def ref_id(index: int) -> str:
     return chr(ord("A") + index)
 
 
-def _query(expression: str, name: str = "") -> prometheus.Dataquery:
-    query = prometheus.Dataquery().expr(expression).datasource(SOURCE)
-    return query.editor_mode(prometheus_model.QueryEditorMode.CODE).legend_format(name)
+def query(expression: str, name: str = "") -> prometheus.Dataquery:
+    """A query of a panel, with Grafana's editor for code."""
+    built = prometheus.Dataquery().expr(expression).datasource(SOURCE)
+    return built.editor_mode(prometheus_model.QueryEditorMode.CODE).legend_format(name)
 
 
 def _stat(
@@ -297,6 +275,7 @@ def _stat(
         .height(4)
         .unit(unit)
         .thresholds(limits)
+        .mappings(looks.nothing_as(empty))
         .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
         .no_value(empty)
         .color_mode(common_model.BigValueColorMode.BACKGROUND_SOLID)
@@ -315,7 +294,11 @@ def _over_time(
     width: int,
     height: int,
     lowest: float | None,
+    top: float,
+    legend: common_model.LegendPlacement,
 ) -> timeseries.Panel:
+    # A legend of a series per gateway or cause is long: with figures it would hide the graph.
+    figures = [] if any("{{" in asked.name for asked in queries) else ["lastNotNull"]
     panel = (
         timeseries.Panel()
         .title(title)
@@ -324,38 +307,25 @@ def _over_time(
         .span(width)
         .height(height)
         .unit(unit)
+        .axis_soft_max(top)
         .no_value(empty)
-        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC))
         .legend(
             common.VizLegendOptions()
             .display_mode(common_model.LegendDisplayMode.LIST)
-            .placement(common_model.LegendPlacement.BOTTOM)
+            .placement(legend)
             .show_legend(True)
-            .calcs(["lastNotNull"])
+            .calcs(figures)
         )
         .tooltip(
             common.VizTooltipOptions()
+            .hide_zeros(True)
             .mode(common_model.TooltipDisplayMode.MULTI)
             .sort(common_model.SortOrder.DESCENDING)
         )
     )
     if lowest is not None:
         panel.min(lowest)
-    for query in queries:
-        panel.with_target(_query(query.expression, query.name).range().exemplar(query.exemplars))
+    for asked in queries:
+        panel.with_target(query(asked.expression, asked.name).range().exemplar(asked.exemplars))
     return panel
-
-
-def _cell(column: Column) -> list[model.DynamicConfigValue]:
-    properties: dict[str, object] = {"unit": column.unit}
-    if column.decimals is not None:
-        properties["decimals"] = column.decimals
-    if column.words is not None:
-        properties["mappings"] = looks.mappings(column.words)
-    if column.limits is not None:
-        properties["thresholds"] = column.limits.build()
-    if column.words is not None or column.limits is not None:
-        properties["custom.cellOptions"] = common_model.TableColoredBackgroundCellOptions(
-            mode=common_model.TableCellBackgroundDisplayMode.BASIC
-        )
-    return [model.DynamicConfigValue(id_val=name, value=value) for name, value in properties.items()]

@@ -24,9 +24,10 @@ from dashboards.frame import (
     variable,
 )
 from dashboards.frame import SEVERAL_PROBES as VIEW
-from dashboards.panels import Column, Query, Strip, bars, lines, table, tile, timeline
+from dashboards.panels import Query, Strip, bars, lines, tile, timeline
 from dashboards.promql import RANGE, ratio, total
 from dashboards.queries import overdue_probes, probe_result, probe_success_ratio
+from dashboards.tables import Column, table
 from exporter.metrics import families
 
 HOUR = "1h"
@@ -63,7 +64,7 @@ def build() -> model.Dashboard:
             ),
         ],
         links=[link(FLEET, "Fleet", ("node",)), link(GATEWAY, "One gateway"), runbook()],
-        marks=[*common_marks(VIEW), failure],
+        marks=[*common_marks(VIEW, gateways_shown=False), failure],
         rows=[_is_it_ok(), _runs(), _last_run(), _budget()],
         since="now-24h",
     )
@@ -116,7 +117,7 @@ def _is_it_ok() -> Row:
             decimals=0,
         ),
         tile(
-            "Calls left today",
+            "Calls left",
             "Share of the day's budget of calls that is left; it is reset at 00:00 UTC. At 0 probes are "
             "refused.",
             units.PercentUnit,
@@ -125,7 +126,7 @@ def _is_it_ok() -> Row:
             decimals=0,
         ),
         tile(
-            "Minutes left today",
+            "Minutes left",
             "Share of the day's budget of talk time that is left; it is reset at 00:00 UTC.",
             units.PercentUnit,
             f"min({time_left})",
@@ -175,13 +176,17 @@ def _runs() -> Row:
             "Results",
             "Result of each probe's last run, over time. A strip ends when its probe no longer runs.",
             Strip(probe_result(VIEW), SERIES, looks.RESULTS),
-            empty=NO_PROBE,
         ),
         bars(
             "Runs in the hour before",
             "Runs by result. refused and aborted concern the exporter (guard, lost switch), not the trunk.",
             units.Short,
-            Query(total(VIEW.increase(families.PROBE_RUNS, "result", window=HOUR), "result"), "{{result}}"),
+            Query(
+                VIEW.or_none(
+                    total(VIEW.increase(families.PROBE_RUNS, "result", window=HOUR), "result"), "result"
+                ),
+                "{{result}}",
+            ),
             colours=results,
             empty=NO_PROBE,
         ),
@@ -209,6 +214,7 @@ def _runs() -> Row:
             units.PercentUnit,
             Query(probe_success_ratio(VIEW, "1d", *LABELS), SERIES),
             limits=((0.99, looks.WELL),),
+            top=1,
             highest=1,
             lowest=None,
             empty=NO_PROBE,
@@ -223,7 +229,8 @@ def _last_run() -> Row:
             "Duration of each phase of the last run. Compare it with its own past: slow answers often come "
             "before failures.",
             units.Seconds,
-            Query(VIEW.value(families.PROBE_PHASE, "phase"), f"{{{{phase}}}} {SERIES}"),
+            Query(VIEW.value(families.PROBE_PHASE, "phase"), "{{phase}} {{probe}}"),
+            top=1,
             empty=NO_PROBE,
         ),
         lines(
@@ -232,6 +239,7 @@ def _last_run() -> Row:
             units.Seconds,
             Query(VIEW.quantile(0.5, families.PROBE_DURATION), "50 % within"),
             Query(VIEW.quantile(0.95, families.PROBE_DURATION), "95 % within"),
+            top=1,
             empty=NO_PROBE,
         ),
         lines(
@@ -241,6 +249,7 @@ def _last_run() -> Row:
             Query(VIEW.value(families.PROBE_MOS), SERIES),
             limits=((3.6, looks.WARNING),),
             lowest=1,
+            top=5,
             highest=5,
             empty="no run received audio",
         ),
@@ -250,6 +259,8 @@ def _last_run() -> Row:
             units.PercentUnit,
             Query(VIEW.value(families.PROBE_PACKET_LOSS), SERIES),
             limits=((0.05, looks.WARNING),),
+            top=0.1,
+            highest=1,
             empty="no run received audio",
         ),
         lines(
@@ -258,6 +269,7 @@ def _last_run() -> Row:
             units.Seconds,
             Query(VIEW.value(families.PROBE_JITTER), f"jitter {SERIES}"),
             Query(VIEW.value(families.PROBE_ROUND_TRIP), f"round trip {SERIES}"),
+            top=0.1,
             empty="no run received audio",
         ),
         lines(
@@ -265,6 +277,7 @@ def _last_run() -> Row:
             "Media packets received in the last run, normally 50 per second of talk time. 0: a silent call.",
             units.Short,
             Query(VIEW.value(families.PROBE_PACKETS), SERIES),
+            top=50,
             empty="no run was answered",
         ),
     ]
@@ -278,6 +291,7 @@ def _budget() -> Row:
             units.Short,
             Query(VIEW.value(families.PROBE_BUDGET_CALLS), "{{instance}} left"),
             Query(VIEW.value(families.PROBE_BUDGET_CALLS_LIMIT), "{{instance}} budget"),
+            top=10,
         ),
         lines(
             "Talk time left today",
@@ -285,6 +299,7 @@ def _budget() -> Row:
             units.Seconds,
             Query(VIEW.value(families.PROBE_BUDGET_SECONDS), "{{instance}} left"),
             Query(VIEW.value(families.PROBE_BUDGET_SECONDS_LIMIT), "{{instance}} budget"),
+            top=60,
         ),
         bars(
             "Refused in the hour before",
@@ -292,7 +307,9 @@ def _budget() -> Row:
             "without permission.",
             units.Short,
             Query(
-                total(VIEW.increase(families.PROBE_REFUSED, "reason", window=HOUR), "reason"),
+                VIEW.or_none(
+                    total(VIEW.increase(families.PROBE_REFUSED, "reason", window=HOUR), "reason"), "reason"
+                ),
                 "{{reason}}",
             ),
         ),

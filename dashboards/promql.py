@@ -59,9 +59,9 @@ class View:
         terms = (f"{index} * {self.series(family, equals(label, word))}" for index, word in enumerate(words))
         return _merge(family, (), " or ".join(terms))
 
-    def buckets(self, family: Family, *by: str) -> str:
+    def buckets(self, family: Family, *by: str, where: str = "") -> str:
         """A histogram's buckets, as growth per second."""
-        return total(self.rate(family, "le", suffix="_bucket"), "le", *by)
+        return total(self.rate(family, "le", where=where, suffix="_bucket"), "le", *by)
 
     def quantile(self, quantile: float, family: Family, *by: str) -> str:
         """A quantile (0-1) of what a histogram observed in the rate window."""
@@ -83,11 +83,11 @@ class View:
         return f"{expression} or on () {self._zero()}"
 
     def or_none(self, expression: str, *labels: str) -> str:
-        """A labelled expression, or one 0 with the labels "none"; absent if nothing is scraped."""
+        """The labelled series above 0, or one 0 with the labels "none"; absent if nothing is scraped."""
         zero = self._zero()
         for label in labels:
             zero = f'label_replace({zero}, "{label}", "none", "", "")'
-        return f"{expression} or on () {zero}"
+        return f"({expression}) > 0 or on () {zero}"
 
     def _zero(self) -> str:
         return f"0 * max({self.series(families.UP)})"

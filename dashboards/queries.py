@@ -41,6 +41,12 @@ network failures. CALL_REJECTED is not in the list: FreeSWITCH uses it for 603, 
 407, which are rejections by the provider.
 """
 
+NO_PROBLEM = "none|unmonitored"
+"""Verdicts that are no outage; the alerts and the history have the same list."""
+
+GATEWAY = ("node", "gateway", "profile")
+SAME_GATEWAY = "on (node, gateway, profile)"
+
 OUTBOUND = 'direction="outbound"'
 INBOUND = 'direction="inbound"'
 
@@ -96,6 +102,56 @@ def per_gateway(view: View, by_node_and_gateway: str) -> str:
     return f"({by_node_and_gateway}) * on (node, gateway) group_right () {each}"
 
 
+def faulty_gateways(view: View) -> str:
+    """1 for each gateway with a verdict that calls for a repair; of two exporters the one that sees it."""
+    return f"{view.value(families.GATEWAY_PROBLEM, where=_FAULTY)} == 1"
+
+
+def faulty_in_range(view: View) -> str:
+    """Each gateway that had such a verdict at any time of the selected range; the value is of no use."""
+    once = f"max_over_time({view.series(families.GATEWAY_PROBLEM, _FAULTY)}[{RANGE}] @ end())"
+    return f"max by ({', '.join(GATEWAY)}) ({once}) == 1"
+
+
+def faulty_since(view: View) -> str:
+    """When the outage of each faulty gateway began (epoch seconds); else, when its state changed last."""
+    began = view.value(families.GATEWAY_OUTAGE_CHANGE)
+    lasting = f"{view.value(families.GATEWAY_OUTAGE)} == 1"
+    changed = view.value(families.GATEWAY_LAST_CHANGE)
+    return f"({began} and {SAME_GATEWAY} {lasting}) or {changed}"
+
+
+def refusing_switches(view: View) -> str:
+    """1 for each switch that itself refuses new calls, in any direction."""
+    return f"min by (node) ({view.series(families.ACCEPTING_CALLS)}) == bool 0"
+
+
+def broken_switches(view: View) -> str:
+    """Each switch that is lost or refuses new calls; the value is of no use."""
+    return f"({view.well(families.UP)} == 0) or ({refusing_switches(view)} == 1)"
+
+
+def calls_by_gateway(view: View) -> str:
+    """Calls now by node and gateway, of those that had any in the selected range."""
+    calls = total(view.value(families.CALLS_ACTIVE), "node", "gateway")
+    any_calls = (
+        f"max by (node, gateway) (max_over_time({view.series(families.CALLS_ACTIVE)}[{RANGE}] @ end()))"
+    )
+    return no_gateway(f"{calls} and on (node, gateway) {any_calls} > 0")
+
+
+def silent_calls(view: View) -> str:
+    """Running calls that are silent now, by node and gateway, of those that had any in the selected range."""
+    calls = total(view.value(families.LIVE_CALLS_SILENT), "node", "gateway")
+    once = f"max_over_time({view.series(families.LIVE_CALLS_SILENT)}[{RANGE}] @ end())"
+    return no_gateway(f"{calls} and on (node, gateway) max by (node, gateway) ({once}) > 0")
+
+
+def no_gateway(expression: str) -> str:
+    """Name what calls that use no gateway have as a gateway."""
+    return f'label_replace({expression}, "gateway", "(no gateway)", "gateway", "")'
+
+
 def gateways_without(view: View, family: Family, where: str = "") -> str:
     """How many gateways do not have this gauge at 1. Gateways of a lost node are counted."""
     known = f"count({view.value(families.GATEWAY_WATCHED_SECONDS)})"
@@ -125,6 +181,9 @@ def overdue_probes(view: View) -> str:
 def of_exporters(name: str) -> str:
     """A `process_*` metric of the exporters only; other programs have these metrics too."""
     return f"{name} and on (job, instance) {families.BUILD_INFO.name}"
+
+
+_FAULTY = f'problem!~"{NO_PROBLEM}"'
 
 
 def _refused(view: View, window: str, *by: str) -> str:

@@ -13,9 +13,23 @@ import msgspec
 
 from exporter import client
 from exporter.clock import Clock
-from exporter.config import Config, GatewayConfig, GuardConfig, Listen, NodeConfig, ProbeConfig, Thresholds
+from exporter.config import (
+    Config,
+    DestinationsConfig,
+    GatewayConfig,
+    GuardConfig,
+    Listen,
+    NodeConfig,
+    ProbeConfig,
+    Thresholds,
+)
+from exporter.config.rates import Rate, RateTable
+from exporter.demo_switchboard import DemoSwitchboard
 from exporter.runtime import configure_log, run_watched, serve_until_stopped
-from exporter.simulator.demo import demo_switch
+from exporter.simulator.demo import SUBSCRIBERS, demo_switch
+
+# A minute, by the first digits of the number.
+PRICES = {"1": 0.007, "44": 0.011, "44909": 1.5, "49": 0.012, "33": 0.012, "61": 0.019, "46": 0.014}
 
 _PROGRAM: Final = "freeswitch-exporter"
 _WORDS: Final = """
@@ -26,6 +40,8 @@ Open {base}/ - a simulated FreeSWITCH with four gateways:
   after 15 s    rejected: the provider rejects its password
   after 1 min   flapping loses its provider again and again: see {base}/history
                 two probes have called through telnyx, and some calls have failed
+
+The buttons under "Try it" on the page break something and mend it.
 
 In another terminal:
 
@@ -55,7 +71,8 @@ async def _demo(config: Config) -> None:
     async with demo_switch(clock) as switch:
         watching = demo_config(config, switch.port)
         on_serving = partial(_print_what_to_see, watching)
-        await serve_until_stopped(watching, lambda: watching, clock, on_serving=on_serving)
+        switchboard = DemoSwitchboard(switch)
+        await serve_until_stopped(watching, lambda: watching, clock, switchboard, on_serving=on_serving)
 
 
 def _print_what_to_see(config: Config, addresses: Sequence[tuple[str, int]]) -> None:
@@ -81,6 +98,7 @@ def demo_config(config: Config, port: int) -> Config:
             "rejected": GatewayConfig(),
             "unmonitored": GatewayConfig(register=False),
         },
+        subscribers=tuple(SUBSCRIBERS),
     )
     echo = ProbeConfig(
         name="telnyx-echo",
@@ -102,4 +120,6 @@ def demo_config(config: Config, port: int) -> Config:
         guard=GuardConfig(
             allow=(echo.destination, tone.destination), max_calls_per_day=3000, max_minutes_per_day=1440
         ),
+        destinations=DestinationsConfig(region="US", currency="USD"),
+        rates=RateTable({prefix: Rate(price) for prefix, price in PRICES.items()}, max(map(len, PRICES))),
     )

@@ -47,6 +47,7 @@ from exporter.watch.node import Node
 from exporter.watch.providers import Providers
 from exporter.watch.registration_memory import RegistrationMemory
 from exporter.web.app import make_app
+from exporter.web.context import Switchboard
 from exporter.web.probe import PROBES
 from exporter.web.server import Server
 from exporter.web.tls import LoadedTls
@@ -70,9 +71,10 @@ class Runtime:
         history: not started.
         clock: the time.
         executors: for what would block the event loop.
+        switchboard: of the demo.
 
     Attributes:
-        clock, executors, history: as given.
+        clock, executors, history, switchboard: as given.
     """
 
     def __init__(
@@ -84,7 +86,9 @@ class Runtime:
         history: History,
         clock: Clock,
         executors: Executors,
+        switchboard: Switchboard | None = None,
     ) -> None:
+        self.switchboard = switchboard
         self.clock = clock
         self.executors = executors
         self._config = config
@@ -419,6 +423,7 @@ async def serve_until_stopped(
     config: Config,
     read_config: ReadConfig,
     clock: Clock,
+    switchboard: Switchboard | None = None,
     *,
     on_serving: OnServing = lambda _: None,
 ) -> None:
@@ -428,6 +433,7 @@ async def serve_until_stopped(
         config: the first config.
         read_config: reads it again.
         clock: the time.
+        switchboard: of the demo.
         on_serving: called with host and port of every listening socket, once there are.
 
     Raises:
@@ -450,7 +456,8 @@ async def serve_until_stopped(
             executors.history,
             kept_out=lock.problem if lock is not None else "",
         )
-        await Runtime(config, read_config, instance, probes, history, clock, executors).run(on_serving)
+        runtime = Runtime(config, read_config, instance, probes, history, clock, executors, switchboard)
+        await runtime.run(on_serving)
     except StateDirError as error:
         raise ConfigError((str(error),)) from None
     finally:

@@ -15,7 +15,7 @@ from tests.browser.conftest import FLAGS
 from tests.support import demo
 from tests.support.tools import ROOT, program
 
-SIZE = {"width": 1000, "height": 1240}
+SIZE = {"width": 1200, "height": 1240}
 SETTLE_SECONDS = 60.0
 
 
@@ -28,6 +28,8 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=program("chromium"), args=FLAGS)
         page = browser.new_page(viewport=SIZE, color_scheme="light")  # type: ignore[arg-type]
         page.goto(base)
+        line = page.locator(".problems > li", has_text="the provider rejects the credentials")
+        line.locator("summary").first.click()
         page.screenshot(path=target)
         browser.close()
     print(f"{target}: {target.stat().st_size // 1000} kB")

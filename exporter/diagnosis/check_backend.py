@@ -16,6 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from exporter.config.values import shown_url
 from exporter.diagnosis.finding import Finding, not_checked, passed, shown
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.severity import fault_of
 from exporter.diagnosis.snapshot import BackendSeen, Snapshot
 from exporter.esl.errors import quoted
 from exporter.executors import Executor, QueueFull
@@ -59,7 +60,7 @@ def check_backend(snapshot: Snapshot) -> Iterator[Finding]:
 def _failed(snapshot: Snapshot, fault: str, summary: str, backend: BackendSeen) -> Finding:
     return Finding(
         check="backend",
-        status="fail",
+        status=fault_of("backend", fault).status,
         fault=fault,
         summary=summary,
         seen=shown(backend.error or backend.message, 200),

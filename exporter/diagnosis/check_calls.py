@@ -8,33 +8,23 @@ network, answered calls without audio, dials that FreeSWITCH refused itself, one
 (check_live_audio.py). Where it is known what was dialled, refused dials are told by their target
 (check_dials.py).
 
-Recent is a window: `CallWindow` notes the totals of a node every NOTE_EVERY seconds, keeps the last KEPT of
-them, and subtracts the oldest from the totals now. So the window is 10 to 15 minutes long, less right after
-the start.
+Recent is the window of call_window.py.
 """
 
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from exporter.diagnosis.check_countries import (
-    FAIL_COUNT,
-    FAIL_SHARE,
-    Totals,
-    countries_since,
     country_findings,
-    country_totals,
     failing_countries,
 )
-from exporter.diagnosis.check_dials import NO_SESSION, check_dials
+from exporter.diagnosis.check_dials import check_dials, known_targets
 from exporter.diagnosis.check_live_audio import live_audio_findings
-from exporter.diagnosis.check_switch import unreached
+from exporter.diagnosis.check_switch import REPORTABLE_USE, unreached
 from exporter.diagnosis.finding import (
     SEVERITY,
     Finding,
     Remedy,
-    Status,
     duration,
     not_checked,
     passed,
@@ -42,16 +32,21 @@ from exporter.diagnosis.finding import (
     time_of_day,
 )
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.severity import (
+    CALLS_FAIL,
+    FAIL_SHARE,
+    SILENT_SHARE,
+    Fault,
+    by_count,
+    fault_of,
+    fault_of_class,
+)
 from exporter.diagnosis.snapshot import CallsSeen, RecentCalls, Snapshot
 from exporter.switch.cause import OF_THE_CALL, explain
-from exporter.switch.local_failure import EXPLAINED, NO_RTP_PORTS, NO_RTP_PORTS_CAUSE
+from exporter.switch.local_failure import EXPLAINED
 from exporter.switch.provider import OTHER, Provider, ProviderCode
-from exporter.watch.call_stats import CallStats
-from exporter.watch.node import Node
 
 MAX_NAMED: Final = 20
-NOTE_EVERY: Final = 300.0  # seconds
-KEPT: Final = 3
 
 # The classes of providers' codes (config.provider_table.CLASSES): the reason, after "the provider rejects
 # calls: ".
@@ -71,7 +66,7 @@ _CLASSES: Final = {
     "other": "unknown code",
 }
 
-# Calls that FreeSWITCH failed itself, by the words of local_failure.LOCAL_FAILURES: the cause they end with,
+# Calls that FreeSWITCH failed itself, by the words of call_window.UNANSWERED: the cause they end with,
 # and how to say it. A status of its own for another reason is told by its cause.
 _LOCAL: Final = {
     "no_answer_to_invite": ("RECOVERY_ON_TIMER_EXPIRE", "nothing came back for the INVITE"),
@@ -98,6 +93,7 @@ def check_calls(snapshot: Snapshot) -> Iterator[Finding]:
         if finding.fault != "refused" or finding.gateway not in told
     ]
     problems += live_audio_findings(snapshot)
+    problems += _near_limits(snapshot)
     problems.sort(key=lambda finding: SEVERITY[finding.status])
     without_port = sum(calls.no_rtp_ports for calls in snapshot.recent.calls)
     if without_port:
@@ -106,23 +102,24 @@ def check_calls(snapshot: Snapshot) -> Iterator[Finding]:
             0,
             Finding(
                 check="calls",
-                status="fail" if without_port >= FAIL_COUNT else "warn",
+                status=by_count(fault_of("calls", "no_rtp_ports"), without_port, 0.0),
                 fault="no_rtp_ports",
                 summary=f"FreeSWITCH had no RTP port for {_calls(without_port)}",
                 seen=_window(snapshot.recent),
                 remedy=remedy(snapshot, "commands", "no_rtp_ports"),
             ),
         )
-    refused = snapshot.recent.refused_locally
-    if refused and not any(finding.fault in NO_SESSION for finding in problems):
+    unnamed = snapshot.recent.refused_unnamed - known_targets(snapshot)
+    if unnamed > 0:
         problems.append(
             Finding(
                 check="calls",
-                status="warn",
-                fault="refused",
-                summary=f"FreeSWITCH refused {_dials(refused)}: the gateway was down or unknown",
-                seen=_window(snapshot.recent),
-                remedy=remedy(snapshot, "calls", "refused"),
+                status=fault_of("calls", "unknown_gateway").status,
+                fault="unknown_gateway",
+                summary=f"FreeSWITCH refused {_dials(unnamed)}: the gateway dialled does not exist",
+                seen=f"{_window(snapshot.recent)}; what was dialled is in FreeSWITCH's log",
+                remedy=remedy(snapshot, "calls", "unknown_gateway"),
+                failed=unnamed,
             )
         )
     yield from problems[:MAX_NAMED]
@@ -144,7 +141,7 @@ def check_call(snapshot: Snapshot) -> Iterator[Finding]:
     if snapshot.state_problem:
         yield Finding(
             check="call",
-            status="warn",
+            status=fault_of("call", "state_dir").status,
             fault="state_dir",
             summary="The exporter cannot record probe calls, so it places none",
             seen=shown(snapshot.state_problem, 200),
@@ -162,14 +159,14 @@ def check_call(snapshot: Snapshot) -> Iterator[Finding]:
     if record.result == "aborted":
         yield not_checked("call", f"The call was aborted: {words}")
         return
-    status: Status = "warn" if record.result == "degraded" else "fail"
+    row = fault_of("call", "degraded" if record.result == "degraded" else "failed")
     if record.provider_code is not None:
         fault = record.provider_code.class_
     elif record.failed_phase == "media":
         fault = "no_media"
     else:
         fault = "degraded" if record.result == "degraded" else record.cause or "failed"
-    what = "is degraded" if status == "warn" else "failed"
+    what = "is degraded" if record.result == "degraded" else "failed"
     cause = explain(record.cause)
     seen = [
         f"at {time_of_day(record.started_at, snapshot.taken_at)}",
@@ -180,16 +177,16 @@ def check_call(snapshot: Snapshot) -> Iterator[Finding]:
     if record.cause:
         seen.append(f"{shown(record.cause, 40)}: {cause.meaning}")
     seen.append("; ".join(shown(reason) for reason in record.reasons))
-    if status == "fail" and record.sip_call_id:
+    if row.status == "fail" and record.sip_call_id:
         seen.append(f"SIP Call-ID {shown(record.sip_call_id)}")
     yield Finding(
         check="call",
-        status=status,
+        status=row.status,
         fault=fault,
         gateway=record.gateway,
         summary=f"Synthetic call {name} {what}: {words}".rstrip("."),
         seen=", ".join(filter(None, seen)),
-        remedy=Remedy(shown(record.remedy, 300)),
+        remedy=Remedy(shown(record.remedy, 300), section=record.failed_phase or row.section),
     )
 
 
@@ -200,16 +197,19 @@ def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iter
     gateway = f"Gateway {shown(calls.gateway)}"
     seen = f"{calls.direction} calls {_window(recent)}: {_outcomes(calls)}"
 
-    def finding(count: int, fault: str, summary: str, advice: Remedy) -> Finding:
-        fails = count >= FAIL_COUNT and count >= FAIL_SHARE * (_ended(calls) + calls.refused)
+    def finding(
+        count: int, fault: str, row: Fault, summary: str, advice: Remedy, least_share: float = 0.0
+    ) -> Finding:
+        share = count / max(_ended(calls) + calls.refused, 1)
         return Finding(
             check="calls",
-            status="fail" if fails else "warn",
+            status=by_count(row, count, share, least_share),
             fault=fault,
             gateway=calls.gateway,
             summary=summary,
             seen=seen,
             remedy=advice,
+            failed=count,
         )
 
     codes = [(code, count) for code, count in calls.codes.items() if count]
@@ -223,28 +223,36 @@ def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iter
         yield finding(
             alike,
             code.class_,
+            fault_of_class(code.class_),
             f"{gateway}: the provider rejects calls: {_CLASSES.get(code.class_, code.class_)} "
             f"({name}, {code.meaning}, {_times(count)})",
-            Remedy(f"{code.remedy[:1].upper()}{code.remedy[1:]}."),
+            Remedy(
+                f"{code.remedy[:1].upper()}{code.remedy[1:]}.", section=fault_of_class(code.class_).section
+            ),
         )
     for reason, count in calls.local.items():
         yield finding(
             count,
             reason,
+            fault_of("calls", reason),
             f"{gateway}: no answer from the provider to {_calls(count)}: {_LOCAL[reason][1]}",
-            Remedy(" ".join(EXPLAINED[reason])),
+            Remedy(" ".join(EXPLAINED[reason]), section=fault_of("calls", reason).section),
         )
     if calls.silent:
         yield finding(
             calls.silent,
             "no_media",
-            f"{gateway}: no audio from the far end in {calls.silent} of {calls.answered} answered calls",
+            fault_of("calls", "no_media"),
+            f"{gateway}: no audio from the far end in {calls.silent} of {calls.answered} answered "
+            f"{calls.direction} calls",
             remedy(snapshot, "calls", "no_media", profile=_profile_of(snapshot, calls.gateway)),
+            SILENT_SHARE,
         )
     if calls.refused:
         yield finding(
             calls.refused,
             "refused",
+            fault_of("calls", "refused"),
             f"FreeSWITCH refused {_dials(calls.refused)} because gateway {shown(calls.gateway)} was down",
             remedy(snapshot, "calls", "refused"),
         )
@@ -260,8 +268,30 @@ def _troubles(snapshot: Snapshot, recent: RecentCalls, calls: CallsSeen) -> Iter
         yield finding(
             sum(bad.values()),
             cause.name,
+            CALLS_FAIL,
             f"{gateway}: {calls.direction} calls fail with {shown(most, 40)} ({_times(bad[most])})",
-            Remedy(f"{cause.meaning} {cause.remedy}"),
+            Remedy(f"{cause.meaning} {cause.remedy}", section=CALLS_FAIL.section),
+            FAIL_SHARE,
+        )
+
+
+def _near_limits(snapshot: Snapshot) -> Iterator[Finding]:
+    """Gateways with almost as many calls as max_calls of the config, or more."""
+    told = set()
+    for gateway in snapshot.gateways:
+        limit, active = gateway.max_calls, sum(gateway.active.values())
+        if not limit or gateway.name in told or active < REPORTABLE_USE * limit:
+            continue
+        told.add(gateway.name)
+        where = "over" if active > limit else "at" if active == limit else "close to"
+        yield Finding(
+            check="calls",
+            status=fault_of("calls", "call_limit").status,
+            fault="call_limit",
+            gateway=gateway.name,
+            summary=f"Gateway {shown(gateway.name)} is {where} its limit: {active} of {limit} calls",
+            seen="the limit is max_calls of the exporter's configuration",
+            remedy=remedy(snapshot, "calls", "call_limit", gateway=gateway.name),
         )
 
 
@@ -331,103 +361,3 @@ def _counters(snapshot: Snapshot) -> str:
         f"; FreeSWITCH's own counters for {shown(busiest.name)}: {busiest.failed_calls_out} of "
         f"{busiest.calls_out} outbound calls unanswered"
     )
-
-
-# -- the window ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Total:
-    """Of one gateway and direction, since the start of the watch."""
-
-    answered: int
-    silent: int
-    refused: int
-    causes: dict[str, int]
-    codes: dict[str, int]
-    no_rtp_ports: int
-    local: dict[str, int]
-
-
-_NOTHING: Final = _Total(0, 0, 0, {}, {}, 0, {})
-_Totals = dict[tuple[str, str], _Total]
-
-
-class CallWindow:
-    """The recent calls of one node.
-
-    Args:
-        now: monotonic seconds; the first window begins here, with nothing counted yet.
-    """
-
-    def __init__(self, now: float) -> None:
-        self._noted: deque[tuple[float, _Totals, int, Totals]] = deque([(now, {}, 0, {})], maxlen=KEPT)
-
-    def note(self, node: Node, now: float) -> None:
-        """Note the totals, if NOTE_EVERY seconds have passed."""
-        if now - self._noted[-1][0] >= NOTE_EVERY:
-            self._noted.append((now, _totals(node), node.calls.refused_locally, country_totals(node)))
-
-    def calls(self, node: Node, now: float) -> RecentCalls:
-        """The calls that ended since the window began."""
-        began, before, refused_before, countries_before = self._noted[0]
-        countries = countries_since(node, countries_before)
-        grown = []
-        for (gateway, direction), total in _totals(node).items():
-            old = before.get((gateway, direction), _NOTHING)
-            stats = node.calls.stats[gateway, direction]
-            grown.append(
-                CallsSeen(
-                    gateway=gateway,
-                    direction=direction,
-                    provider=stats.provider,
-                    answered=total.answered - old.answered,
-                    silent=total.silent - old.silent,
-                    refused=total.refused - old.refused,
-                    causes=_grown(total.causes, old.causes),
-                    codes=_grown(total.codes, old.codes),
-                    no_rtp_ports=total.no_rtp_ports - old.no_rtp_ports,
-                    local=_grown(total.local, old.local),
-                    countries=countries(gateway) if direction == "outbound" else (),
-                )
-            )
-        return RecentCalls(
-            seconds=now - began,
-            calls=tuple(calls for calls in grown if _any(calls)),
-            refused_locally=node.calls.refused_locally - refused_before,
-        )
-
-
-def _totals(node: Node) -> _Totals:
-    refused = {gateway.name: gateway.refused.total for gateway in node.gateways}
-    return {
-        (gateway, direction): _total(stats, refused.get(gateway, 0) if direction == "outbound" else 0)
-        for (gateway, direction), stats in node.calls.stats.items()
-        if stats.hangups or refused.get(gateway, 0)
-    }
-
-
-def _total(stats: CallStats, refused: int) -> _Total:
-    causes: dict[str, int] = {}
-    answered = 0
-    for (cause, was_answered), (count, _) in stats.hangups.items():
-        if was_answered:
-            answered += count
-        else:
-            causes[cause] = count
-    codes: dict[str, int] = {}
-    for (code, _), count in stats.rejections.items():
-        codes[code] = codes.get(code, 0) + count
-    without_port = stats.local_failures.get(NO_RTP_PORTS, 0)
-    if without_port:
-        causes[NO_RTP_PORTS_CAUSE] = max(causes.get(NO_RTP_PORTS_CAUSE, 0) - without_port, 0)
-    local = {reason: count for reason, count in stats.local_failures.items() if reason in _LOCAL}
-    return _Total(answered, stats.without_media, refused, causes, codes, without_port, local)
-
-
-def _grown(new: dict[str, int], old: dict[str, int]) -> dict[str, int]:
-    return {name: count - old.get(name, 0) for name, count in new.items() if count > old.get(name, 0)}
-
-
-def _any(calls: CallsSeen) -> bool:
-    return bool(calls.answered or calls.causes or calls.refused or calls.silent or calls.no_rtp_ports)

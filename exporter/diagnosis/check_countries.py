@@ -10,14 +10,13 @@ from typing import Final
 
 from exporter.diagnosis.finding import Finding, shown, time_of_day
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.severity import FAIL_COUNT, FAIL_SHARE, fault_of
 from exporter.diagnosis.snapshot import CallsSeen, CountrySeen, Snapshot
 from exporter.switch.destination import INTERNATIONAL, OTHER
 from exporter.watch.country_calls import OTHER as OTHER_GATEWAY
 from exporter.watch.country_calls import CountryStats
 from exporter.watch.node import Node
 
-FAIL_SHARE: Final = 0.2  # of the calls that ended, and
-FAIL_COUNT: Final = 3  # calls: from there on a failure, below a warning
 _FAIL_HALF: Final = 0.5  # of the calls to a country
 _MAX_NAMED: Final = 3
 _MAX_SHOWN: Final = 5
@@ -55,12 +54,13 @@ def country_findings(
             what = f"{seen.failed} of {seen.calls} calls to {where} fail ({shown(seen.failed_with, 40)})"
         yield Finding(
             check="calls",
-            status="fail",
+            status=fault_of("calls", "country").status,
             fault="country",
             gateway=calls.gateway,
             summary=f"Gateway {shown(calls.gateway)}: {what}, others are well",
             seen=f"outbound calls {window}: {outcomes}",
             remedy=remedy(snapshot, "calls", "country", gateway=calls.gateway),
+            failed=seen.failed,
         )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from exporter.diagnosis.check_switch import unreached
 from exporter.diagnosis.finding import Finding, duration, not_checked, passed, shown
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.severity import fault_of
 from exporter.diagnosis.snapshot import Snapshot
 
 
@@ -24,7 +25,7 @@ def check_database(snapshot: Snapshot) -> Iterator[Finding]:
         said = f"answered after {how_long}" if slow.answered else f"no answer for {how_long}"
         yield Finding(
             check="database",
-            status="warn",
+            status=fault_of("database", "slow_database").status,
             fault="slow_database",
             summary=f"FreeSWITCH's database is slow: {said}",
             seen=f"`{slow.command}`; FreeSWITCH answers other commands at once",
@@ -34,7 +35,7 @@ def check_database(snapshot: Snapshot) -> Iterator[Finding]:
         worthless = switch.worthless_answers[0]
         yield Finding(
             check="database",
-            status="warn",
+            status=fault_of("database", "unusable_answer").status,
             fault="unusable_answer",
             summary=f"FreeSWITCH's answer to `{worthless.command}` cannot be used",
             seen=shown(str(worthless.error)),

@@ -12,14 +12,14 @@ from typing import Final, NamedTuple
 from exporter.diagnosis.check_gateways import near
 from exporter.diagnosis.finding import Finding, shown, time_of_day
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.severity import fault_of
 from exporter.diagnosis.snapshot import Snapshot
 from exporter.switch.registration_event import account
 from exporter.watch.refused_dials import RefusedTarget
 
 MAX_OF_A_FAULT: Final = 5  # targets told of each; how many more there are stands with the last
-FAIL_COUNT: Final = 3  # dials to what does not exist: from there on a failure, below a warning
-NO_SESSION: Final = frozenset({"refused", "unknown_gateway", "unknown_profile", "incomplete_dial"})
-"""Faults that leave a dropped session, which FreeSWITCH's events report without saying more."""
+_NO_SESSION: Final = frozenset({"unknown_gateway", "unknown_profile", "incomplete_dial"})
+# Faults that leave a dropped session, which FreeSWITCH's events report without saying more.
 
 
 def _gateways(snapshot: Snapshot) -> list[str]:
@@ -39,33 +39,29 @@ class _Words(NamedTuple):
         fault: its word.
         what: what was dialled; `{name}` is its name.
         why: the reason.
-        fails: it is a failure from FAIL_COUNT dials on; else a warning at most.
         known: names that the misspelt one may have meant.
     """
 
     fault: str
     what: str
     why: str
-    fails: bool = False
     known: Callable[[Snapshot], list[str]] | None = None
 
 
 _WORDS: Final[dict[tuple[str, str], _Words]] = {
     ("INVALID_GATEWAY", "gateway"): _Words(
-        "unknown_gateway", "to gateway {name}", ", which does not exist", True, _gateways
+        "unknown_gateway", "to gateway {name}", ", which does not exist", _gateways
     ),
-    ("GATEWAY_DOWN", "gateway"): _Words("refused", "to gateway {name}", " while it was down", True),
-    ("INVALID_URL", "gateway"): _Words("incomplete_dial", "to gateway {name}", " without a number", True),
-    ("INVALID_URL", "profile"): _Words(
-        "incomplete_dial", "through profile {name}", " without a destination", True
-    ),
+    ("GATEWAY_DOWN", "gateway"): _Words("refused", "to gateway {name}", " while it was down"),
+    ("INVALID_URL", "gateway"): _Words("incomplete_dial", "to gateway {name}", " without a number"),
+    ("INVALID_URL", "profile"): _Words("incomplete_dial", "through profile {name}", " without a destination"),
     ("INVALID_PROFILE", "profile"): _Words(
-        "unknown_profile", "through profile {name}", ", which is not running", True, _profiles
+        "unknown_profile", "through profile {name}", ", which is not running", _profiles
     ),
     ("USER_NOT_REGISTERED", "user"): _Words("not_registered", "to user {name}", ", who is not registered"),
     ("SUBSCRIBER_ABSENT", "user"): _Words("unknown_user", "to user {name}", ", who is not in the directory"),
     ("CHAN_NOT_IMPLEMENTED", "endpoint"): _Words(
-        "unknown_endpoint", "through endpoint {name}", ", which no loaded module provides", True
+        "unknown_endpoint", "through endpoint {name}", ", which no loaded module provides"
     ),
     ("DESTINATION_OUT_OF_ORDER", "capacity"): _Words(
         "capacity", "refused", ": FreeSWITCH was paused or at a limit"
@@ -86,11 +82,10 @@ def check_dials(snapshot: Snapshot) -> Iterator[Finding]:
         if told[words.fault] > MAX_OF_A_FAULT:
             continue
         more = faults[words.fault] - MAX_OF_A_FAULT if told[words.fault] == MAX_OF_A_FAULT else 0
-        fails = words.fails and target.count >= FAIL_COUNT
         gateway = target.name if target.kind == "gateway" else ""
         yield Finding(
             check="calls",
-            status="fail" if fails else "warn",
+            status=fault_of("calls", words.fault).status,
             fault=words.fault,
             gateway=gateway,
             summary=_summary(snapshot, target, words),
@@ -102,7 +97,13 @@ def check_dials(snapshot: Snapshot) -> Iterator[Finding]:
                 gateway=gateway,
                 profile=target.name if target.kind == "profile" else "",
             ),
+            failed=target.count,
         )
+
+
+def known_targets(snapshot: Snapshot) -> int:
+    """Dials with a dropped session and a known target, without those to gateways that were down."""
+    return sum(target.count for target in snapshot.refused_dials if _words(target).fault in _NO_SESSION)
 
 
 def _words(target: RefusedTarget) -> _Words:

@@ -1,6 +1,6 @@
 """Checks 5 to 7: the SIP profile is running, the gateway exists, it is usable.
 
-The verdict on a gateway comes from watch.verdict; `_VERDICTS` has its status and its sentence. A check names
+The verdict on a gateway comes from watch.verdict; `_VERDICTS` has its sentence. A check names
 every gateway that fails it (the worst MAX_NAMED of them); if none does, one line covers all.
 """
 
@@ -22,6 +22,7 @@ from exporter.diagnosis.finding import (
     time_of_day,
 )
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.severity import fault_of, settled
 from exporter.diagnosis.since import lasting, well
 from exporter.diagnosis.snapshot import GatewaySeen, Snapshot
 from exporter.history.model import WELL
@@ -36,30 +37,62 @@ _NEAR: Final = 0.7  # similarity of names, 0 to 1
 
 
 class _Verdict(NamedTuple):
+    """`sentence` is of one gateway; `alike` follows the names of several, or their number."""
+
     sentence: str
-    status: Status = "fail"
+    alike: str
 
 
 # The verdicts of check 7; checks 5 and 6 report `profile_down` and `missing`.
 _VERDICTS: Final[dict[str, _Verdict]] = {
-    "auth_rejected": _Verdict("Gateway {gateway}: the provider rejects the credentials{answer}"),
-    "rejected": _Verdict("Gateway {gateway}: the provider rejects the registration{answer}"),
-    "unreachable": _Verdict("Gateway {gateway}: the provider is unreachable{answer}"),
-    "unregistered": _Verdict("Gateway {gateway}: a command unregistered it"),
-    "not_registering": _Verdict("Gateway {gateway}: it should register, but FreeSWITCH has register=false"),
+    "auth_rejected": _Verdict(
+        "Gateway {gateway}: the provider rejects the credentials{answer}",
+        "the provider rejects the credentials",
+    ),
+    "rejected": _Verdict(
+        "Gateway {gateway}: the provider rejects the registration{answer}",
+        "the provider rejects the registration",
+    ),
+    "unreachable": _Verdict(
+        "Gateway {gateway}: the provider is unreachable{answer}",
+        "the provider is unreachable",
+    ),
+    "unregistered": _Verdict(
+        "Gateway {gateway}: a command unregistered it",
+        "a command unregistered them",
+    ),
+    "not_registering": _Verdict(
+        "Gateway {gateway}: it should register, but FreeSWITCH has register=false",
+        "they should register, but FreeSWITCH has register=false",
+    ),
     "register_failed": _Verdict(
-        "Gateway {gateway}: registration failed, FreeSWITCH reports the reason at its next attempt"
+        "Gateway {gateway}: registration failed, FreeSWITCH reports the reason at its next attempt",
+        "registration failed",
     ),
-    "ping_failed": _Verdict("Gateway {gateway}: the provider does not answer pings{answer}"),
+    "ping_failed": _Verdict(
+        "Gateway {gateway}: the provider does not answer pings{answer}",
+        "the provider does not answer pings",
+    ),
     "ping_overdue": _Verdict(
-        "Gateway {gateway}: the provider has stopped answering, a ping is unanswered for {pending}"
+        "Gateway {gateway}: the provider has stopped answering, a ping is unanswered for {pending}",
+        "the provider has stopped answering pings",
     ),
-    "registering": _Verdict("Gateway {gateway}: registering for {in_state} so far", "warn"),
-    "unmonitored": _Verdict("Gateway {gateway} is not monitored: no registration, no ping", "warn"),
+    "registering": _Verdict(
+        "Gateway {gateway}: registering for {in_state} so far",
+        "registering",
+    ),
+    "unmonitored": _Verdict(
+        "Gateway {gateway} is not monitored: no registration, no ping",
+        "not monitored, no registration and no ping",
+    ),
     "revived": _Verdict(
-        "Gateway {gateway}: it was down, and registered when the doctor made it retry", "warn"
+        "Gateway {gateway}: it was down, and registered when the doctor made it retry",
+        "they were down, and registered when the doctor made them retry",
     ),
-    "unknown": _Verdict("Gateway {gateway}: its state is unknown", "warn"),
+    "unknown": _Verdict(
+        "Gateway {gateway}: its state is unknown",
+        "the state is unknown",
+    ),
 }
 
 
@@ -78,7 +111,7 @@ def check_profile(snapshot: Snapshot) -> Iterator[Finding]:
         problems.append(
             Finding(
                 check="profile",
-                status="fail",
+                status=fault_of("profile", "no_profile").status,
                 fault="no_profile",
                 summary="No SIP profile is running: no call is possible in or out",
                 seen="`sofia status` lists none",
@@ -137,13 +170,13 @@ def check_registration(snapshot: Snapshot) -> Iterator[Finding]:
         return
     here = [g for g in snapshot.gateways if g.listed and g.problem not in ("missing", "profile_down")]
     bad = [g for g in here if g.problem in _VERDICTS or g.revived]
-    bad.sort(key=lambda g: (SEVERITY[_verdict(g)[1].status], not g.expected, g.name))
+    bad.sort(key=lambda g: (SEVERITY[_status(snapshot, g)], not g.expected, g.name))
     for gateway in bad[:MAX_NAMED]:
         yield _unusable(snapshot, gateway)
     if len(bad) > MAX_NAMED:
         yield Finding(
             check="registration",
-            status="fail",
+            status=_status(snapshot, bad[MAX_NAMED]),
             fault="more",
             summary=f"{len(bad) - MAX_NAMED} more gateways have problems",
             seen=_some([gateway.name for gateway in bad[MAX_NAMED:]]),
@@ -155,12 +188,16 @@ def check_registration(snapshot: Snapshot) -> Iterator[Finding]:
         yield passed("registration", f"{_all(len(here))} usable", f"{states}{_more(here)}")
 
 
-def gateway_status(gateway: GatewaySeen) -> Status:
-    """The status of the finding about one gateway: fail, warn, or pass if there is none."""
+def gateway_status(snapshot: Snapshot, gateway: GatewaySeen) -> Status:
+    """The status of the finding about one gateway; pass without one, not_checked if nobody can look."""
+    if not snapshot.connected:
+        return "not_checked"
     if gateway.problem in _VERDICTS:
-        return _VERDICTS[gateway.problem].status
-    if gateway.problem == "profile_down" or (gateway.problem == "missing" and gateway.expected):
-        return "fail"
+        return _status(snapshot, gateway)
+    if gateway.problem == "profile_down":
+        return fault_of("profile", "profile_down").status
+    if gateway.problem == "missing" and gateway.expected:
+        return fault_of("gateway", "missing").status
     return "pass" if gateway.problem == "none" else "warn"
 
 
@@ -207,7 +244,7 @@ def _profile_down(
     of = f"; its gateways are down: {_some([one.name for one in gateways])}" if gateways else ""
     return Finding(
         check="profile",
-        status="fail",
+        status=fault_of("profile", "profile_down").status,
         fault="profile_down",
         gateway=gateways[0].name if len(gateways) == 1 else "",
         summary=f"SIP profile {shown(name)} is not running{of}",
@@ -235,7 +272,7 @@ def _private(snapshot: Snapshot) -> Iterator[Finding]:
         reported.add(gateway.profile)
         yield Finding(
             check="profile",
-            status="warn",
+            status=fault_of("profile", "private_address").status,
             fault="private_address",
             summary=f"SIP profile {shown(gateway.profile)} announces a private address to a public provider",
             seen=f"it announces {shown(url)}; the provider of gateway {shown(gateway.name)} is at {public}",
@@ -249,18 +286,20 @@ def _missing(snapshot: Snapshot, gateway: GatewaySeen, strays: list[str], listed
     guess = f"; did you mean {shown(meant)}?" if meant else ""
     return Finding(
         check="gateway",
-        status="fail",
+        status=fault_of("gateway", fault).status,
         fault=fault,
         gateway=gateway.name,
         summary=f"FreeSWITCH has no gateway {shown(gateway.name)}{guess}",
         seen=f"FreeSWITCH lists {_some(listed)}",
         remedy=remedy(snapshot, "gateway", fault, gateway=gateway.name, profile=gateway.profile),
         lasting=_lasting(snapshot, gateway),
+        alike="FreeSWITCH does not have them",
     )
 
 
 def _unusable(snapshot: Snapshot, gateway: GatewaySeen) -> Finding:
-    fault, verdict = _verdict(gateway)
+    fault = _fault(gateway)
+    verdict = _VERDICTS[fault]
     summary = verdict.sentence.format(
         gateway=shown(gateway.name),
         answer=_answer(gateway, snapshot.taken_at),
@@ -269,19 +308,32 @@ def _unusable(snapshot: Snapshot, gateway: GatewaySeen) -> Finding:
     )
     return Finding(
         check="registration",
-        status=verdict.status,
+        status=_status(snapshot, gateway),
         fault=fault,
         gateway=gateway.name,
         summary=summary,
         seen=_state(gateway, snapshot.taken_at),
-        remedy=remedy(snapshot, "registration", fault, gateway=gateway.name, profile=gateway.profile),
+        remedy=remedy(
+            snapshot,
+            "registration",
+            fault,
+            gateway=gateway.name,
+            profile=gateway.profile,
+            proxy=gateway.proxy or gateway.realm,
+        ),
         lasting=_lasting(snapshot, gateway),
+        alike=verdict.alike,
     )
 
 
-def _verdict(gateway: GatewaySeen) -> tuple[str, _Verdict]:
-    fault = gateway.problem if gateway.problem in _VERDICTS else "revived"
-    return fault, _VERDICTS[fault]
+def _fault(gateway: GatewaySeen) -> str:
+    return gateway.problem if gateway.problem in _VERDICTS else "revived"
+
+
+def _status(snapshot: Snapshot, gateway: GatewaySeen) -> Status:
+    outage = gateway.past.outage
+    lasted = max(gateway.in_state, snapshot.taken_at - outage.began if outage is not None else 0.0)
+    return settled(fault_of("registration", _fault(gateway)), lasted)
 
 
 def _answer(gateway: GatewaySeen, now: float) -> str:

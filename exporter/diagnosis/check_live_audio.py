@@ -8,6 +8,7 @@ from typing import Final
 
 from exporter.diagnosis.finding import Finding, shown
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.severity import fault_of
 from exporter.diagnosis.snapshot import Snapshot
 
 SILENT_COUNT: Final = 3  # calls
@@ -26,7 +27,7 @@ def live_audio_findings(snapshot: Snapshot) -> Iterator[Finding]:
                 fails = silent >= SILENT_COUNT and silent >= SILENT_SHARE * sampled
                 yield Finding(
                     check="calls",
-                    status="fail" if fails else "warn",
+                    status=fault_of("calls", "silent_now").status if fails else "warn",
                     fault="silent_now",
                     gateway=gateway.name,
                     summary=f"Gateway {shown(gateway.name)}: nothing is heard now in {silent} of {sampled} "

@@ -15,6 +15,7 @@ from typing import Final
 from exporter.diagnosis.check_switch import unreached
 from exporter.diagnosis.finding import Finding, duration, not_checked, passed, shown
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.severity import fault_of
 from exporter.diagnosis.snapshot import Snapshot
 from exporter.history.masking import stored_text
 from exporter.watch.log_lines import SAMPLED, LogSeen
@@ -43,7 +44,7 @@ def check_log(snapshot: Snapshot) -> Iterator[Finding]:
     if log.refused:
         yield Finding(
             check="log",
-            status="warn",
+            status=fault_of("log", "denied").status,
             fault="denied",
             summary="The event socket user may not read FreeSWITCH's log",
             seen=shown(log.closed_because, 200),
@@ -66,7 +67,7 @@ def _flood(snapshot: Snapshot, log: LogSeen) -> Iterator[Finding]:
     seen = f"up to {log.fastest:,} in a second; {log.unread:,} {_since(log)} only counted"
     yield Finding(
         check="log",
-        status="warn",
+        status=fault_of("log", "flood").status,
         fault="flood",
         summary=(
             f"FreeSWITCH logs more than {SAMPLED} lines a second"
@@ -83,7 +84,7 @@ def _told(snapshot: Snapshot, log: LogSeen) -> Iterator[Finding]:
         if count := log.events.get(what, 0):
             yield Finding(
                 check="log",
-                status="warn",
+                status=fault_of("log", what).status,
                 fault=what,
                 summary=summary,
                 seen=f"{count:,} such {'line' if count == 1 else 'lines'} of its log {_since(log)}",
@@ -103,7 +104,7 @@ def _logged(snapshot: Snapshot, log: LogSeen) -> Iterator[Finding]:
     lines = (shown(stored_text(line.text, "masked"), 200) for line in reported[-LINES_SHOWN:])
     yield Finding(
         check="log",
-        status="warn",
+        status=fault_of("log", "logged_errors").status,
         fault="logged_errors",
         gateway=gateways[0] if len(gateways) == 1 else "",
         summary=f"FreeSWITCH logged {what}{about}",

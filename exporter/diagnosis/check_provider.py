@@ -31,6 +31,7 @@ from dns.asyncresolver import Resolver
 from exporter.diagnosis.check_switch import unreached
 from exporter.diagnosis.finding import SEVERITY, Finding, not_checked, passed, shown
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.severity import fault_of
 from exporter.diagnosis.snapshot import GatewaySeen, NameSeen, Snapshot
 from exporter.esl.errors import quoted
 from exporter.executors import Executor, QueueFull
@@ -105,7 +106,7 @@ def _reach(snapshot: Snapshot, gateway: GatewaySeen) -> Iterator[Finding]:
     if gateway.answer_phrase == _DNS_ERROR and gateway.problem == "unreachable":
         yield Finding(
             check="provider",
-            status="fail",
+            status=fault_of("provider", "name_not_resolved").status,
             fault="name_not_resolved",
             gateway=gateway.name,
             summary=f"{name}: FreeSWITCH cannot resolve the provider's name {shown(host)}".rstrip(),
@@ -117,7 +118,7 @@ def _reach(snapshot: Snapshot, gateway: GatewaySeen) -> Iterator[Finding]:
     if known is not None and known.error and gateway.problem in _SILENT:
         yield Finding(
             check="provider",
-            status="fail" if snapshot.same_host else "warn",
+            status=fault_of("provider", "name_not_resolved").status if snapshot.same_host else "warn",
             fault="name_not_resolved",
             gateway=gateway.name,
             summary=f"{name}: the provider's name {shown(host)} has no address in DNS",
@@ -127,7 +128,7 @@ def _reach(snapshot: Snapshot, gateway: GatewaySeen) -> Iterator[Finding]:
     elif gateway.ping_seconds is not None and gateway.ping_seconds > SLOW_PING:
         yield Finding(
             check="provider",
-            status="warn",
+            status=fault_of("provider", "slow_ping").status,
             fault="slow_ping",
             gateway=gateway.name,
             summary=f"{name}: the provider answers pings slowly",

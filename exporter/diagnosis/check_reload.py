@@ -9,6 +9,7 @@ from typing import Final
 
 from exporter.diagnosis.finding import Finding, duration, not_checked, passed
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.severity import fault_of
 from exporter.diagnosis.snapshot import Snapshot
 
 SHOWN_ONCE: Final = "Shown with the first node"
@@ -26,7 +27,7 @@ def check_reload(snapshot: Snapshot) -> Iterator[Finding]:
         return
     yield Finding(
         check="reload",
-        status="warn",
+        status=fault_of("reload", "reload_refused").status,
         fault="reload_refused",
         summary=f"The exporter refused its last reload: the configuration loaded {age} ago is still in force",
         seen="its log has each error",

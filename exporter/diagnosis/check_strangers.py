@@ -13,6 +13,7 @@ from typing import Final
 from exporter.diagnosis.check_switch import unreached
 from exporter.diagnosis.finding import Finding, duration, not_checked, passed
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.severity import fault_of
 from exporter.diagnosis.snapshot import Snapshot
 from exporter.watch.strangers import StrangersSeen
 from exporter.watch.subscriptions import STRANGERS
@@ -33,7 +34,7 @@ def check_strangers(snapshot: Snapshot) -> Iterator[Finding]:
     if seen.guessed:
         yield Finding(
             check="strangers",
-            status="fail",
+            status=fault_of("strangers", "guessed").status,
             fault="guessed",
             summary=f"A password may have been guessed: {_registrations(seen.guessed)} after many wrong ones",
             seen=what,
@@ -43,7 +44,7 @@ def check_strangers(snapshot: Snapshot) -> Iterator[Finding]:
     if seen.let_go_for is not None:
         yield Finding(
             check="strangers",
-            status="warn",
+            status=fault_of("strangers", "flood").status,
             fault="flood",
             summary="Wrong passwords, scans or registrations come faster than 1,000 a second",
             seen=f"not counted for {duration(seen.let_go_for)}; before, {what}",
@@ -52,14 +53,15 @@ def check_strangers(snapshot: Snapshot) -> Iterator[Finding]:
         )
     elif seen.failures >= REPORTABLE or seen.scans >= REPORTABLE:
         guessing = seen.failures >= seen.scans
+        fault = "guessing" if guessing else "scanning"
         yield Finding(
             check="strangers",
-            status="warn",
-            fault="guessing" if guessing else "scanning",
+            status=fault_of("strangers", fault).status,
+            fault=fault,
             summary=f"Strangers {'guess passwords' if guessing else 'scan FreeSWITCH'}: {what}",
             seen="FreeSWITCH refused them",
             private=_addresses(seen),
-            remedy=remedy(snapshot, "strangers", "guessing" if guessing else "scanning"),
+            remedy=remedy(snapshot, "strangers", fault),
         )
     elif not seen.guessed:
         yield passed("strangers", "Few wrong passwords and scans", what)

@@ -9,6 +9,7 @@ from typing import Final
 from exporter.diagnosis.check_switch import unreached
 from exporter.diagnosis.finding import SEVERITY, Finding, not_checked, passed, shown, time_of_day
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.severity import fault_of
 from exporter.diagnosis.snapshot import Snapshot, SubscriberSeen
 
 MAX_NAMED: Final = 20
@@ -40,7 +41,7 @@ def _missing(snapshot: Snapshot, one: SubscriberSeen) -> Finding:
     since = f"since {'' if one.seen else 'before '}{time_of_day(one.since, snapshot.taken_at)}"
     return Finding(
         check="subscribers",
-        status="fail",
+        status=fault_of("subscribers", "not_registered").status,
         fault="not_registered",
         summary=f"Subscriber {shown(one.name)} is not registered",
         seen=since + (f": {_HOW[one.how]}" if one.how in _HOW else ""),
@@ -52,7 +53,7 @@ def _missing(snapshot: Snapshot, one: SubscriberSeen) -> Finding:
 def _silent(snapshot: Snapshot, one: SubscriberSeen) -> Finding:
     return Finding(
         check="subscribers",
-        status="warn",
+        status=fault_of("subscribers", "no_options").status,
         fault="no_options",
         summary=f"Subscriber {shown(one.name)} is registered, and its telephone answers no OPTIONS",
         private=_last(one),

@@ -10,13 +10,13 @@ from typing import Final, NamedTuple
 from exporter.diagnosis.finding import (
     CheckName,
     Finding,
-    Status,
     duration,
     not_checked,
     passed,
     shown,
 )
 from exporter.diagnosis.remedies import remedy
+from exporter.diagnosis.severity import fault_of
 from exporter.diagnosis.since import lasting, well
 from exporter.diagnosis.snapshot import Snapshot, SwitchSeen
 from exporter.switch.events import EVENTS_UNREADABLE
@@ -87,7 +87,7 @@ def check_password(snapshot: Snapshot) -> Iterator[Finding]:
     elif snapshot.default_password and not snapshot.same_host:
         yield Finding(
             check="password",
-            status="warn",
+            status=fault_of("password", "default_password").status,
             fault="default_password",
             summary="The event socket has the default password, on an address that others can reach",
             seen=f"{_address(snapshot)} accepts `ClueCon`",
@@ -130,7 +130,7 @@ def check_events(snapshot: Snapshot) -> Iterator[Finding]:
     if denied:
         yield Finding(
             check="events",
-            status="warn",
+            status=fault_of("events", "denied").status,
             fault="denied",
             summary="The event socket user may not receive some of the events",
             seen="denied: " + shown(", ".join(denied)),
@@ -143,7 +143,7 @@ def check_events(snapshot: Snapshot) -> Iterator[Finding]:
     elif trip > REPORTABLE_ROUND_TRIP:
         yield Finding(
             check="events",
-            status="warn",
+            status=fault_of("events", "slow").status,
             fault="slow",
             summary=f"Events are late: the exporter's test event took {trip:.1f} s to come back",
             seen="below 0.05 s is usual",
@@ -170,13 +170,14 @@ def _failed(snapshot: Snapshot, check: CheckName) -> Finding | None:
     failure = _failure(snapshot)
     if snapshot.connected or failure is None or failure.check != check:
         return None
+    fault = failure.fault or snapshot.problem
     return Finding(
         check=check,
-        status="fail",
-        fault=failure.fault or snapshot.problem,
+        status=fault_of(check, fault).status,
+        fault=fault,
         summary=f"{failure.summary} ({_address(snapshot)})",
         seen=shown(snapshot.reason, 200),
-        remedy=remedy(snapshot, check, failure.fault or snapshot.problem),
+        remedy=remedy(snapshot, check, fault),
         lasting=lasting(snapshot.past, snapshot.taken_at, "Not connected"),
     )
 
@@ -196,7 +197,6 @@ def _address(snapshot: Snapshot) -> str:
 
 
 class _Trouble(NamedTuple):
-    status: Status
     fault: str
     summary: str
 
@@ -205,7 +205,6 @@ def _trouble(snapshot: Snapshot, switch: SwitchSeen) -> Iterator[Finding]:
     if switch.profiles is None:
         found = [
             _Trouble(
-                "fail",
                 "unreadable",
                 "FreeSWITCH does not list its SIP profiles: mod_sofia is not loaded, or the event socket "
                 "user may not run `sofia`",
@@ -216,25 +215,22 @@ def _trouble(snapshot: Snapshot, switch: SwitchSeen) -> Iterator[Finding]:
     if _ASKED & snapshot.denied:
         found.append(
             _Trouble(
-                "warn",
                 "denied",
                 "The event socket user may not ask whether FreeSWITCH accepts calls",
             )
         )
     if AUDIO_COMMANDS & snapshot.denied:
         found.append(
-            _Trouble("warn", "audio_denied", "The event socket user may not read the audio of running calls")
+            _Trouble("audio_denied", "The event socket user may not read the audio of running calls")
         )
     elif switch.audio_unanswered:
         found.append(
-            _Trouble(
-                "warn", "audio_unanswered", "FreeSWITCH does not answer about the audio of running calls"
-            )
+            _Trouble("audio_unanswered", "FreeSWITCH does not answer about the audio of running calls")
         )
     for trouble in (*found, *_refusals(switch), *_capacity(switch), *_time(switch)):
         yield Finding(
             check="commands",
-            status=trouble.status,
+            status=fault_of("commands", trouble.fault).status,
             fault=trouble.fault,
             summary=trouble.summary,
             seen=_figures(switch),
@@ -244,40 +240,39 @@ def _trouble(snapshot: Snapshot, switch: SwitchSeen) -> Iterator[Finding]:
 
 def _refusals(switch: SwitchSeen) -> Iterator[_Trouble]:
     if switch.shutting_down:
-        yield _Trouble("fail", "shutting_down", "FreeSWITCH is shutting down: it refuses all new calls")
+        yield _Trouble("shutting_down", "FreeSWITCH is shutting down: it refuses all new calls")
     elif switch.paused:
-        yield _Trouble(
-            "fail", "paused", f"FreeSWITCH is paused: it refuses {_directions(switch.paused)} calls"
-        )
+        yield _Trouble("paused", f"FreeSWITCH is paused: it refuses {_directions(switch.paused)} calls")
     elif not switch.ready:
-        yield _Trouble("fail", "not_ready", "FreeSWITCH reports that it is not ready")
+        yield _Trouble("not_ready", "FreeSWITCH reports that it is not ready")
     if switch.no_rtp_ports:
-        yield _Trouble("fail", "no_rtp_ports", "FreeSWITCH has no RTP port left: it refuses calls")
+        yield _Trouble("no_rtp_ports", "FreeSWITCH has no RTP port left: it refuses calls")
 
 
 def _capacity(switch: SwitchSeen) -> Iterator[_Trouble]:
     figures = switch.figures
     sessions, most = figures.session_count, figures.max_sessions
-    if sessions is not None and most is not None:
-        so_many = f"{sessions:g} of {most:g}"
-        if sessions >= most:
-            yield _Trouble("fail", "session_limit", f"The session limit is reached: {so_many}")
-        elif sessions >= REPORTABLE_USE * most:
-            yield _Trouble("warn", "session_room", f"Sessions are near their limit: {so_many}")
+    if sessions is not None and most is not None and sessions >= most:
+        yield _Trouble("session_limit", f"The session limit is reached: {sessions:g} of {most:g}")
+    elif most and (peak := max(sessions or 0, figures.session_peak_5min or 0)) >= REPORTABLE_USE * most:
+        when = "" if peak == sessions else " in the last 5 min"
+        yield _Trouble("session_room", f"Sessions are near their limit: {peak:g} of {most:g}{when}")
     # FreeSWITCH accepts one leg per second fewer than its limit.
     rate, fastest = figures.sessions_per_second_last, figures.max_sessions_per_second
-    peak = figures.sessions_per_second_peak_5min
-    if rate is not None and fastest is not None and rate >= fastest - 1:
+    if not fastest:
+        return
+    peak = max(rate or 0, figures.sessions_per_second_peak_5min or 0)
+    if rate is not None and rate >= fastest - 1:
         yield _Trouble(
-            "fail",
-            "rate_limit",
-            f"The rate limit is reached: {rate:g} of {fastest:g} new legs per second",
+            "rate_limit", f"The rate limit is reached: {rate:g} of {fastest:g} new legs per second"
         )
-    elif peak is not None and fastest is not None and peak >= fastest - 1:
+    elif peak >= fastest - 1:
         yield _Trouble(
-            "warn",
-            "rate_limit",
-            f"The rate limit of {fastest:g} new legs per second was reached in the last 5 min",
+            "rate_reached", f"The rate limit of {fastest:g} new legs per second was reached in the last 5 min"
+        )
+    elif peak >= REPORTABLE_USE * fastest:
+        yield _Trouble(
+            "rate_room", f"New legs came near the limit in the last 5 min: {peak:g} of {fastest:g} per second"
         )
 
 
@@ -286,15 +281,13 @@ def _time(switch: SwitchSeen) -> Iterator[_Trouble]:
     idle, least = figures.idle_cpu, figures.min_idle_cpu
     if idle is not None and least and idle < least:
         compared = f"idle CPU is {idle:.0f} %, min-idle-cpu is {least:.0f} %"
-        yield _Trouble("fail", "idle_cpu", f"FreeSWITCH refuses calls: {compared}")
+        yield _Trouble("idle_cpu", f"FreeSWITCH refuses calls: {compared}")
     elif idle is not None and idle < REPORTABLE_IDLE:
-        yield _Trouble("warn", "cpu_busy", f"The host's CPU is busy: {idle:.0f} % idle")
+        yield _Trouble("cpu_busy", f"The host's CPU is busy: {idle:.0f} % idle")
     skew = switch.clock_skew
     if skew is not None and abs(skew) >= REPORTABLE_SKEW:
         way = "ahead of" if skew > 0 else "behind"
-        yield _Trouble(
-            "warn", "clock_skew", f"FreeSWITCH's clock is {abs(skew):.1f} s {way} this machine's clock"
-        )
+        yield _Trouble("clock_skew", f"FreeSWITCH's clock is {abs(skew):.1f} s {way} this machine's clock")
 
 
 def _directions(paused: tuple[str, ...]) -> str:

@@ -269,7 +269,7 @@ def _only(snapshot: Snapshot, gateway: str | None) -> Snapshot:
     recent = snapshot.recent
     if recent is not None:
         calls = tuple(calls for calls in recent.calls if calls.gateway == gateway)
-        recent = replace(recent, calls=calls, refused_locally=0)  # these are of any gateway
+        recent = replace(recent, calls=calls, refused_unnamed=0)  # these are of any gateway
     log = snapshot.log
     if log is not None:
         log = replace(log, lines=tuple(line for line in log.lines if line.gateway in ("", gateway)))

@@ -5,12 +5,14 @@ consequences. `EXPLAINS` has which fault of which check accounts for findings of
 of one gateway accounts only for findings about that gateway or about none. A failed synthetic call is better
 evidence of a fault than recent calls that fail in the same way, so it accounts for them.
 
-A problem that no other accounts for is a cause. Of several causes the gravest comes first, be it grave by
-itself or by its consequences, and among equals the earlier one of the checklist. The others are listed too.
+A problem that no other accounts for is a cause, as grave as the gravest of its consequences. Of several the
+gravest comes first, and of equals the one that costs most calls: one of the whole switch, then the one with
+most failed calls of the last minutes, then gateways that the configuration lists, then the order of the
+checklist. The others are listed too.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from exporter.diagnosis.check_backend import check_backend
@@ -73,6 +75,9 @@ CHECK: Final = {check.name: check for check in CHECKS}
 
 _CALLS: Final[frozenset[CheckName]] = frozenset({"calls", "log", "call"})
 _GATEWAYS: Final[frozenset[CheckName]] = frozenset({"gateway", "registration", "provider", *_CALLS})
+_WHOLE_SWITCH: Final[frozenset[CheckName]] = frozenset({"port", "password", "commands", "events", "profile"})
+_OF_NO_GATEWAY: Final = frozenset({"unknown_gateway", "unknown_profile", "unknown_endpoint", "call_limit"})
+# Faults of calls for which no gateway's own trouble accounts, be it the one named or another.
 _UNUSABLE: Final = frozenset(GATEWAY_PROBLEMS) - {"none", "unmonitored", "unknown"}
 
 
@@ -83,7 +88,7 @@ class _Row(NamedTuple):
 
 
 EXPLAINS: Final = (
-    _Row("commands", frozenset(REFUSAL_REASONS) - {"none"}, _CALLS),
+    _Row("commands", frozenset({*REFUSAL_REASONS, "rate_reached"}) - {"none"}, _CALLS),
     _Row("commands", frozenset({"hung", "unreadable"}), frozenset({"events", "profile", *_GATEWAYS})),
     _Row("events", frozenset({"events_stalled", "unreadable"}), _GATEWAYS),
     _Row("profile", frozenset({"no_profile", "profile_down"}), _GATEWAYS),
@@ -95,6 +100,20 @@ EXPLAINS: Final = (
 )
 
 
+class Ranked(NamedTuple):
+    """A cause, with what ranks it: the smaller comes first, also among causes of several nodes.
+
+    Attributes:
+        rank: as the opening of this file says.
+        cause: with the gravest status of itself and what follows.
+        follows: problems for which it accounts.
+    """
+
+    rank: tuple[int, bool, int, bool]
+    cause: Finding
+    follows: tuple[Finding, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Conclusion:
     """The answer on one node.
@@ -103,8 +122,9 @@ class Conclusion:
         status: `fail` or `warn` as the first cause; `pass` if there is no problem.
         text: one to three sentences.
         cause: the first cause; None if there is no problem.
-        others: further causes.
+        others: further causes, in the order of what they cost.
         consequences: problems that some cause accounts for.
+        ranking: all causes, the first first.
     """
 
     status: Status
@@ -112,6 +132,7 @@ class Conclusion:
     cause: Finding | None = None
     others: tuple[Finding, ...] = ()
     consequences: tuple[Finding, ...] = ()
+    ranking: tuple[Ranked, ...] = ()
 
     @property
     def remedy(self) -> Remedy:
@@ -132,22 +153,37 @@ class Diagnosis:
         if not any(finding.private for finding in self.findings):
             return self
         findings = tuple(finding.public() for finding in self.findings)
-        return Diagnosis(self.snapshot, findings, conclude(findings))
+        return Diagnosis(self.snapshot, findings, conclude(findings, _listed(self.snapshot)))
 
 
 def diagnose(snapshot: Snapshot) -> Diagnosis:
     """Run every check over a snapshot, and conclude."""
     findings = tuple(finding for check in CHECKS for finding in check.run(snapshot))
-    return Diagnosis(snapshot, findings, conclude(findings))
+    return Diagnosis(snapshot, findings, conclude(findings, _listed(snapshot)))
 
 
 def worst(diagnoses: Sequence[Diagnosis]) -> Diagnosis:
-    """The one with the gravest conclusion; of equals the first."""
-    return min(diagnoses, key=lambda diagnosis: SEVERITY[diagnosis.conclusion.status])
+    """The one whose first cause ranks first; of equals the first."""
+    return min(diagnoses, key=lambda diagnosis: _rank(diagnosis.conclusion))
 
 
-def conclude(findings: Sequence[Finding]) -> Conclusion:
-    """The conclusion from the findings on one node, in the checklist's order."""
+def _rank(conclusion: Conclusion) -> tuple[int, bool, int, bool]:
+    if conclusion.ranking:
+        return conclusion.ranking[0].rank
+    return (SEVERITY[conclusion.status], True, 0, False)
+
+
+def _listed(snapshot: Snapshot) -> frozenset[str]:
+    return frozenset(gateway.name for gateway in snapshot.gateways if gateway.expected)
+
+
+def conclude(findings: Sequence[Finding], listed: Collection[str] = ()) -> Conclusion:
+    """The conclusion from the findings on one node.
+
+    Args:
+        findings: in the checklist's order.
+        listed: gateways that the configuration lists.
+    """
     problems = [finding for finding in findings if finding.is_problem]
     if not problems:
         return Conclusion("pass", _no_problem(findings))
@@ -156,19 +192,26 @@ def conclude(findings: Sequence[Finding]) -> Conclusion:
         for finding in problems
         if any(_explains(other, finding) for other in problems if other is not finding)
     ]
-    causes = [finding for finding in problems if finding not in explained]
-    causes.sort(key=lambda cause: _gravity(cause, explained))
-    first, *others = causes
-    return Conclusion(first.status, _sentence(first), first, tuple(others), tuple(explained))
-
-
-def _gravity(cause: Finding, explained: Sequence[Finding]) -> int:
-    follows = [finding for finding in explained if _explains(cause, finding)]
-    return min(SEVERITY[finding.status] for finding in (cause, *follows))
+    ranked = []
+    for cause in problems:
+        if cause in explained:
+            continue
+        follows = tuple(finding for finding in explained if _explains(cause, finding))
+        status = min((finding.status for finding in (cause, *follows)), key=SEVERITY.__getitem__)
+        failed = sum(finding.failed for finding in (cause, *follows))
+        whole = status == "fail" and cause.check in _WHOLE_SWITCH
+        unlisted = bool(listed and cause.gateway) and cause.gateway not in listed
+        rank = (SEVERITY[status], not whole, -failed, unlisted)
+        ranked.append(Ranked(rank, replace(cause, status=status), follows))
+    ranked.sort(key=lambda one: one.rank)
+    first, *others = (one.cause for one in ranked)
+    return Conclusion(first.status, _sentence(first), first, tuple(others), tuple(explained), tuple(ranked))
 
 
 def _explains(cause: Finding, finding: Finding) -> bool:
     if cause.gateway and finding.gateway and cause.gateway != finding.gateway:
+        return False
+    if cause.check == "registration" and finding.fault in _OF_NO_GATEWAY:
         return False
     if (cause.check, finding.check) == ("call", "calls"):
         return cause.fault == finding.fault

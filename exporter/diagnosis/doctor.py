@@ -31,8 +31,8 @@ from exporter.config import Config, NodeConfig
 from exporter.diagnosis.asked import NotAsked
 from exporter.diagnosis.asked_past import AskedPast, ask
 from exporter.diagnosis.asked_reload import ask_reload
+from exporter.diagnosis.call_window import CallWindow
 from exporter.diagnosis.check_backend import ask_backend
-from exporter.diagnosis.check_calls import CallWindow
 from exporter.diagnosis.check_provider import look_up, names_of
 from exporter.diagnosis.snapshot import (
     BackendSeen,
@@ -46,7 +46,6 @@ from exporter.esl.errors import EslError
 from exporter.executors import Executors
 from exporter.probe.admission import Refused
 from exporter.probe.record import CallRecord
-from exporter.switch.reply import ReplyError, accepted
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
 from exporter.watch.providers import Providers
@@ -130,7 +129,6 @@ class DoctorRun:
         self._window = CallWindow(clock.monotonic())
         self._unseen: dict[str, str] = {}
         self._retried: set[str] = set()
-        self._conf_dir = ""
 
     async def run(self) -> Snapshot:
         """Connect, look, and return the snapshot; takes up to `seconds`, and the time of the call."""
@@ -179,7 +177,6 @@ class DoctorRun:
             recent=recent,
             names=names,
             backend=backend_seen,
-            conf_dir=self._conf_dir,
             call=record,
             reload=await asked.reload,
             unseen=dict(self._unseen),
@@ -187,7 +184,6 @@ class DoctorRun:
 
     async def _watch(self, deadline: float, look: float) -> dict[str, NameSeen]:
         self._on_stage("watching events and the log")
-        self._conf_dir = await self._ask_folder()
         looking_up = asyncio.ensure_future(look_up(self._names_to_look_up(), self._names))
         enough = self._clock.monotonic() + look
         while self._clock.monotonic() < deadline and self.node.connected:
@@ -200,13 +196,6 @@ class DoctorRun:
 
     def _names_to_look_up(self) -> list[str]:
         return names_of(seen for seen in self._snapshot().gateways if self._concerns(seen.name))
-
-    async def _ask_folder(self) -> str:
-        """Where FreeSWITCH's configuration is, for the remedies; the empty string if it does not say."""
-        try:
-            return accepted(await self.node.api("global_getvar conf_dir"))
-        except (EslError, ReplyError):
-            return ""
 
     def _anything_undecided(self) -> bool:
         """A verdict or the answer of FreeSWITCH's database may come within seconds."""

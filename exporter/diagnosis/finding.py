@@ -57,10 +57,19 @@ class Remedy:
     Attributes:
         advice: sentences for people; empty if there is nothing to do.
         commands: to type, in this order, on FreeSWITCH's host unless the advice says otherwise.
+        note: what the commands need beside themselves: fs_cli a password.
+        section: heading of the runbook that explains more; empty: none.
     """
 
     advice: str = ""
     commands: tuple[str, ...] = ()
+    note: str = ""
+    section: str = ""
+
+    @property
+    def anchor(self) -> str:
+        """The section's anchor on /runbook and in docs/runbook.md."""
+        return self.section.lower().replace(" ", "-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +103,8 @@ class Finding:
         seen: the evidence; for `not_checked` the reason.
         private: evidence that says where strangers or telephones are; only for those who may see it.
         lasting: the outage; None if it is about none, or the history does not know it.
+        failed: calls of the last minutes that it ended, as far as this check counts them.
+        alike: what it says of its gateway, for several such gateways in one line; empty: it stands alone.
     """
 
     check: CheckName
@@ -105,6 +116,8 @@ class Finding:
     private: str = ""
     remedy: Remedy = Remedy()
     lasting: Lasting | None = None
+    failed: int = 0
+    alike: str = ""
 
     @property
     def text(self) -> str:

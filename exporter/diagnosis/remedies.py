@@ -1,23 +1,26 @@
 """What to do about each fault: one table from (check, fault) to advice and commands.
 
 Commands are to be typed as shown, so no text from the network may reach one: the only fields are `gateway`,
-`profile`, `name`, `url`, `host` and `port`. A value that is not plain is replaced by its word in capitals,
-for the reader to fill in. `{cli}` is fs_cli with the host and port of this node; it takes a password other
-than the default from `-p` or from ~/.fs_cli_conf. `{dir}` is FreeSWITCH's configuration folder as the doctor
-asked for it, else the usual one.
+`profile`, `name`, `proxy`, `proxy_port`, `url`, `host` and `port`. A value that is not plain is replaced by
+its word in capitals, for the reader to fill in. `{cli}` is fs_cli with the host and port of this node; the
+note of a remedy says whether it needs a password or a user, no command has one. `{dir}` is FreeSWITCH's
+configuration folder as it told it, else the usual one.
 """
 
 import re
 from typing import Final, NamedTuple
 
 from exporter.diagnosis.finding import CheckName, Remedy
+from exporter.diagnosis.severity import fault_of
 from exporter.diagnosis.snapshot import Snapshot
 from exporter.switch.events import OLDEST_FREESWITCH
+from exporter.watch.gateway_table import proxy_host
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9_.:-]{1,253}", re.ASCII)
 _URL: Final = re.compile(r"https?://[A-Za-z0-9_.:/\[\]-]{1,200}", re.ASCII)
 _FOLDER: Final = re.compile(r"/[A-Za-z0-9_./-]{1,200}", re.ASCII)
+_PORT: Final = re.compile(r":([0-9]{1,5})(?:;|$)", re.ASCII)
 _DEFAULT_PROFILE: Final = "external"  # the profile for trunks in FreeSWITCH's example configuration
 
 
@@ -53,6 +56,12 @@ _AGAINST_STRANGERS: Final = (
     "fail2ban-client status",
     "grep -rn 'log-auth-failures\\|apply-.*-acl' {dir}/sip_profiles",
 )
+
+_RATE_LIMIT: Final = (
+    "FreeSWITCH refuses call legs above its limit per second (it accepts one fewer than the limit). Find out "
+    "who dials so fast, or raise the limit (permanently: sessions-per-second in switch.conf.xml)."
+)
+_RATES: Final = ("{cli} -x 'fsctl last_sps'", "{cli} -x 'fsctl sps 60'")
 
 _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
     # 1: the port
@@ -152,11 +161,9 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         "switch.conf.xml).",
         ("{cli} -x 'show calls'", "{cli} -x 'fsctl max_sessions'"),
     ),
-    ("commands", "rate_limit"): _Row(
-        "FreeSWITCH refuses call legs above its limit per second (it accepts one fewer than the limit). Find "
-        "out who dials so fast, or raise the limit (permanently: sessions-per-second in switch.conf.xml).",
-        ("{cli} -x 'fsctl last_sps'", "{cli} -x 'fsctl sps 60'"),
-    ),
+    ("commands", "rate_limit"): _Row(_RATE_LIMIT, _RATES),
+    ("commands", "rate_reached"): _Row(_RATE_LIMIT, _RATES),
+    ("commands", "rate_room"): _Row(_RATE_LIMIT, _RATES),
     ("commands", "idle_cpu"): _Row(
         "FreeSWITCH refuses calls while idle CPU is below min-idle-cpu in switch.conf.xml. Find the process "
         "that uses the CPU.",
@@ -267,7 +274,7 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
     ("registration", "unreachable"): _Row(
         "No answer from the provider (or its own 408 or 503). Check the proxy's address and port, the "
         "firewall for UDP in both directions, and the provider's status page.",
-        (_STATUS, "nc -vzu -w 3 PROXY 5060", _TRACE, _REGISTER),
+        (_STATUS, "nc -vzu -w 3 {proxy} {proxy_port}", _TRACE, _REGISTER),
     ),
     ("registration", "unregistered"): _Row(
         "Someone unregistered the gateway. FreeSWITCH does not register it again by itself.",
@@ -348,6 +355,11 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
         "The trunk works; the provider's route to this country does not, or the provider bars it. Send the "
         "provider the failed calls (`freeswitch-exporter calls --failed --ticket`). Until the route is "
         "repaired, dial this country through another gateway.",
+    ),
+    ("calls", "call_limit"): _Row(
+        "The provider rejects calls above the limit. Look for calls that hang, buy more channels, or send "
+        "calls through another gateway. If the trunk allows more, correct max_calls in the config.",
+        ("{cli} -x 'show calls'",),
     ),
     ("calls", "refused"): _Row(
         "FreeSWITCH sent no INVITE: the dialplan or the application dials a gateway that is down or unknown. "
@@ -511,7 +523,14 @@ _ROWS: Final[dict[tuple[CheckName, str], _Row]] = {
 
 
 def remedy(
-    snapshot: Snapshot, check: CheckName, fault: str, *, gateway: str = "", profile: str = "", name: str = ""
+    snapshot: Snapshot,
+    check: CheckName,
+    fault: str,
+    *,
+    gateway: str = "",
+    profile: str = "",
+    name: str = "",
+    proxy: str = "",
 ) -> Remedy:
     """What to do about a fault of this node.
 
@@ -522,6 +541,7 @@ def remedy(
         gateway: fills in `{gateway}`.
         profile: fills in `{profile}`; by default that of trunks.
         name: fills in `{name}`: a host name.
+        proxy: fills in `{proxy}` and `{proxy_port}`: as the gateway has it.
 
     Raises:
         KeyError: the table does not have the fault.
@@ -535,9 +555,13 @@ def remedy(
         "gateway": _plain(gateway, "GATEWAY"),
         "profile": _plain(profile or _DEFAULT_PROFILE, "PROFILE"),
         "name": _plain(name, "HOST"),
+        "proxy": host if _HOST.fullmatch(host := proxy_host(proxy)) else "PROXY",
+        "proxy_port": found[1] if (found := _PORT.search(proxy)) else "5060",
         "url": _url(snapshot),
     }
-    return Remedy(_fill(row.advice, fields), tuple(_fill(command, fields) for command in row.commands))
+    commands = tuple(_fill(command, fields) for command in row.commands)
+    note = _note(snapshot) if any(command.startswith("fs_cli") for command in commands) else ""
+    return Remedy(_fill(row.advice, fields), commands, note, fault_of(check, fault).section)
 
 
 def _fill(template: str, fields: dict[str, str]) -> str:
@@ -548,6 +572,15 @@ def _cli(snapshot: Snapshot) -> str:
     if snapshot.host in ("127.0.0.1", "localhost") and snapshot.port == 8021:
         return "fs_cli"
     return f"fs_cli -H {_host(snapshot)} -P {snapshot.port}"
+
+
+def _note(snapshot: Snapshot) -> str:
+    """What fs_cli needs to be let in; it knows the default password by itself."""
+    if snapshot.user:
+        return "fs_cli needs the event socket's user and password: add `-u USER -p PASSWORD`."
+    if snapshot.default_password:
+        return ""
+    return "fs_cli needs the event socket's password: add `-p PASSWORD`, unless ~/.fs_cli_conf has it."
 
 
 def _host(snapshot: Snapshot) -> str:

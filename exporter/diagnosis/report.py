@@ -21,10 +21,12 @@ class _Json(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RemedyJson(_Json, frozen=True, kw_only=True, rename="camel"):
-    """What to do: sentences, and commands to type."""
+    """What to do: sentences, commands to type, what those need, and the section of the runbook."""
 
     advice: str
     commands: tuple[str, ...]
+    note: str
+    runbook: str
 
 
 class ChangeJson(_Json, frozen=True, kw_only=True, rename="camel"):
@@ -167,4 +169,4 @@ def _change(change: Change) -> ChangeJson:
 
 
 def _remedy(remedy: Remedy) -> RemedyJson:
-    return RemedyJson(advice=remedy.advice, commands=remedy.commands)
+    return RemedyJson(advice=remedy.advice, commands=remedy.commands, note=remedy.note, runbook=remedy.anchor)

@@ -17,8 +17,8 @@ from typing import Any, Final, Generic, TypeVar
 
 from exporter.clock import Clock
 from exporter.config import Config
+from exporter.diagnosis.call_window import CallWindow
 from exporter.diagnosis.check_backend import ask_backend
-from exporter.diagnosis.check_calls import CallWindow
 from exporter.diagnosis.check_provider import look_up, names_of
 from exporter.diagnosis.conclusion import Diagnosis, diagnose
 from exporter.diagnosis.snapshot import (

@@ -73,6 +73,7 @@ class GatewaySeen:
     Attributes:
         expected: the configuration lists it.
         listed: FreeSWITCH lists it.
+        was: its state before its node was lost.
         in_state: seconds in `state`.
         answer_code, answer_phrase, answer_at: the last failed answer to REGISTER (watch.gateway.Answer).
         responses: answers to REGISTER by SIP status, since the exporter watches it.
@@ -95,6 +96,7 @@ class GatewaySeen:
     usable: bool = True
     state: str = "REGED"
     up: bool = True
+    was: str = ""
     in_state: float = 0.0
     registration_expected: bool = True
     answer_code: int = 0
@@ -181,12 +183,12 @@ class RecentCalls:
 
     Attributes:
         seconds: the length of the window.
-        refused_locally: dials that FreeSWITCH refused before any INVITE, whatever the gateway.
+        refused_unnamed: dials refused before any INVITE, less those of gateways that were down.
     """
 
     seconds: float
     calls: tuple[CallsSeen, ...] = ()
-    refused_locally: int = 0
+    refused_unnamed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,11 +239,12 @@ class Snapshot:
     Attributes:
         host, port: its event socket. same_host: the host is this machine (a loopback address).
         default_password: the password is FreeSWITCH's published default.
+        user: of the event socket; empty: none, the password is the socket's own.
         problem: a word of `freeswitch_connection_problem`; "" before the first attempt ended.
         reason: one sentence on it. since: when it began.
         denied: events and commands (`api NAME`) that the event socket user may not use.
         others_down: other nodes that are not connected.
-        conf_dir: FreeSWITCH's configuration folder; empty if not asked for.
+        conf_dir: FreeSWITCH's configuration folder; empty if it is not known.
         gateways: at most MAX_GATEWAYS of the watch.
         subscribers: those that the config names; None before FreeSWITCH has listed them.
         strangers: what they did recently, and where the most frequent come from.
@@ -260,6 +263,7 @@ class Snapshot:
     port: int = 8021
     same_host: bool = True
     default_password: bool = False
+    user: str = ""
     taken_at: float = 0.0
     problem: str = "none"
     reason: str = ""
@@ -311,6 +315,8 @@ def snapshot_of(node: Node, clock: Clock, gateways: Iterable[GatewaySeen] | None
         reason=node.reason,
         since=node.since_epoch,
         denied=frozenset(node.denied),
+        conf_dir=node.known.conf_dir,
+        user=config.user or "",
         switch=_switch(node, clock) if node.connected else None,
         gateways=tuple(gateways_of(node, clock) if gateways is None else gateways),
         refused_dials=tuple(
@@ -389,6 +395,7 @@ def gateways_of(node: Node, clock: Clock) -> Iterator[GatewaySeen]:
             usable=gateway.usable,
             state=gateway.state,
             up=gateway.up,
+            was=gateway.was,
             in_state=gateway.in_state(now),
             registration_expected=gateway.registration_expected,
             answer_code=gateway.answer.code if gateway.answer else 0,

@@ -133,6 +133,8 @@ class Screen:
         for command in remedy.commands:
             # Never wrapped, so that it can be copied.
             self._console.print(Text(f"       $ {command}", "cyan"), soft_wrap=True)
+        if remedy.note:
+            self._hang(Text("       "), Text(remedy.note, "dim"))
 
     def _hang(self, head: Text, body: Text) -> None:
         """The body after the head, all its lines at one indent."""

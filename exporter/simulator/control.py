@@ -152,6 +152,7 @@ VERBS: Final = (
     _of_provider("answers_pings", (404, "Not Found")),
     _of_provider("ignores_pings"),
     # Calls and state.
+    _of_switch("bgapi", ("status",), ("originate", "sofia/gateway/nosuch/+15550000001 &park")),
     Verb(("traffic",), traffic, ((2.5,),)),
     Verb(("state",), state),
 )

@@ -45,6 +45,9 @@ class Dialler:
         try:
             request = parse(line)
         except Refused as refused:
+            if refused.user.partition("@")[0] in switch.telephones.users:
+                on_reply(self._no_telephone(refused.user))
+                return
             if refused.logged is not None:
                 switch.log(*refused.logged)
             if refused.session:
@@ -65,6 +68,13 @@ class Dialler:
             return
         leg.on_reply = on_reply
         self._start(self.run(leg, request, far_end))
+
+    def _no_telephone(self, user: str) -> str:
+        """The reply to a dial to a user of the directory; it asks for the telephone as a client would."""
+        asked = self._switch.core.api_event("sofia_contact", f"*/{user}")
+        asked()
+        registered = user.partition("@")[0] in self._switch.telephones.rows
+        return f"-ERR {'CHAN_NOT_IMPLEMENTED' if registered else 'USER_NOT_REGISTERED'}\n"
 
     def dial(
         self, request: Originate, far_end: FarEnd, *, leg_uuid: str = "", codec: Codec = PCMU

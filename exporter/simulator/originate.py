@@ -7,7 +7,8 @@ quotes and backslash escapes, so quotes protect blanks and nothing else. The sec
 braces and the dial string. What FreeSWITCH answers to a malformed line is raised as `Refused` with the
 complete reply; where FreeSWITCH dials something unexpected, so does the simulator.
 
-Not simulated: more than one leg (`,` `|` `:_:`) and `<...>`; they are refused with CHAN_NOT_IMPLEMENTED.
+Not simulated: more than one leg (`,` `|` `:_:`), `<...>`, and calls to a telephone that is registered
+(telephones.py); they are refused with CHAN_NOT_IMPLEMENTED.
 """
 
 import re
@@ -38,15 +39,22 @@ class Refused(Exception):
         reply: what it answers.
         session: it is mod_sofia that refuses, with a session made and thrown away.
         logged: the line that FreeSWITCH logs, as `Core.log` takes it.
+        user: the user of the directory, `name@domain`, that was dialled; empty for other targets.
     """
 
     def __init__(
-        self, reply: str, *, session: bool = False, logged: tuple[str, str, str, int, str] | None = None
+        self,
+        reply: str,
+        *,
+        session: bool = False,
+        logged: tuple[str, str, str, int, str] | None = None,
+        user: str = "",
     ) -> None:
         super().__init__(reply)
         self.reply = reply
         self.session = session
         self.logged = logged
+        self.user = user
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +201,7 @@ def _dial_string(text: str) -> tuple[str, str]:
         case ["user", *rest]:
             user = "/".join(rest)
             line = ("warning", "mod_dptools.c", "user_outgoing_channel", 4385, f"Can't find user [{user}]")
-            raise Refused("-ERR SUBSCRIBER_ABSENT\n", logged=line)
+            raise Refused("-ERR SUBSCRIBER_ABSENT\n", logged=line, user=user)
     text = f"Could not locate channel type {parts[0]}"
     line = ("err", "switch_core_session.c", "switch_core_session_outgoing_channel", 537, text)
     raise Refused("-ERR CHAN_NOT_IMPLEMENTED\n", logged=line)

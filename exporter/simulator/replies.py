@@ -115,6 +115,7 @@ def _uptime(switch: Switch, arguments: str) -> str:
 
 def _global_getvar(switch: Switch, arguments: str) -> str:
     known = {
+        "conf_dir": "/usr/local/freeswitch/conf",
         "core_uuid": switch.identity.core_uuid,
         "hostname": switch.identity.hostname,
         "switchname": switch.identity.switchname,

@@ -7,6 +7,7 @@ provider is set on `provider(...)` (providers.py).
 """
 
 import asyncio
+import uuid
 from collections.abc import Callable, Collection, Sequence
 from typing import Final, Self, Unpack
 
@@ -40,7 +41,7 @@ class SimulatedSwitch(Switch):
     def __init__(self, gateways: Sequence[GatewayConfig] | None = None, **settings: Unpack[Settings]) -> None:
         super().__init__(gateways, **settings)
         self.calls = Calls(self)
-        api = Api(self, self.calls)
+        self._api = api = Api(self, self.calls)
         self._server = Server(lambda clients: Client(self, api, clients))
         self._loops: list[asyncio.Task[None]] = []
 
@@ -122,6 +123,10 @@ class SimulatedSwitch(Switch):
 
         await self.until(reached, seconds)
         return self.gateway(name)
+
+    def bgapi(self, command: str, arguments: str = "") -> None:
+        """Run a command as another client's `bgapi` does: API and BACKGROUND_JOB."""
+        self._api.run_job(str(uuid.uuid4()), command, arguments)
 
     # The port.
 

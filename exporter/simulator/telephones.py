@@ -39,14 +39,17 @@ class Telephones:
 
     Attributes:
         rows: by user; of one that registers again the last.
+        users: those of the directory that have ever had a telephone.
     """
 
     def __init__(self, core: Core) -> None:
         self.rows: dict[str, Telephone] = {}
+        self.users: set[str] = set()
         self._core = core
 
     def register(self, user: str, address: str, agent: str) -> None:
         """A first REGISTER, with the right password."""
+        self.users.add(user)
         phone = self.rows[user] = Telephone(user, address, agent, self._core.clock.now())
         self._fire(
             "register",

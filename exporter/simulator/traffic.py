@@ -2,13 +2,13 @@
 
 Strategy: calls arrive at random (exponential gaps) at `rate` per second. `KINDS` says whether one goes out,
 comes in, or is a local telephone bridged to the trunk; `OUTCOMES` what the far end does with it, Telnyx's own
-rejections among them; `QUALITY` what its audio is like. All are drawn from one seeded generator, so that the
-same seed makes the same calls.
+rejections among them; `QUALITY` what its audio is like; `destinations` which numbers are dialled. All are
+drawn from one seeded generator, so that the same seed makes the same calls.
 """
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -78,6 +78,31 @@ OUTCOMES: Final = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Numbers that are dialled, and how often.
+
+    Attributes:
+        weight: how often, against the others.
+        beginning: `+` and the first digits.
+        digits: how many follow.
+        reached: the provider has a route; else it refuses with 503.
+    """
+
+    weight: int
+    beginning: str
+    digits: int
+    reached: bool = True
+
+    def number(self, rng: random.Random) -> str:
+        """One of them."""
+        return self.beginning + f"{rng.randrange(10**self.digits):0{self.digits}d}"
+
+
+EVERYWHERE: Final = (Destination(1, "+1555", 7),)
+NO_ROUTE: Final = _refused(503, "Service Unavailable")
+
+
 class Traffic:
     """Calls through the gateways of one switch.
 
@@ -86,6 +111,7 @@ class Traffic:
         rate: new calls per second.
         gateways: by name; each call takes one at random.
         talk: the shortest and longest conversation, in seconds.
+        destinations: which numbers are dialled.
 
     Attributes:
         rate: new calls per second; may be changed while running.
@@ -99,11 +125,13 @@ class Traffic:
         *,
         gateways: tuple[str, ...] = ("telnyx",),
         talk: tuple[float, float] = (3.0, 45.0),
+        destinations: Sequence[Destination] = EVERYWHERE,
     ) -> None:
         self.rate = rate
         self.talk = talk
         self._switch = switch
         self._gateways = gateways
+        self._destinations = destinations
         self._rng = switch.core.rng
         self._task: asyncio.Task[None] | None = None
 
@@ -132,9 +160,10 @@ class Traffic:
         codec = rng.choices(list(CODECS), list(CODECS.values()))[0]
         path = rng.choices([path for _, path in QUALITY], [weight for weight, _ in QUALITY])[0]
         outcome = rng.choices(OUTCOMES, [outcome.weight for outcome in OUTCOMES])[0]
-        far_end = replace(outcome.far_end(rng), path=path)
+        called = rng.choices(self._destinations, [one.weight for one in self._destinations])[0]
+        far_end = replace(outcome.far_end(rng) if called.reached else NO_ROUTE(rng), path=path)
         gateway = rng.choice(self._gateways)
-        number = f"+1555{rng.randrange(200, 999)}{rng.randrange(10_000):04d}"
+        number = called.number(rng)
         seconds = rng.uniform(*self.talk)
         if kind == "inbound":
             calls.inbound(

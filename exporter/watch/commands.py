@@ -129,6 +129,7 @@ class Command(Generic[_T]):
 
 
 CORE_UUID: Final[Command[str]] = Command("global_getvar core_uuid", str.strip)
+CONF_DIR: Final[Command[str]] = Command("global_getvar conf_dir", accepted)
 HOSTNAME: Final[Command[str]] = Command("hostname", str.strip)
 STATUS: Final[Command[SwitchStatus]] = Command('json {"command":"status","data":""}', parse_status)
 PAUSED: Final[Command[bool]] = Command("fsctl pause_check {direction}", parse_pause)

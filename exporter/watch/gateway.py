@@ -269,6 +269,11 @@ class GatewayWatch:
         return self.seen_registering if self.register is None else self.register
 
     @property
+    def was(self) -> str:
+        """Its state before its node was lost."""
+        return self._before_loss[0]
+
+    @property
     def explanation(self) -> str:
         """The answer behind the problem ("403 Forbidden"), to REGISTER or OPTIONS, printable; else empty."""
         if self.answer is None or self.problem not in _SHOWN_BY_ANSWER:

@@ -73,7 +73,9 @@ class Knowledge:
         unread_events: events of the present connection that could not be read.
         unaccounted: sessions that FreeSWITCH counted and no event showed.
         dropped: what was given up, by the reasons of `freeswitch_events_dropped_total`.
+        conf_dir: FreeSWITCH's configuration folder; empty before it said so. It outlives the connection.
         last_poll_epoch: when the gateways were last listed; 0.0 before.
+        refused_at_list: `calls.refused_locally` at that moment.
         strangers: wrong passwords, unanswered challenges, and where they come from.
         subscribers: telephones of the config, and registrations by profile.
         changes: what an operator changed, and what changed by itself.
@@ -114,7 +116,9 @@ class Knowledge:
         self.unread_events = 0
         self.unaccounted = UnexplainedCount()
         self.dropped: dict[str, int] = dict.fromkeys(DROP_REASONS, 0)
+        self.conf_dir = ""
         self.last_poll_epoch = 0.0
+        self.refused_at_list = 0
         self.changes = Changes(config.name, clock, observer.on_change)
         self.event_changes = EventChanges(self.changes, clock)
         self._value_changes = ValueChanges(self.changes, clock)
@@ -271,6 +275,7 @@ class Knowledge:
     def on_list(self, reply: GatewayList, asked: float) -> None:
         """The list of all gateways, and when it was asked for (monotonic seconds)."""
         self.gateways.on_list(reply, asked, self.skew)
+        self.refused_at_list = self.calls.refused_locally
         self.last_poll_epoch = self._clock.epoch()
         if not self.event_changes.shutting_down:
             self._listed_changes.on_gateways(reply, asked)

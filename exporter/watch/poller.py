@@ -1,7 +1,8 @@
 """What is asked of FreeSWITCH on the vital lane, and when: the sync of a new connection, polls and ticks.
 
 ====================  =====================================================================================
-at each sync          core UUID, a tick, status, pauses, profiles, gateways; then the tick must come back
+at each sync          core UUID, a tick, status, pauses, configuration folder, profiles, gateways; then the
+                      tick must come back
 every poll_interval   profiles, all gateways
 every 9 s at most     status, pauses; more often near a limit and while calls are refused
                       (accepting_poller.py)
@@ -80,6 +81,7 @@ class Poller:
         await self._tick()
         await self._accepting.poll()
         known.switch.hostname = await self._ask(commands.HOSTNAME) or ""
+        known.conf_dir = await self._ask(commands.CONF_DIR) or known.conf_dir
         if not await self._poll_gateways() and {"api sofia", "api json"} <= denied:
             raise PermissionDenied("this user may run none of the commands; see esl-allowed-api")
         if TICK_SUBSCRIPTION not in denied:

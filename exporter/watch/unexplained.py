@@ -50,6 +50,11 @@ class UnexplainedCount:
             self._settled += 1
         self._last, self._last_certain = difference, certain
 
+    @property
+    def pending(self) -> int:
+        """The growth that the last reading shows and the next may count."""
+        return max(0, self._last - self._level) if self._last is not None else 0
+
     def restart(self) -> None:
         """One of the counters starts again: the next readings find the level. The total stays."""
         self._last = None

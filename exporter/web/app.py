@@ -9,11 +9,12 @@ from exporter.web.auth import BASIC_AUTH, PROTECTIONS, Protection, protect
 from exporter.web.basic_auth import BasicAuth
 from exporter.web.context import APP_CONTEXT, AppContext
 from exporter.web.day_views import DayViews
+from exporter.web.demo import demo_fault
 from exporter.web.diagnosis import diagnosis
 from exporter.web.health import calls_health, healthy, ready
 from exporter.web.history import FRESHNESS, Freshness, availability, history, kept_calls
 from exporter.web.history_pages import gateway_page, history_page
-from exporter.web.page import DAY_VIEWS, FILES, asset, load_files, page
+from exporter.web.page import DAY_VIEWS, FILES, asset, load_files, page, runbook
 from exporter.web.probe import call_record, place_call, probe
 from exporter.web.reload import reload
 from exporter.web.scrape import SCRAPES, Scrapes, metrics
@@ -35,6 +36,7 @@ ROUTES: Final = (
     Route(_READ, "/", page, Protection.BASIC),
     Route(_READ, "/gateways/{node:[^/]+}/{profile:[^/]+}/{name:[^/]+}", gateway_page, Protection.READ),
     Route(_READ, "/history", history_page, Protection.READ),
+    Route(_READ, "/runbook", runbook, Protection.BASIC),
     Route(_READ, "/static/{name}", asset, Protection.BASIC),
     Route(_READ, "/metrics", metrics, Protection.BASIC),
     Route(("GET",), "/probe", probe, Protection.CALL),
@@ -48,6 +50,7 @@ ROUTES: Final = (
     Route(_READ, "/-/healthy", healthy, Protection.OPEN),
     Route(_READ, "/-/ready", ready, Protection.OPEN),
     Route(("POST",), "/-/reload", reload, Protection.TOKEN),
+    Route(("POST",), "/demo/{fault:[a-z-]+}", demo_fault, Protection.CALL),
 )
 
 

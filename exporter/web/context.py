@@ -1,6 +1,7 @@
 """What the HTTP side needs of the daemon. `exporter.runtime.Runtime` provides it, the tests a fake."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from aiohttp import web
@@ -61,6 +62,36 @@ class History(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DemoFault:
+    """One button of the demo's switchboard.
+
+    Attributes:
+        name: the last part of its path, /demo/NAME.
+        label: on the button.
+        shows: what there will be to see, and when: one sentence without a full stop.
+    """
+
+    name: str
+    label: str
+    shows: str
+
+
+class Switchboard(Protocol):
+    """The faults that the demo can have at the press of a button."""
+
+    @property
+    def faults(self) -> Sequence[DemoFault]: ...
+
+    def make(self, name: str) -> None:
+        """Have that fault from now on.
+
+        Raises:
+            KeyError: there is no such fault.
+        """
+        ...
+
+
 class AppContext(Protocol):
     """The daemon, as the HTTP side sees it.
 
@@ -71,8 +102,11 @@ class AppContext(Protocol):
         loopback_only: whether every address on which HTTP is served can be reached from this machine alone.
         clock: the time.
         executors: for what would block the event loop.
+        switchboard: of the demo; None outside of it.
     """
 
+    @property
+    def switchboard(self) -> Switchboard | None: ...
     @property
     def config(self) -> Config: ...
     @property

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from exporter.diagnosis.check_gateways import finding_of, gateway_status
+from exporter.diagnosis.check_gateways import gateway_status
 from exporter.diagnosis.conclusion import Diagnosis
-from exporter.diagnosis.finding import SEVERITY, Remedy, Status, shown
+from exporter.diagnosis.finding import SEVERITY, Status, shown
 from exporter.diagnosis.snapshot import GatewaySeen, Snapshot
 from exporter.history.past import Past
 from exporter.history.store import Subject
-from exporter.history.times import duration
 from exporter.web.day_view import DayView
 from exporter.web.past_words import Standing, gateway_path, gateway_standing, problem_text
 
 PER_PAGE: Final = 50
 MAX_FILTER: Final = 100  # characters
+NOT_KNOWN: Final = "–"  # noqa: RUF001 - a dash, as in print
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class GatewayRow:
     Attributes:
         path: where its page is served.
         standing: up or down, and since when.
-        state: its registration state; `in_state`: for how long.
+        state: its registration state.
         day: None if it is not known (yet).
     """
 
@@ -43,13 +43,10 @@ class GatewayRow:
     status: Status
     standing: Standing
     state: str
-    in_state: str
     day: DayView | None
     ping: str
     calls: str
     problem: str
-    summary: str
-    remedy: Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +96,7 @@ async def find_gateways(diagnoses: Sequence[Diagnosis], query: Mapping[str, str]
         total += len(present)
         found += [(snapshot, g) for g in present if _matches(snapshot, g, words.lower(), only_problems)]
         await asyncio.sleep(0)
-    found.sort(
-        key=lambda pair: (SEVERITY[gateway_status(pair[1])], not pair[1].expected, pair[1].name.lower())
-    )
+    found.sort(key=lambda pair: (SEVERITY[gateway_status(*pair)], not pair[1].expected, pair[1].name.lower()))
     pages = max(1, -(-len(found) // PER_PAGE))
     number = min(_page_number(query.get("page", "")), pages)
     return GatewayTable(
@@ -118,12 +113,20 @@ async def find_gateways(diagnoses: Sequence[Diagnosis], query: Mapping[str, str]
 
 
 def _present(diagnosis: Diagnosis) -> Sequence[GatewaySeen]:
-    """All gateways but those that FreeSWITCH does not list and the configuration does not require."""
-    return [g for g in diagnosis.snapshot.gateways if g.listed or g.expected]
+    """All gateways but those that FreeSWITCH does not list and the configuration does not require.
+
+    While the node is lost, those that were known before.
+    """
+    lost = not diagnosis.snapshot.connected
+    return [
+        g
+        for g in diagnosis.snapshot.gateways
+        if g.listed or g.expected or (lost and g.was not in ("", "UNKNOWN"))
+    ]
 
 
 def _matches(snapshot: Snapshot, gateway: GatewaySeen, words: str, only_problems: bool) -> bool:
-    if only_problems and gateway_status(gateway) == "pass":
+    if only_problems and gateway_status(snapshot, gateway) not in ("fail", "warn"):
         return False
     text = f"{gateway.name} {gateway.profile} {snapshot.node} {gateway.state} {gateway.problem}".lower()
     return all(word in text for word in words.split())
@@ -147,34 +150,33 @@ def gateway_row(snapshot: Snapshot, gateway: GatewaySeen, past: Past, day: DayVi
         past: its recent past.
         day: its last day; None if that is not known.
     """
-    finding = finding_of(snapshot, gateway)
+    known = snapshot.connected
     return GatewayRow(
         key=f"g-{shown(snapshot.node)}-{shown(gateway.profile)}-{shown(gateway.name)}",
         name=shown(gateway.name),
         profile=shown(gateway.profile),
         node=shown(snapshot.node),
         path=gateway_path(snapshot.node, gateway.profile, gateway.name),
-        status=gateway_status(gateway),
+        status=gateway_status(snapshot, gateway),
         standing=standing_of(snapshot, gateway, past),
-        state=shown(gateway.state, 40),
-        in_state=duration(gateway.in_state),
+        state=shown(gateway.state, 40) if known else "",
         day=day,
-        ping=ping_text(gateway),
-        calls=active_text(gateway),
-        problem="" if gateway.problem == "none" else problem_text(gateway.problem),
-        summary=finding.summary if finding is not None else "",
-        remedy=finding.remedy if finding is not None else Remedy(),
+        ping=ping_text(gateway) if known else NOT_KNOWN,
+        calls=active_text(gateway) if known else NOT_KNOWN,
+        problem=(problem_text(gateway.problem) if known else NOT_KNOWN),
     )
 
 
 def standing_of(snapshot: Snapshot, gateway: GatewaySeen, past: Past) -> Standing:
     """Up or down, and since when."""
     now = snapshot.taken_at
+    since = snapshot.past.outage.began if snapshot.past.outage is not None else snapshot.since
     return gateway_standing(
         past,
         gateway.problem,
         usable=gateway.usable,
-        unwatched_for=None if snapshot.connected else max(0.0, now - snapshot.since),
+        unwatched_for=None if snapshot.connected else max(0.0, now - since),
+        was=gateway.was,
         now=now,
     )
 

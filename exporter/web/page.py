@@ -1,9 +1,9 @@
 """GET /, and what all pages for people share: templates, style, script, policy.
 
 A page is complete as the server sends it: filter, paging and folding work without a script, every name and
-number is in the HTML. The script only fetches the same page again every few seconds and replaces the parts
-that changed, and copies texts. Nothing comes from elsewhere and nothing is inline, so the policy allows this
-origin alone.
+number is in the HTML. The script only fetches the same page again, every few seconds and while a filter is
+typed, and replaces the parts that changed; it copies texts and asks for the demo's faults. Nothing comes from
+elsewhere and nothing is inline, so the policy allows this origin alone.
 
 `load_files` reads the files and compiles the templates once, at start-up: a request reads nothing from disk.
 A template gets a view, escapes all of it and decides nothing. Texts of the diagnosis have code between
@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import jinja2
 from aiohttp import hdrs, web
@@ -27,13 +27,14 @@ from exporter.web.answers import Refusal
 from exporter.web.auth import may_see_private
 from exporter.web.context import APP_CONTEXT
 from exporter.web.day_views import DayViews
-from exporter.web.frame import history_notes
+from exporter.web.demo import demo_faults
+from exporter.web.frame import Frame, frame, history_notes
 from exporter.web.gateway_rows import find_gateways
 from exporter.web.page_view import Pasts, make_view
 
-CALLS_SHOWN: Final = 10
-TemplateName = Literal["page.html", "gateway.html", "history.html"]
-_TEMPLATES: Final[tuple[TemplateName, ...]] = ("page.html", "gateway.html", "history.html")
+CALLS_READ: Final = 200
+TemplateName = Literal["page.html", "gateway.html", "history.html", "runbook.html"]
+_TEMPLATES: Final[tuple[TemplateName, ...]] = get_args(TemplateName)
 _FOLDER: Final = Path(__file__).parent
 _TYPES: Final = {
     "page.css": "text/css",
@@ -61,6 +62,13 @@ class PageFiles:
     templates: Mapping[TemplateName, jinja2.Template]
     assets: Mapping[str, bytes]
     addresses: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunbookView:
+    """The page of the runbook, whose text is a template."""
+
+    frame: Frame
 
 
 FILES: Final[web.AppKey[PageFiles]] = web.AppKey("page files")
@@ -98,7 +106,7 @@ async def page(request: web.Request) -> web.Response:
     if not may_see_private(request):
         diagnoses = [diagnosis.public() for diagnosis in diagnoses]
     try:
-        calls, note = await context.latest_calls(CALLS_SHOWN), ""
+        calls, note = await context.latest_calls(CALLS_READ), ""
     except Refused as refused:
         calls, note = (), refused.message
     table = await find_gateways(diagnoses, request.query)
@@ -106,7 +114,17 @@ async def page(request: web.Request) -> web.Response:
     days, problem = await request.app[DAY_VIEWS].of(history, table.subjects)
     notes = history_notes(history.store, problem)
     pasts = Pasts(history.past, days, persistent=history.store.persistent, notes=notes)
-    return await answer(request, "page.html", await make_view(diagnoses, table, pasts, calls, note))
+    probes = {probe.name: probe.gateway for probe in context.config.probes.values()}
+    view = await make_view(diagnoses, table, pasts, probes, calls, note, demo_faults(context))
+    return await answer(request, "page.html", view)
+
+
+async def runbook(request: web.Request) -> web.Response:
+    """GET /runbook: docs/runbook.md as a page (scripts/runbook_page.py)."""
+    view = RunbookView(
+        frame(title="Runbook", heading="Runbook", here="runbook", skip=("text", "Skip to the text"))
+    )
+    return await answer(request, "runbook.html", view)
 
 
 async def answer(request: web.Request, name: TemplateName, view: object) -> web.Response:

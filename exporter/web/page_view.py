@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.diagnosis.conclusion import CHECK, Diagnosis, worst
-from exporter.diagnosis.finding import SEVERITY, STATUS_WORDS, Finding, Remedy, Status, shown
+from exporter.diagnosis.finding import SEVERITY, STATUS_WORDS, Finding, Status, shown
 from exporter.diagnosis.snapshot import Snapshot
 from exporter.history.past import Past
 from exporter.history.store import Subject
 from exporter.history.times import duration
 from exporter.probe.record import CallRecord
+from exporter.web.context import DemoFault
 from exporter.web.day_view import PERCENTS, DayView
 from exporter.web.frame import Frame, HistoryNote, frame
 from exporter.web.gateway_rows import GatewayRow, GatewayTable, gateway_row, subject_of
 from exporter.web.past_words import history_path
-from exporter.web.synthetic_view import CallCard, call_card
+from exporter.web.probes_view import ProbeRow, probe_rows
+from exporter.web.problem_lines import ProblemLine, count_text, problem_lines
 
 EVERY: Final = 3  # seconds between two refreshes
 _LINKS: Final = (
@@ -47,7 +49,7 @@ class CheckLine:
 
 @dataclass(frozen=True, slots=True)
 class NodeCard:
-    """One node: its conclusion, its figures, all findings. `others` have a key over refreshes.
+    """One node: its figures, all findings.
 
     Attributes:
         path: where its history is served.
@@ -59,10 +61,6 @@ class NodeCard:
     path: str
     status: Status
     word: str
-    text: str
-    remedy: Remedy
-    others: tuple[tuple[str, str, Finding], ...]
-    consequences: tuple[Finding, ...]
     facts: tuple[tuple[str, str], ...]
     lines: tuple[CheckLine, ...]
 
@@ -89,18 +87,22 @@ class View:
     """The page.
 
     Attributes:
+        problems: what is wrong, worst first.
         table: the page of the list of gateways. rows: its gateways. percents: the columns of availability.
-        calls_note: why there are no calls, if they cannot be read.
+        probes_note: why their calls are missing, if they cannot be read.
+        faults: what the demo's switchboard offers; empty outside of the demo.
     """
 
     frame: Frame
+    problems: tuple[ProblemLine, ...]
     nodes: tuple[NodeCard, ...]
     table: GatewayTable
     rows: tuple[GatewayRow, ...]
     percents: tuple[str, ...]
     notes: tuple[HistoryNote, ...]
-    calls: tuple[CallCard, ...]
-    calls_note: str
+    probes: tuple[ProbeRow, ...]
+    probes_note: str
+    faults: tuple[DemoFault, ...]
     links: tuple[tuple[str, str], ...]
 
 
@@ -111,8 +113,10 @@ async def make_view(
     diagnoses: Sequence[Diagnosis],
     table: GatewayTable,
     pasts: Pasts,
+    probes: Mapping[str, str],
     calls: Sequence[CallRecord],
     calls_note: str,
+    faults: Sequence[DemoFault] = (),
 ) -> View:
     """The page in words.
 
@@ -120,8 +124,10 @@ async def make_view(
         diagnoses: of every node.
         table: the gateways to show.
         pasts: their past.
+        probes: of the config: name to gateway.
         calls: the latest synthetic calls, newest first.
         calls_note: why there are none, if they cannot be read.
+        faults: what the demo's switchboard offers.
     """
     nodes = []
     for diagnosis in diagnoses:
@@ -135,34 +141,39 @@ async def make_view(
         await asyncio.sleep(0)
     gravest = worst(diagnoses) if diagnoses else None
     taken_at = max((d.snapshot.taken_at for d in diagnoses), default=0.0)
-    problems = sum(d.conclusion.cause is not None for d in diagnoses)
+    lines = problem_lines(diagnoses)
+    problems = sum(line.status == "fail" for line in lines)
     return View(
         frame=frame(
             title=f"({problems}) freeswitch-exporter" if problems else "freeswitch-exporter",
             heading="freeswitch-exporter",
-            headline=_headline(gravest, several=len(diagnoses) > 1),
+            headline=count_text(lines) or (gravest.conclusion.text if gravest else "No node is configured."),
+            announced=_announced(lines),
             status=gravest.conclusion.status if gravest is not None else "not_checked",
             now=taken_at,
             here="overview",
             every=EVERY,
             skip=("gateways", "Skip to the gateways"),
         ),
+        problems=lines,
         nodes=tuple(sorted(nodes, key=lambda node: SEVERITY[node.status])),
         table=table,
         rows=tuple(rows),
         percents=PERCENTS if pasts.persistent else PERCENTS[:1],
         notes=pasts.notes,
-        calls=tuple(call_card(record, taken_at) for record in calls),
-        calls_note=calls_note,
+        probes=probe_rows(probes, calls, taken_at),
+        probes_note=calls_note,
+        faults=tuple(faults),
         links=_LINKS,
     )
 
 
-def _headline(gravest: Diagnosis | None, *, several: bool) -> str:
-    if gravest is None:
-        return "No node is configured."
-    where = f"{shown(gravest.snapshot.node)}: " if several and gravest.conclusion.cause is not None else ""
-    return where + gravest.conclusion.text
+def _announced(lines: Sequence[ProblemLine]) -> str:
+    """The first line, for those who hear the page: a new one is told at once."""
+    if not lines:
+        return ""
+    where = f"{lines[0].node}: " if lines[0].node else ""
+    return f". First: {where}{lines[0].text}."
 
 
 def _node(diagnosis: Diagnosis) -> NodeCard:
@@ -174,13 +185,6 @@ def _node(diagnosis: Diagnosis) -> NodeCard:
         path=history_path(node=snapshot.node),
         status=conclusion.status,
         word=STATUS_WORDS[conclusion.status],
-        text=conclusion.text,
-        remedy=conclusion.remedy,
-        others=tuple(
-            (shown(f"n-{snapshot.node}-{f.check}-{f.fault}-{f.gateway}"), STATUS_WORDS[f.status], f)
-            for f in conclusion.others
-        ),
-        consequences=conclusion.consequences,
         facts=tuple(_facts(snapshot)),
         lines=tuple(_line(finding) for finding in diagnosis.findings),
     )
@@ -198,7 +202,7 @@ def _facts(snapshot: Snapshot) -> list[tuple[str, str]]:
     if (sessions := figures.session_count) is not None:
         facts.append(("sessions", f"{sessions:g} of {figures.max_sessions or 0:g}"))
     if (rate := figures.sessions_per_second_last) is not None:
-        facts.append(("legs per second", f"{rate:g} of {figures.max_sessions_per_second or 0:g}"))
+        facts.append(("legs/s", f"{rate:g} of {figures.max_sessions_per_second or 0:g}"))
     if (idle := figures.idle_cpu) is not None:
         facts.append(("idle CPU", f"{idle:.0f} %"))
     if switch.round_trip is not None:

@@ -71,7 +71,7 @@ def history_path(**filters: str) -> str:
 
 
 def gateway_standing(
-    past: Past, problem: str, *, usable: bool, unwatched_for: float | None, now: float
+    past: Past, problem: str, *, usable: bool, unwatched_for: float | None, was: str = "", now: float
 ) -> Standing:
     """Whether a gateway is up, and since when.
 
@@ -80,12 +80,13 @@ def gateway_standing(
         problem: its present verdict.
         usable: calls can go out through it.
         unwatched_for: how long there has been no look at its node (seconds); None while there is.
+        was: its state before that.
         now: epoch seconds.
     """
     if unwatched_for is not None:
-        return Standing(
-            "not_checked", f"not watched for {duration(unwatched_for)}", moment(now - unwatched_for, now)
-        )
+        before = f" (was {shown(was, 40)})" if was not in ("", "UNKNOWN") else ""
+        since = time_of_day(now - unwatched_for, now)
+        return Standing("not_checked", f"unknown since {since}{before}", None)
     if (outage := past.outage) is not None:
         word = "failing, though usable," if usable else "down"
         at_least = "at least " if outage.was_there else ""

@@ -29,6 +29,7 @@ from exporter.executors import Executors
 from exporter.history.history import History
 from exporter.probe.probes import Probes
 from exporter.runtime import Runtime
+from exporter.web.context import Switchboard
 from tests.support.tools import program, unpacked_libraries
 
 # As root Chromium needs --no-sandbox; the others keep it from sending requests of its own.
@@ -83,14 +84,16 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def served(nodes: Sequence[NodeConfig], config: Config | None = None) -> AsyncIterator[str]:
+async def served(
+    nodes: Sequence[NodeConfig], config: Config | None = None, switchboard: Switchboard | None = None
+) -> AsyncIterator[str]:
     """The daemon watching these nodes, in this loop; its address."""
     listening = Listen(host="127.0.0.1", port=0)
     whole = msgspec.structs.replace(config or Config(), nodes=tuple(nodes), listen=(listening,))
     clock, executors = Clock(), Executors()
     probes = await Probes.open(None, INSTANCE, clock, executors.disk)
     history = History(whole.history, whole.state_dir, clock, executors.history)
-    daemon = Runtime(whole, lambda: whole, INSTANCE, probes, history, clock, executors)
+    daemon = Runtime(whole, lambda: whole, INSTANCE, probes, history, clock, executors, switchboard)
     running = asyncio.ensure_future(daemon.run())
     try:
         async with asyncio.timeout(10):

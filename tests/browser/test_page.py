@@ -6,15 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import aiohttp
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from exporter.clock import Clock
 from exporter.config import Config, GatewayConfig, NodeConfig
 from exporter.demo import demo_config
+from exporter.demo_switchboard import DemoSwitchboard
 from exporter.simulator import GatewayConfig as SimulatedGateway
 from exporter.simulator import SimulatedSwitch
 from exporter.simulator.demo import demo_switch
@@ -24,6 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DESKTOP = {"width": 1200, "height": 900}
 PHONE = {"width": 360, "height": 740}
+LAPTOP = {"width": 1366, "height": 768}
 LOOKS: dict[str, dict[str, Any]] = {
     "dark": {"color_scheme": "dark", "viewport": DESKTOP},
     "light": {"color_scheme": "light", "viewport": DESKTOP},
@@ -41,6 +44,14 @@ async def demo() -> AsyncIterator[tuple[SimulatedSwitch, str]]:
 
 
 @asynccontextmanager
+async def rejected_demo() -> AsyncIterator[str]:
+    """The demo once its gateway `rejected` is known to have wrong credentials."""
+    async with demo() as (_, base):
+        await diagnosed(base, "rejected", "auth_rejected")
+        yield base
+
+
+@asynccontextmanager
 async def trunks(count: int) -> AsyncIterator[tuple[SimulatedSwitch, str]]:
     """A switch with this many gateways that register, and a node that watches it."""
     gateways = [SimulatedGateway(f"trunk{number:03}", expire_seconds=3000) for number in range(count)]
@@ -49,6 +60,22 @@ async def trunks(count: int) -> AsyncIterator[tuple[SimulatedSwitch, str]]:
         node = NodeConfig(name="fs1", port=switch.port, gateways={"trunk000": GatewayConfig()})
         async with served([node]) as base:
             yield switch, base
+
+
+async def diagnosed(base: str, gateway: str, fault: str) -> None:
+    """Wait until that is what the exporter says of the gateway."""
+    async with asyncio.timeout(30), aiohttp.ClientSession() as client:
+        while True:
+            async with client.get(f"{base}/api/diagnosis") as response:
+                findings = (await response.json())["nodes"][0]["findings"]
+            if any((one["gateway"], one["fault"]) == (gateway, fault) for one in findings):
+                return
+            await asyncio.sleep(0.2)
+
+
+def line_of_rejected(page: Page) -> Locator:
+    """The line of the gateway whose credentials the provider of the demo rejects."""
+    return page.locator(".problems > li > details", has_text="Gateway rejected: the provider rejects")
 
 
 async def serious(page: Page) -> list[str]:
@@ -86,13 +113,12 @@ async def test_a_fault_shows_by_itself_within_ten_seconds(browser: Browser) -> N
         page = watched.page
         row = page.get_by_role("row", name="telnyx external")
         await expect(row.get_by_text("none")).to_be_visible()
-        await page.locator("details", has_text="All checks").locator("summary").click()
+        await page.locator("#nodes summary").click()
         switch.provider("telnyx").rejects(403, "Forbidden")
         switch.gateway("telnyx").ask_register()
         await expect(row.get_by_text("auth rejected")).to_be_visible(timeout=10_000)
-        await expect(page.locator("#nodes")).to_contain_text(
-            "Gateway telnyx: the provider rejects the credentials (403 Forbidden"
-        )
+        line = page.locator(".problems > li", has_text="the provider rejects the credentials")
+        await expect(line.filter(has_text="telnyx")).to_be_visible()
         # What the reader opened stays open.
         assert await page.locator("details[data-key='n-demo-checks']").get_attribute("open") is not None
 
@@ -135,38 +161,64 @@ async def test_a_failed_call_is_followed_from_the_page_to_the_copied_text(browse
 
 async def test_a_lost_node_shows_and_comes_back(browser: Browser) -> None:
     async with trunks(1) as (switch, base), opened(browser, base) as watched:
-        headline = watched.page.get_by_role("status")
+        headline = watched.page.locator("#headline")
         await expect(headline).to_contain_text("No problems found")
         await switch.refuse_connections()
         await expect(headline).to_contain_text("Nothing listens", timeout=10_000)
-        await expect(watched.page.locator("#nodes")).to_contain_text("systemctl status freeswitch")
+        await expect(headline).to_contain_text("1 problem")
+        await expect(watched.page.locator("#problems")).to_contain_text("systemctl status freeswitch")
+        row = watched.page.get_by_role("row", name="trunk000 external")
+        await expect(row).to_contain_text("unknown since")
+        await expect(row).to_contain_text("(was REGED)")
+        assert await row.get_by_role("cell").all_inner_texts() == [ANY, ANY, ANY, *["–"] * 3]
         await switch.accept_connections()
         await expect(headline).to_contain_text("No problems found", timeout=20_000)
 
 
 async def test_everything_works_by_keyboard(browser: Browser) -> None:
-    async with demo() as (_, base), opened(browser, base) as watched:
+    async with rejected_demo() as base, opened(browser, base) as watched:
         page = watched.page
         await page.keyboard.press("Tab")
         await expect(page.get_by_role("link", name="Skip to the gateways")).to_be_focused()
         await page.keyboard.press("Enter")
         await page.keyboard.press("Tab")
         await expect(page.get_by_role("searchbox")).to_be_focused()
-        await page.keyboard.type("unmonitored")
-        await page.keyboard.press("Enter")
+        await page.keyboard.type("unmonitored")  # and no key more: the table follows what is typed
         await page.wait_for_url("**/*q=unmonitored*")
         await expect(page.get_by_role("rowheader")).to_have_text(["unmonitored external"])
-        summary = page.get_by_role("table").locator("summary")
+        await expect(page.get_by_role("searchbox")).to_be_focused()
+        line = line_of_rejected(page)
+        summary = line.locator("summary")
         await summary.focus()
         await page.keyboard.press("Enter")
-        await expect(page.get_by_role("table").locator("pre")).to_be_visible()
-        # Two refreshes later the focus is where it was, and the row is still open.
+        await expect(line.locator("code").first).to_be_visible()
+        # Two refreshes later the focus is where it was, and the line is still open.
         for _ in range(2):
             async with page.expect_response(lambda response: "q=unmonitored" in response.url, timeout=10_000):
                 pass
         await asyncio.sleep(0.2)
         await expect(summary).to_be_focused()
-        await expect(page.get_by_role("table").locator("pre")).to_be_visible()
+        await expect(line.locator("code").first).to_be_visible()
+        # From there the next stop copies the first command, the link leads to the runbook.
+        await page.keyboard.press("Tab")
+        await expect(line.get_by_role("button", name="Copy command 1")).to_be_focused()
+        await line.get_by_role("link", name="Runbook").focus()
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/runbook#auth_rejected")
+        await expect(page.get_by_role("heading", name="auth_rejected")).to_be_in_viewport()
+
+
+async def test_a_command_is_copied(browser: Browser) -> None:
+    permissions = ["clipboard-read", "clipboard-write"]
+    async with rejected_demo() as base, opened(browser, base, permissions=permissions) as watched:
+        page = watched.page
+        await page.get_by_role("button", name="Pause updates").click()
+        line = line_of_rejected(page)
+        await line.locator("summary").click()
+        await line.get_by_role("button", name="Copy command 2").click()
+        await expect(page.locator("#said")).to_have_text("Copied")
+        copied = await page.evaluate("navigator.clipboard.readText()")
+        assert re.fullmatch(r"fs_cli .* -x 'sofia profile external killgw rejected'", copied)
 
 
 async def test_updates_can_be_paused(browser: Browser) -> None:
@@ -182,7 +234,7 @@ async def test_updates_can_be_paused(browser: Browser) -> None:
 
 
 async def test_it_is_complete_without_a_script(browser: Browser) -> None:
-    async with demo() as (_, base), opened(browser, base, java_script_enabled=False) as watched:
+    async with rejected_demo() as base, opened(browser, base, java_script_enabled=False) as watched:
         page = watched.page
         await expect(page.get_by_role("row", name="telnyx external")).to_be_visible()
         await expect(page.get_by_role("button", name="Pause updates")).to_be_hidden()
@@ -190,10 +242,12 @@ async def test_it_is_complete_without_a_script(browser: Browser) -> None:
         await page.get_by_role("checkbox", name="only problems").check()
         await page.get_by_role("button", name="Show").click()
         await expect(page.get_by_role("rowheader")).to_have_text(["rejected external"])
-        await page.get_by_role("table").locator("summary").click()
-        await expect(page.get_by_role("table").locator("pre")).to_contain_text(
-            "sofia status gateway rejected"
-        )
+        line = line_of_rejected(page)
+        await line.locator("summary").click()
+        await expect(line.locator("code").last).to_contain_text("sofia status gateway rejected")
+        await expect(line.get_by_role("button")).to_have_count(0)  # nothing there that needs a script
+        await line.get_by_role("link", name="Runbook").click()
+        await expect(page.get_by_role("heading", name="auth_rejected")).to_be_visible()
 
 
 async def test_five_hundred_gateways_are_manageable(browser: Browser) -> None:
@@ -212,7 +266,6 @@ async def test_five_hundred_gateways_are_manageable(browser: Browser) -> None:
             await page.wait_for_url("**/*page=2*")
             await expect(rows.first).to_have_text("trunk049 external")
             await page.get_by_role("searchbox").fill("trunk499")
-            await page.get_by_role("button", name="Show").click()
             await expect(rows).to_have_text(["trunk499 external"])
             assert await serious(page) == []
 
@@ -223,7 +276,7 @@ async def test_hostile_texts_stay_texts(browser: Browser) -> None:
         switch.gateway("trunk000").ask_register()
         await switch.gateway_reaches("trunk000", "FAIL_WAIT")
         async with opened(browser, base) as watched:
-            await expect(watched.page.locator("#nodes")).to_contain_text(HOSTILE, timeout=10_000)
+            await expect(watched.page.locator("#problems")).to_contain_text(HOSTILE, timeout=10_000)
             assert await watched.page.locator("img").count() == 0
             assert await watched.page.locator("script").count() == 1
 
@@ -235,4 +288,95 @@ async def test_a_stopped_exporter_shows_as_stale(browser: Browser) -> None:
         page = await browser.new_page()
         await page.goto(base)
         await context.__aexit__(None, None, None)
-        await expect(page.get_by_role("status")).to_contain_text("all values are stale", timeout=20_000)
+        await expect(page.locator("#headline")).to_contain_text("all values are stale", timeout=20_000)
+
+
+SICK = {
+    403: ("trunk003", "trunk017", "trunk044"),
+    404: ("trunk009",),
+    500: ("trunk022",),
+    503: ("trunk031", "trunk032", "trunk060"),
+}
+
+
+@pytest.mark.parametrize("viewport", [LAPTOP, PHONE], ids=["laptop", "phone"])
+async def test_all_that_is_wrong_with_sixty_five_gateways_is_on_the_first_screen(
+    browser: Browser, viewport: dict[str, int]
+) -> None:
+    async with trunks(65) as (switch, base):
+        for code, names in SICK.items():
+            for name in names:
+                switch.provider(name).rejects(code)
+                switch.gateway(name).ask_register()
+                await switch.gateway_reaches(name, "FAIL_WAIT")
+        async with opened(browser, base, viewport=viewport) as watched:
+            page = watched.page
+            for name in (name for names in SICK.values() for name in names):
+                line = page.locator(".problems > li", has_text=name).first
+                await expect(line).to_be_visible(timeout=20_000)
+                await expect(line).to_be_in_viewport(ratio=1)
+            # No row of the table is higher than its neighbours: nothing wraps beside an empty column.
+            if viewport is LAPTOP:
+                heights = await page.locator(".gateways tbody tr").evaluate_all(
+                    "rows => rows.map(row => Math.round(row.getBoundingClientRect().height))"
+                )
+                assert max(heights) - min(heights) <= 2, heights
+            wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            assert wide <= 0
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_the_runbook_is_accessible(browser: Browser, look: str) -> None:
+    async with trunks(1) as (_, base), opened(browser, base, "/runbook", **LOOKS[look]) as watched:
+        page = watched.page
+        for details in await page.locator("details").all():
+            await details.evaluate("details => details.open = true")
+        assert await serious(page) == []
+        wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0
+
+
+async def test_the_runbook_works_by_keyboard(browser: Browser) -> None:
+    async with trunks(1) as (_, base), opened(browser, base, "/runbook") as watched:
+        page = watched.page
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("link", name="Skip to the text")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        chapter = page.locator(".contents summary").first
+        await expect(chapter).to_be_focused()
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/runbook#before-you-touch-anything")
+
+
+async def test_times_are_told_where_the_exporter_is_in_utc_and_where_the_reader_is(browser: Browser) -> None:
+    async with (
+        trunks(1) as (_, base),
+        opened(browser, base, timezone_id="Asia/Kolkata") as watched,
+    ):
+        taken = watched.page.locator("#taken")
+        await expect(taken).to_contain_text("UTC")
+        await expect(taken).to_contain_text(re.compile(r"\d\d:\d\d:\d\d here"))
+
+
+async def test_a_fault_of_the_demo_is_made_named_and_mended(browser: Browser) -> None:
+    async with demo_switch(Clock()) as switch:
+        config = demo_config(Config(), switch.port)
+        async with (
+            served(config.nodes, config, DemoSwitchboard(switch)) as base,
+            opened(browser, base) as watched,
+        ):
+            page = watched.page
+            row = page.get_by_role("row", name="telnyx external")
+            board = page.locator("#switchboard")
+            assert await serious(page) == []
+            await expect(row.get_by_text("none")).to_be_visible(timeout=20_000)
+            button = board.get_by_role("button", name="Wrong password")
+            await button.focus()
+            await page.keyboard.press("Enter")
+            await expect(page.locator("#made")).to_contain_text("FreeswitchGatewayCredentialsRejected")
+            await expect(row.get_by_text("auth rejected")).to_be_visible(timeout=10_000)
+            await board.get_by_role("button", name="Mend all").click()
+            await expect(row.get_by_text("none")).to_be_visible(timeout=30_000)

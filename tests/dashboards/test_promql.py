@@ -29,7 +29,9 @@ OUT = f'{NODE},gateway="telnyx",direction="outbound"'
 PROBE = f'{NODE},gateway="telnyx",probe="echo"'
 SCRAPED: Series = {f"freeswitch_up{{{NODE}}}": "1x20"}
 
-MARKS = {mark.name: mark.expression for mark in common_marks(SEVERAL)}
+CHANGED_SINCE: Series = {f"freeswitch_gateway_last_change_timestamp_seconds{{{GATEWAY}}}": "1190x20"}
+
+MARKS = {mark.name: mark.expression for mark in common_marks(SEVERAL, gateways_shown=True)}
 
 
 def ask(folder: Path, series: Series, query: str, answer: Answer) -> None:
@@ -56,6 +58,14 @@ def ask(folder: Path, series: Series, query: str, answer: Answer) -> None:
 
 def stateset(family: str, label: str, labels: str, words: dict[str, str]) -> Series:
     return {f'{family}{{{labels},{label}="{word}"}}': values for word, values in words.items()}
+
+
+def outage(values: str, changed: int) -> Series:
+    """Whether the gateway was in an outage, and when that changed last."""
+    return {
+        f"freeswitch_gateway_outage{{{GATEWAY}}}": values,
+        f"freeswitch_gateway_outage_change_timestamp_seconds{{{GATEWAY}}}": f"{changed}x20",
+    }
 
 
 CASES: dict[str, tuple[Series, str, Answer]] = {
@@ -122,6 +132,53 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         SCRAPED,
         queries.gateways_without(SEVERAL, families.GATEWAY_USABLE),
         {},
+    ),
+    "a gateway is faulty if one of two exporters says so; unmonitored is no fault": (
+        {
+            f'freeswitch_gateway_problem{{{GATEWAY},instance="a",problem="none"}}': "1x20",
+            f'freeswitch_gateway_problem{{{GATEWAY},instance="b",problem="unreachable"}}': "1x20",
+            f'freeswitch_gateway_problem{{{NODE},gateway="b",profile="p",problem="unmonitored"}}': "1x20",
+        },
+        queries.faulty_gateways(SEVERAL),
+        {f"{{{GATEWAY}}}": 1},
+    ),
+    "a gateway that was faulty in the range stays in the timeline": (
+        stateset(
+            "freeswitch_gateway_problem", "problem", GATEWAY, {"none": "1x20", "rejected": "0x5 1x2 0x11"}
+        ),
+        queries.faulty_in_range(SEVERAL),
+        {f"{{{GATEWAY}}}": 1},
+    ),
+    "a gateway is faulty since its outage began": (
+        outage("0x9 1x10", 600)
+        | {f"freeswitch_gateway_last_change_timestamp_seconds{{{GATEWAY}}}": "1190x20"},
+        queries.faulty_since(SEVERAL),
+        {f"{{{GATEWAY}}}": 600},
+    ),
+    "without an outage, since its state changed": (
+        outage("0x20", 0) | CHANGED_SINCE,
+        queries.faulty_since(SEVERAL),
+        {f"{{{GATEWAY}}}": 1190},
+    ),
+    "a switch is broken if it is lost, or refuses calls in one direction": (
+        {
+            'freeswitch_up{node="lost"}': "0x20",
+            'freeswitch_up{node="paused"}': "1x20",
+            'freeswitch_accepting_calls{node="paused",direction="inbound"}': "0x20",
+            'freeswitch_accepting_calls{node="paused",direction="outbound"}': "1x20",
+            'freeswitch_up{node="well"}': "1x20",
+            'freeswitch_accepting_calls{node="well",direction="inbound"}': "1x20",
+        },
+        queries.broken_switches(SEVERAL),
+        {'{node="lost"}': 0, '{node="paused"}': 1},
+    ),
+    "calls without a gateway have a name; gateways without calls are left out": (
+        {
+            f'freeswitch_calls_active{{{NODE},gateway="",direction="inbound"}}': "2x20",
+            f"freeswitch_calls_active{{{OUT}}}": "0x20",
+        },
+        queries.calls_by_gateway(SEVERAL),
+        {'{node="fs1",gateway="(no gateway)"}': 2},
     ),
     "without calls nothing has failed": (
         SCRAPED,
@@ -199,6 +256,15 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         SEVERAL.or_none(total(SEVERAL.rate(families.CALL_SIP_RESPONSES, "code"), "code"), "code"),
         {'{code="403"}': 1},
     ),
+    "its series that stand at 0 are left out": (
+        SCRAPED
+        | {
+            f'freeswitch_call_sip_responses_total{{{OUT},code="403"}}': "0+60x20",
+            f'freeswitch_call_sip_responses_total{{{OUT},code="503"}}': "7x20",
+        },
+        SEVERAL.or_none(total(SEVERAL.rate(families.CALL_SIP_RESPONSES, "code"), "code"), "code"),
+        {'{code="403"}': 1},
+    ),
     "a successful probe": (
         {f"freeswitch_probe_success{{{PROBE}}}": "1x20", f"freeswitch_probe_degraded{{{PROBE}}}": "0x20"},
         queries.probe_result(SEVERAL_PROBES),
@@ -248,33 +314,27 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         {'process_resident_memory_bytes{job="fs",instance="a"}': 5},
     ),
     "a gateway that has just failed is marked at the time it did, in milliseconds": (
-        stateset(
-            "freeswitch_gateway_problem", "problem", GATEWAY, {"none": "1x18 0x1", "ping_failed": "0x18 1x1"}
-        )
-        | {f"freeswitch_gateway_last_change_timestamp_seconds{{{GATEWAY}}}": "0x18 1110x1"},
+        outage("0x18 1x1", 1110),
         MARKS["Gateway failed"],
         {f"{{{GATEWAY}}}": 1_110_000},
     ),
-    "one that failed long ago is not marked again": (
-        stateset("freeswitch_gateway_problem", "problem", GATEWAY, {"none": "0x20", "auth_rejected": "1x20"})
-        | {f"freeswitch_gateway_last_change_timestamp_seconds{{{GATEWAY}}}": "1190x20"},
+    "one that failed long ago is not marked again": (outage("1x20", 0), MARKS["Gateway failed"], {}),
+    "one that flaps is marked once, not at each failure": (
+        outage("0x15 1 0 1 0 1", 1190),
         MARKS["Gateway failed"],
         {},
     ),
-    "one that has recovered is marked": (
-        stateset(
-            "freeswitch_gateway_problem", "problem", GATEWAY, {"none": "0x18 1x1", "ping_failed": "1x18 0x1"}
-        )
-        | {f"freeswitch_gateway_last_change_timestamp_seconds{{{GATEWAY}}}": "0x18 1190x1"},
+    "one that has been well for five minutes is marked where it recovered": (
+        outage("0x9 1x3 0x6", 810),
         MARKS["Gateway recovered"],
-        {f"{{{GATEWAY}}}": 1_190_000},
+        {f"{{{GATEWAY}}}": 810_000},
     ),
-    "one that only refreshed its registration is not": (
-        stateset("freeswitch_gateway_problem", "problem", GATEWAY, {"none": "1x20"})
-        | {f"freeswitch_gateway_last_change_timestamp_seconds{{{GATEWAY}}}": "1190x20"},
+    "one that has just recovered may fail again, and is not marked yet": (
+        outage("0x9 1x8 0x1", 1110),
         MARKS["Gateway recovered"],
         {},
     ),
+    "one that never failed is not marked": (outage("0x20", 850), MARKS["Gateway recovered"], {}),
     "a lost switch is a region": (
         {f"freeswitch_up{{{NODE}}}": "0x20"},
         MARKS["FreeSWITCH lost"],

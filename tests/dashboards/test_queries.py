@@ -10,8 +10,11 @@ from tests.support import prometheus
 
 FILES = sorted((Path(__file__).parent.parent.parent / "dashboards").glob("*.json"))
 
-# Values of Grafana's variables; the windows suit a Prometheus that has run for seconds only.
+# Values of Grafana's variables: all, where several may be selected. The windows suit a Prometheus that has
+# run for seconds only.
 FILLED_IN = {
+    '=~"$node"': '=~".*"',
+    '=~"$gateway"': '=~".*"',
     "$node": "demo",
     "$gateway": "telnyx",
     "$probe": ".*",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from exporter.diagnosis.check_dials import FAIL_COUNT, MAX_OF_A_FAULT
+from exporter.diagnosis.check_dials import MAX_OF_A_FAULT
 from exporter.diagnosis.conclusion import diagnose
 from exporter.diagnosis.finding import Finding, time_of_day
 from exporter.diagnosis.snapshot import CallsSeen, RecentCalls, Snapshot
@@ -15,9 +15,7 @@ from tests.diagnosis.snapshots import gateway, profile, subscriber, switch
 AT = 1_795_000_000.0
 
 
-def dialled(
-    cause: str, kind: RefusedKind, name: str = "", count: int = FAIL_COUNT, number: str = ""
-) -> RefusedTarget:
+def dialled(cause: str, kind: RefusedKind, name: str = "", count: int = 3, number: str = "") -> RefusedTarget:
     return RefusedTarget(cause, kind, name, count, AT - 60, AT - 1, number)
 
 
@@ -41,7 +39,7 @@ def findings(seen: Snapshot) -> list[Finding]:
         (
             dialled("INVALID_GATEWAY", "gateway", "telnix", 15),
             "unknown_gateway",
-            "fail",
+            "warn",
             "15 dials to gateway telnix, which does not exist: did you mean telnyx? (INVALID_GATEWAY)",
         ),
         (
@@ -53,31 +51,31 @@ def findings(seen: Snapshot) -> list[Finding]:
         (
             dialled("INVALID_GATEWAY", "gateway"),
             "unknown_gateway",
-            "fail",
+            "warn",
             "3 dials to gateway (name not known), which does not exist (INVALID_GATEWAY)",
         ),
         (
             dialled("GATEWAY_DOWN", "gateway", "telnyx"),
             "refused",
-            "fail",
+            "warn",
             "3 dials to gateway telnyx while it was down (GATEWAY_DOWN)",
         ),
         (
             dialled("INVALID_URL", "gateway", "telnyx"),
             "incomplete_dial",
-            "fail",
+            "warn",
             "3 dials to gateway telnyx without a number (INVALID_URL)",
         ),
         (
             dialled("INVALID_URL", "profile", "external"),
             "incomplete_dial",
-            "fail",
+            "warn",
             "3 dials through profile external without a destination (INVALID_URL)",
         ),
         (
             dialled("INVALID_PROFILE", "profile", "extenal"),
             "unknown_profile",
-            "fail",
+            "warn",
             "3 dials through profile extenal, which is not running: did you mean external? (INVALID_PROFILE)",
         ),
         (
@@ -95,7 +93,7 @@ def findings(seen: Snapshot) -> list[Finding]:
         (
             dialled("CHAN_NOT_IMPLEMENTED", "endpoint", "nosuch"),
             "unknown_endpoint",
-            "fail",
+            "warn",
             "3 dials through endpoint nosuch, which no loaded module provides (CHAN_NOT_IMPLEMENTED)",
         ),
         (
@@ -154,8 +152,8 @@ def test_the_evidence_has_the_times_and_a_masked_number() -> None:
 def test_a_misspelt_gateway_is_the_conclusion_of_an_otherwise_healthy_node() -> None:
     diagnosis = diagnose(dialling(dialled("INVALID_GATEWAY", "gateway", "telnix", 15)))
     assert diagnosis.conclusion.text == (
-        "15 dials to gateway telnix, which does not exist: did you mean telnyx? (INVALID_GATEWAY). "
-        "FreeSWITCH and its gateways are OK."
+        "No check failed. Warning: 15 dials to gateway telnix, which does not exist: did you mean telnyx? "
+        "(INVALID_GATEWAY)."
     )
 
 
@@ -165,7 +163,7 @@ def test_a_gateway_that_is_down_accounts_for_its_dials_and_they_are_told_once() 
         dialling(
             dialled("GATEWAY_DOWN", "gateway", "telnyx"),
             gateways=(gateway(problem="auth_rejected", up=False, usable=False, state="FAIL_WAIT"),),
-            recent=RecentCalls(seconds=600, calls=(refused,), refused_locally=5),
+            recent=RecentCalls(seconds=600, calls=(refused,)),
         )
     )
     assert diagnosis.conclusion.cause is not None
@@ -192,11 +190,13 @@ def test_a_caller_whose_bridge_was_refused_is_no_second_fault() -> None:
 
 
 def test_dropped_sessions_that_targets_explain_are_not_told_again() -> None:
-    recent = RecentCalls(seconds=600, refused_locally=3)
+    recent = RecentCalls(seconds=600, refused_unnamed=3)
     explained = findings(dialling(dialled("INVALID_GATEWAY", "gateway", "telnix"), recent=recent))
-    assert [finding.fault for finding in explained] == ["unknown_gateway"]
+    assert [finding.summary.partition(":")[0] for finding in explained] == [
+        "3 dials to gateway telnix, which does not exist"
+    ]
     other = findings(dialling(dialled("SUBSCRIBER_ABSENT", "user", "nobody"), recent=recent))
-    assert sorted(finding.fault for finding in other) == ["refused", "unknown_user"]
+    assert sorted(finding.fault for finding in other) == ["unknown_gateway", "unknown_user"]
 
 
 @pytest.mark.parametrize(
@@ -216,3 +216,17 @@ def test_a_subscriber_who_is_known_to_be_gone_has_the_time(
     (finding,) = findings(dialling(target, subscribers=(subscriber(**changes),)))
     assert (f"4 dials to user {name}, not registered since " in finding.summary) is since
     assert finding.summary.endswith("(USER_NOT_REGISTERED)")
+
+
+def test_dials_to_a_gateway_that_does_not_exist_are_told_beside_those_to_one_that_is_down() -> None:
+    refused = CallsSeen(gateway="telnyx", direction="outbound", refused=5)
+    diagnosis = diagnose(
+        dialling(
+            gateways=(gateway(problem="auth_rejected", up=False, usable=False, state="FAIL_WAIT"),),
+            recent=RecentCalls(seconds=600, calls=(refused,), refused_unnamed=4),
+        )
+    )
+    assert [one.cause.fault for one in diagnosis.conclusion.ranking] == ["auth_rejected", "unknown_gateway"]
+    assert diagnosis.conclusion.others[0].summary == (
+        "FreeSWITCH refused 4 dials: the gateway dialled does not exist"
+    )

@@ -5,6 +5,7 @@ import pytest
 from exporter.diagnosis.check_log import TELLING
 from exporter.diagnosis.conclusion import diagnose
 from exporter.diagnosis.finding import Finding
+from exporter.diagnosis.severity import fault_of
 from exporter.switch.log_event import LOG_EVENTS
 from exporter.watch.log_lines import LogEntry, LogSeen
 from tests.diagnosis.snapshots import found, one, snapshot
@@ -42,7 +43,7 @@ def test_a_flood_is_a_finding_with_its_figures() -> None:
 def test_what_is_worse_than_an_error_has_a_finding(what: str) -> None:
     assert what in LOG_EVENTS
     [finding] = log(LogSeen(60, {"a.c": 3}, events={what: 3}))
-    assert (finding.fault, finding.status) == (what, "warn")
+    assert (finding.fault, finding.status) == (what, fault_of("log", what).status)
     assert "3 such lines" in finding.seen
     assert finding.remedy.commands
 

@@ -1,5 +1,7 @@
 """Each check alone, as a function from a snapshot to findings."""
 
+from typing import Any
+
 import pytest
 
 from exporter.diagnosis.conclusion import CHECKS, diagnose
@@ -63,8 +65,11 @@ def test_the_default_password_is_a_warning_where_others_can_reach_the_port(
         ({"figures": {"session_count": 800}}, "session_room", "warn"),
         ({"figures": {"session_count": 799}}, "", "pass"),
         ({"figures": {"sessions_per_second_last": 29}}, "rate_limit", "fail"),
-        ({"figures": {"sessions_per_second_last": 28}}, "", "pass"),
-        ({"figures": {"sessions_per_second_peak_5min": 29}}, "rate_limit", "warn"),
+        ({"figures": {"sessions_per_second_last": 28}}, "rate_room", "warn"),
+        ({"figures": {"sessions_per_second_peak_5min": 29}}, "rate_reached", "warn"),
+        ({"figures": {"sessions_per_second_peak_5min": 24}}, "rate_room", "warn"),
+        ({"figures": {"sessions_per_second_peak_5min": 23}}, "", "pass"),
+        ({"figures": {"session_peak_5min": 800}}, "session_room", "warn"),
         ({"figures": {"min_idle_cpu": 95.0}}, "idle_cpu", "fail"),
         ({"figures": {"idle_cpu": 9.0}}, "cpu_busy", "warn"),
         ({"clock_skew": 1.0}, "clock_skew", "warn"),
@@ -436,3 +441,69 @@ def test_calls_without_an_rtp_port_are_freeswitchs_failure_and_not_the_gateways(
     both = found(snapshot(recent=calls(no_rtp_ports=1, causes={"CALL_REJECTED": 9})), "calls")
     assert [problem.fault for problem in both] == ["no_rtp_ports", "CALL_REJECTED"]
     assert both[0].status == "warn"
+
+
+@pytest.mark.parametrize(
+    ("active", "words"),
+    [
+        ({"outbound": 4, "inbound": 3}, ""),
+        ({"outbound": 5, "inbound": 3}, "is close to its limit: 8 of 10 calls"),
+        ({"outbound": 10}, "is at its limit: 10 of 10 calls"),
+        ({"outbound": 15}, "is over its limit: 15 of 10 calls"),
+    ],
+)
+def test_a_gateway_near_its_limit_of_calls_is_no_healthy_one(active: dict[str, int], words: str) -> None:
+    seen = snapshot(gateways=(gateway(active=active, max_calls=10),))
+    told = [finding.summary for finding in found(seen, "calls") if finding.fault == "call_limit"]
+    assert told == ([f"Gateway telnyx {words}"] if words else [])
+    assert diagnose(seen).conclusion.status == ("warn" if words else "pass")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"answered": 200, "causes": {"UNALLOCATED_NUMBER": 3}, "codes": {"D19": 3}}, "fail"),  # critical
+        ({"answered": 200, "causes": {"CALL_REJECTED": 3}, "codes": {"D1": 3}}, "warn"),
+        ({"answered": 200, "causes": {"NORMAL_TEMPORARY_FAILURE": 40}}, "warn"),
+        ({"answered": 200, "silent": 19}, "warn"),
+        ({"answered": 200, "silent": 20}, "fail"),
+    ],
+)
+def test_of_many_calls_few_that_fail_are_as_grave_as_their_alert(
+    changes: dict[str, object], status: str
+) -> None:
+    assert one(snapshot(recent=calls(**changes)), "calls").status == status
+
+
+def test_a_gateway_that_registers_for_long_or_cannot_be_read_is_a_problem() -> None:
+    for problem in ("registering", "unknown"):
+        for seconds, status in ((10.0, "warn"), (121.0, "fail")):
+            seen = snapshot(gateways=(gateway(problem=problem, usable=False, in_state=seconds),))
+            assert one(seen, "registration").status == status, (problem, seconds)
+
+
+def test_commands_fit_the_switch() -> None:
+    unreachable = gateway(problem="unreachable", usable=False, proxy="sip:203.0.113.5:5062;transport=tcp")
+    rejected = gateway(problem="auth_rejected", usable=False)
+    commands = one(snapshot(gateways=(unreachable,)), "registration").remedy.commands
+    assert "nc -vzu -w 3 203.0.113.5 5062" in commands
+    told = snapshot(gateways=(rejected,), conf_dir="/usr/local/freeswitch/conf")
+    assert one(told, "registration").remedy.commands[0] == (
+        "less /usr/local/freeswitch/conf/sip_profiles/external/telnyx.xml"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({"default_password": True}, ""),
+        ({}, "add `-p PASSWORD`"),
+        ({"user": "monitor"}, "add `-u USER -p PASSWORD`"),
+    ],
+)
+def test_a_password_is_spoken_of_where_fs_cli_needs_one(changes: dict[str, Any], note: str) -> None:
+    seen = snapshot(gateways=(gateway(problem="unregistered", usable=False),), **changes)
+    said = one(seen, "registration").remedy.note
+    assert note in said
+    assert bool(said) == bool(note)
+    assert not one(lost("refused", **changes), "port").remedy.note  # no fs_cli in its commands

@@ -1,10 +1,11 @@
 """Which finding is the cause, which are its consequences, and which of several causes comes first."""
 
+from dataclasses import replace
 from graphlib import TopologicalSorter
 
 import pytest
 
-from exporter.diagnosis.conclusion import CHECKS, EXPLAINS, conclude
+from exporter.diagnosis.conclusion import CHECKS, EXPLAINS, Conclusion, conclude
 from exporter.diagnosis.finding import CheckName, Finding, Status, not_checked, passed
 
 
@@ -31,7 +32,10 @@ def test_the_checks_are_numbered_as_they_stand() -> None:
     [
         (problem("commands", "paused"), problem("call", "DESTINATION_OUT_OF_ORDER", "a")),
         (problem("commands", "session_limit"), problem("log", "logged_errors", status="warn")),
-        (problem("commands", "rate_limit", status="warn"), problem("calls", "DESTINATION_OUT_OF_ORDER", "a")),
+        (
+            problem("commands", "rate_reached", status="warn"),
+            problem("calls", "DESTINATION_OUT_OF_ORDER", "a"),
+        ),
         (problem("profile", "profile_down", "a"), problem("calls", "refused", "")),
         (problem("gateway", "missing", "a"), problem("call", "INVALID_GATEWAY", "a")),
         (problem("registration", "auth_rejected", "a"), problem("calls", "refused", "a")),
@@ -41,7 +45,8 @@ def test_the_checks_are_numbered_as_they_stand() -> None:
 )
 def test_consequences_are_told_apart_from_causes(cause: Finding, consequence: Finding) -> None:
     conclusion = conclude([consequence, cause])
-    assert conclusion.cause == cause
+    assert conclusion.cause is not None
+    assert replace(conclusion.cause, status=cause.status) == cause
     assert conclusion.consequences == (consequence,)
     assert conclusion.others == ()
 
@@ -75,9 +80,10 @@ def test_a_failure_comes_before_a_warning_of_an_earlier_check() -> None:
 
 def test_a_warning_that_causes_a_failure_comes_before_other_warnings() -> None:
     skew = problem("commands", "clock_skew", status="warn")
-    limit = problem("commands", "rate_limit", status="warn")
+    limit = problem("commands", "rate_reached", status="warn")
     conclusion = conclude([skew, limit, problem("call", "DESTINATION_OUT_OF_ORDER", "a")])
-    assert conclusion.cause == limit
+    assert conclusion.cause == replace(limit, status="fail")  # as grave as what it brings about
+    assert conclusion.status == "fail"
 
 
 def test_the_text_says_what_is_ok_before_the_first_failure() -> None:
@@ -96,3 +102,26 @@ def test_no_problem_and_nothing_checked_are_told_apart() -> None:
     assert conclude([*ok, skipped]).text == "No problems found (1 check skipped)."
     assert conclude([*ok, skipped, skipped]).text == "No problems found (2 checks skipped)."
     assert conclude([not_checked("port", "not yet")]).text == "Nothing could be checked yet."
+
+
+def causes(conclusion: Conclusion) -> list[Finding]:
+    return [one.cause for one in conclusion.ranking]
+
+
+def costing(check: CheckName, fault: str, gateway: str = "", failed: int = 0) -> Finding:
+    return replace(problem(check, fault, gateway), failed=failed)
+
+
+def test_of_equals_the_one_that_costs_most_calls_comes_first() -> None:
+    idle, unlisted = problem("registration", "rejected", "b"), problem("registration", "rejected", "stray")
+    some, most = costing("calls", "billing", "c", 7), problem("registration", "auth_rejected", "a")
+    dials = costing("calls", "refused", "a", 40)
+    paused = problem("commands", "paused")
+    conclusion = conclude([unlisted, idle, most, some, dials], listed=["a", "b", "c"])
+    assert causes(conclusion) == [most, some, idle, unlisted]
+    assert conclude([most, dials, paused], listed=["a"]).cause == paused
+
+
+def test_a_gateway_that_is_down_accounts_for_no_dial_to_one_that_does_not_exist() -> None:
+    down, unknown = problem("registration", "unreachable", "a"), problem("calls", "unknown_gateway")
+    assert causes(conclude([down, unknown])) == [down, unknown]

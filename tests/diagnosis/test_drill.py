@@ -119,6 +119,7 @@ def guessed(scene: Scene) -> None:
 
 def scanned(scene: Scene) -> None:
     def act(switch: SimulatedSwitch) -> None:
+        switch.limit_rate(1000)  # each scan is a session, and is not what this drill is about
         for _ in range(25):
             switch.scan("203.0.113.5")
 
@@ -336,7 +337,7 @@ DRILLS = (
     ),
     Drill("wrong passwords", ("strangers", "guessing"), guessed, "warn", "guess passwords"),
     Drill("scanner", ("strangers", "scanning"), scanned, "warn", "scan FreeSWITCH"),
-    Drill("subscriber expired", ("subscribers", "not_registered"), fallen_off, says="did not refresh"),
+    Drill("subscriber expired", ("subscribers", "not_registered"), fallen_off, "warn", "did not refresh"),
     Drill("too little idle CPU", ("commands", "idle_cpu"), few_idle),
     Drill("clock skew", ("commands", "clock_skew"), lambda s: s.switch.skew_clock(-90), "warn", "behind"),
     Drill("mod_sofia not loaded", ("commands", "unreadable"), mute_sofia),
@@ -431,12 +432,13 @@ DRILLS = (
         ("calls", "NORMAL_TEMPORARY_FAILURE"),
         calls(refuses(503, "Service Unavailable")),
     ),
-    Drill("something dials an unknown gateway", ("calls", "refused"), dials("telnix"), "warn"),
+    Drill("something dials an unknown gateway", ("calls", "unknown_gateway"), dials("telnix"), "warn"),
     Drill(
         "a dialplan bridges to a misspelt gateway",
         ("calls", "unknown_gateway"),
         bridges("telnix"),
-        says="dials to gateway telnix, which does not exist: did you mean telnyx? (INVALID_GATEWAY)",
+        "warn",
+        "dials to gateway telnix, which does not exist: did you mean telnyx? (INVALID_GATEWAY)",
     ),
     Drill("probe: busy far end", ("call", "USER_BUSY"), probe("+15550000002"), threads=True),
     Drill("probe: capacity, D1", ("call", "capacity"), probe("+15550000021"), says="D1", threads=True),

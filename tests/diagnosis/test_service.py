@@ -9,7 +9,7 @@ import pytest
 
 from exporter.clock import Clock
 from exporter.config import Config, GatewayConfig, HistoryConfig, NodeConfig, ProbeConfig
-from exporter.diagnosis.check_calls import NOTE_EVERY, CallWindow
+from exporter.diagnosis.call_window import NOTE_EVERY, CallWindow
 from exporter.diagnosis.finding import Finding
 from exporter.diagnosis.service import BACKEND_EVERY, FRESH, DiagnosisService
 from exporter.diagnosis.snapshot import ReloadSeen
@@ -279,3 +279,29 @@ async def test_recent_means_the_window_and_not_since_the_start() -> None:
         await until(lambda: len(node.calls.stats["telnyx", "outbound"].hangups) == 2)
         (calls,) = window.calls(node, 3 * NOTE_EVERY + 20).calls
         assert (calls.answered, dict(calls.codes)) == (1, {})
+
+
+async def test_dials_to_no_gateway_are_told_from_those_to_one_that_is_down() -> None:
+    """Both leave a dropped session; FreeSWITCH counts those of a gateway, and its list has the count."""
+    async with watching() as (switch, node, _):
+        window = CallWindow(0.0)
+
+        def dial(gateway: str) -> None:
+            switch.calls.outbound(
+                gateway, "+15550000099", FarEnd(answer=0.1), caller="+15550000098", seconds=1
+            )
+
+        await until(lambda: node.last_poll_epoch > 0)
+        dial("telnix")
+        await until(lambda: node.calls.refused_locally == 1)
+        assert window.calls(node, 10.0).refused_unnamed == 1  # at once: no gateway is down
+        switch.provider("telnyx").rejects(403, "Forbidden")
+        switch.gateway("telnyx").ask_register()
+        await switch.gateway_reaches("telnyx", "FAIL_WAIT")
+        for _ in range(3):
+            dial("telnyx")
+        dial("telnix")
+        await until(lambda: node.calls.refused_locally == 5)
+        node.gateways.want_list()  # its counts are in the list
+        await until(lambda: node.known.refused_at_list == 5)
+        assert window.calls(node, 20.0).refused_unnamed == 2

@@ -268,6 +268,28 @@ async def test_events_of_clients_are_as_recorded(lab: SimulatedSwitch) -> None:
             assert event.get(name) == original.get(name)
 
 
+async def test_a_dial_to_an_unregistered_telephone_fires_what_was_recorded(lab: SimulatedSwitch) -> None:
+    capture = "ev-json-originate-user-unregistered"
+    was = [json.loads(frame.body) for frame in recorded(capture) if frame.body.startswith(b"{")]
+    lab.register("1000")
+    lab.expire("1000")
+    wire = await Wire.open(lab.port)
+    await wire.reply("event json ALL")
+    arguments = was[1]["API-Command-Argument"]
+    assert await wire.api(f"originate {arguments}") == "-ERR USER_NOT_REGISTERED\n"
+
+    def seen() -> list[dict[str, str]]:
+        bodies = (json.loads(frame.body) for frame in wire.frames if frame.kind == "text/event-json")
+        return [body for body in bodies if body["Event-Name"] != "RE_SCHEDULE"]
+
+    await wire.until(lambda: len(seen()) >= len(was))
+    stays = ("Event-Name", "Event-Calling-Function", "API-Command", "API-Command-Argument")
+    assert [{name: event.get(name) for name in stays} for event in seen()] == [
+        {name: event.get(name) for name in stays} for event in was
+    ]
+    assert [list(event) for event in seen()] == [list(event) for event in was]
+
+
 @pytest.mark.parametrize("capture", [path.stem for path in sorted(CAPTURES.glob("ev-plain-*.txt"))])
 def test_every_recorded_plain_event_is_written_back_to_the_byte(capture: str) -> None:
     for frame in recorded(capture):

@@ -8,12 +8,15 @@ from exporter.config import HistoryConfig
 from exporter.executors import Executor
 from exporter.history.store import Entry, Store
 
+OPEN: list[Store] = []
+"""What `kept` has opened; each is closed after its test."""
 _BATCH = 1000  # more than may wait could be dropped
 
 
 async def kept(entries: Iterable[Entry], path: Path | None) -> Store:
     """A store that has these entries; without a path it keeps them in memory."""
     store = Store(path, HistoryConfig(), Clock(), Executor("history"))
+    OPEN.append(store)
     await store.open()
     for number, entry in enumerate(entries, 1):
         store.put(entry)

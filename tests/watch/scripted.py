@@ -19,6 +19,7 @@ CORE_UUID = "342cb733-85da-455e-aed9-8f459cee8e2d"
 LIST = reply("api-sofia-xmlstatus-gateway.txt")
 ANSWERS = {
     "global_getvar core_uuid": CORE_UUID,
+    "global_getvar conf_dir": "/usr/local/freeswitch/conf\n",
     "hostname": "lab",
     'json {"command":"status","data":""}': reply("api-json-status.txt"),
     "fsctl pause_check inbound": "false",

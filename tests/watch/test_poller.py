@@ -76,12 +76,24 @@ def test_a_sync_asks_everything_once_and_knows_it(side: Side) -> None:
     known = side.known
     assert known.core_uuid == CORE_UUID
     assert known.switch.hostname == "lab"
+    assert known.conf_dir == "/usr/local/freeswitch/conf"
     assert known.switch.figures.max_sessions == 1000
     assert known.switch.paused == {"inbound": False, "outbound": True}
     assert set(known.switch.profiles) == {"external", "internal"}
     assert [gateway.problem for gateway in known.gateways.named("telnyx")] == ["none"]
     assert known.last_poll_epoch == side.clock.epoch()
     assert known.ticks.round_trip == 0
+
+
+def test_the_folder_is_asked_once_a_connection_and_kept_without_an_answer(side: Side) -> None:
+    async def scenario() -> None:
+        await side.poller.sync()
+        side.switch.answers["global_getvar conf_dir"] = ""
+        await side.poller.sync()
+
+    run(side, scenario())
+    assert side.switch.commands().count("global_getvar conf_dir") == 2
+    assert side.known.conf_dir == "/usr/local/freeswitch/conf"
 
 
 def test_a_tick_that_does_not_come_back_ends_the_sync(side: Side) -> None:

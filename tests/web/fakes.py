@@ -25,6 +25,7 @@ from exporter.probe.record import CallRecord
 from exporter.web.app import ROUTES, Route, make_app
 from exporter.web.auth import BASIC_AUTH
 from exporter.web.basic_auth import BasicAuth
+from exporter.web.context import Switchboard
 from exporter.web.server import Server
 
 UUID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
@@ -182,6 +183,7 @@ class FakeContext:
     clock: Clock = field(default_factory=Clock)
     executors: Executors = field(default_factory=Executors)
     history: FakeHistory = field(default_factory=FakeHistory)
+    switchboard: Switchboard | None = None
 
     @property
     def loopback_only(self) -> bool:

@@ -378,7 +378,9 @@ async def test_head_places_no_call() -> None:
 
 def test_every_route_has_its_protection() -> None:
     for route in ROUTES:
-        if route.path == "/probe" or (route.path.startswith("/api/calls/") and "POST" in route.methods):
+        if route.path == "/probe" or (
+            route.path.startswith(("/api/calls/", "/demo/")) and "POST" in route.methods
+        ):
             guard = Protection.CALL
         elif route.path == "/-/reload":
             guard = Protection.TOKEN

@@ -14,6 +14,7 @@ from exporter.diagnosis.snapshot import GatewaySeen, Snapshot
 from exporter.history.model import Outage, Phase
 from exporter.history.past import Past
 from exporter.history.store import Store, StoreUnavailable
+from exporter.history.times import time_of_day
 from exporter.watch.changes import Change
 from exporter.web.timeline_view import ENTRIES
 from tests.support.made_up_past import kept_call, outage, telnyx
@@ -258,7 +259,7 @@ async def test_hostile_texts_are_shown_as_text(tmp_path: Path, text: str) -> Non
     await made.history.store.flush()
     async with serving(made) as served:
         async with served.client.get(served.base + "/") as response:
-            (link,) = [one for one in Reader(await response.text()).links if one.startswith("gateways/")]
+            (link,) = {one for one in Reader(await response.text()).links if one.startswith("gateways/")}
         for path in (
             link,
             f"{link}?result={HOSTILE}&before={HOSTILE}",
@@ -348,7 +349,7 @@ async def test_the_table_shows_since_when_the_day_and_availability(tmp_path: Pat
     page = await read(await context(tmp_path / "h"), "/")
     for words in (
         "down for 7 min (503)",
-        "FAIL_WAIT for 1 min",
+        "FAIL_WAIT",
         "17 outages (",
         "not watched",
         "Available 30 d",
@@ -366,9 +367,15 @@ async def test_before_the_first_five_minutes_are_over_there_are_no_curves(tmp_pa
 
 async def test_a_lost_node_is_not_watched(tmp_path: Path) -> None:
     now = time.time()
-    lost = Snapshot(node="fs1", problem="refused", since=now - 245, taken_at=now, gateways=(DOWN,))
+    down = replace(DOWN, was="REGED", problem="unknown", state="UNKNOWN", ping_seconds=0.031)
+    lost = Snapshot(node="fs1", problem="refused", since=now - 245, taken_at=now, gateways=(down,))
     page = await read(await context(tmp_path / "h", snapshots=[lost]), PATH)
-    assert "Not watched for 4 min" in page.text
+    since = time_of_day(now - 245, now)
+    assert f"Unknown since {since} (was REGED)" in page.text
+    overview = await read(await context(tmp_path / "o", snapshots=[lost]))
+    assert f"unknown since {since} (was REGED)" in overview.text
+    for stale in ("31 ms", "of 10", "FAIL_WAIT"):
+        assert stale not in overview.text
 
 
 async def test_code_between_backquotes_is_shown_as_code(tmp_path: Path) -> None:
@@ -415,5 +422,5 @@ async def test_of_a_node_that_was_never_connected_nothing_is_said_to_be_gone(
     page = await read(await context(tmp_path / "h", snapshots=[lost]), PATH)
     assert "list this gateway" not in page.text
     assert "Not listed" not in page.text
-    assert "Not watched for 4 min" in page.text
+    assert "Unknown since" in page.text
     assert "The exporter is not connected to fs1." in page.text

@@ -25,6 +25,7 @@ from exporter.watch.top_addresses import Frequent
 from exporter.web.gateway_rows import PER_PAGE, find_gateways
 from exporter.web.page import load_files, render
 from exporter.web.page_view import Pasts, View, make_view
+from exporter.web.probes_view import RUNS
 from tests.web.fakes import FakeContext, FakeNode, serving
 from tests.web.pages import AppContext, Reader, read, seen
 from tests.web.test_auth import BEYOND, TOKEN, bearer
@@ -68,7 +69,8 @@ async def view_of(
 ) -> View:
     """The page of these diagnoses, without a past."""
     pasts = Pasts(lambda *_: Past(), {}, persistent=True)
-    return await make_view(diagnoses, await find_gateways(diagnoses, query or {}), pasts, calls, "")
+    table = await find_gateways(diagnoses, query or {})
+    return await make_view(diagnoses, table, pasts, {"echo": "telnyx"}, calls, "")
 
 
 async def test_it_tells_of_nodes_gateways_calls_and_where_the_rest_is() -> None:
@@ -100,7 +102,6 @@ async def test_it_tells_of_nodes_gateways_calls_and_where_the_rest_is() -> None:
             "Gateway carrier: the provider rejects the credentials (403 Forbidden)",
             "fs_cli -x 'sofia profile external register carrier'",
             "3 of 10",
-            "for 1 min",
             "auth rejected",
             "ringing 1.00 s",
             "MOS 4.5",
@@ -112,19 +113,17 @@ async def test_it_tells_of_nodes_gateways_calls_and_where_the_rest_is() -> None:
                 assert response.status in (200, 503), link
 
 
-async def test_every_gateway_in_trouble_has_its_remedy_in_its_row() -> None:
+async def test_every_gateway_in_trouble_is_red_and_has_a_line_with_its_remedy() -> None:
     gateways = [
         GatewaySeen(
             name=problem, profile="trunk", expected=True, listed=listed, problem=problem, usable=False
         )
-        for problem, listed in (("missing", False), ("profile_down", False), ("unregistered", True))
+        for problem, listed in (("missing", False), ("unregistered", True))
     ]
-    rows = (await view_of([diagnose(seen(*gateways))])).rows
-    assert {row.name: row.status for row in rows} == dict.fromkeys(
-        ("missing", "profile_down", "unregistered"), "fail"
-    )
-    assert all(row.summary and row.remedy.commands for row in rows)
-    assert "sofia profile trunk start" in " ".join(rows[1].remedy.commands)
+    view = await view_of([diagnose(seen(*gateways))])
+    assert {row.name: row.status for row in view.rows} == dict.fromkeys(("missing", "unregistered"), "fail")
+    assert len(view.problems) == 2
+    assert all(line.remedy.commands and line.remedy.section for line in view.problems)
 
 
 @pytest.mark.parametrize(
@@ -149,14 +148,31 @@ async def test_calls_show_their_quality_and_those_under_way_their_state() -> Non
         record(tone=tone, media=media),
         record(result=None, status="ringing", phases={}, media=None, probe=""),
         record(result="degraded", message=""),
-        record(result="failed", media=None, sip_call_id="70726f62-<b>"),
     ]
-    views = (await view_of([], calls)).calls
-    assert views[0].quality == "9 packets, 3.1% lost, round trip 240 ms"
-    assert (views[1].result, views[1].status, views[1].name) == ("ringing", "not_checked", "on demand")
-    assert views[2].status == "warn"
-    assert views[3].quality == "SIP Call-ID 70726f62-<b>"
-    assert sum(phase.length for phase in views[0].phases) == 1000
+    echo, on_demand = (await view_of([], calls)).probes
+    assert echo.quality == "9 packets, 3.1% lost, round trip 240 ms"
+    assert (on_demand.result, on_demand.status, on_demand.name) == ("ringing", "not_checked", "on demand")
+    assert echo.runs == ("warn", "pass")  # the oldest first
+    assert echo.runs_text == "last 2 runs: 1 succeeded, 1 degraded"
+    assert sum(phase.length for phase in echo.phases) == 1000
+
+
+async def test_a_failed_call_shows_the_call_id_that_the_provider_finds_it_by() -> None:
+    failed = record(result="failed", media=None, sip_call_id="70726f62-<b>")
+    (echo,) = (await view_of([], [failed])).probes
+    assert echo.quality == "SIP Call-ID 70726f62-<b>"
+
+
+async def test_a_probe_that_has_not_run_yet_has_its_row() -> None:
+    (echo,) = (await view_of([])).probes
+    assert (echo.name, echo.gateway, echo.runs_text, echo.result) == ("echo", "telnyx", "no run yet", "")
+
+
+async def test_of_a_probe_the_last_runs_are_bars_and_only_the_latest_is_told() -> None:
+    calls = [record(call_uuid=f"{number:036}", message=f"run {number}") for number in range(40)]
+    (echo,) = (await view_of([], calls)).probes
+    assert len(echo.runs) == RUNS
+    assert echo.message == "run 0"
 
 
 async def test_a_node_that_is_lost_says_why_and_what_to_do() -> None:
@@ -221,8 +237,7 @@ async def test_no_command_ever_carries_a_name_that_is_not_plain() -> None:
     name = "x'; reboot; '"
     gateway = GatewaySeen(name=name, profile=name, expected=True, problem="unregistered", state="DOWN")
     page = await view_of([diagnose(seen(gateway))])
-    commands = [command for row in page.rows for command in row.remedy.commands]
-    commands += page.nodes[0].remedy.commands
+    commands = [command for line in page.problems for command in line.remedy.commands]
     assert commands
     assert not any("reboot" in command for command in commands)
 

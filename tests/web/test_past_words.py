@@ -4,6 +4,7 @@ import pytest
 
 from exporter.history.model import Figures, Phase
 from exporter.history.past import Past
+from exporter.history.times import time_of_day
 from exporter.watch.changes import CHANGES, Change
 from exporter.web.past_words import (
     availability_text,
@@ -55,8 +56,8 @@ def standing(past: Past, problem: str = "none", **changes: object) -> tuple[str,
         (
             Past(outage=outage(NOW - 420, None, NOW)),
             "unreachable",
-            {"unwatched_for": 245.0},
-            ("not_checked", "not watched for 4 min"),
+            {"unwatched_for": 245.0, "was": "REGED"},
+            ("not_checked", f"unknown since {time_of_day(NOW - 245, NOW)} (was REGED)"),
         ),
         (
             Past(outage=outage(NOW - 420, None, NOW, changes_before=(Change(NOW - 422, "", STARTED),))),

@@ -1,0 +1,86 @@
+"""The fleet's row of telephones and strangers: who cannot be called, and who attacks.
+
+Addresses are in no metric: the exporter's page and /api/diagnosis have them.
+"""
+
+from grafana_foundation_sdk.models import units
+
+from dashboards import looks
+from dashboards.frame import SEVERAL as VIEW
+from dashboards.frame import Row
+from dashboards.panels import Query, bars, lines
+from dashboards.promql import per_minute, total
+from dashboards.tables import Column, table
+from exporter.metrics import families
+
+
+def people() -> Row:
+    """The row."""
+    failures = total(VIEW.rate(families.SIP_AUTH_FAILURES, "method"), "node", "method")
+    scans = f'label_replace({total(VIEW.rate(families.SIP_SCANS), "node")}, "method", "scan", "", "")'
+    guessed = VIEW.increase(families.SIP_SUCCESSES_AFTER_FAILURES)
+    return "Telephones and strangers", [
+        table(
+            "Watched subscribers",
+            "Users of FreeSWITCH's directory that the config names, and since when they are registered "
+            "or not. One that is not registered cannot be called. The doctor knows how it went.",
+            ("node", "subscriber"),
+            Column(
+                "registered",
+                VIEW.value(families.SUBSCRIBER_REGISTERED, "subscriber"),
+                units.Short,
+                words=looks.REGISTERED,
+                empty="unknown",
+            ),
+            Column(
+                "since",
+                f"1000 * {VIEW.value(families.SUBSCRIBER_CHANGE, 'subscriber')}",
+                units.DateTimeFromNow,
+            ),
+            sort_by="registered",
+            empty="no subscriber is configured",
+            width=8,
+        ),
+        lines(
+            "Registered telephones",
+            "Registrations by each SIP profile's own table. A drop: telephones cannot be called.",
+            units.Short,
+            Query(VIEW.value(families.PROFILE_REGISTRATIONS), "{{node}} {{profile}}"),
+            top=5,
+            empty="no registrations are known",
+        ),
+        bars(
+            "Registrations expired",
+            "Per minute, by profile: telephones that did not refresh. Many at once: their network is gone.",
+            units.CountsPerMinute,
+            Query(
+                VIEW.or_none(per_minute(VIEW.rate(families.REGISTRATIONS_EXPIRED)), "node", "profile"),
+                "{{node}} {{profile}}",
+            ),
+        ),
+        bars(
+            "Wrong passwords and scans",
+            "Per minute: REGISTERs and INVITEs with a wrong password or an unknown user, and INVITEs whose "
+            "challenge nobody answered, the mark of a scanner. The exporter's page has the addresses.",
+            units.CountsPerMinute,
+            Query(
+                VIEW.or_none(per_minute(f"({failures} or {scans})"), "node", "method"), "{{node}} {{method}}"
+            ),
+            width=12,
+        ),
+        table(
+            "Passwords guessed",
+            "Registrations, in the selected range, from a new address with 20 wrong passwords in the hour "
+            "before. Change the password of whoever registered from there.",
+            ("node", "profile"),
+            Column(
+                "registrations",
+                f"{guessed} > 0.5",
+                units.Short,
+                limits=looks.worse_above(*looks.NONE_ALLOWED),
+                decimals=0,
+            ),
+            empty="none",
+            width=12,
+        ),
+    ]

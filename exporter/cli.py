@@ -1,7 +1,8 @@
 """The command line: `freeswitch-exporter [COMMAND] [options]`, the same as `python -m exporter`.
 
 COMMANDS is the table of commands: each has its options and a function from these to an exit code. A function
-imports what it needs when it runs, so that `--version` and `check-config` load little.
+imports what it needs when it runs, so that `--version` and `check-config` load little. What the help says
+beside the options is in exporter/command_help.py.
 
 Exit codes: 0 done, 1 a check failed (doctor, probe), 2 refused or could not run.
 """
@@ -16,9 +17,9 @@ from pathlib import Path
 from typing import NamedTuple, get_args
 
 from exporter import __version__, config
+from exporter.command_help import PROGRAM, USAGE, HelpFormatter, epilog
 from exporter.config.model import Config, LogFormat, LogLevel
 
-PROGRAM = "freeswitch-exporter"
 REFUSED = 2
 
 _DEFAULT_COMMAND = "serve"
@@ -26,13 +27,12 @@ _OUTERMOST = ("-h", "--help", "--version")
 
 
 class Command(NamedTuple):
-    """One row of the table: `freeswitch-exporter NAME`. `more` is what its help says at the end."""
+    """One row of the table: `freeswitch-exporter NAME`."""
 
     name: str
     summary: str
     add_options: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
-    more: str = ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,9 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         PROGRAM,
-        usage=f"{PROGRAM} [COMMAND] [options]",
+        usage=USAGE[""],
         description="Watches FreeSWITCH over its event socket and serves Prometheus metrics.",
-        epilog=f"Without a command: {_DEFAULT_COMMAND}. Options of a command: {PROGRAM} COMMAND --help.",
+        epilog=epilog(""),
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
@@ -68,8 +69,10 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(
             command.name,
             help=command.summary,
-            description=command.summary,
-            epilog=command.more,
+            usage=USAGE.get(command.name),
+            description=f"{command.summary[0].upper()}{command.summary[1:]}.",
+            epilog=epilog(command.name),
+            formatter_class=HelpFormatter,
             allow_abbrev=False,
         )
         command.add_options(sub)
@@ -92,10 +95,16 @@ def _server_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _log_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--log-level", choices=get_args(LogLevel), help="default info")
-    parser.add_argument(
-        "--log-format", choices=get_args(LogFormat), help="default auto: JSON unless on a terminal"
-    )
+    for option, choices, default in (
+        ("--log-level", get_args(LogLevel), "info"),
+        ("--log-format", get_args(LogFormat), "auto: JSON unless on a terminal"),
+    ):
+        parser.add_argument(
+            option,
+            choices=choices,
+            metavar=option.rpartition("-")[2].upper(),
+            help=f"{', '.join(choices)} (default {default})",
+        )
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:
@@ -133,7 +142,17 @@ def _doctor_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backend-url", metavar="URL", help="also ask the calling application: http://host:3000"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object (docs/doctor.md)")
+    repeated = parser.add_mutually_exclusive_group()
+    repeated.add_argument("--json", action="store_true", help="print one JSON object (docs/doctor.md)")
+    repeated.add_argument(
+        "--watch", action="store_true", help="look again every 5 s until Ctrl-C, on the same connections"
+    )
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        type=Path,
+        help="also write a page, to hand to a colleague; needs no network",
+    )
     _log_options(parser)
 
 
@@ -209,12 +228,6 @@ def _load(options: argparse.Namespace, path: Path | None, environ: Mapping[str, 
 
 
 # Commands
-
-_CHECK_CONFIG_PRINTS = (
-    "The config as it takes effect goes to standard output, with secrets masked. Errors "
-    "(FILE:LINE: key: what is wrong; what to write), warnings and the last line, OK or N errors, go to "
-    "standard error. Exit code: 0 it can be used, 2 it cannot."
-)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -294,8 +307,6 @@ def _calls(options: argparse.Namespace) -> int:
     return command.run_calls(options)
 
 
-_ASKS = "The running exporter is asked, with the token of the config. Exit code: 0 it answered, 2 it did not."
-
 COMMANDS = (
     Command("serve", "watch FreeSWITCH and serve its metrics (the default)", _serve_options, _serve),
     Command("demo", "watch a simulated switch with live traffic", _server_options, _demo),
@@ -308,20 +319,17 @@ COMMANDS = (
         "print since when, how often and how long gateways were down",
         _history_options,
         _history,
-        more=f"{_ASKS} Example: history --since 30d --gateway telnyx",
     ),
     Command(
         "calls",
         "print the calls that failed, were silent or sounded bad",
         _calls_options,
         _calls,
-        more=f"{_ASKS} Example: calls --failed --since 1h --gateway telnyx --ticket",
     ),
     Command(
         "check-config",
         "check the config and print it as it takes effect",
         _check_config_options,
         _check_config,
-        more=_CHECK_CONFIG_PRINTS,
     ),
 )

@@ -1,13 +1,24 @@
-"""`freeswitch-exporter demo`: the daemon, watching a simulated switch in the same process."""
+"""`freeswitch-exporter demo`: the daemon, watching a simulated switch in the same process.
+
+Once it serves, it prints where to look and what there will be to see, and then the log like any daemon.
+"""
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from exporter import client
 from exporter.clock import Clock
 from exporter.config import (
     Config,
     DestinationsConfig,
     GatewayConfig,
     GuardConfig,
+    Listen,
     NodeConfig,
     ProbeConfig,
     Thresholds,
@@ -19,6 +30,26 @@ from exporter.simulator.demo import SUBSCRIBERS, demo_switch
 
 # A minute, by the first digits of the number.
 PRICES = {"1": 0.007, "44": 0.011, "44909": 1.5, "49": 0.012, "33": 0.012, "61": 0.019, "46": 0.014}
+
+_PROGRAM: Final = "freeswitch-exporter"
+_WORDS: Final = """
+Open {base}/ - a simulated FreeSWITCH with four gateways:
+
+  at once       telnyx works and carries calls
+                unmonitored may be down, and FreeSWITCH would not notice
+  after 15 s    rejected: the provider rejects its password
+  after 1 min   flapping loses its provider again and again: see {base}/history
+                two probes have called through telnyx, and some calls have failed
+
+The buttons under "Try it" on the page break something and mend it.
+
+In another terminal:
+
+  {program} calls --failed --url {base}
+  FREESWITCH_PORT={switch_port} {program} doctor
+
+Metrics: {base}/metrics. Ctrl-C ends it. What follows is the log.
+"""
 
 
 def demo(config: Config) -> int:
@@ -39,7 +70,21 @@ async def _demo(config: Config) -> None:
     clock = Clock()
     async with demo_switch(clock) as switch:
         watching = demo_config(config, switch.port)
-        await serve_until_stopped(watching, lambda: watching, clock, DemoSwitchboard(switch))
+        on_serving = partial(_print_what_to_see, watching)
+        switchboard = DemoSwitchboard(switch)
+        await serve_until_stopped(watching, lambda: watching, clock, switchboard, on_serving=on_serving)
+
+
+def _print_what_to_see(config: Config, addresses: Sequence[tuple[str, int]]) -> None:
+    host, port = addresses[0]
+    served = msgspec.structs.replace(config, listen=(Listen(host=host, port=port),))
+    started = Path(sys.argv[0])
+    words = _WORDS.format(
+        base=client.default_url(served).rstrip("/"),
+        program=started if started.name == _PROGRAM else _PROGRAM,
+        switch_port=config.nodes[0].port,
+    )
+    print(words, flush=True)
 
 
 def demo_config(config: Config, port: int) -> Config:

@@ -57,6 +57,7 @@ log = structlog.get_logger(__name__)
 READ_SECONDS: Final = 10.0  # for the config and its files; a disk that hangs holds nobody up for longer
 
 ReadConfig = Callable[[], Config]
+OnServing = Callable[[Sequence[tuple[str, int]]], None]
 
 
 class Runtime:
@@ -216,8 +217,11 @@ class Runtime:
 
     # -- start and stop
 
-    async def run(self) -> None:
+    async def run(self, on_serving: OnServing = lambda _: None) -> None:
         """Serve until `stop` is called or a signal asks for it.
+
+        Args:
+            on_serving: called with host and port of every listening socket, once there are.
 
         Raises:
             ConfigError: an address cannot be listened on, or a certificate cannot be used.
@@ -238,6 +242,7 @@ class Runtime:
                 nodes=[node.name for node in self._nodes],
                 instance=self._instance,
             )
+            on_serving(self.addresses)
             await self._stop.wait()
             log.info("stopping")
         finally:
@@ -415,9 +420,21 @@ def run_watched(serving: Coroutine[Any, Any, None]) -> None:
 
 
 async def serve_until_stopped(
-    config: Config, read_config: ReadConfig, clock: Clock, switchboard: Switchboard | None = None
+    config: Config,
+    read_config: ReadConfig,
+    clock: Clock,
+    switchboard: Switchboard | None = None,
+    *,
+    on_serving: OnServing = lambda _: None,
 ) -> None:
     """Run the daemon in this event loop until a signal ends it.
+
+    Args:
+        config: the first config.
+        read_config: reads it again.
+        clock: the time.
+        switchboard: of the demo.
+        on_serving: called with host and port of every listening socket, once there are.
 
     Raises:
         ConfigError: it cannot start.
@@ -440,7 +457,7 @@ async def serve_until_stopped(
             kept_out=lock.problem if lock is not None else "",
         )
         runtime = Runtime(config, read_config, instance, probes, history, clock, executors, switchboard)
-        await runtime.run()
+        await runtime.run(on_serving)
     except StateDirError as error:
         raise ConfigError((str(error),)) from None
     finally:

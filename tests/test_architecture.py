@@ -40,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"descriptors", "diagnosis", "history", "probe", "watch", "switch", "config", "metrics", "esl"},
     "reload_plan": {"config"},
     "client": {"config"},
+    "command_help": set(),
     "state_dir": {"clock", "executors", "instance"},
     "against_running": {"config", "client"},
 }

@@ -1,6 +1,7 @@
 """The command line: which command runs with which config, what is printed where, and the exit codes."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import yaml
 import exporter
 import exporter.demo
 from exporter import cli, runtime
+from exporter.command_help import EXAMPLES, MORE
 from exporter.config import Config, Listen, LogConfig, Secret
 from tests.support.tools import ROOT
 
@@ -114,9 +116,42 @@ def test_every_command_explains_its_options(command: str, capsys: pytest.Capture
     assert "--log-level" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_help_has_examples_that_the_parser_takes(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert refusal([*([name] if name else []), "--help"]) == 0
+    text = capsys.readouterr().out
+    assert len(EXAMPLES[name]) >= 2
+    for example, meaning in EXAMPLES[name]:
+        assert f"\n  # {meaning}\n  freeswitch-exporter {example}\n" in text
+        words = example.split()
+        commands = [name] if name else [command.name for command in cli.COMMANDS]
+        assert words[0] in commands or words[0].startswith("-")
+        cli._parser().parse_args(words if not words[0].startswith("-") else ["serve", *words])
+    assert set(EXAMPLES) == {"", *(command.name for command in cli.COMMANDS)} == set(MORE)
+
+
+@pytest.mark.parametrize("command", [command.name for command in cli.COMMANDS])
+def test_usage_and_options_of_a_help_are_those_of_the_parser(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert refusal([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    usage, _, rest = text.partition("\n\n")
+    options = set(re.findall(r"^  (--[a-z-]+)", rest, re.MULTILINE))
+    used = set(re.findall(r"--[a-z-]+", usage))
+    assert used <= options
+    assert used == options or "[options]" in usage
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["doctor", "--watch", "--json"],
         ["nonsense"],
         ["--nonsense"],
         ["serve", "extra"],

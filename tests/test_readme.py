@@ -1,6 +1,7 @@
 """The commands of README.md: each one is run and must print what is shown.
 
-`…` stands for anything. Requests to the exporter go to a demo on another port.
+`…` stands for anything. Requests to the exporter go to a demo on another port. Lines that install would ask a
+package index: that what they install works is shown by the tests of the wheel.
 """
 
 import asyncio
@@ -25,10 +26,18 @@ BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 OPTIONS = dict(re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(BLOCKS), re.MULTILINE))
 # Commands that are run elsewhere: by another test, and by CI.
 ELSEWHERE = {
-    "pip install .": "tests/test_project.py",
+    "git clone https://github.com/freeswitch-exporter/freeswitch-exporter.git": "below",
+    "cd freeswitch-exporter": "below",
+    "pipx install .": "tests/test_project.py",
+    "python3 -m venv ~/.local/freeswitch-exporter": "tests/test_project.py",
+    "~/.local/freeswitch-exporter/bin/pip install .": "tests/test_project.py",
     "make test": ".ci/run",
 }
-SERVING = {"make demo", "freeswitch-exporter"}
+SERVING = {
+    "make demo",
+    "~/.local/bin/freeswitch-exporter",
+    "~/.local/freeswitch-exporter/bin/freeswitch-exporter",
+}
 ASKING = [
     command
     for command in OPTIONS
@@ -77,7 +86,8 @@ def ask(base: str, command: str) -> str:
 def program(command: str) -> list[str]:
     """The words of a command, with the path of the installed exporter."""
     words = shlex.split(command)
-    return [str(Path(sys.executable).parent / words[0]), *words[1:]] if "freeswitch" in words[0] else words
+    named = Path(words[0]).name
+    return [str(Path(sys.executable).parent / named), *words[1:]] if "freeswitch" in named else words
 
 
 @pytest.mark.parametrize("command", OTHERS)
@@ -103,6 +113,7 @@ def test_commands_that_serve_do_so(command: str) -> None:
         program(command),
         cwd=ROOT,
         env={**os.environ, "EXPORTER_LISTEN": "127.0.0.1:0", "EXPORTER_LOG_FORMAT": "json"},
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -114,7 +125,15 @@ def test_commands_that_serve_do_so(command: str) -> None:
         assert "freeswitch_" in demo.get(f"http://{address}/metrics")
     finally:
         os.killpg(process.pid, 15)
-        process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=30)
+    assert shown(command).match(output.strip().replace(address, "127.0.0.1:9282")), output
+
+
+def test_the_clone_is_of_the_repository_that_the_rest_names() -> None:
+    [clone] = [command for command in OPTIONS if command.startswith("git clone ")]
+    repository = clone.split()[-1].removesuffix(".git")
+    assert f"{repository}/blob/main/docs/" in (ROOT / "alerts/switch.yml").read_text()
+    assert f"cd {repository.rpartition('/')[2]}" in OPTIONS
 
 
 def test_every_link_exists() -> None:

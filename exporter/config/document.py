@@ -31,7 +31,7 @@ _REMEDIES = (
 )
 """By a part of PyYAML's message."""
 _IN_QUOTES = "put text with any of : # * & ! % @ ` in quotes"
-# A comment that begins like a value: `password: #secret`, and not `password:  # a remark`.
+# A comment that begins like a value: `password: #secret` or `ab #cd`, and not `password:  # a remark`.
 _LIKE_A_VALUE = re.compile(r"[ \t]+#[^\s#]")
 
 
@@ -98,12 +98,15 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> Iterator[Mapping]:
     made = [(loader.construct_object(key), key, value) for key, value in node.value]
     mapping.duplicates = loader.duplicates(node)
     mapping.lines = {name: _line(key.start_mark) for name, key, _ in made}
-    mapping.commented = frozenset(name for name, _, value in made if _is_commented(value))
+    mapping.commented = frozenset(name for name, _, value in made if value.value == "" and _is_cut(value))
+    mapping.cut = frozenset(name for name, _, value in made if value.value != "" and _is_cut(value))
 
 
-def _is_commented(value: yaml.Node) -> bool:
-    mark = value.start_mark
-    return value.value == "" and _LIKE_A_VALUE.match(mark.buffer or "", mark.pointer) is not None
+def _is_cut(value: yaml.Node) -> bool:
+    """Whether a comment that begins like a part of the value follows it, without quotes around the value."""
+    mark = value.end_mark
+    plain = isinstance(value, yaml.ScalarNode) and not value.style
+    return plain and _LIKE_A_VALUE.match(mark.buffer or "", mark.pointer) is not None
 
 
 def _items(loader: _Loader, node: yaml.SequenceNode) -> Iterator[Items]:

@@ -8,11 +8,13 @@ class Mapping(dict[object, object]):
         lines: the line of each key, from 1.
         commented: keys that are empty because YAML takes what follows, as in `password: #secret`, for a
             comment.
+        cut: keys whose text ends where YAML takes what follows for a comment, as in `password: ab #cd`.
         duplicates: keys that are there a second time, with their lines; the last value is kept.
     """
 
     lines: dict[object, int]
     commented: frozenset[object]
+    cut: frozenset[object]
     duplicates: tuple[tuple[str, int], ...]
 
 

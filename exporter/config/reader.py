@@ -216,7 +216,10 @@ class Reader:
 
     def _list(self, kind_: ListOf, raw: object, path: KeyPath) -> Any:
         if not isinstance(raw, list):
-            self._problems.add(path, f"is {kind(raw)}; write a list, each item after a dash or all in [ ]")
+            write = "write a list, each item after a dash or all in [ ]"
+            if isinstance(raw, located.Mapping) and isinstance(kind_.item, Section):
+                write = "write a dash before its first key, and indent the others as far"
+            self._problems.add(path, f"is {kind(raw)}; {write}")
             return _ABSENT
         if not raw and kind_.empty:
             self._problems.add(path, f"is empty; {kind_.empty}")
@@ -282,11 +285,18 @@ class Reader:
         return struct(**fields)
 
     def _note_commented(self, struct: type[msgspec.Struct], raw: object, path: KeyPath) -> None:
-        """Note `password: #secret`, which would be read as no password."""
+        """Note `password: #secret`, which would be read as no password, and `ab #cd`, read as ab."""
         secrets = {name for one in keys(struct) if isinstance(one.key.kind, SecretOf) for name in one.names}
-        for name in secrets & raw.commented if isinstance(raw, located.Mapping) else ():
+        if not isinstance(raw, located.Mapping):
+            return
+        for name in secrets & raw.commented:
             self._problems.add(
                 (*path, name), "is empty, because YAML takes # for a comment; put the value in quotes"
+            )
+        for name in secrets & raw.cut:
+            self._problems.warn(
+                (*path, name),
+                "ends where YAML takes # for a comment; put the value in quotes, or a blank behind #",
             )
 
     def _mapping(self, raw: object, path: KeyPath, *, as_names: bool = False) -> dict[str, object]:
@@ -315,7 +325,8 @@ class Reader:
 
 def _as_mapping(raw: object) -> str:
     """How to write what `raw`, a list of names or a single one, seems to mean."""
-    names = raw if isinstance(raw, list) else [raw]
+    items = raw if isinstance(raw, list) else [raw]
+    names = [next(iter(item), item) if isinstance(item, located.Mapping) else item for item in items]
     try:
         shown = ", ".join(f"{values.gateway_key(name)}: {{}}" for name in names[:_MAX_NAMES])
     except InvalidValue:

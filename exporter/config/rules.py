@@ -101,11 +101,15 @@ def _unlisted_gateways(config: Config, problems: Problems) -> None:
     for probe in config.probes.values():
         node = nodes.get(probe.node)
         if node and probe.gateway not in node.gateways and not problems.concern(_probe(probe, "gateway")):
-            problems.warn(_probe(probe, "gateway"), _unlisted(probe.gateway, node))
+            problems.warn(_probe(probe, "gateway"), _unlisted(probe.gateway, node, config))
 
 
-def _unlisted(gateway: str, node: NodeConfig) -> str:
-    advice = nearest(gateway, node.gateways) or f"write `{gateway}: {{}}` under gateways of that node"
+def _unlisted(gateway: str, node: NodeConfig, config: Config) -> str:
+    other = next((other.name for other in config.nodes if gateway in other.gateways), None)
+    if other is not None:
+        advice = f"write `node: {other}`, which lists it, or `{gateway}: {{}}` under gateways of {node.name}"
+    else:
+        advice = nearest(gateway, node.gateways) or f"write `{gateway}: {{}}` under gateways of that node"
     return f"is {show(gateway)}, which node {node.name} does not list; {advice}"
 
 

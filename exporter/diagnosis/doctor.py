@@ -6,18 +6,22 @@ is undecided: a ping in flight, a REGISTER without an answer. Meanwhile the log 
 up, and the calling application is asked, as is the running daemon for what was before. A synthetic call
 comes last and has its own limits of time.
 
+A doctor that watches (`--watch`) keeps its connections and looks again on them, so that it sees every call
+and costs FreeSWITCH no more than the daemon does.
+
 One thing is done to FreeSWITCH: a gateway whose registration failed before the doctor came shows the reason
 only at its next attempt, which may be an hour away. Such a gateway is made to retry now (`sofia profile P
 register G`), as the operator would do; never one that does not register, for there the command leaks a lock
-(mod_sofia.c, `register` on its error path).
+(mod_sofia.c, `register` on its error path). Once for each, however often the doctor looks. A doctor for one
+gateway sends no command that names another.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -68,6 +72,8 @@ class DoctorRun:
         seconds: at most so long. look: at least so long, once connected.
         call: places a synthetic call through `node` and waits for its end; may raise Refused.
         first: of the nodes looked at; its snapshot has what concerns the exporter and no node.
+        gateway: the only gateway that is asked about, made to register, and waited for; None: all.
+        again: `look_again` follows, so a connection that fails is tried anew.
         on_stage: called with what is being done.
 
     Attributes:
@@ -87,15 +93,18 @@ class DoctorRun:
         look: float = LOOK,
         call: Callable[[Node], Awaitable[CallRecord]] | None = None,
         first: bool = True,
+        gateway: str | None = None,
+        again: bool = False,
         on_stage: Callable[[str], None] = lambda _: None,
     ) -> None:
-        polled_often = msgspec.structs.replace(node_config, poll_interval=_POLL_INTERVAL)
+        if not again:
+            node_config = msgspec.structs.replace(node_config, poll_interval=_POLL_INTERVAL)
         self._memory = RegistrationMemory(config.state_dir, clock=clock, disk=executors.disk, writes=False)
         self._look_up = partial(names.look_up, executors.names)
         providers = Providers()
         providers.configure(config.provider_tables)
         self.node = Node(
-            polled_often,
+            node_config,
             instance,
             self._memory,
             clock=clock,
@@ -103,6 +112,7 @@ class DoctorRun:
             quiet=True,
             providers=providers,
             log_stream="warning",
+            only=gateway,
         )
         self.connected: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         self._config = config
@@ -113,18 +123,18 @@ class DoctorRun:
         self._look = look
         self._call = call
         self._first = first
+        self._gateway = gateway
+        self._again = again
         self._on_stage = on_stage
         self._window = CallWindow(clock.monotonic())
         self._unseen: dict[str, str] = {}
         self._retried: set[str] = set()
 
     async def run(self) -> Snapshot:
-        """Look, and return the snapshot; takes up to `seconds`, and the time of the call."""
+        """Connect, look, and return the snapshot; takes up to `seconds`, and the time of the call."""
         deadline = self._clock.monotonic() + self._seconds
         self._on_stage("connecting")
-        backend = asyncio.ensure_future(self._ask_backend())
-        asking = asyncio.ensure_future(self._ask_past())
-        asking_reload = asyncio.ensure_future(self._ask_reload())
+        asked = _Asked(self._ask_backend(), self._ask_past(), self._ask_reload())
         await self._memory.load()
         if self._memory.unread:
             self._unseen["registrations"] = (
@@ -133,26 +143,17 @@ class DoctorRun:
             )
         self.node.start()
         await self._until(lambda: self.node.tried, deadline)
-        past = await asking
-        self.connected.set_result(_with_past(self._snapshot(), past))
-        if not self.node.connected:
+        self.connected.set_result(_with_past(self._snapshot(), await asked.past))
+        if not self.node.connected and not self._again:
             await self.node.stop()  # one attempt is enough; more would fill FreeSWITCH's log
-        names = await self._watch(deadline) if self.node.connected else {}
-        record = await self._place()
-        self._on_stage("asking the calling application")
-        backend_seen = await backend
-        snapshot = _with_past(self._snapshot(), past)
-        recent = self._window.calls(self.node, self._clock.monotonic()) if snapshot.connected else None
-        return replace(
-            snapshot,
-            gateways=tuple(self._with_revival(gateway) for gateway in snapshot.gateways),
-            recent=recent,
-            names=names,
-            backend=backend_seen,
-            call=record,
-            reload=await asking_reload,
-            unseen=self._unseen,
-        )
+        return await self._look_around(deadline, self._look, asked)
+
+    async def look_again(self) -> Snapshot:
+        """Look at what `run` has left open, and return the snapshot; takes up to `seconds`."""
+        now = self._clock.monotonic()
+        self._window.note(self.node, now)
+        asked = _Asked(self._ask_backend(), self._ask_past(), self._ask_reload())
+        return await self._look_around(now + self._seconds, 0.0, asked)
 
     async def close(self) -> None:
         """End the watch."""
@@ -163,10 +164,28 @@ class DoctorRun:
     def _snapshot(self) -> Snapshot:
         return snapshot_of(self.node, self._clock)
 
-    async def _watch(self, deadline: float) -> dict[str, NameSeen]:
+    async def _look_around(self, deadline: float, look: float, asked: "_Asked") -> Snapshot:
+        names = await self._watch(deadline, look) if self.node.connected else {}
+        record = await self._place()
+        self._on_stage("asking the calling application")
+        backend_seen = await asked.backend
+        snapshot = _with_past(self._snapshot(), await asked.past)
+        recent = self._window.calls(self.node, self._clock.monotonic()) if snapshot.connected else None
+        return replace(
+            snapshot,
+            gateways=tuple(self._with_revival(gateway) for gateway in snapshot.gateways),
+            recent=recent,
+            names=names,
+            backend=backend_seen,
+            call=record,
+            reload=await asked.reload,
+            unseen=dict(self._unseen),
+        )
+
+    async def _watch(self, deadline: float, look: float) -> dict[str, NameSeen]:
         self._on_stage("watching events and the log")
-        looking_up = asyncio.ensure_future(look_up(names_of(self._snapshot().gateways), self._names))
-        enough = self._clock.monotonic() + self._look
+        looking_up = asyncio.ensure_future(look_up(self._names_to_look_up(), self._names))
+        enough = self._clock.monotonic() + look
         while self._clock.monotonic() < deadline and self.node.connected:
             await self._make_register()
             if self._clock.monotonic() >= enough and not self._anything_undecided():
@@ -175,10 +194,18 @@ class DoctorRun:
         self._on_stage("looking up names")
         return await looking_up
 
+    def _names_to_look_up(self) -> list[str]:
+        return names_of(seen for seen in self._snapshot().gateways if self._concerns(seen.name))
+
     def _anything_undecided(self) -> bool:
         """A verdict or the answer of FreeSWITCH's database may come within seconds."""
         awaited = self.node.connections.optional_answers.undecided(self._clock.monotonic())
-        return awaited or any(map(self._undecided, self.node.gateways))
+        return awaited or any(
+            self._undecided(gateway) for gateway in self.node.gateways if self._concerns(gateway.name)
+        )
+
+    def _concerns(self, gateway: str) -> bool:
+        return self._gateway in (None, gateway)
 
     def _undecided(self, gateway: GatewayWatch) -> bool:
         """Its verdict may change within seconds."""
@@ -195,7 +222,9 @@ class DoctorRun:
             name = gateway.name
             registers = gateway.state in ("FAILED", "FAIL_WAIT") and gateway.profile
             plain = _PLAIN.issuperset(name + gateway.profile)
-            if gateway.problem != "register_failed" or not registers or not plain or name in self._retried:
+            if not self._concerns(name) or name in self._retried:
+                continue
+            if gateway.problem != "register_failed" or not registers or not plain:
                 continue
             if len(self._retried) >= MAX_RETRIED:
                 return
@@ -226,6 +255,7 @@ class DoctorRun:
             await self._clock.sleep(_TICK)
 
     async def _ask_past(self) -> AskedPast | None:
+        self._unseen.pop("history", None)
         try:
             return await ask(self._config, self.node.name, self._clock.epoch(), self._executor)
         except NotAsked as error:
@@ -235,6 +265,7 @@ class DoctorRun:
     async def _ask_reload(self) -> ReloadSeen | None:
         if not self._first:
             return None
+        self._unseen.pop("reload", None)
         try:
             return await ask_reload(self._config, self._executor)
         except NotAsked as error:
@@ -244,6 +275,20 @@ class DoctorRun:
     async def _ask_backend(self) -> BackendSeen | None:
         url = self._config.backend_url
         return await ask_backend(url, self._names) if url else None
+
+
+class _Asked:
+    """What others are asked while the doctor looks; the questions begin at once."""
+
+    def __init__(
+        self,
+        backend: Coroutine[Any, Any, BackendSeen | None],
+        past: Coroutine[Any, Any, AskedPast | None],
+        reload: Coroutine[Any, Any, ReloadSeen | None],
+    ) -> None:
+        self.backend = asyncio.ensure_future(backend)
+        self.past = asyncio.ensure_future(past)
+        self.reload = asyncio.ensure_future(reload)
 
 
 def _with_past(snapshot: Snapshot, past: AskedPast | None) -> Snapshot:

@@ -152,6 +152,12 @@ def not_checked(check: CheckName, reason: str) -> Finding:
 # -- how values are shown -----------------------------------------------------------------------------
 
 
+def heading(name: str, host: str, port: int) -> str:
+    """A node's name, and where its event socket is."""
+    where = f"{shown(host)}:{port}"
+    return shown(name) if shown(name) == where else f"{shown(name)} ({where})"
+
+
 def shown(text: str, limit: int = SHOWN) -> str:
     """A text from elsewhere as one short printable line."""
     line = quoted(text)

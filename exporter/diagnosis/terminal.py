@@ -2,16 +2,20 @@
 
 On a terminal: colours, lines wrapped to their own indent, and meanwhile what is being done. Elsewhere: the
 same text, plain and unwrapped. Nothing is interpreted as markup; findings are printable already.
+
+A doctor that watches clears the terminal before each look. Elsewhere it prints a look only if that found
+other faults than the one before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.text import Text
 
 from exporter.diagnosis.conclusion import CHECK, CHECKS, Conclusion, Diagnosis
-from exporter.diagnosis.finding import STATUS_WORDS, Finding, Remedy, Status, shown
+from exporter.diagnosis.finding import STATUS_WORDS, Finding, Remedy, Status, heading, local_time
+from exporter.diagnosis.skipped import skipped_checks
 
 if TYPE_CHECKING:
     from rich.status import Status as Spinner
@@ -38,6 +42,7 @@ class Screen:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False, markup=False, emoji=False)
         self._spinner: Spinner | None = None
+        self._found: object = None  # by the last look that was printed
 
     def working(self, what: str) -> None:
         """Show what is being done; only on a terminal."""
@@ -57,28 +62,48 @@ class Screen:
 
     def node(self, name: str, host: str, port: int) -> None:
         """The heading of a node."""
-        where = f"{shown(host)}:{port}"
-        heading = shown(name) if shown(name) == where else f"{shown(name)} ({where})"
-        self._print(Text(heading, "bold"))
+        self._print(Text(heading(name, host, port), "bold"))
 
     def findings(self, findings: Iterable[Finding]) -> None:
-        """Some findings, in order."""
+        """Some findings, in order; those of checks that were not made are left to `rest`."""
         for finding in findings:
+            if finding.status == "not_checked":
+                continue
             check, word = CHECK[finding.check], STATUS_WORDS[finding.status]
             head = Text.assemble(
                 f"{check.number:>2}  {check.title:<{_TITLE_WIDTH}}  ",
                 (f"{word:<{_WORD_WIDTH}}  ", _STYLES[finding.status]),
             )
-            if finding.status == "not_checked":
-                self._hang(head, Text(finding.evidence, "dim"))
-                continue
             self._hang(head, Text(finding.text))
             if finding.evidence:
                 self._hang(Text(" " * _INDENT), Text(finding.evidence, "dim"))
 
-    def unasked(self, reason: str) -> None:
-        """Why nothing is said of since when and how often."""
-        self._hang(Text(" " * _INDENT), Text(f"History not asked: {reason}", "dim"))
+    def rest(self, diagnosis: Diagnosis) -> None:
+        """What was not looked at, in one line, and the conclusion."""
+        if skipped := skipped_checks(diagnosis):
+            self._hang(Text("Skipped: ", "dim"), Text(skipped, "dim"))
+        self.conclusion(diagnosis)
+
+    def watching(self, diagnoses: Sequence[Diagnosis]) -> None:
+        """The first look has been printed, and others follow."""
+        self._found = _found(diagnoses)
+        self._print(Text("Looking again every 5 s; Ctrl-C ends this.", "dim"))
+
+    def again(self, diagnoses: Sequence[Diagnosis]) -> None:
+        """One more look, after `watching`."""
+        found = _found(diagnoses)
+        if not self._console.is_terminal and found == self._found:
+            return
+        self._found = found
+        if self._console.is_terminal:
+            self._console.clear()
+        taken = local_time(max(one.snapshot.taken_at for one in diagnoses))
+        self._print(Text(f"{taken:%H:%M:%S}", "dim"))
+        for diagnosis in diagnoses:
+            seen = diagnosis.snapshot
+            self.node(seen.node, seen.host, seen.port)
+            self.findings(diagnosis.findings)
+            self.rest(diagnosis)
 
     def conclusion(self, diagnosis: Diagnosis) -> None:
         """The conclusion on a node: the causes, what to do about each, their consequences."""
@@ -124,3 +149,11 @@ class Screen:
     def _print(self, text: Text) -> None:
         text.rstrip()
         self._console.print(text, soft_wrap=True)
+
+
+def _found(diagnoses: Sequence[Diagnosis]) -> object:
+    """What distinguishes a look from the one before: faults, but no times or counts."""
+    return [
+        [(finding.check, finding.status, finding.fault, finding.gateway) for finding in diagnosis.findings]
+        for diagnosis in diagnoses
+    ]

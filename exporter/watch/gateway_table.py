@@ -52,6 +52,7 @@ class GatewayTable:
         on_verdict: called with a gateway whose verdict has changed, the time (monotonic) and the epoch.
         on_forgotten: called with a gateway that is watched no longer, and the same times.
         quiet: log no changes of problems.
+        only: the one gateway that FreeSWITCH is asked about by name; None: any. The list has them all.
 
     Attributes:
         poll_wanted: set when a gateway is marked, or the list is wanted; also to have the poller look.
@@ -72,6 +73,7 @@ class GatewayTable:
         on_verdict: Callable[[GatewayWatch, float, float], None],
         on_forgotten: Callable[[GatewayWatch, float, float], None],
         quiet: bool = False,
+        only: str | None = None,
     ) -> None:
         self.poll_wanted = asyncio.Event()
         self.over_limit = 0
@@ -85,6 +87,7 @@ class GatewayTable:
         self._on_verdict = on_verdict
         self._on_forgotten = on_forgotten
         self._quiet = quiet
+        self._only = only
         self._known: dict[_Key, GatewayWatch] = {}
         self._by_name: dict[str, list[GatewayWatch]] = {}
         self._marked: dict[str, float] = {}  # name to when it was marked
@@ -237,6 +240,8 @@ class GatewayTable:
             status = gateway.status
             if status is None or not gateway.listed or status.ping_interval == 0:
                 continue
+            if self._only not in (None, gateway.name):
+                continue
             if gateway.pinging or (status.ping_next and switch_epoch >= status.ping_next + _ANSWER_TIME):
                 self._marked.setdefault(gateway.name, now)
 
@@ -288,11 +293,11 @@ class GatewayTable:
 
     def _mark(self, name: str) -> None:
         """Ask for a poll of a gateway; of the list, if it is unknown."""
-        if name in self._by_name:
+        if name not in self._by_name:
+            self.want_list()
+        elif self._only in (None, name):
             self._marked[name] = self._clock.monotonic()
             self.poll_wanted.set()
-        else:
-            self.want_list()
 
     def _listed(self, status: GatewayStatus, profiles: Collection[str]) -> GatewayWatch | None:
         """The gateway of an entry of the list; None if it is new.

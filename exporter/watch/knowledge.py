@@ -64,6 +64,7 @@ class Knowledge:
         quiet: log no changes of problems.
         destinations: countries and prices of numbers; None: calls are not counted by country.
         providers: whose codes are read; None: those with a table of the exporter's own.
+        only: the one gateway that FreeSWITCH is asked about by name; None: any.
 
     Attributes:
         core_uuid: identifies FreeSWITCH's present run; empty before the first sync.
@@ -94,6 +95,7 @@ class Knowledge:
         quiet: bool = False,
         destinations: Destinations | None = None,
         providers: Providers | None = None,
+        only: str | None = None,
     ) -> None:
         self.core_uuid = ""
         self.switch = SwitchFacts()
@@ -139,6 +141,7 @@ class Knowledge:
             on_verdict=observer.on_verdict,
             on_forgotten=observer.on_forgotten,
             quiet=quiet,
+            only=only,
         )
         self.dials = Dials(
             self.gateways,

@@ -60,6 +60,7 @@ class Node:
         providers: whose codes are read; None: those with a table of the exporter's own.
         log_stream: down to which level FreeSWITCH's log is read.
         live_quality: gives how many running calls are listened to now, and how often; by default none.
+        only: the one gateway that FreeSWITCH is asked about by name; None: any.
 
     Attributes:
         name: of the config, the label `node`.
@@ -84,6 +85,7 @@ class Node:
         providers: Providers | None = None,
         log_stream: LogStream = "off",
         live_quality: Callable[[], LiveQualityConfig] = lambda: NO_LIVE_QUALITY,
+        only: str | None = None,
     ) -> None:
         self.config = config
         self.name = config.name
@@ -98,6 +100,7 @@ class Node:
             quiet=quiet,
             destinations=destinations,
             providers=providers,
+            only=only,
         )
         self.lifecycle = Lifecycle(config.name, clock, quiet=quiet)
         self.connections = Connections(config, clock, look_up)

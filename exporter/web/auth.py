@@ -100,12 +100,7 @@ def require_private(request: web.Request) -> None:
 
 def _require_known_host(request: web.Request, context: AppContext) -> None:
     if context.loopback_only and (reason := csrf.foreign_host(request.headers, _hosts(context.config))):
-        raise Refusal(
-            403,
-            "cross_site",
-            f"This seems to come from another site's web page. {reason}",
-            "Ask at a loopback address, or list the name under hosts in the config.",
-        )
+        raise _cross_site(reason)
 
 
 def _hosts(config: Config) -> frozenset[str] | None:
@@ -188,13 +183,8 @@ def _protect_call(request: web.Request, context: AppContext) -> None:
         raise
 
 
-def _cross_site(reason: str) -> Refusal:
-    return Refusal(
-        403,
-        "cross_site",
-        f"The request seems to come from another site's web page. {reason}",
-        "Send it with curl or a program: to a configured or loopback address, a POST as application/json.",
-    )
+def _cross_site(reason: csrf.Reason) -> Refusal:
+    return Refusal(403, "cross_site", reason.message, reason.hint)
 
 
 def _credentials(request: web.Request, scheme: str) -> str:

@@ -12,10 +12,14 @@ request that only reads the first one:
   origin: a page on localhost:3000 may not place calls.
 - Content-Type. Forms and scripts that need no permission from the server (CORS "simple" requests) cannot
   send application/json.
+
+Most requests that fail a check are not a page's: `curl -d` without a header, or a proxy's name. So the answer
+names the header, and says that a page has sent it only where a header shows that.
 """
 
 import re
 from collections.abc import Collection, Iterable
+from typing import Final, NamedTuple
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -31,13 +35,42 @@ _EVERY_INTERFACE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not boun
 _SAME_SITE = ("same-origin", "none")  # "none": a person typed the address in
 
 
+class Reason(NamedTuple):
+    """Why a request is refused: the header and what is wrong with it, and what to send instead."""
+
+    message: str
+    hint: str
+
+
+_BY_A_PROGRAM: Final = "Send the request with curl or a program."
+_HOSTS: Final = (
+    "Ask at a loopback address, or list the name under hosts in the config; for calls and reloads under that "
+    "name set token_file, too."
+)
+_NO_HOST: Final = Reason("The request has no valid Host header, or several.", _HOSTS)
+_UNKNOWN_HOST: Final = Reason(
+    "Its Host is neither an address this exporter is configured to listen on nor loopback.", _HOSTS
+)
+_OTHER_ORIGIN: Final = Reason(
+    "The request comes from another site's web page: its Origin is not this one.", _BY_A_PROGRAM
+)
+_OTHER_SITE: Final = Reason(
+    "The request comes from another site's web page, as its Sec-Fetch-Site says.", _BY_A_PROGRAM
+)
+_JSON: Final = "Send the header, as curl does with -H 'Content-Type: application/json'. Web forms cannot."
+_NO_TYPE: Final = Reason("The header Content-Type: application/json is missing.", _JSON)
+_OTHER_TYPE: Final = Reason(
+    "The header Content-Type: application/json is missing; the request has another Content-Type.", _JSON
+)
+
+
 def known_hosts(listen: Iterable[Listen], names: Iterable[str] = ()) -> frozenset[str] | None:
     """The host names and addresses of the listeners, and `names`; None if a listener is every interface."""
     hosts = frozenset(_plain(address.host) for address in listen)
     return None if hosts & frozenset(_EVERY_INTERFACE) else hosts | frozenset(map(_plain, names))
 
 
-def foreign_host(headers: Headers, hosts: Collection[str] | None) -> str | None:
+def foreign_host(headers: Headers, hosts: Collection[str] | None) -> Reason | None:
     """Why the Host of a request that only reads is another site's; None if it is not.
 
     Without a Host (HTTP/1.0) it is not: a browser always sends one.
@@ -49,11 +82,11 @@ def foreign_host(headers: Headers, hosts: Collection[str] | None) -> str | None:
     if "Host" not in headers:
         return None
     named = _named(headers)
-    return "The request has no valid Host header, or several." if named is None else _unknown(named, hosts)
+    return _NO_HOST if named is None else _unknown(named, hosts)
 
 
-def foreign(headers: Headers, hosts: Collection[str] | None) -> str | None:
-    """Why a request seems to come from another site's web page; None if it does not.
+def foreign(headers: Headers, hosts: Collection[str] | None) -> Reason | None:
+    """Why a request may come from another site's web page; None if it cannot.
 
     Args:
         headers: the request's.
@@ -61,25 +94,25 @@ def foreign(headers: Headers, hosts: Collection[str] | None) -> str | None:
     """
     named = _named(headers)
     if named is None:
-        return "The request has no valid Host header, or several."
+        return _NO_HOST
     if reason := _unknown(named, hosts):
         return reason
     if "Origin" in headers:
         origin = _ORIGIN.fullmatch(_only(headers, "Origin") or "")
         if origin is None or _address(origin, origin["scheme"]) != _address(named, origin["scheme"]):
-            return "Its Origin is another site's."
+            return _OTHER_ORIGIN
     if "Sec-Fetch-Site" in headers and _only(headers, "Sec-Fetch-Site") not in _SAME_SITE:
-        return "Its Sec-Fetch-Site says that another site's page sent it."
+        return _OTHER_SITE
     return None
 
 
-def cross_site(method: str, headers: Headers, hosts: Collection[str] | None) -> str | None:
+def cross_site(method: str, headers: Headers, hosts: Collection[str] | None) -> Reason | None:
     """As `foreign`, for a request that can place a call: a POST must have the content type of JSON, too."""
     reason = foreign(headers, hosts)
     if reason is None and method == "POST":
         content_type = (_only(headers, "Content-Type") or "").partition(";")[0].strip().lower()
         if content_type != "application/json":
-            return "Its Content-Type is not application/json."
+            return _OTHER_TYPE if "Content-Type" in headers else _NO_TYPE
     return reason
 
 
@@ -88,11 +121,11 @@ def _named(headers: Headers) -> re.Match[str] | None:
     return _HOST.fullmatch(host) if host else None
 
 
-def _unknown(named: re.Match[str], hosts: Collection[str] | None) -> str | None:
+def _unknown(named: re.Match[str], hosts: Collection[str] | None) -> Reason | None:
     name = _plain(named["host"])
     if hosts is None or name in hosts or is_loopback(name):
         return None
-    return "Its Host is neither an address this exporter is configured to listen on nor loopback."
+    return _UNKNOWN_HOST
 
 
 def _only(headers: Headers, name: str) -> str | None:

@@ -325,7 +325,7 @@ guard: {allow: [15550000001, "+1555000*"], max_concurrent: 0}
     ("text", "said"),
     [
         ("token: abc", "token: unknown key; did you mean token_file?"),
-        ("nodes: {host: a}", "nodes: is a mapping; write a list, each item after a dash or all in [ ]"),
+        ("nodes: {host: a}", "nodes: is a mapping; write a dash before its first key"),
         ("nodes: []", "nodes: is empty; write at least one node, or leave it out for 127.0.0.1:8021"),
         ("listen: []", 'listen: is empty; write ["127.0.0.1:9282"], or leave it out'),
         ('listen: ":1"', "listen: is text; write a list, each item after a dash or all in [ ]"),

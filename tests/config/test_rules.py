@@ -114,20 +114,34 @@ def test_the_published_password_on_another_machine(tmp_path: Path, host: str) ->
 
 
 @pytest.mark.parametrize(
-    ("gateways", "said"),
+    ("gateways", "elsewhere", "said"),
     [
-        ("{telnyx: {}}", "is 'telnix', which node fs1 does not list; did you mean telnyx?"),
-        ("{}", "is 'telnix', which node fs1 does not list; write `telnix: {}` under gateways of that node"),
+        ("{telnyx: {}}", "spare", "is 'telnix', which node fs1 does not list; did you mean telnyx?"),
+        (
+            "{}",
+            "spare",
+            "is 'telnix', which node fs1 does not list; write `telnix: {}` under gateways of that node",
+        ),
+        (
+            "{telnyx: {}}",
+            "telnix",
+            (
+                "is 'telnix', which node fs1 does not list; write `node: fs2`, which lists it, "
+                "or `telnix: {}` under gateways of fs1"
+            ),
+        ),
     ],
 )
-def test_a_gateway_of_a_probe_that_its_node_does_not_list(tmp_path: Path, gateways: str, said: str) -> None:
+def test_a_gateway_of_a_probe_that_its_node_does_not_list(
+    tmp_path: Path, gateways: str, elsewhere: str, said: str
+) -> None:
     text = f"""
 nodes:
   - {{name: fs1, gateways: {gateways}}}
-  - {{name: fs2, gateways: {{telnix: }}}}
+  - {{name: fs2, gateways: {{{elsewhere}: }}}}
 probes:
   p: {{node: fs1, gateway: telnix, destination: "+15550000001"}}
-  q: {{node: fs2, gateway: telnix, destination: "+15550000001"}}
+  q: {{node: fs2, gateway: {elsewhere}, destination: "+15550000001"}}
 guard: {{allow: ["+15550000001"]}}
 """
     assert list(loaded(tmp_path, text).warnings) == [

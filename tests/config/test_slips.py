@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.files import refused_with_lines
+from tests.config.files import loaded, refused_with_lines
 
 _EMPTY = "is empty, because YAML takes # for a comment; put the value in quotes"
 _VARIABLE = "has a ${...} in it, and variables are not replaced in this file; write the value itself"
+_CUT = "ends where YAML takes # for a comment; put the value in quotes, or a blank behind #"
 _COLON = "write each name with a colon behind"
 _FIVE = "a: {}, b: {}, c: {}, d: {}, e: {}"
 
@@ -47,11 +48,39 @@ _FIVE = "a: {}, b: {}, c: {}, d: {}, e: {}"
             "nodes:\n- gateways: telnyx\n",
             f"2: nodes[0].gateways: is text; {_COLON}: {{telnyx: {{}}}}",
         ),
+        (
+            "nodes:\n- gateways:\n  - telnyx\n  - backup: {register: false}\n",
+            f"2: nodes[0].gateways: is a list; {_COLON}: {{telnyx: {{}}, backup: {{}}}}",
+        ),
+        (
+            "nodes:\n  host: fs1\n",
+            "1: nodes: is a mapping; write a dash before its first key, and indent the others as far",
+        ),
         ("probes: [a b]", "1: probes: is a list; write a mapping of names to values"),
     ],
 )
 def test_a_common_slip_is_named_with_what_to_write(tmp_path: Path, text: str, said: str) -> None:
     assert refused_with_lines(tmp_path, text) == [said]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("nodes:\n- password: hunter2 #3\n", 2),
+        ("nodes:\n- name: a\n  password: hunter2 3  #3", 3),
+        ("nodes: [{password: hunter2 #3\n}]", 1),
+    ],
+)
+def test_a_password_that_ends_at_a_comment_is_named(tmp_path: Path, text: str, line: int) -> None:
+    (warning,) = loaded(tmp_path, text).warnings
+    assert warning == f"{tmp_path / 'exporter.yml'}:{line}: nodes[0].password: {_CUT}"
+
+
+@pytest.mark.parametrize(
+    "text", ["hunter2  # a remark", "hunter2#3", "'hunter2' #3", "hunter2\n#3", "hunter2 #"]
+)
+def test_a_password_that_is_complete_is_not(tmp_path: Path, text: str) -> None:
+    assert loaded(tmp_path, f"nodes:\n- password: {text}\n").warnings == ()
 
 
 def test_a_remark_behind_an_empty_password_is_no_password(tmp_path: Path) -> None:

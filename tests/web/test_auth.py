@@ -345,6 +345,21 @@ async def test_a_call_by_post_must_be_json_and_a_reload_need_not() -> None:
     assert context.refusals == ["cross_site"]
 
 
+@pytest.mark.parametrize("content_type", [None, "application/x-www-form-urlencoded"])  # the second: curl -d
+async def test_a_post_of_no_page_is_told_which_header_is_missing(content_type: str | None) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    async with serving(FakeContext(), EVERY_ROUTE) as served:
+        url = served.base + "/api/calls/test-echo"
+        async with served.client.post(url, headers=headers, skip_auto_headers=["Content-Type"]) as response:
+            answer = await response.json()
+    assert response.status == 403
+    assert answer["message"].startswith("The header Content-Type: application/json is missing")
+    assert answer["hint"].startswith(
+        "Send the header, as curl does with -H 'Content-Type: application/json'."
+    )
+    assert "web page" not in answer["message"]
+
+
 async def test_a_reload_takes_effect_at_once() -> None:
     context = FakeContext(next=Config(listen=(LOOPBACK,), web=WITH_USERS, token=TOKEN))
     async with serving(context, EVERY_ROUTE) as served:

@@ -10,6 +10,7 @@ on the idle CPU, the level, the source file and the line in it, and may have fur
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from exporter.esl.errors import MASK, masked
@@ -20,6 +21,7 @@ LOG_LEVELS: Final = ("crit", "err", "warning")
 _WORDS: Final[Mapping[int, str]] = {1: "crit", 2: "crit", 3: "err", 4: "warning"}
 _CONSOLE: Final = 0
 _MAX_LENGTH: Final = 400  # characters of a line
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\b", re.ASCII)
 _SOURCE: Final = re.compile(r"\[[A-Z]{2,10}\] (?:([\w.-]{1,60}):\d+ )?", re.ASCII)
 _PASSWORD: Final = re.compile(
     r"((?:pass(?:word|wd)?|secret|a1-hash)['\"]?\s*[=:]\s*)[^\s,;&}\]]+", re.IGNORECASE
@@ -67,6 +69,18 @@ def parse_log_line(level: int, line: str) -> LogLine | None:
     if found is None:
         return LogLine(word, "", line)
     return LogLine(word, found[1] or "", line[found.start() :], found.end() - found.start())
+
+
+def written_at(line: str) -> float | None:
+    """When FreeSWITCH wrote the line, as it was sent: seconds by its local time; None if it has no date.
+
+    Local time may be hours from UTC, so only differences say something.
+    """
+    found = _DATE.match(line)
+    try:
+        return datetime.fromisoformat(found[0]).replace(tzinfo=UTC).timestamp() if found else None
+    except ValueError:
+        return None
 
 
 def without_passwords(text: str) -> str:

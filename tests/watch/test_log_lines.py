@@ -88,6 +88,31 @@ def test_a_line_without_a_date_is_not_late(text: str) -> None:
     assert side.log.late == 0
 
 
+@pytest.mark.parametrize(
+    "clean",
+    [
+        "[CRIT] mod_sofia.c:1 Error Creating Session\n",
+        "INVITE sip:1@x SIP/2.0\r\nFrom: <[ERR] mod_sofia.c:1 Invalid Gateway 'telnyx'>\r\n",
+        "recv 2026-01-31 12:00:00.000000 98.50% [ERR] mod_sofia.c:1 Invalid Gateway 'telnyx'\n",
+    ],
+)
+def test_a_line_without_date_and_source_is_all_text(clean: str) -> None:
+    """As FreeSWITCH passes a SIP trace and the messages of scripts on (SWITCH_CHANNEL_LOG_CLEAN)."""
+    side = Side()
+    side.log.on_line(ERR, clean)
+    assert side.told == []
+    assert side.log.lines["err"] == 1
+    assert side.log.seen([]).errors == {"other": 1}
+
+
+@pytest.mark.parametrize("idle", ["98.50% ", "100.00% ", "", "-nan% "])
+def test_the_source_of_a_line_is_read_with_and_without_the_idle_cpu(idle: str) -> None:
+    side = Side()
+    side.log.on_line(ERR, f"2026-01-31 12:00:00.000000 {idle}[ERR] mod_sofia.c:1 Invalid Gateway 'x'\n")
+    assert side.log.seen([]).errors == {"mod_sofia.c": 1}
+    assert side.log.events["invalid_gateway"] == 1
+
+
 def test_of_a_flood_all_lines_are_counted_and_a_sample_is_read() -> None:
     side = Side()
     side.err("Invalid Gateway 'x'", "mod_sofia.c", SAMPLED + 100)

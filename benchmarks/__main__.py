@@ -31,7 +31,7 @@ def events() -> None:
                 capture_output=True,
                 text=True,
             ).stdout
-            rates[name].append(stream.count / float(spent))
+            rates[name].append(stream.count / float(spent.splitlines()[-1]))  # after what it logs
     for name, rate in rates.items():
         ratio = statistics.median(a / b for a, b in zip(rate, rates["genesis"], strict=True))
         print(

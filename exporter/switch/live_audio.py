@@ -13,9 +13,14 @@ Facts, seen on FreeSWITCH 1.11.2 (capture api-uuid_dump-json-live-audio):
 - On hold, `Channel-Call-State` is HELD (UNHELD while it ends), and `remote_audio_media_flow` is `sendonly` or
   `recvonly` once the re-INVITE is answered. `bridge_to` is there while the leg is bridged, and gone after.
 - A parked leg is sent nothing, and one whose partner is silent as well.
-- A leg whose audio does not run through FreeSWITCH has no counters.
+- A leg whose audio does not run through FreeSWITCH has no counters, or, if it did before (`uuid_media off`,
+  bypass_media_after_bridge), those of then: all of them stand still, `in_skip_packet_count` too, while
+  `bridge_to` stays.
+- A fax by T.38 is counted in packets of its own. They come one way for as long as a page takes, so the far
+  end that gets it is not heard. FreeSWITCH's own SDP has `m=image` then.
 """
 
+import re
 from typing import Final, NamedTuple
 
 from exporter.esl import Event
@@ -28,6 +33,7 @@ MIN_DUE: Final = 100  # packets of a window of which a share that is missing can
 # Codecs whose far ends may stop sending while nobody speaks, without a comfort noise packet.
 _PAUSING: Final = frozenset({"AMR", "AMR-WB", "EVS", "G723", "G729", "OPUS", "SILK", "SPEEX"})
 _FIRST: Final = b"variable_rtp_audio_in_raw_bytes"
+_FAX: Final = re.compile(r"^m=image [1-9]", re.MULTILINE)
 
 
 class AudioReading(NamedTuple):
@@ -38,7 +44,7 @@ class AudioReading(NamedTuple):
         missing: packet times in which none came.
         comfort_noise: packets that say that the far end is silent.
         digits: DTMF packets.
-        both_ways: neither on hold, nor one-way by SDP.
+        both_ways: neither on hold, nor one-way by SDP, nor a fax by T.38.
         bridged: joined with another leg now.
         pausing: the far end may stop sending while nobody speaks.
     """
@@ -77,7 +83,8 @@ def parse_audio(text: str) -> AudioReading | None:
         comfort_noise=noise,
         digits=digits,
         both_ways=event.get(b"Channel-Call-State") == "ACTIVE"
-        and event.get(b"variable_remote_audio_media_flow") in (None, "sendrecv"),
+        and event.get(b"variable_remote_audio_media_flow") in (None, "sendrecv")
+        and _FAX.search(event.get(b"variable_rtp_local_sdp_str") or "") is None,
         bridged=event.get(b"variable_bridge_to") is not None,
         pausing=noise > 0 or (event.get(b"variable_rtp_use_codec_name") or "").upper() in _PAUSING,
     )
@@ -100,12 +107,14 @@ def heard(earlier: AudioReading, later: AudioReading) -> bool:
 def audio_due(earlier: AudioReading, later: AudioReading) -> bool:
     """Of a leg that nothing was heard of between the two readings: whether something should have been.
 
-    FreeSWITCH sent, so the far end had something to answer; or the leg is bridged and was heard before: when
-    the audio of both legs dies, FreeSWITCH has nothing to send to either.
+    FreeSWITCH sent, so the far end had something to answer; or the leg is bridged and was heard before, and
+    FreeSWITCH waited for its packets: when the audio of both legs dies, it has nothing to send to either.
     """
     if not (earlier.both_ways and later.both_ways) or later.comfort_noise:
         return False
-    return later.sent - earlier.sent >= MIN_SENT or (later.bridged and later.received > 0)
+    if later.sent - earlier.sent >= MIN_SENT:
+        return True
+    return later.bridged and later.received > 0 and later.missing > earlier.missing
 
 
 def window_loss(earlier: AudioReading, later: AudioReading) -> float | None:

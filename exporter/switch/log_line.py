@@ -6,10 +6,14 @@ fault, unless it could not do it ("Error Loading module"). The text begins with 
 on the idle CPU, the level, the source file and the line in it, and may have further lines:
 
     2026-01-31 12:00:00.000000 98.50% [WARNING] sofia_reg.c:2551 telnyx Failed Registration [403]
+
+A line that does not begin so (SWITCH_CHANNEL_LOG_CLEAN) is what a SIP trace or a script wrote: a stranger may
+have had a say in all of it, so nothing in it is taken for a source.
 """
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from exporter.esl.errors import MASK, masked
@@ -20,7 +24,10 @@ LOG_LEVELS: Final = ("crit", "err", "warning")
 _WORDS: Final[Mapping[int, str]] = {1: "crit", 2: "crit", 3: "err", 4: "warning"}
 _CONSOLE: Final = 0
 _MAX_LENGTH: Final = 400  # characters of a line
-_SOURCE: Final = re.compile(r"\[[A-Z]{2,10}\] (?:([\w.-]{1,60}):\d+ )?", re.ASCII)
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\b", re.ASCII)
+_SOURCE: Final = re.compile(
+    r"\d{4}-\d\d-\d\d [\d:.]{8,15} (?:\S{1,10}% )?(\[[A-Z]{2,10}\] )(?:([\w.-]{1,60}):\d+ )?", re.ASCII
+)
 _PASSWORD: Final = re.compile(
     r"((?:pass(?:word|wd)?|secret|a1-hash)['\"]?\s*[=:]\s*)[^\s,;&}\]]+", re.IGNORECASE
 )
@@ -59,14 +66,26 @@ def parse_log_line(level: int, line: str) -> LogLine | None:
     if not word and level != _CONSOLE:
         return None
     line = masked(line)[:_MAX_LENGTH]
-    found = _SOURCE.search(line)
+    found = _SOURCE.match(line)
     if level == _CONSOLE:
         if found is None or not line.startswith("Error ", found.end()):
             return None
         word = LOG_LEVELS[0]
     if found is None:
         return LogLine(word, "", line)
-    return LogLine(word, found[1] or "", line[found.start() :], found.end() - found.start())
+    return LogLine(word, found[2] or "", line[found.start(1) :], found.end() - found.start(1))
+
+
+def written_at(line: str) -> float | None:
+    """When FreeSWITCH wrote the line, as it was sent: seconds by its local time; None if it has no date.
+
+    Local time may be hours from UTC, so only differences say something.
+    """
+    found = _DATE.match(line)
+    try:
+        return datetime.fromisoformat(found[0]).replace(tzinfo=UTC).timestamp() if found else None
+    except ValueError:
+        return None
 
 
 def without_passwords(text: str) -> str:

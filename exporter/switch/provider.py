@@ -172,14 +172,16 @@ def _kept(event: "Event", prefix: bytes, header: bytes) -> str | None:
     value = event.get(prefix + header)
     if value is not None:
         return value
-    spelled = _spellings(prefix, header).finditer(event.text)
-    return next((value for name in spelled if (value := event.get(name[0])) is not None), None)
+    end = b'"' if event.text.startswith(b"{") else b":"
+    spelled = _spellings(prefix, header, end).finditer(event.text)
+    return next((value for name in spelled if (value := event.get(name[1])) is not None), None)
 
 
 @cache
-def _spellings(prefix: bytes, header: bytes) -> re.Pattern[bytes]:
+def _spellings(prefix: bytes, header: bytes, end: bytes) -> re.Pattern[bytes]:
     # The prefix apart, since a search for a plain text to begin with costs a tenth.
-    return re.compile(re.escape(prefix) + b"(?i:" + re.escape(header) + b")")
+    # What ends a name is escaped in values, which may repeat the name thousands of times.
+    return re.compile(b"(" + re.escape(prefix) + b"(?i:" + re.escape(header) + b"))" + end)
 
 
 @cache

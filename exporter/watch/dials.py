@@ -24,6 +24,7 @@ with several targets a refusal before the last one is found like that of an api 
 import bisect
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple
 
 from exporter.clock import Clock
@@ -42,6 +43,7 @@ from exporter.switch.registration_event import account
 from exporter.watch.calls import CallTable
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.gateway_table import GatewayTable
+from exporter.watch.recent_things import RecentThings
 from exporter.watch.refused_dials import RefusedDials, RefusedKey, RefusedKind, Source
 from exporter.watch.subscribers import Subscriber, Subscribers
 from exporter.watch.switch import SwitchFacts
@@ -50,6 +52,8 @@ SETTLE: Final = 2.0  # seconds in which events that belong together arrive
 MAX_WAITING: Final = 1000  # of each: dials, jobs, dropped sessions, legs, log lines, claims
 NEAR: Final = 0.5  # seconds between the end of an api dial and a line of the log that names no target
 AT_ONCE: Final = 1.0  # seconds of FreeSWITCH's clock from a dial to the refusal of its first target
+_ANY_TIME: Final = float("inf")
+_NEVER: Final = -1.0
 _OF_Q850: Final = 127  # causes above are FreeSWITCH's own: no far end brings them about
 _KINDS: Final[dict[str, RefusedKind]] = {
     "INVALID_GATEWAY": "gateway",
@@ -117,8 +121,8 @@ class Dials:
         self._early_jobs: deque[tuple[float, int]] = deque(maxlen=MAX_WAITING)  # before their API
         self._dropped: list[Dropped] = []  # by sequence
         self._legs: deque[_LegEnded] = deque(maxlen=MAX_WAITING)
-        self._log: deque[tuple[float, LogEvidence]] = deque(maxlen=MAX_WAITING)
-        self._claims: deque[tuple[float, DialTarget]] = deque(maxlen=MAX_WAITING)
+        self._log: RecentThings[LogEvidence] = RecentThings(MAX_WAITING)
+        self._claims: RecentThings[DialTarget] = RecentThings(MAX_WAITING)
 
     # -- events -------------------------------------------------------------------------------------------
 
@@ -174,11 +178,8 @@ class Dials:
         now = self.settle()
         if _KINDS.get(evidence.cause) == "user":  # as a dial string has it, and as it may be shown
             evidence = evidence._replace(name=read_dial_string(f"user/{evidence.name}").targets[0].name)
-        for claim in self._claims:
-            if _is_about(evidence, claim[1]):
-                self._claims.remove(claim)
-                return
-        self._log.append((now, evidence))
+        if self._claims.take(lambda target: _when_about(evidence, target), now) is None:
+            self._log.note(evidence, now)
 
     def forget(self) -> None:
         """The connection is lost, or FreeSWITCH was restarted: what waits is not told."""
@@ -201,10 +202,8 @@ class Dials:
             self._early_jobs.popleft()
         while self._legs and now - self._legs[0].at > 2 * SETTLE:
             self._legs.popleft()
-        while self._log and now - self._log[0][0] > 2 * SETTLE:
-            self._log.popleft()
-        while self._claims and now - self._claims[0][0] > SETTLE:
-            self._claims.popleft()
+        self._log.forget_before(now - 2 * SETTLE)
+        self._claims.forget_before(now - SETTLE)
         return now
 
     def quiet_for(self) -> float:
@@ -269,24 +268,23 @@ class Dials:
 
     def _told(self, at: float, dial: Dial) -> tuple[str, DialTarget] | None:
         """The cause that a line of the log gives for a dial that ended at that time, and for which target."""
-        for line in self._log:
-            if abs(line[0] - at) <= (SETTLE if line[1].name else NEAR):
-                for target in dial.targets:
-                    if _is_about(line[1], target):
-                        self._log.remove(line)
-                        return line[1].cause, target
-        return None
+
+        def within(line: LogEvidence) -> float:
+            if not any(_is_about(line, target) for target in dial.targets):
+                return _NEVER
+            return SETTLE if line.name else NEAR
+
+        line = self._log.take(within, at)
+        if line is None:
+            return None
+        return line.cause, next(target for target in dial.targets if _is_about(line, target))
 
     def _claim(self, dial: Dial) -> None:
         """The lines of the log about these targets are of a dial that is counted otherwise, or not at all."""
         now = self._monotonic()
         for target in dial.targets:
-            for line in self._log:
-                if _is_about(line[1], target):
-                    self._log.remove(line)
-                    break
-            else:
-                self._claims.append((now, target))
+            if self._log.take(partial(_when_about, target=target), now) is None:
+                self._claims.note(target, now)
 
     def _nobody_there(self, at: float, ended: DialEnded) -> bool:
         """Whether the dial, which ended then, was to one watched subscriber only, who was not registered."""
@@ -407,6 +405,11 @@ def _fits(kind: RefusedKind, target: DialTarget) -> bool:
     if kind == "profile":
         return bool(target.profile)
     return target.kind == kind or kind in ("capacity", "other")
+
+
+def _when_about(evidence: LogEvidence, target: DialTarget) -> float:
+    """Within how many seconds of a target a line may be about it."""
+    return _ANY_TIME if _is_about(evidence, target) else _NEVER
 
 
 def _is_about(evidence: LogEvidence, target: DialTarget) -> bool:

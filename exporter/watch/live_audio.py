@@ -5,9 +5,9 @@ has been looked at for SILENT_AFTER seconds in which audio was due in both direc
 heard in all of them. So holds, parks, legs that are one-way by SDP, and the first seconds are left out, and
 dead audio is seen SILENT_AFTER to SILENT_AFTER + `every` seconds after it died.
 
-Taking turns. Where more legs are up than may be looked at, one that has been looked at for STAY seconds gives
-its place to one that waits, a few in each round: else all would be new at once, and none judged. The legs
-that wait are a list made once it is used up; SCAN of them are looked through in a round at most.
+Taking turns. Where more legs are up than may be looked at, one that has been looked at for STAY seconds, and
+twice, gives its place to one that waits, a few in each round: else all would be new at once, and none judged.
+The legs that wait are a list made once it is used up; SCAN of them are looked through in a round at most.
 
 Memory: a few hundred bytes for each leg that is looked at, eight for each that is up. No event comes here.
 """
@@ -76,8 +76,9 @@ class LiveAudio:
             del looked[uuid]
         while len(looked) > limit:
             looked.popitem()
-        stayed = [uuid for uuid, leg in looked.items() if now - leg.since >= STAY]
-        leave = stayed[: ceil(limit * every / STAY)]
+        stay = max(STAY, 2 * every)
+        stayed = [uuid for uuid, leg in looked.items() if now - leg.since >= stay]
+        leave = stayed[: ceil(limit * every / stay)]
         room = limit - len(looked)
         for uuid in self._next(room + len(leave)):
             if room:

@@ -24,7 +24,7 @@ from exporter.watch.parts import in_parts
 TOGETHER: Final = 10  # legs
 SLOW: Final = 0.5  # seconds
 YIELD: Final = 30.0  # seconds
-OFF: Final = 5.0  # seconds between looks at the config while it says that no call is looked at
+OFF: Final = 5.0  # seconds between looks at the config while no call is looked at
 _RULE: Final = rule_of(commands.LEG_WRITE_COUNTERS.text)
 _COMMANDS: Final = (commands.LEG_WRITE_COUNTERS, commands.LEG_AUDIO)
 AUDIO_COMMANDS: Final = frozenset("api " + command.text.partition(" ")[0] for command in _COMMANDS)
@@ -74,7 +74,12 @@ class LivePoller:
             began = self._clock.monotonic()
             quick = await self._round(settings)
             pause = settings.every if quick else max(settings.every, YIELD)
-            await self._clock.sleep(max(began + pause - self._clock.monotonic(), 0.0))
+            await self._pause(began + pause, settings)
+
+    async def _pause(self, until: float, settings: LiveQualityConfig) -> None:
+        """Wait until then (monotonic seconds), or until the config is another."""
+        while (left := until - self._clock.monotonic()) > 0 and self._settings() == settings:
+            await self._clock.sleep(min(left, OFF))
 
     async def _round(self, settings: LiveQualityConfig) -> bool:
         """One look at each leg of the turn; False if FreeSWITCH was slow."""

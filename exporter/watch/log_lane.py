@@ -2,9 +2,11 @@
 
 A busy switch logs thousands of lines a second, and a client of the log that stops reading ends in a frozen
 event socket, for all clients (facts-more.md C). So the log has a connection of its own, asks for `log 4` at
-most, is read as fast as it comes, and is closed when the exporter falls behind (more than MAX_BACKLOG bytes
-unread at two looks, CHECK_EVERY apart) or its loop stands still (`sever`). `fsctl loglevel` is never sent: as
-a question it switches FreeSWITCH's logging off.
+most, is read as fast as it comes, and is closed when the exporter falls behind or its loop stands still
+(`sever`). It is behind if at two looks, CHECK_EVERY apart, more than MAX_BACKLOG bytes are unread, or lines
+are more than MAX_LATE seconds late: the kernel may hold far less than MAX_BACKLOG, and the rest waits in
+FreeSWITCH, which has room for 100,000 lines. `fsctl loglevel` is never sent: as a question it switches
+FreeSWITCH's logging off.
 
 The lane opens after the node is connected and is lost with it; nothing else depends on it. After a loss or a
 refusal it is opened again, FIRST_PAUSE seconds later, twice as long after each further failure, LAST_PAUSE at
@@ -28,6 +30,7 @@ LAST_PAUSE: Final = 300.0
 STABLE: Final = 60.0  # seconds after which a loss counts as the first
 CHECK_EVERY: Final = 1.0
 MAX_BACKLOG: Final = 1 << 20  # bytes: 3,000 lines
+MAX_LATE: Final = 3.0  # seconds
 COMMANDS: Final[Mapping[LogStream, str]] = {"warning": "log 4", "error": "log 3"}
 
 log = structlog.get_logger(__name__)
@@ -119,7 +122,8 @@ class LogLane:
         while not await self._unless_changed(CHECK_EVERY, connection.closed):
             if connection.closed.done():
                 raise connection.closed.result()
-            behind = behind + 1 if connection.backlog() > MAX_BACKLOG else 0
+            late = self._lines.late > MAX_LATE or connection.backlog() > MAX_BACKLOG
+            behind = behind + 1 if late else 0
             if behind > 1:
                 raise FellBehind("FreeSWITCH's log comes faster than this exporter reads it")
 

@@ -5,6 +5,9 @@ Every line counts by its level. Of each second the first SAMPLED lines are read:
 a flood: an attack on a profile with log-auth-failures writes 400 lines a second and more, all alike, and a
 line costs as much to read as an event.
 
+How late lines come is known by their dates, up to what is constant: the local time of FreeSWITCH. So it is
+late by what has come on top since the connection was opened. One line of each second is looked at.
+
 For the diagnosis lines are counted by source file in two halves of RECENT seconds, so that "recently" means
 between one half and all of it, whoever asks when.
 """
@@ -18,7 +21,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from exporter.clock import Clock
 from exporter.esl.errors import quoted
 from exporter.switch.log_event import ERROR_EVENTS, LOG_EVENTS, LogEvent, log_event
-from exporter.switch.log_line import LOG_LEVELS, LogLine, log_level, parse_log_line, without_passwords
+from exporter.switch.log_line import (
+    LOG_LEVELS,
+    LogLine,
+    log_level,
+    parse_log_line,
+    without_passwords,
+    written_at,
+)
 
 if TYPE_CHECKING:
     from exporter.config import LogStream
@@ -26,6 +36,7 @@ if TYPE_CHECKING:
 SAMPLED: Final = 400  # lines of each second that are read
 RECENT: Final = 600.0  # seconds
 KEPT: Final = 50  # lines at ERR or above, and as many warnings
+_LATELY: Final = 2.0  # seconds
 MAX_FILES: Final = 50  # source files with a count of their own; any other is `other`
 
 
@@ -90,9 +101,12 @@ class LogLines:
         self._kept = {True: deque[_Kept](maxlen=KEPT), False: deque[_Kept](maxlen=KEPT)}
         self._second = 0.0
         self._of_second = 0
+        self._late = 0.0
+        self._least = float("inf")
 
     def on_opened(self) -> None:
         """A connection gives the log."""
+        self._late, self._least = 0.0, float("inf")
         self.closed_because, self.refused, self.behind = "", False, False
         errors_only = self.stream == "error"
         for level in LOG_LEVELS[:-1] if errors_only else LOG_LEVELS:
@@ -110,6 +124,7 @@ class LogLines:
         if now - self._second >= 1.0:
             self._second, self._of_second = now, 0
             self._turn(now)
+            self._note_late(text)
         self._of_second += 1
         half = self._half
         half.fastest = max(half.fastest, self._of_second)
@@ -130,6 +145,18 @@ class LogLines:
                 self.events[event.what] = self.events.get(event.what, 0) + 1
                 half.events[event.what] = half.events.get(event.what, 0) + 1
             self._on_event(event)
+
+    @property
+    def late(self) -> float:
+        """Seconds by which the lines that come now are later than the first that came; 0 if none come."""
+        return self._late if self._clock.monotonic() - self._second < _LATELY else 0.0
+
+    def _note_late(self, text: str) -> None:
+        written = written_at(text)
+        if written is not None:
+            took = self._clock.epoch() - written
+            self._least = min(self._least, took)
+            self._late = took - self._least
 
     def seen(self, gateways: Iterable[str]) -> LogSeen:
         """The recent counts and lines, each line with the gateway of `gateways` that it names."""

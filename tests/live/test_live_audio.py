@@ -72,6 +72,19 @@ async def test_a_far_end_that_goes_mute_and_one_that_holds(lab: Lab) -> None:
         assert (await figures(watch))[1] == 1
 
 
+async def test_a_call_whose_audio_leaves_freeswitch_is_not_silent(lab: Lab) -> None:
+    async with watching(lab, host=lab.host, poll_interval=2.0, live_quality=ON) as watch:
+        bridge = f"&bridge(sofia/gateway/telnyx/{PROVIDER_PREFIX}01)"
+        reply = await lab.cli(
+            f"originate {{ignore_early_media=true}}sofia/gateway/backup/{PROVIDER_PREFIX}10 {bridge}"
+        )
+        assert reply.startswith("+OK"), reply
+        await watch.until_value(SAMPLED, 1, **OUTBOUND, seconds=30)
+        await lab.cli(f"uuid_media off {reply.split()[1]}")
+        await watch.until_value(SAMPLED, 0, **OUTBOUND, seconds=DIED_WITHIN)
+        assert await watch.value(SILENT) == 0
+
+
 async def test_calls_that_were_up_before(lab: Lab) -> None:
     await talk(lab, 2)
     async with watching(lab, host=lab.host, poll_interval=2.0, live_quality=ON) as watch:

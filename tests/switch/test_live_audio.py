@@ -1,5 +1,6 @@
 """Readings of running calls' audio, held to a recorded call: packets lost, on hold, gone mute."""
 
+import json
 from itertools import pairwise
 from typing import Final
 
@@ -73,14 +74,31 @@ def test_a_leg_without_counters_cannot_be_judged() -> None:
 
 
 @pytest.mark.parametrize(
+    ("media", "both_ways"),
+    [
+        ("m=audio 20788 RTP/AVP 0", True),
+        ("m=image 20788 udptl t38", False),  # while a page is sent, the far end that gets it says nothing
+        ("m=audio 20788 RTP/AVP 0\r\nm=image 0 udptl t38", True),  # refused
+    ],
+)
+def test_no_audio_is_due_of_a_leg_that_sends_a_fax_by_t38(media: str, both_ways: bool) -> None:
+    dump = json.loads(frames(CALL)[0].body)
+    dump["variable_rtp_local_sdp_str"] = f"v=0\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n{media}\r\na=x\r\n"
+    reading = parse_audio(json.dumps(dump, separators=(",", ":")))
+    assert reading is not None
+    assert reading.both_ways is both_ways
+
+
+@pytest.mark.parametrize(
     ("later", "due"),
     [
         (after(received=0, sent=500), True),
         (after(received=0, sent=99), False),  # FreeSWITCH sent little: parked, for example
         (after(received=0, sent=500, comfort_noise=1), False),  # the far end says that it is silent
         (after(received=0, sent=500)._replace(both_ways=False), False),
-        (after(received=0, sent=0)._replace(bridged=True), True),  # both legs died
-        (after(received=-1000, sent=0)._replace(bridged=True), False),  # it never was heard
+        (after(received=0, sent=0, missing=250)._replace(bridged=True), True),  # both legs died
+        (after(received=0, sent=0)._replace(bridged=True), False),  # its audio left FreeSWITCH
+        (after(received=-1000, sent=0, missing=250)._replace(bridged=True), False),  # it never was heard
     ],
 )
 def test_when_audio_is_due(later: AudioReading, due: bool) -> None:

@@ -127,7 +127,7 @@ def test_levels(level: int, text: str, is_a: str | None) -> None:
 
 def test_a_long_hostile_line_takes_no_time() -> None:
     for text in ("[" * 100_000, "[CRIT] switch_core_sqldb.c:1 [" + "]" * 100_000, "Can't find user [" * 9999):
-        line = parse_log_line(CRIT, text)
+        line = parse_log_line(CRIT, DATE + text)
         assert line is not None
         assert len(line.text) <= 400
         assert log_event(line) is None

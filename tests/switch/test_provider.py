@@ -43,6 +43,27 @@ def in_reason(value: str) -> ProviderCode | None:
     return Provider("acme", ACME_CODES, REASON).in_answer(json_event(variable_sip_reason=value))
 
 
+class Counting(Event):
+    """An event that counts how often a header is looked up in it."""
+
+    looked_up = 0
+
+    def get(self, header: bytes) -> str | None:
+        self.looked_up += 1
+        return super().get(header)
+
+
+def test_a_header_whose_value_repeats_the_name_of_another_costs_no_look_ups() -> None:
+    name = "variable_sip_rh_x-twilio-error"
+    other = "variable_sip_rh_X-TWILIO-ERROR"
+    hostile = {f"variable_sip_rh_X-{n}": f'{other}":"32009" {other}: {other} ' * 300 for n in range(3)}
+    event = Counting(json_event(**hostile, **{name: "32203"}).text)
+    found = TWILIO.in_answer(event)
+    assert found is not None
+    assert found.code == "32203"
+    assert event.looked_up <= 2
+
+
 # -- the tables
 
 

@@ -508,7 +508,8 @@ def test_a_recorded_dial_and_what_freeswitch_logged_of_it_are_one(capture: str, 
 
     def log() -> None:
         for line in lines(f"log-debug-{capture}"):
-            side.known.log.on_line({"crit": 2, "err": 3, "warning": 4}[line.level], line.text)
+            written = f"2026-11-26 12:04:08.964128 99.70% {line.text}"
+            side.known.log.on_line({"crit": 2, "err": 3, "warning": 4}[line.level], written)
 
     if log_first:
         log()

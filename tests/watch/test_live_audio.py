@@ -1,6 +1,7 @@
 """The audio of running calls: which legs are looked at in which round, and how they are judged."""
 
 import tracemalloc
+from math import ceil
 from typing import Final
 
 import pytest
@@ -37,13 +38,15 @@ class Side:
             uuid = f"leg-{self.calls.live}"
             self.calls.learn(LegStart(uuid, "outbound", "telnyx", ""), answered=answered)
 
-    def round(self, limit: int = 100, *, reading: AudioReading | None = BEGUN) -> list[str]:
+    def round(
+        self, limit: int = 100, *, every: float = EVERY, reading: AudioReading | None = BEGUN
+    ) -> list[str]:
         """One round; all its legs have the same reading."""
-        legs = self.live.turn(limit, EVERY, self.now)
+        legs = self.live.turn(limit, every, self.now)
         for uuid in legs:
             self.live.on_reading(uuid, reading, self.now)
         self.live.on_round()
-        self.now += EVERY
+        self.now += every
         return legs
 
     def readings(self, *readings: AudioReading | None) -> list[tuple[int, int]]:
@@ -145,6 +148,17 @@ def test_all_legs_have_their_turn_and_most_are_judged_all_the_time() -> None:
     assert len(seen) == 300
     share = SILENT_AFTER / STAY  # those that are new
     assert min(judged[3:]) >= 60 * (1 - share) - 6
+
+
+@pytest.mark.parametrize("every", [2.0, 5.0, 30.0, 60.0, 90.0, 300.0])
+def test_a_leg_keeps_its_place_until_it_has_been_judged_however_seldom_it_is_looked_at(every: float) -> None:
+    side = Side(legs=90)
+    judged, reading = 0, BEGUN
+    for _ in range(ceil(600 / every)):
+        reading = grown(reading)
+        side.round(30, every=every, reading=reading)
+        judged = max(judged, side.judged[0])
+    assert judged >= 20
 
 
 def test_few_legs_keep_their_place() -> None:

@@ -9,7 +9,7 @@ import pytest
 from exporter.config import LiveQualityConfig
 from exporter.simulator import FarEnd, Leg, SimulatedSwitch, User
 from exporter.simulator.media import SPEAKING, Path
-from exporter.watch.live_poller import SLOW, YIELD
+from exporter.watch.live_poller import OFF, SLOW, YIELD
 from exporter.watch.node import Node
 from tests.support.virtual_time import VirtualClock
 from tests.watch.test_lanes import connecting, is_well
@@ -122,6 +122,26 @@ def test_no_more_calls_are_looked_at_than_the_config_says() -> None:
             await clock.sleep(100.5)
             assert (await figures(watch))[0] in (5, 6, 7)
             assert 9 * 7 <= asked(switch) <= 11 * 7
+
+    run(scenario)
+
+
+def test_a_reloaded_config_holds_within_seconds_however_long_the_pause_was() -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with connecting(switch, clock, live_quality=LiveQualityConfig(every=300.0)) as watch:
+            talk(switch, 2)
+            await clock.sleep(610)
+            assert await figures(watch) == (2, 0)
+            settings = LiveQualityConfig(every=5.0)
+            watch.node._live._settings = lambda: settings
+            before = asked(switch)
+            await clock.sleep(31)
+            assert asked(switch) - before >= 2 * 5
+            settings = LiveQualityConfig(every=300.0)
+            await clock.sleep(10)
+            settings = LiveQualityConfig(calls=0)
+            await clock.sleep(OFF + 0.5)
+            assert await figures(watch) == (None, None)
 
     run(scenario)
 

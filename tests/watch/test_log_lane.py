@@ -1,6 +1,7 @@
 """The connection of the log: its own, never in the way of the rest, and let go of when it comes too fast."""
 
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -152,6 +153,43 @@ def test_it_is_closed_when_the_exporter_falls_behind(monkeypatch: pytest.MonkeyP
             monkeypatch.setattr(log_lane, "MAX_BACKLOG", 1 << 20)
             await watch.until(is_read, 60)
             assert not watch.node.known.log.behind
+            assert watch.node.attempts == {"connected": 1}
+
+    run(scenario)
+
+
+def test_it_is_closed_when_lines_come_late_though_the_kernel_holds_few() -> None:
+    """FreeSWITCH's queue is made up: what comes was written at the time the connection was opened."""
+
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with watching(switch, clock=clock, log_stream="off") as watch:
+            opening = watch.node.connections.open_log
+
+            async def late(on_log: Callable[[int, str], None]) -> Connection:
+                on_log_late = on_log
+                if not asked(switch):
+                    began = datetime.fromtimestamp(clock.epoch(), UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+                    def on_log_late(level: int, line: str) -> None:
+                        on_log(level, began + line[len(began) :])
+
+                return await opening(on_log_late)
+
+            watch.node._log_lane._open_connection = late
+            watch.node.read_log("warning")
+            await watch.until(is_read)
+            for _ in range(20):
+                switch.log("warning", "mod_x.c", "x", 1, "text")
+                await clock.sleep(0.5)
+                if watch.node.known.log.behind:
+                    break
+            else:
+                pytest.fail("it was not closed")
+            await watch.until(is_read, 60)
+            for _ in range(20):
+                switch.log("warning", "mod_x.c", "x", 1, "text")
+                await clock.sleep(0.5)
+                assert is_read(watch.node)
             assert watch.node.attempts == {"connected": 1}
 
     run(scenario)

@@ -57,6 +57,62 @@ def test_what_a_line_tells_is_counted_and_handed_on() -> None:
     assert sum(side.log.events.values()) == 1
 
 
+def at(second: float) -> str:
+    return f"2026-01-31 12:00:{second:09.6f} 98.50% [ERR] a.c:1 x\n"
+
+
+def test_lines_are_late_by_what_comes_on_top_of_the_difference_between_the_clocks() -> None:
+    side = Side()
+    late = []
+    for second, written in enumerate((10, 11, 11.5, 12, 15)):
+        side.clock.now = 100.0 + second
+        side.log.on_line(ERR, at(written))
+        late.append(side.log.late)
+    assert late == pytest.approx([0, 0, 0.5, 1, 0])
+    side.clock.now += 1
+    side.log.on_line(ERR, at(10))
+    assert side.log.late > 5
+    side.clock.now += 3  # none comes any more
+    assert side.log.late == 0
+    side.log.on_opened()
+    side.log.on_line(ERR, at(10))
+    assert side.log.late == 0
+
+
+@pytest.mark.parametrize("text", ["", "x", "2026-13-45 99:00:00.000000 x", "2026-01-31 00:00:00+010000 x"])
+def test_a_line_without_a_date_is_not_late(text: str) -> None:
+    side = Side()
+    side.log.on_line(ERR, at(10))
+    side.clock.now += 1
+    side.log.on_line(ERR, text)
+    assert side.log.late == 0
+
+
+@pytest.mark.parametrize(
+    "clean",
+    [
+        "[CRIT] mod_sofia.c:1 Error Creating Session\n",
+        "INVITE sip:1@x SIP/2.0\r\nFrom: <[ERR] mod_sofia.c:1 Invalid Gateway 'telnyx'>\r\n",
+        "recv 2026-01-31 12:00:00.000000 98.50% [ERR] mod_sofia.c:1 Invalid Gateway 'telnyx'\n",
+    ],
+)
+def test_a_line_without_date_and_source_is_all_text(clean: str) -> None:
+    """As FreeSWITCH passes a SIP trace and the messages of scripts on (SWITCH_CHANNEL_LOG_CLEAN)."""
+    side = Side()
+    side.log.on_line(ERR, clean)
+    assert side.told == []
+    assert side.log.lines["err"] == 1
+    assert side.log.seen([]).errors == {"other": 1}
+
+
+@pytest.mark.parametrize("idle", ["98.50% ", "100.00% ", "", "-nan% "])
+def test_the_source_of_a_line_is_read_with_and_without_the_idle_cpu(idle: str) -> None:
+    side = Side()
+    side.log.on_line(ERR, f"2026-01-31 12:00:00.000000 {idle}[ERR] mod_sofia.c:1 Invalid Gateway 'x'\n")
+    assert side.log.seen([]).errors == {"mod_sofia.c": 1}
+    assert side.log.events["invalid_gateway"] == 1
+
+
 def test_of_a_flood_all_lines_are_counted_and_a_sample_is_read() -> None:
     side = Side()
     side.err("Invalid Gateway 'x'", "mod_sofia.c", SAMPLED + 100)

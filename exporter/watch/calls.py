@@ -226,6 +226,15 @@ class CallTable:
             if answered and leg.outbound:
                 leg.talk = self._countries.learned(start, leg.stats.gateway)
 
+    def learn_answer(self, start: LegStart) -> None:
+        """The list of channels has a leg as answered. Its ANSWER came before the connection, or was lost."""
+        leg = self._legs.get(start.uuid)
+        if leg is None or leg.answered:
+            return
+        leg.answered = leg.progressed = True
+        if leg.outbound:
+            leg.talk = self._countries.learned(start, leg.stats.gateway)
+
     def lose(self, uuids: Iterable[str] | None = None) -> None:
         """Legs whose end no event will report.
 

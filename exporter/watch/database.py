@@ -43,6 +43,8 @@ DOUBT: Final = 1.0  # seconds
 COMPARE_EVERY: Final = 10  # rounds: a list of 2,000 channels has 1.5 MB
 MAX_LEARNED: Final = 2000  # legs
 TOGETHER: Final = 25  # commands sent at once: FreeSWITCH has 0.2 s for each until the answer is late
+_ANSWERED: Final = ("ACTIVE", "HELD", "UNHELD")
+LIST_LAG: Final = 1.0  # seconds; FreeSWITCH writes its list of channels a few tenths late
 _NOT_ANSWERED: Final = ("DOWN", "DIALING", "RINGING", "EARLY")
 
 
@@ -173,6 +175,9 @@ class DatabasePoller:
         except EslError:
             return  # late, or its connection lost: the next round goes on
         self._learned = True
+        if any(leg.callstate in _NOT_ANSWERED for leg in new):
+            await self._clock.sleep(LIST_LAG)
+            self._learn_answers(await self._list())
         calls.over_limit += listed.malformed + sum(leg.uuid not in calls for leg in new[MAX_LEARNED:])
 
     async def _learn(self, legs: Sequence[Channel]) -> None:
@@ -193,6 +198,12 @@ class DatabasePoller:
                 start = LegStart(leg.uuid, leg.direction, gateway or "", "", leg.number)
                 calls.learn(start, answered=leg.callstate not in _NOT_ANSWERED)
 
+    def _learn_answers(self, listed: ChannelList | None) -> None:
+        """The list lags behind: a leg answered before the connection may have stood there as ringing."""
+        for leg in listed.channels if listed is not None else ():
+            if leg.callstate in _ANSWERED:
+                self._known.calls.learn_answer(LegStart(leg.uuid, leg.direction, "", "", leg.number))
+
     # -- calls whose end was lost --------------------------------------------------------------------------
 
     async def _drop_lost(self, tracked: set[str]) -> None:
@@ -200,6 +211,7 @@ class DatabasePoller:
         listed = await self._list()
         if listed is None:
             return
+        self._learn_answers(listed)
         missing = tracked - {leg.uuid for leg in listed.channels}
         try:
             for uuids in in_parts(list(missing)[:MAX_LEARNED], TOGETHER):

@@ -81,7 +81,6 @@ class Poller:
         await self._tick()
         await self._accepting.poll()
         known.switch.hostname = await self._ask(commands.HOSTNAME) or ""
-        known.conf_dir = await self._ask(commands.CONF_DIR) or known.conf_dir
         if not await self._poll_gateways() and {"api sofia", "api json"} <= denied:
             raise PermissionDenied("this user may run none of the commands; see esl-allowed-api")
         if TICK_SUBSCRIPTION not in denied:
@@ -93,6 +92,14 @@ class Poller:
                     f"commands are answered, but the exporter's own event did not come back within "
                     f"{TICK_OVERDUE:g} s"
                 ) from None
+
+    async def ask_folder(self) -> None:
+        """Where the configuration is: for remedies alone, so that connecting does not wait for it.
+
+        Raises:
+            EslError: the connection ended.
+        """
+        self._known.conf_dir = await self._ask(commands.CONF_DIR) or self._known.conf_dir
 
     # -- while connected: each runs until cancelled or until the connection is of no use ---------------------
 

@@ -12,7 +12,7 @@ from exporter.config import DestinationsConfig, GatewayConfig, NodeConfig
 from exporter.esl import ProtocolError
 from exporter.switch.leg import LegStart
 from exporter.watch import database
-from exporter.watch.database import COMPARE_EVERY, COUNTS_INTERVAL, DatabasePoller
+from exporter.watch.database import COMPARE_EVERY, COUNTS_INTERVAL, LIST_LAG, DatabasePoller
 from exporter.watch.knowledge import Knowledge
 from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
@@ -143,6 +143,23 @@ def test_they_are_learned_once(side: Side) -> None:
     side.switch.answers |= {**LEGS, "show channels count": "\n3 total.\n"}
     side.asked_in(3 * COUNTS_INTERVAL)
     assert side.switch.commands("show channels as json") == ["show channels as json"]
+
+
+def test_a_call_that_was_answered_before_is_so_though_the_list_lags_behind(side: Side) -> None:
+    """Its ANSWER went by before the subscription, and the list has not heard of it yet."""
+    ringing = CHANNELS.replace("ACTIVE", "RINGING", 1)
+    lists = iter([ringing, CHANNELS])
+    side.switch.answers |= {**LEGS, "show channels as json": lambda _: next(lists)}
+    side.asked_in(LIST_LAG + 1)
+    assert side.known.calls.answered(UUID) is not None
+    assert side.known.calls.stats["telnyx", "outbound"].learned == 1
+
+
+def test_a_call_whose_answer_was_lost_is_answered_once_the_lists_are_compared(side: Side) -> None:
+    side.switch.answers |= {**LEGS, "show channels count": "\n1 total.\n"}
+    side.known.calls.learn(LegStart(UUID, "outbound", "telnyx", ""), answered=False)
+    side.asked_in(COMPARE_EVERY * COUNTS_INTERVAL)
+    assert side.known.calls.answered(UUID) is not None
 
 
 def test_a_list_that_came_too_late_is_asked_for_again(side: Side) -> None:

@@ -85,11 +85,11 @@ def test_a_sync_asks_everything_once_and_knows_it(side: Side) -> None:
     assert known.ticks.round_trip == 0
 
 
-def test_the_folder_is_asked_once_a_connection_and_kept_without_an_answer(side: Side) -> None:
+def test_the_folder_is_kept_where_a_later_connection_does_not_say_it(side: Side) -> None:
     async def scenario() -> None:
-        await side.poller.sync()
+        await side.poller.ask_folder()
         side.switch.answers["global_getvar conf_dir"] = ""
-        await side.poller.sync()
+        await side.poller.ask_folder()
 
     run(side, scenario())
     assert side.switch.commands().count("global_getvar conf_dir") == 2

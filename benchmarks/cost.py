@@ -51,7 +51,7 @@ from exporter.switch.events import (
 from tests.live.lab import Lab
 from tests.live.telephone import DOMAIN
 
-ROUNDS: Final = 3
+ROUNDS: Final = 4
 LEAD: Final = 2.0  # seconds of a load before its first window
 SETTLE: Final = 1.0  # seconds from connected to the window
 READY: Final = 30.0  # seconds
@@ -332,8 +332,9 @@ def _page(port: int) -> str:
 def _print(found: dict[tuple[str, str], list[Window]]) -> None:
     """The table of docs/reliability.md, in thousandths of a second; `each`: call, attempt or dial."""
     print(
-        "| load | exporter | FreeSWITCH, ms/s | each, ms | more than without, ms/s | serving the exporter, ms/s "
-        "| each, ms | exporter, ms/s | each, ms |\n|---|---|---|---|---|---|---|---|---|"
+        "| load | exporter | FreeSWITCH, ms/s | each, ms | more than without, ms/s "
+        "| serving the exporter, ms/s | each, ms | exporter, ms/s | each, ms |\n"
+        "|---|---|---|---|---|---|---|---|---|"
     )
     for load, described in LOADS.items():
         without = found[load, NONE]

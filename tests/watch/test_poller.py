@@ -76,7 +76,6 @@ def test_a_sync_asks_everything_once_and_knows_it(side: Side) -> None:
     known = side.known
     assert known.core_uuid == CORE_UUID
     assert known.switch.hostname == "lab"
-    assert known.conf_dir == "/usr/local/freeswitch/conf"
     assert known.switch.figures.max_sessions == 1000
     assert known.switch.paused == {"inbound": False, "outbound": True}
     assert set(known.switch.profiles) == {"external", "internal"}

@@ -10,6 +10,7 @@ import yaml
 from benchmarks.fleet import SIZES
 from exporter.metrics import families
 from exporter.metrics.families import FAMILIES
+from scripts import growth_picture
 from tests.support.tools import ROOT, program
 
 DOCS = ROOT / "docs"
@@ -76,3 +77,12 @@ def test_the_figures_are_of_the_sizes_that_are_measured() -> None:
     rows = re.findall(r"^\| (\d+) \| (\d+) \| (\d+) \|", GROWING, re.MULTILINE)
     assert [tuple(map(int, row)) for row in rows] == [tuple(map(int, size)) for size in SIZES]
     assert families.PROBE_STANDBY.name in GROWING
+
+
+def test_the_curves_are_of_the_figures() -> None:
+    committed = (DOCS / "images/growing.svg").read_text(encoding="utf-8")
+    assert len(growth_picture.rows()) == len(SIZES)
+    assert committed == growth_picture.picture(), (
+        "run: python -m scripts.growth_picture > docs/images/growing.svg"
+    )
+    assert "](images/growing.svg)" in GROWING

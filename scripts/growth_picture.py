@@ -68,8 +68,8 @@ def _chart(title: str, below: str, points: Sequence[tuple[float, float]]) -> Ite
         x = LEFT + across * step / STEPS
         yield f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#768390" stroke-opacity=".35"/>'
         yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{most[1] * step / STEPS:g}</text>'
-        text = f"{most[0] * step / STEPS:,g}"
-        yield f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{text}</text>'
+        text, anchor = f"{most[0] * step / STEPS:,g}", "end" if step == STEPS else "middle"
+        yield f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="{anchor}">{text}</text>'
     yield f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end">{below}</text>'
     places = [(LEFT + across * x / most[0], HEIGHT - BOTTOM - down * y / most[1]) for x, y in points]
     line = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)

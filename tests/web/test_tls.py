@@ -232,16 +232,15 @@ async def test_half_a_change_keeps_the_old_certificate_until_it_is_complete(
     async with secured(FakeContext(config(files))) as served:
         first = await serial(served)
         issued = OURS.issue_cert("127.0.0.1")
-        key = (files / "key.pem").read_bytes()
-        write(files, issued)
-        (files / "key.pem").write_bytes(key)  # the new certificate with the old key
-        await refused(logged, 1)
+        (files / "new").write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+        (files / "new").rename(files / "cert.pem")  # at once: half of it would be a state of its own
+        await refused(logged, 1)  # the new certificate with the old key
         assert await serial(served) == first
         (files / "cert.pem").unlink()
         await refused(logged, 2)
         assert await serial(served) == first
         (files / "new").write_text("nonsense")
-        (files / "new").rename(files / "cert.pem")  # at once: an empty file would be a state of its own
+        (files / "new").rename(files / "cert.pem")
         await refused(logged, 3)
         assert await serial(served) == first
         await asyncio.sleep(0.05)  # several looks at the same files

@@ -79,6 +79,7 @@ $(VENV)/.bench: pyproject.toml | $(BIN)/pip
 
 .cache/.tools: scripts/fetch-debian.sh
 	scripts/fetch-debian.sh prometheus prometheus-alertmanager fonts-dejavu-core libatomic1
+	test -x .cache/debian/usr/bin/promtool || scripts/fetch-debian.sh promtool # a package of its own from Debian 13 on
 	scripts/fetch-debian.sh --with-depends chromium
 	command -v curl >/dev/null || scripts/fetch-debian.sh --with-depends curl
 	command -v systemd-analyze >/dev/null || scripts/fetch-debian.sh --with-depends systemd

@@ -113,7 +113,7 @@ root=$(dirname "$(dirname "$(readlink -f "$0")")")
 for folder in "$root"/usr/lib/*-linux-gnu "$root"/usr/lib/*-linux-gnu/systemd "$root"/lib/*-linux-gnu; do
   LD_LIBRARY_PATH=$folder:${LD_LIBRARY_PATH:-}
 done
-export LD_LIBRARY_PATH SYSTEMD_UNIT_PATH="$root/lib/systemd/system:"
+export LD_LIBRARY_PATH SYSTEMD_UNIT_PATH="$root/lib/systemd/system:$root/usr/lib/systemd/system:"
 exec "$root/usr/bin/systemd-analyze" "$@"
 EOF
   chmod +x "$target/bin/systemd-analyze"

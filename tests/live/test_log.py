@@ -22,7 +22,7 @@ TOLD: Final = "freeswitch_log_events_total"
 GATEWAYS: Final = {"telnyx": GatewayConfig(), "noreg": GatewayConfig()}
 ANSWERED: Final = f"sofia/gateway/telnyx/{PROVIDER_PREFIX}01"
 # FreeSWITCH logs nothing at WARNING or above that tells what was dialled.
-UNTOLD: Final = ("{a=b c=d}sofia/gateway/telnyx/1",)
+UNTOLD: Final = ("{a=b c=d}sofia/gateway/telnyx/1", "user/3000@lab.local")
 
 
 def is_read(node: Node) -> bool:

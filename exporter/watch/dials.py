@@ -420,5 +420,6 @@ def _is_about(evidence: LogEvidence, target: DialTarget) -> bool:
         fits = _fits(_KINDS.get(evidence.cause, "other"), target)
     if not fits or not evidence.name:
         return fits
-    name = _without_profile(target.name) if target.kind == "gateway" else target.name
-    return name == evidence.name or (target.kind == "user" and name == evidence.name.partition("@")[0])
+    # FreeSWITCH logs a gateway as it was dialled, with its profile or without (mod_sofia.c).
+    user = evidence.name.partition("@")[0] if target.kind == "user" else evidence.name
+    return target.name in (evidence.name, user)

@@ -565,7 +565,7 @@ def test_a_refusal_that_names_no_target_must_be_of_that_moment() -> None:
 
 def test_the_log_tells_of_a_gateway_that_has_recovered_since() -> None:
     side = Side()
-    side.known.dials.on_log_evidence(LogEvidence("GATEWAY_DOWN", "telnyx"))
+    side.known.dials.on_log_evidence(LogEvidence("GATEWAY_DOWN", "external::telnyx"))
     side.refuses("sofia/gateway/external::telnyx/1 &park")
     side.refuses("sofia/gateway/noreg/1 &park")
     assert side.shown() == [
@@ -611,6 +611,16 @@ def test_a_dial_to_a_watched_subscriber_that_is_gone_was_refused(
         side.clock.now += 0.5
         subscribers.on_gone(Gone("1000@lab.local", "internal", "c", "unregistered"))
     assert sum(side.counted().values()) == told
+
+
+def test_a_line_about_a_gateway_is_of_a_dial_that_names_it_likewise() -> None:
+    side = Side()
+    side.known.dials.on_log_evidence(LogEvidence("GATEWAY_DOWN", "noreg"))
+    side.api("sofia/gateway/internal::noreg/1 &park")
+    assert side.counted() == {}
+    side.known.dials.on_log_evidence(LogEvidence("INVALID_GATEWAY", "internal::noreg"))
+    side.api("sofia/gateway/internal::noreg/1 &park")
+    assert side.shown() == [("INVALID_GATEWAY", "gateway", "internal::noreg", 1)]
 
 
 def test_many_lines_and_claims_stay_bounded() -> None:

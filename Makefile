@@ -64,8 +64,11 @@ $(VENV)/.run: pyproject.toml | $(BIN)/pip
 	$(PIP) --editable .
 	@touch $@
 
+# The wheels are for the tests of the lines that install: these ask no package index.
 $(VENV)/.dev: pyproject.toml | $(BIN)/pip
 	$(PIP) --editable '.[dev]'
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --wheel-dir $(VENV)/wheels . 'setuptools>=77' pip
+	@rm -rf build
 	@touch $(VENV)/.run $@
 
 # Without a wheel of atheris for this machine, hypothesis takes its place.

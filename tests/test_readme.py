@@ -1,7 +1,7 @@
 """The commands of README.md: each one is run and must print what is shown.
 
-`…` stands for anything. Requests to the exporter go to a demo on another port. Lines that install would ask a
-package index: that what they install works is shown by the tests of the wheel.
+`…` stands for anything. Requests to the exporter go to a demo on another port. Lines that install take the
+wheels of the set-up instead of asking a package index.
 """
 
 import asyncio
@@ -12,13 +12,14 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from exporter.simulator import SimulatedSwitch
 from tests.support import demo
+from tests.support.newcomer import Newcomer
 from tests.support.tools import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,22 +29,16 @@ OPTIONS = dict(re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(BLOCKS), re.M
 ELSEWHERE = {
     "git clone https://github.com/freeswitch-exporter/freeswitch-exporter.git": "below",
     "cd freeswitch-exporter": "below",
-    "pipx install .": "tests/test_project.py",
-    "python3 -m venv ~/.local/freeswitch-exporter": "tests/test_project.py",
-    "~/.local/freeswitch-exporter/bin/pip install .": "tests/test_project.py",
     "make test": ".ci/run",
 }
-SERVING = {
-    "make demo",
-    "~/.local/bin/freeswitch-exporter",
-    "~/.local/freeswitch-exporter/bin/freeswitch-exporter",
-}
+INSTALLING = [block for block in BLOCKS if " install ." in block]
+INSTALLED = {command for block in INSTALLING for command in re.findall(r"^\$ (.*)", block, re.MULTILINE)}
 ASKING = [
     command
     for command in OPTIONS
     if command.startswith(("curl ", "freeswitch-exporter history", "freeswitch-exporter calls"))
 ]
-OTHERS = [command for command in OPTIONS if command not in {*ELSEWHERE, *SERVING, *ASKING}]
+OTHERS = [command for command in OPTIONS if command not in {*ELSEWHERE, *INSTALLED, "make demo", *ASKING}]
 
 
 def shown(command: str) -> re.Pattern[str]:
@@ -60,8 +55,9 @@ def base() -> Iterator[str]:
 
 def test_every_command_is_covered() -> None:
     assert len(OPTIONS) >= 9
-    assert set(ELSEWHERE) | SERVING <= set(OPTIONS)
+    assert {*ELSEWHERE, "make demo"} <= set(OPTIONS)
     assert len(ASKING) >= 5
+    assert len(INSTALLING) == 2
 
 
 @pytest.mark.parametrize("command", ASKING)
@@ -95,24 +91,29 @@ async def test_other_commands_print_what_is_shown(command: str) -> None:
     async with SimulatedSwitch(tick=0.05) as switch:
         await switch.gateway_reaches("telnyx", "REGED")
         environ = {**os.environ, "FREESWITCH_PORT": str(switch.port)} if "doctor" in command else os.environ
-        process = await asyncio.create_subprocess_exec(
-            *program(command),
-            cwd=ROOT,
-            env=dict(environ),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        output, errors = await asyncio.wait_for(process.communicate(), 60)
+        await prints_what_is_shown(command, program(command), ROOT, environ)
+
+
+async def prints_what_is_shown(
+    command: str, words: list[str], folder: Path, environ: Mapping[str, str]
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *words, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    output, errors = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0, errors.decode()
     assert shown(command).fullmatch(output.decode().strip()), output.decode()
 
 
-@pytest.mark.parametrize("command", sorted(SERVING))
-def test_commands_that_serve_do_so(command: str) -> None:
+def test_the_demo_serves() -> None:
+    serves("make demo", ["make", "demo"], ROOT, os.environ)
+
+
+def serves(command: str, words: list[str], folder: Path, environ: Mapping[str, str]) -> None:
     process = subprocess.Popen(
-        program(command),
-        cwd=ROOT,
-        env={**os.environ, "EXPORTER_LISTEN": "127.0.0.1:0", "EXPORTER_LOG_FORMAT": "json"},
+        words,
+        cwd=folder,
+        env={**environ, "EXPORTER_LISTEN": "127.0.0.1:0", "EXPORTER_LOG_FORMAT": "json"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -121,12 +122,30 @@ def test_commands_that_serve_do_so(command: str) -> None:
     try:
         assert process.stderr is not None
         lines = (json.loads(line) for line in process.stderr if line.startswith("{"))
-        [address] = next(line["addresses"] for line in lines if line["event"] == "serving")
+        [address] = next((line["addresses"] for line in lines if line["event"] == "serving"), ["none"])
         assert "freeswitch_" in demo.get(f"http://{address}/metrics")
     finally:
         os.killpg(process.pid, 15)
         output, _ = process.communicate(timeout=30)
     assert shown(command).match(output.strip().replace(address, "127.0.0.1:9282")), output
+
+
+@pytest.mark.parametrize("block", INSTALLING, ids=lambda block: block.split()[1])
+async def test_what_the_lines_install_runs(block: str, tmp_path: Path) -> None:
+    newcomer = Newcomer(tmp_path)
+    async with SimulatedSwitch(tick=0.05) as switch:
+        await switch.gateway_reaches("telnyx", "REGED")
+        environ = {**newcomer.environ, "FREESWITCH_PORT": str(switch.port)}
+        for command in re.findall(r"^\$ (.*)", block, re.MULTILINE):
+            words = ["bash", "-c", f"exec {command}"]
+            if not command.startswith("~") or " install " in command:
+                await asyncio.to_thread(newcomer.type, command)
+            elif command.endswith("/freeswitch-exporter"):
+                await asyncio.to_thread(serves, command, words, newcomer.clone, environ)
+            else:
+                await prints_what_is_shown(command, words, newcomer.clone, environ)
+    package = Path(newcomer.type("find ~ -name reader.py -path '*/site-packages/exporter/*'").split()[0])
+    assert newcomer.home in package.parents
 
 
 def test_the_clone_is_of_the_repository_that_the_rest_names() -> None:

@@ -2,7 +2,8 @@
 
 Blocks of `console` are run unchanged and must print what is shown (`…` stands for anything); `console
 running` needs an exporter whose config file has changed since it started. Blocks of `sh` name the tools that
-they need. Of those for systemd, all commands but systemctl are run, below another root.
+they need. Below another root, those that need a package index are run with the wheels of the set-up, and
+those for systemd without systemctl.
 """
 
 import asyncio
@@ -18,10 +19,12 @@ from typing import Any
 import pytest
 import yaml
 
+import exporter
 from exporter.config import ConfigError
 from tests.deploy.dockerfile import value
 from tests.support.configs import load_config
 from tests.support.daemon import daemon
+from tests.support.newcomer import Newcomer
 from tests.support.tools import ROOT, program
 
 TEXT = (ROOT / "docs/install.md").read_text(encoding="utf-8")
@@ -83,6 +86,14 @@ async def test_the_plan_of_a_reload_is_printed_as_shown(tmp_path: Path) -> None:
         }
         path.write_text(yaml.safe_dump(after))
         await asyncio.to_thread(run_and_compare, block, str(path), "--url", running.base)
+
+
+def test_the_exporter_is_installed_from_a_clone(tmp_path: Path) -> None:
+    newcomer = Newcomer(tmp_path)
+    [script] = blocks("sh", "registry")
+    newcomer.type(script.replace(" /opt/", f" {tmp_path}/opt/").replace("\n/opt/", f"\n{tmp_path}/opt/"))
+    said = newcomer.type(f"{tmp_path}/opt/freeswitch-exporter/bin/freeswitch-exporter --version")
+    assert exporter.__version__ in said
 
 
 def test_the_service_is_installed_whole_and_its_password_is_roots(tmp_path: Path) -> None:

@@ -17,13 +17,14 @@ WHEELS = Path(sys.prefix) / "wheels"
 SECONDS = 240
 # What python3-venv adds, which the documentation asks for, on a Debian that has it not.
 PYTHON_WITH_VENV = """#!/bin/sh
-case " $* " in
-  *" --without-pip "*) exec {python} "$@" ;;
-  *" -m venv "*)
-    for folder; do :; done
-    {python} "$@" --without-pip && exec {python} -m pip --python "$folder" install pip ;;
-esac
-exec {python} "$@"
+case " $* " in *" -m venv "* | *" venv.main("*) ;; *) exec {python} "$@" ;; esac
+for folder; do :; done
+{python} "$@" --without-pip
+cp {ensurepip} "$folder"/lib/python3*/site-packages/
+case " $* " in *" --without-pip "*) ;; *) exec "$folder/bin/python" -m ensurepip ;; esac
+"""
+ENSUREPIP = """import subprocess, sys
+subprocess.run([{python!r}, "-m", "pip", "--python", sys.executable, "install", "pip"], check=True)
 """
 
 
@@ -42,8 +43,9 @@ class Newcomer:
         path = self.home / "bin"
         path.mkdir(parents=True)
         if find_spec("ensurepip") is None:
-            python = path / "python3"
-            python.write_text(PYTHON_WITH_VENV.format(python=sys.executable))
+            python, ensurepip = path / "python3", folder / "ensurepip.py"
+            ensurepip.write_text(ENSUREPIP.format(python=sys.executable))
+            python.write_text(PYTHON_WITH_VENV.format(python=sys.executable, ensurepip=ensurepip))
             python.chmod(0o755)
         self.environ = {
             name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PIPX_"))

@@ -7,7 +7,8 @@ each drill, so that an unexpected one had as long to arrive as the slowest drill
 """
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import Iterable
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from exporter.simulator import SimulatedSwitch
 from exporter.watch.verdict import GATEWAY_PROBLEMS
 from tests.drills.stack import Stack, do, left_open, unexpected, until
 from tests.drills.table import BUDGET, DRILLS, ECHO, REGISTERS, RENEWS_ALL_THE_TIME, TICK, Drill, usual
+from tests.support.alertmanager import Notification
 
 SPEED = 25.0  # how many times faster the time inside calls passes
 STEADY = {"healthy": REGISTERS, "renews": RENEWS_ALL_THE_TIME}
@@ -63,6 +65,11 @@ async def run(drill: Drill, stack: Stack) -> Outcome:
     return outcome
 
 
+def still_firing(notifications: Iterable[Notification]) -> list[str]:
+    """The alerts without a notification of their end, but for a spent error budget, which lasts."""
+    return [text for text in left_open(notifications) if BUDGET not in text]
+
+
 async def test_each_fault_and_its_end_are_notified(tmp_path: Path, subtests: pytest.Subtests) -> None:
     stack = Stack(tmp_path)
     async with AsyncExitStack() as exits:
@@ -79,6 +86,8 @@ async def test_each_fault_and_its_end_are_notified(tmp_path: Path, subtests: pyt
                 await do(drill.breaks, stack.scene(drill.name))
         await exits.enter_async_context(stack.running())
         outcomes = await asyncio.gather(*(run(drill, stack) for drill in DRILLS))
+        with suppress(TimeoutError):  # a scrape that is missed ends an alert too early, and it comes again
+            await until(lambda: not still_firing(stack.receiver.notifications), "an alert is still firing")
         notifications = list(stack.receiver.notifications)
         failed_rules = await stack.failed_rules()
         renewals = await stack.exporter.metric(RENEWALS)
@@ -93,7 +102,7 @@ async def test_each_fault_and_its_end_are_notified(tmp_path: Path, subtests: pyt
         assert unexpected(notifications, DRILLS) == []
         assert renewals > 50
     with subtests.test("every notification of a fault is followed by one of its end"):
-        assert [text for text in left_open(notifications) if BUDGET not in text] == []
+        assert still_firing(notifications) == []
     with subtests.test("every rule can be evaluated"):
         assert failed_rules == []
     with subtests.test("the exporter logs no error"):

@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import ssl
+import stat
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,8 @@ import yaml
 
 from exporter.simulator import SimulatedSwitch
 from tests.support.daemon import daemon
+from tests.support.newcomer import Newcomer
+from tests.support.tools import ROOT
 
 NOBODY = 65534
 # Every mount that can be is made read-only, temporary folders included.
@@ -37,7 +40,19 @@ if os.geteuid() == 0:
     AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs")
     NAMESPACE = ("unshare", "--mount")
 IN_READ_ONLY = (*NAMESPACE, "sh", "-c", READ_ONLY, "sh", *AS_NOBODY)
-EXPORTER = (sys.executable, "-m", "exporter")
+
+
+@pytest.fixture(scope="module")
+def command() -> Iterator[tuple[str, ...]]:
+    """The exporter as any user can run it: installed apart if only its owner can enter this clone."""
+    if all(folder.stat().st_mode & stat.S_IXOTH for folder in (ROOT, *ROOT.parents)):
+        yield (sys.executable, "-m", "exporter")
+        return
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name)
+        path.chmod(0o755)
+        Newcomer(path).type(f"python3 -m venv {path}/venv", f"{path}/venv/bin/pip install .")
+        yield (f"{path}/venv/bin/python", "-m", "exporter")
 
 
 @pytest.fixture
@@ -65,7 +80,9 @@ def test_there_is_no_folder_to_write_to() -> None:
     assert b"No usable temporary directory" in done.stderr
 
 
-async def test_it_serves_with_certificate_and_key_in_the_config_on_a_read_only_system(folder: Path) -> None:
+async def test_it_serves_with_certificate_and_key_in_the_config_on_a_read_only_system(
+    folder: Path, command: tuple[str, ...]
+) -> None:
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")
     pem = {
@@ -80,7 +97,7 @@ async def test_it_serves_with_certificate_and_key_in_the_config_on_a_read_only_s
             "nodes": [{"name": "fs1", "port": switch.port}],
         }
         config = write(folder / "exporter.yml", document)
-        async with daemon(config, program=(*IN_READ_ONLY, *EXPORTER)) as running:
+        async with daemon(config, program=(*IN_READ_ONLY, *command)) as running:
             await running.logged("connected")
             context = ssl.create_default_context()
             authority.configure_trust(context)
@@ -93,7 +110,9 @@ async def test_it_serves_with_certificate_and_key_in_the_config_on_a_read_only_s
 
 
 @pytest.mark.parametrize("state", ["state", "private/state"], ids=["its own folder", "below a closed folder"])
-async def test_the_doctor_of_another_user_says_what_it_cannot_read(folder: Path, state: str) -> None:
+async def test_the_doctor_of_another_user_says_what_it_cannot_read(
+    folder: Path, state: str, command: tuple[str, ...]
+) -> None:
     kept = folder / state
     kept.mkdir(parents=True)
     (kept / "registrations.json").write_text("{}")
@@ -104,7 +123,7 @@ async def test_the_doctor_of_another_user_says_what_it_cannot_read(folder: Path,
         document = {"state_dir": state, "nodes": [{"name": "fs1", "port": switch.port}]}
         config = write(folder / "exporter.yml", document)
         process = await asyncio.create_subprocess_exec(
-            *(*AS_NOBODY, *EXPORTER, "doctor", "--json", "--config", str(config)),
+            *(*AS_NOBODY, *command, "doctor", "--json", "--config", str(config)),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -118,7 +137,9 @@ async def test_the_doctor_of_another_user_says_what_it_cannot_read(folder: Path,
     assert "Permission denied" in said[0]["seen"]
 
 
-async def test_a_call_of_another_user_is_refused_with_the_reason(folder: Path) -> None:
+async def test_a_call_of_another_user_is_refused_with_the_reason(
+    folder: Path, command: tuple[str, ...]
+) -> None:
     closed = folder / "state"
     closed.mkdir(mode=0)
     async with SimulatedSwitch(tick=0.05) as switch:
@@ -129,9 +150,9 @@ async def test_a_call_of_another_user_is_refused_with_the_reason(folder: Path) -
             "probes": {"echo": {"gateway": "telnyx", "destination": "+15550000001"}},
         }
         config = write(folder / "exporter.yml", document)
-        for command in (("doctor", "--call", "echo"), ("probe", "echo")):
+        for asked in (("doctor", "--call", "echo"), ("probe", "echo")):
             process = await asyncio.create_subprocess_exec(
-                *(*AS_NOBODY, *EXPORTER, *command, "--config", str(config)),
+                *(*AS_NOBODY, *command, *asked, "--config", str(config)),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
             )

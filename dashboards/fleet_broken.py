@@ -69,7 +69,7 @@ def is_it_ok() -> Row:
         ),
         tile(
             "Failed",
-            f"The same as a share of the outbound calls of the last {RECENT}.",
+            f"Share of the outbound calls of the last {RECENT} that failed because of the network.",
             units.PercentUnit,
             network_failure_ratio(VIEW, RECENT),
             looks.worse_above(*looks.NETWORK_FAILURES),

@@ -25,7 +25,8 @@ def people() -> Row:
         table(
             "Watched subscribers",
             "Users of FreeSWITCH's directory that the config names, and since when they are registered "
-            "or not. One that is not registered cannot be called. The doctor knows how it went.",
+            "or not. One that is not registered cannot be called. The doctor says how its registration "
+            "ended.",
             ("node", "subscriber"),
             Column(
                 "registered",

@@ -95,9 +95,9 @@ def switches() -> Row:
         ),
         timeline(
             "Whether new calls are refused, and why",
-            "Why FreeSWITCH itself refuses new calls (and registrations): the worst of all, and by direction "
-            f"the {MOST_STRIPS} that did for the longest time of the selected range. It does so without an "
-            "event or a log line, and the provider's ping stays green.",
+            "Why FreeSWITCH itself refuses new calls (and registrations): the worst of all, and, by "
+            f"direction, the {MOST_STRIPS} that refused for the longest time of the selected range. It does so without "
+            "an event or a log line, and the provider's ping stays green.",
             Strip(f"max({refusal})", "worst of all", looks.REFUSALS),
             Strip(f"{refusal} and {refused_in_range}", "{{node}} {{direction}}", looks.REFUSALS),
             width=12,
@@ -229,9 +229,9 @@ def exporter() -> Row:
         timeline(
             "What the exporter does without",
             "Whether the last reload of its config was accepted, state_dir and history can be written, and "
-            "FreeSWITCH answers the optional questions, whose families are absent meanwhile. Each for all "
-            f"exporters and switches, and the {MOST_STRIPS} that failed for the longest time of the selected "
-            "range.",
+            "FreeSWITCH answers the optional questions, whose families are absent meanwhile. One "
+            "strip each for all exporters and switches together; besides, of each the "
+            f"{MOST_STRIPS} that failed for the longest time of the selected range.",
             *_of_exporters(families.RELOAD_SUCCESSFUL, "reload"),
             *_of_exporters(families.STATE_OK, "state_dir"),
             *_of_exporters(families.HISTORY_OK, "history"),

@@ -29,9 +29,9 @@ def destinations() -> Row:
     return "Where calls go", [
         table(
             "Countries",
-            "Outbound calls that ended in the selected range, by country of the number dialled. failed: or "
-            "rejected; where one country fails and others do not, it is the provider's route. cost: by the "
-            "table of rates.",
+            "Outbound calls that ended in the selected range, by country of the number dialled. failed: "
+            "rejected ones included. Where one country fails and others do not, it is the provider's route. "
+            "cost: by the table of rates.",
             ("country",),
             Column("calls", f"{calls} > 0.5", units.NoUnit, decimals=0, empty="0"),
             Column(

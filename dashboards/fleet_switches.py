@@ -96,8 +96,8 @@ def switches() -> Row:
         timeline(
             "Whether new calls are refused, and why",
             "Why FreeSWITCH itself refuses new calls (and registrations): the worst of all, and, by "
-            f"direction, the {MOST_STRIPS} that refused for the longest time of the selected range. It does so without "
-            "an event or a log line, and the provider's ping stays green.",
+            f"direction, the {MOST_STRIPS} that refused for the longest time of the selected range. It does "
+            "so without an event or a log line, and the provider's ping stays green.",
             Strip(f"max({refusal})", "worst of all", looks.REFUSALS),
             Strip(f"{refusal} and {refused_in_range}", "{{node}} {{direction}}", looks.REFUSALS),
             width=12,

@@ -10,7 +10,7 @@ from dashboards import looks
 from dashboards.frame import ONE_GATEWAY as VIEW
 from dashboards.frame import Row
 from dashboards.panels import Query, bars, lines, ranking
-from dashboards.promql import MOST_LINES, per_minute, ratio, total
+from dashboards.promql import MOST_LINES, per_minute, share, total
 from dashboards.queries import RECENT
 from dashboards.tables import Column, table
 from exporter.metrics import families
@@ -36,14 +36,14 @@ def destinations() -> Row:
             Column("calls", f"{calls} > 0.5", units.NoUnit, decimals=0, empty="0"),
             Column(
                 "answered",
-                ratio(_calls('outcome="answered"'), calls),
+                share(_calls('outcome="answered"'), calls),
                 units.PercentUnit,
                 decimals=0,
                 empty="none",
             ),
             Column(
                 "failed",
-                ratio(_calls('outcome=~"rejected|failed"'), calls),
+                share(_calls('outcome=~"rejected|failed"'), calls),
                 units.PercentUnit,
                 limits=looks.worse_above(*looks.NETWORK_FAILURES),
                 decimals=0,
@@ -90,7 +90,7 @@ def destinations() -> Row:
             "Share of the calls to each country that were rejected or failed. One line above the others: the "
             "provider's route to that country.",
             units.PercentUnit,
-            Query(f"topk({MOST_LINES}, {ratio(failed_lately, _calls(window=RECENT))} > 0)", "{{country}}"),
+            Query(f"topk({MOST_LINES}, {share(failed_lately, _calls(window=RECENT))} > 0)", "{{country}}"),
             top=0.2,
             highest=1,
             empty="none known",

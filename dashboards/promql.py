@@ -136,6 +136,11 @@ def ratio(part: str, whole: str) -> str:
     return f"{part} / ({whole} > 0)"
 
 
+def share(part: str, whole: str) -> str:
+    """A quotient (0-1) of counters: what began before a window may end in it, and be more than all."""
+    return f"clamp_max({ratio(part, whole)}, 1)"
+
+
 def per_minute(expression: str) -> str:
     """A rate per second as a rate per minute: 2 calls per minute are easier to read than 0.03 per second."""
     return f"60 * {expression}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dashboards.promql import MOST_LINES, RANGE, View, ratio, total
+from dashboards.promql import MOST_LINES, RANGE, View, share, total
 from exporter.metrics import families
 from exporter.metrics.exposition import Family
 
@@ -69,28 +69,25 @@ def network_failures(view: View, window: str, *by: str) -> str:
 
 def network_failure_ratio(view: View, window: str, *by: str) -> str:
     """The share (0-1) of outbound call attempts that failed by the network: 1 - NER."""
-    return ratio(f"({network_failures(view, window, *by)})", f"({call_attempts(view, window, *by)})")
+    return share(f"({network_failures(view, window, *by)})", f"({call_attempts(view, window, *by)})")
 
 
 def outbound_answer_ratio(view: View, window: str, *by: str) -> str:
-    """ASR (0-1) outbound: the share of call attempts that were answered.
-
-    Limited to 1: a call can start before the window and be answered in it.
-    """
+    """ASR (0-1) outbound: the share of call attempts that were answered."""
     answered = total(view.increase(families.CALLS_ANSWERED, where=OUTBOUND, window=window), *by)
-    return f"clamp_max({ratio(answered, f'({call_attempts(view, window, *by)})')}, 1)"
+    return share(answered, f"({call_attempts(view, window, *by)})")
 
 
 def inbound_answer_ratio(view: View, window: str, *by: str) -> str:
     """ASR (0-1) inbound: the share of calls received that were answered."""
     answered = total(view.increase(families.CALLS_ANSWERED, where=INBOUND, window=window), *by)
     started = total(view.increase(families.CALLS_STARTED, where=INBOUND, window=window), *by)
-    return f"clamp_max({ratio(answered, started)}, 1)"
+    return share(answered, started)
 
 
 def availability(view: View, window: str = RANGE) -> str:
     """The share (0-1) of the watched time in which a gateway was usable; a lost node is not watched."""
-    return ratio(
+    return share(
         view.increase(families.GATEWAY_USABLE_SECONDS, window=window),
         view.increase(families.GATEWAY_WATCHED_SECONDS, window=window),
     )
@@ -162,7 +159,7 @@ def probe_success_ratio(view: View, window: str, *by: str) -> str:
     counted = view.increase(
         families.PROBE_RUNS, "result", where='result=~"success|degraded|failed"', window=window
     )
-    return ratio(total(good, *by), total(counted, *by))
+    return share(total(good, *by), total(counted, *by))
 
 
 def overdue_probes(view: View) -> str:

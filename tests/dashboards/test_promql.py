@@ -182,11 +182,6 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         f"min({queries.calls_by_gateway(SEVERAL)}) + count({queries.calls_by_gateway(SEVERAL)})",
         {"{}": 12 + 8},
     ),
-    "a gateway without calls in the range is not in it": (
-        {f"freeswitch_calls_active{{{OUT}}}": "0x20"},
-        queries.calls_by_gateway(SEVERAL),
-        {},
-    ),
     "a gateway is faulty since its outage began": (
         outage("0x9 1x10", 600)
         | {f"freeswitch_gateway_last_change_timestamp_seconds{{{GATEWAY}}}": "1190x20"},
@@ -220,13 +215,27 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
     ),
     "without calls nothing has failed": (
         SCRAPED,
-        SEVERAL.or_zero(queries.network_failure_ratio(SEVERAL, "15m")),
+        queries.network_failures(SEVERAL, "15m"),
         {"{}": 0},
+    ),
+    "and there is nothing of which it is a share": (
+        SCRAPED,
+        queries.network_failure_ratio(SEVERAL, "15m"),
+        {},
     ),
     "without a scrape there is no result": (
         {},
-        SEVERAL.or_zero(queries.network_failure_ratio(SEVERAL, "15m")),
+        queries.network_failures(SEVERAL, "15m"),
         {},
+    ),
+    "calls that began before the window and failed in it do not make a share above 1": (
+        SCRAPED
+        | {
+            f"freeswitch_calls_started_total{{{OUT}}}": "0 9x9 9+1x10",
+            f'freeswitch_call_hangups_total{{{OUT},cause="CALL_REJECTED",answered="false"}}': "0x9 0+2x10",
+        },
+        queries.network_failure_ratio(SEVERAL, "5m"),
+        {"{}": 1},
     ),
     "busy is not a failure by the network, a rejection and a refused dial are": (
         SCRAPED

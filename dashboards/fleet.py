@@ -28,7 +28,7 @@ from dashboards.frame import (
 )
 from dashboards.frame import SEVERAL as VIEW
 from dashboards.panels import Query, bars, lines
-from dashboards.promql import per_minute, total
+from dashboards.promql import MOST_LINES, per_minute, total
 from dashboards.queries import (
     RECENT,
     availability,
@@ -71,12 +71,13 @@ def _callers() -> Row:
     return "Effect on callers", [
         lines(
             "Calls now",
-            "Call legs up, ringing ones included, per gateway that had any in the selected range. (no "
-            "gateway): local extensions. Look for sudden drops as well as peaks.",
+            f"Call legs up, ringing ones included, of the {MOST_LINES} gateways that had most in the "
+            "selected range. (no gateway): local extensions. Look for sudden drops as well as peaks.",
             units.Short,
             Query(calls_by_gateway(VIEW), "{{node}} {{gateway}}"),
             top=5,
             empty="no call in this range",
+            width=10,
         ),
         lines(
             "Calls started and answered",
@@ -85,17 +86,20 @@ def _callers() -> Row:
             Query(per_minute(total(VIEW.rate(families.CALLS_STARTED))), "started"),
             Query(per_minute(total(VIEW.rate(families.CALLS_ANSWERED))), "answered"),
             top=5,
+            width=7,
         ),
         lines(
             f"Answered and failed, over {RECENT}",
             "Share of calls answered (ASR) by direction, and of outbound calls that failed by the network "
             "(1 - NER). ASR differs by hour and country: compare it with its own past.",
             units.PercentUnit,
-            Query(VIEW.or_zero(outbound_answer_ratio(VIEW, RECENT)), "answered, outbound"),
-            Query(VIEW.or_zero(inbound_answer_ratio(VIEW, RECENT)), "answered, inbound"),
-            Query(VIEW.or_zero(network_failure_ratio(VIEW, RECENT)), "failed by the network"),
+            Query(outbound_answer_ratio(VIEW, RECENT), "answered, outbound"),
+            Query(inbound_answer_ratio(VIEW, RECENT), "answered, inbound"),
+            Query(network_failure_ratio(VIEW, RECENT), "failed by the network"),
             top=1,
             highest=1,
+            empty="no call in this range",
+            width=7,
         ),
         bars(
             "Why calls were not answered",
@@ -104,6 +108,7 @@ def _callers() -> Row:
             "unreachable.",
             units.CountsPerMinute,
             Query(VIEW.or_none(per_minute(total(unanswered, "cause")), "cause"), "{{cause}}"),
+            width=10,
         ),
         bars(
             "SIP answers to unanswered calls",
@@ -116,6 +121,7 @@ def _callers() -> Row:
                 ),
                 "{{code}}",
             ),
+            width=7,
         ),
         bars(
             "Rejections with a provider code",
@@ -133,6 +139,7 @@ def _callers() -> Row:
                 ),
                 "{{class}}",
             ),
+            width=7,
         ),
         lines(
             "Post-dial delay",
@@ -193,12 +200,12 @@ def _callers() -> Row:
             Column(
                 "dials",
                 f"{total(VIEW.increase(families.DIALS_REFUSED, *dials), *dials)} > 0.5",
-                units.Short,
+                units.NoUnit,
                 decimals=0,
             ),
             sort_by="dials",
             descending=True,
-            empty="no dial was refused",
+            empty="none known",
             widths={"cause": CAUSE},
             width=12,
         ),
@@ -230,14 +237,14 @@ def _gateways() -> Row:
             Column(
                 "problem",
                 VIEW.code(families.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
-                units.Short,
+                units.NoUnit,
                 words=looks.PROBLEMS,
                 empty="switch lost",
             ),
             Column(
                 "state",
                 VIEW.code(families.GATEWAY_STATE, "state", list(looks.STATES)),
-                units.Short,
+                units.NoUnit,
                 words=looks.STATES,
                 empty="switch lost",
             ),
@@ -253,7 +260,7 @@ def _gateways() -> Row:
             Column(
                 "outages/day",
                 VIEW.increase(families.GATEWAY_OUTAGES, window="1d"),
-                units.Short,
+                units.NoUnit,
                 limits=looks.worse_above((1, looks.WARNING), (5, looks.CRITICAL)),
                 decimals=0,
             ),
@@ -261,7 +268,7 @@ def _gateways() -> Row:
             Column(
                 "calls now",
                 per_gateway(VIEW, total(VIEW.value(families.CALLS_ACTIVE), *by)),
-                units.Short,
+                units.NoUnit,
                 empty="unknown",
             ),
             Column(

@@ -18,17 +18,20 @@ def people() -> Row:
     """The row."""
     failures = total(VIEW.rate(families.SIP_AUTH_FAILURES, "method"), "node", "method")
     scans = f'label_replace({total(VIEW.rate(families.SIP_SCANS), "node")}, "method", "scan", "", "")'
+    registered = VIEW.value(families.PROFILE_REGISTRATIONS)
+    any_registered = VIEW.highest_in_range(families.PROFILE_REGISTRATIONS)
     guessed = VIEW.increase(families.SIP_SUCCESSES_AFTER_FAILURES)
     return "Telephones and strangers", [
         table(
             "Watched subscribers",
             "Users of FreeSWITCH's directory that the config names, and since when they are registered "
-            "or not. One that is not registered cannot be called. The doctor knows how it went.",
+            "or not. One that is not registered cannot be called. The doctor says how its registration "
+            "ended.",
             ("node", "subscriber"),
             Column(
                 "registered",
                 VIEW.value(families.SUBSCRIBER_REGISTERED, "subscriber"),
-                units.Short,
+                units.NoUnit,
                 words=looks.REGISTERED,
                 empty="unknown",
             ),
@@ -39,15 +42,17 @@ def people() -> Row:
             ),
             sort_by="registered",
             empty="no subscriber is configured",
-            width=8,
+            width=10,
         ),
         lines(
             "Registered telephones",
-            "Registrations by each SIP profile's own table. A drop: telephones cannot be called.",
+            "Registrations by the table of each SIP profile that had any in the selected range. A drop: "
+            "telephones cannot be called.",
             units.Short,
-            Query(VIEW.value(families.PROFILE_REGISTRATIONS), "{{node}} {{profile}}"),
+            Query(f"{registered} and {any_registered} > 0", "{{node}} {{profile}}"),
             top=5,
-            empty="no registrations are known",
+            empty="no telephone in this range",
+            width=7,
         ),
         bars(
             "Registrations expired",
@@ -57,6 +62,7 @@ def people() -> Row:
                 VIEW.or_none(per_minute(VIEW.rate(families.REGISTRATIONS_EXPIRED)), "node", "profile"),
                 "{{node}} {{profile}}",
             ),
+            width=7,
         ),
         bars(
             "Wrong passwords and scans",
@@ -76,11 +82,11 @@ def people() -> Row:
             Column(
                 "registrations",
                 f"{guessed} > 0.5",
-                units.Short,
+                units.NoUnit,
                 limits=looks.worse_above(*looks.NONE_ALLOWED),
                 decimals=0,
             ),
-            empty="none",
+            empty="none known",
             width=12,
         ),
     ]

@@ -6,24 +6,28 @@ from dashboards import looks
 from dashboards.frame import SEVERAL as VIEW
 from dashboards.frame import Row
 from dashboards.panels import Query, Strip, bars, lines, timeline
-from dashboards.promql import per_minute, ratio, total
+from dashboards.promql import MOST_STRIPS, per_minute, ratio, total
 from dashboards.queries import of_exporters
 from dashboards.tables import Column, table
 from exporter.metrics import families
+from exporter.metrics.exposition import Family
 
 
 def switches() -> Row:
     """The switches."""
     sessions = ratio(VIEW.value(families.CURRENT_SESSIONS), VIEW.value(families.MAX_SESSIONS))
+    profile_up = VIEW.well(families.PROFILE_UP)
+    refusal = VIEW.code(families.REFUSAL_REASON, "reason", list(looks.REFUSALS))
+    refused_in_range = VIEW.other_in_range(families.REFUSAL_REASON, 'reason!="none"')
     new_sessions = ratio(VIEW.value(families.CURRENT_SPS), VIEW.value(families.MAX_SPS))
     return "Load of the switches", [
         table(
             "Switches",
             "One row per FreeSWITCH: version, load, registered telephones, and whether it is paused.",
             ("node", "version", "hostname"),
-            Column("info", VIEW.value(families.INFO, "version", "hostname"), units.Short),
+            Column("info", VIEW.value(families.INFO, "version", "hostname"), units.NoUnit),
             Column("uptime", VIEW.value(families.UPTIME), units.DurationSeconds),
-            Column("sessions", VIEW.value(families.CURRENT_SESSIONS), units.Short),
+            Column("sessions", VIEW.value(families.CURRENT_SESSIONS), units.NoUnit),
             Column(
                 "of the limit",
                 sessions,
@@ -31,14 +35,14 @@ def switches() -> Row:
                 limits=looks.worse_above(*looks.LOAD),
                 decimals=0,
             ),
-            Column("calls", VIEW.value(families.CURRENT_CALLS), units.Short),
-            Column("phones", VIEW.value(families.REGISTRATIONS), units.Short),
+            Column("calls", VIEW.value(families.CURRENT_CALLS), units.NoUnit),
+            Column("phones", VIEW.value(families.REGISTRATIONS), units.NoUnit),
             Column("idle CPU", VIEW.value(families.IDLE_CPU), units.Percent, decimals=0),
             Column("clock skew", VIEW.value(families.CLOCK_SKEW), units.Seconds, decimals=3),
             Column(
                 "paused",
                 f"max by (node) ({VIEW.series(families.PAUSED)})",
-                units.Short,
+                units.NoUnit,
                 words=looks.PAUSED,
             ),
             hidden=("info",),
@@ -78,20 +82,24 @@ def switches() -> Row:
         ),
         timeline(
             "SIP profiles",
-            "Whether each SIP profile runs. Without its profile, no gateway of it exists.",
-            Strip(VIEW.well(families.PROFILE_UP), "{{node}} {{profile}}", looks.PROFILE_UP),
+            f"Whether all SIP profiles run, and the {MOST_STRIPS} that were down for the longest time of the "
+            "selected range. Without its profile, no gateway of it exists.",
+            Strip(f"min({profile_up})", "worst of all", looks.PROFILE_UP),
+            Strip(
+                f"{profile_up} and {VIEW.low_in_range(families.PROFILE_UP)}",
+                "{{node}} {{profile}}",
+                looks.PROFILE_UP,
+            ),
             width=6,
             height=8,
         ),
         timeline(
             "Whether new calls are refused, and why",
-            "Why FreeSWITCH itself refuses new calls (and registrations), by direction. It does so without "
-            "an event or a log line, and the provider's ping stays green.",
-            Strip(
-                VIEW.code(families.REFUSAL_REASON, "reason", list(looks.REFUSALS)),
-                "{{node}} {{direction}}",
-                looks.REFUSALS,
-            ),
+            "Why FreeSWITCH itself refuses new calls (and registrations): the worst of all, and, by "
+            f"direction, the {MOST_STRIPS} that refused for the longest time of the selected range. It does "
+            "so without an event or a log line, and the provider's ping stays green.",
+            Strip(f"max({refusal})", "worst of all", looks.REFUSALS),
+            Strip(f"{refusal} and {refused_in_range}", "{{node}} {{direction}}", looks.REFUSALS),
             width=12,
             height=8,
         ),
@@ -138,6 +146,8 @@ def switches() -> Row:
 def exporter() -> Row:
     """The exporter."""
     lag = f"histogram_quantile(0.99, {VIEW.buckets(families.EVENT_LAG, 'node')})"
+    answered = VIEW.value(families.OPTIONAL_ANSWERS_OK, "command")
+    highest_backlog = VIEW.highest_in_range(families.EVENT_BACKLOG)
     command = VIEW.rate(families.COMMAND_DURATION, "le", "command", suffix="_bucket")
     return "Exporter", [
         bars(
@@ -145,16 +155,18 @@ def exporter() -> Row:
             "Events per second by name. No events while calls are up means that the event stream is stalled.",
             units.CountsPerSecond,
             Query(VIEW.or_none(total(VIEW.rate(families.EVENTS, "event"), "event"), "event"), "{{event}}"),
+            width=10,
         ),
         lines(
             "Event delay",
             "Time from an event's timestamp to its arrival (minus the shortest one seen), 99th percentile; "
-            "and the round trip of the exporter's own tick event, of which up to 20 ms is FreeSWITCH's "
-            "polling.",
+            "and the longest round trip of the exporter's own tick events, of which up to 20 ms is "
+            "FreeSWITCH's polling.",
             units.Seconds,
-            Query(lag, "{{node}} 99 % within"),
-            Query(VIEW.value(families.EVENT_ROUND_TRIP), "{{node}} tick"),
+            Query(lag, "{{node}}"),
+            Query(f"max({VIEW.value(families.EVENT_ROUND_TRIP)})", "tick"),
             top=0.05,
+            width=7,
         ),
         bars(
             "Missed events, refused legs",
@@ -170,6 +182,7 @@ def exporter() -> Row:
             ),
             Query(per_minute(total(VIEW.rate(families.CALLS_UNACCOUNTED))), "calls without events"),
             Query(per_minute(total(VIEW.rate(families.CALLS_REFUSED_LOCALLY))), "legs refused by FreeSWITCH"),
+            width=7,
         ),
         lines(
             "Command duration",
@@ -178,6 +191,7 @@ def exporter() -> Row:
             units.Seconds,
             Query(f"histogram_quantile(0.99, {total(command, 'le', 'command')})", "{{command}}"),
             top=0.01,
+            width=8,
         ),
         bars(
             "Connection attempts",
@@ -190,6 +204,7 @@ def exporter() -> Row:
                 ),
                 "{{outcome}}",
             ),
+            width=6,
         ),
         lines(
             "Exporter health",
@@ -197,28 +212,44 @@ def exporter() -> Row:
             units.Seconds,
             Query(VIEW.value(families.LOOP_LAG), "{{instance}} loop delay"),
             top=0.1,
-            width=4,
+            width=5,
         ),
         lines(
             "Memory, backlog",
             "Resident memory of the exporter, and bytes that FreeSWITCH has sent and the exporter has not "
-            "read.",
+            "read, of each switch that had over 64 KiB in the selected range.",
             units.BytesIEC,
             Query(of_exporters("process_resident_memory_bytes"), "{{instance}} memory"),
-            Query(VIEW.value(families.EVENT_BACKLOG), "{{node}} backlog"),
+            Query(
+                f"{VIEW.value(families.EVENT_BACKLOG)} and {highest_backlog} > {2**16}", "{{node}} backlog"
+            ),
             top=2**26,
-            width=4,
+            width=5,
         ),
         timeline(
             "What the exporter does without",
             "Whether the last reload of its config was accepted, state_dir and history can be written, and "
-            "FreeSWITCH answers the optional questions, whose families are absent meanwhile.",
-            Strip(VIEW.well(families.RELOAD_SUCCESSFUL), "{{instance}} reload", looks.WORKS),
-            Strip(VIEW.well(families.STATE_OK), "{{instance}} state_dir", looks.WORKS),
-            Strip(VIEW.well(families.HISTORY_OK), "{{instance}} history", looks.WORKS),
+            "FreeSWITCH answers the optional questions, whose families are absent meanwhile. One "
+            "strip each for all exporters and switches together; besides, of each the "
+            f"{MOST_STRIPS} that failed for the longest time of the selected range.",
+            *_of_exporters(families.RELOAD_SUCCESSFUL, "reload"),
+            *_of_exporters(families.STATE_OK, "state_dir"),
+            *_of_exporters(families.HISTORY_OK, "history"),
+            Strip(f"min({answered})", "optional questions", looks.ANSWERED),
             Strip(
-                VIEW.value(families.OPTIONAL_ANSWERS_OK, "command"), "{{node}} {{command}}", looks.ANSWERED
+                f"{answered} and {VIEW.low_in_range(families.OPTIONAL_ANSWERS_OK, 'command')}",
+                "{{node}} {{command}}",
+                looks.ANSWERED,
             ),
             height=8,
         ),
+    ]
+
+
+def _of_exporters(family: Family, name: str) -> list[Strip]:
+    """Whether something works in all exporters, and in those in which it did not."""
+    works = VIEW.well(family)
+    return [
+        Strip(f"min({works})", name, looks.WORKS),
+        Strip(f"{works} and {VIEW.low_in_range(family)}", f"{{{{instance}}}} {name}", looks.WORKS),
     ]

@@ -33,6 +33,7 @@ _STEP = "60s"
 _RECENT_CHANGE = 120
 # Seconds without an outage before and after. A gateway that flaps would else fill every graph with marks.
 _QUIET = 300
+_QUIET_PROBE = 3600  # the same for a probe, which runs every few minutes
 
 Row = tuple[str, Sequence[Panel]]
 
@@ -152,6 +153,21 @@ def common_marks(view: View, *, gateways_shown: bool) -> list[Mark]:
             shown=gateways_shown,
         ),
     ]
+
+
+def probe_mark(view: View) -> Mark:
+    """The annotation of a probe that began to fail, at the end of its first failed run."""
+    same = "on (probe, node, gateway)"
+    before = f"min_over_time({view.series(families.PROBE_SUCCESS)}[{_QUIET_PROBE}s] offset {_RECENT_CHANGE}s)"
+    return Mark(
+        "Probe failed",
+        looks.WARNING,
+        f"1000 * {view.value(families.PROBE_LAST_RUN)} and {view.well(families.PROBE_SUCCESS)} == 0"
+        f" and {same} {before} == 1",
+        "{{probe}} failed through {{gateway}}",
+        ("probe", "node", "gateway"),
+        at_value=True,
+    )
 
 
 def compose(

@@ -43,12 +43,13 @@ def build() -> model.Dashboard:
 def _is_it_ok() -> Row:
     gone = "unknown"  # its switch is lost, or the gateway does not exist
     outage = VIEW.value(families.GATEWAY_OUTAGE)
+    since_state = f"time() - {VIEW.value(families.GATEWAY_LAST_CHANGE)}"
     since_change = f"time() - {VIEW.value(families.GATEWAY_OUTAGE_CHANGE)}"
     return "", [
         tile(
             "Problem",
             "The exporter's verdict: what to fix first. The runbook has a section with this name.",
-            units.Short,
+            units.NoUnit,
             VIEW.code(families.GATEWAY_PROBLEM, "problem", list(looks.PROBLEMS)),
             looks.plain(),
             words=looks.PROBLEMS,
@@ -67,7 +68,7 @@ def _is_it_ok() -> Row:
         tile(
             "State",
             "Registration state in FreeSWITCH. REGED is registered; NOREG is configured not to register.",
-            units.Short,
+            units.NoUnit,
             VIEW.code(families.GATEWAY_STATE, "state", list(looks.STATES)),
             looks.plain(),
             words=looks.STATES,
@@ -79,7 +80,7 @@ def _is_it_ok() -> Row:
             "Time since FreeSWITCH last changed the state. A healthy gateway passes through REGISTER at "
             "each refresh.",
             units.DurationSeconds,
-            f"time() - {VIEW.value(families.GATEWAY_LAST_CHANGE)}",
+            f"{since_state} and on (node) {VIEW.well(families.UP)} == 1",
             looks.plain(),
             empty=gone,
             decimals=0,
@@ -100,7 +101,7 @@ def _is_it_ok() -> Row:
             "Outages, 24 h",
             "Outages begun in the last 24 hours, also those between two scrapes. How long each was, and what "
             "changed before it: freeswitch-exporter history.",
-            units.Short,
+            units.NoUnit,
             VIEW.increase(families.GATEWAY_OUTAGES, window="1d"),
             looks.worse_above((1, looks.WARNING), (5, looks.CRITICAL)),
             empty=gone,
@@ -121,7 +122,7 @@ def _is_it_ok() -> Row:
         tile(
             "Calls now",
             "Call legs up now, ringing ones included.",
-            units.Short,
+            units.NoUnit,
             total(VIEW.value(families.CALLS_ACTIVE)),
             looks.plain(),
             empty=gone,
@@ -132,15 +133,16 @@ def _is_it_ok() -> Row:
             "Share of outbound calls that failed because of the network, including dials refused because the "
             "gateway was down.",
             units.PercentUnit,
-            VIEW.or_zero(network_failure_ratio(VIEW, RECENT)),
+            network_failure_ratio(VIEW, RECENT),
             looks.worse_above(*looks.NETWORK_FAILURES),
+            empty="no calls",
             decimals=1,
             width=5,
         ),
         tile(
             "Worst probe",
             "Result of the last test call through this gateway; the worst one if it has several probes.",
-            units.Short,
+            units.NoUnit,
             f"max({probe_result(VIEW)})",
             looks.plain(),
             words=looks.RESULTS,

@@ -41,11 +41,12 @@ def calls() -> Row:
             "Share of calls answered (ASR) by direction, and of outbound calls that failed by the network "
             "(1 - NER).",
             units.PercentUnit,
-            Query(VIEW.or_zero(outbound_answer_ratio(VIEW, RECENT)), "answered, outbound"),
-            Query(VIEW.or_zero(inbound_answer_ratio(VIEW, RECENT)), "answered, inbound"),
-            Query(VIEW.or_zero(network_failure_ratio(VIEW, RECENT)), "failed by the network"),
+            Query(outbound_answer_ratio(VIEW, RECENT), "answered, outbound"),
+            Query(inbound_answer_ratio(VIEW, RECENT), "answered, inbound"),
+            Query(network_failure_ratio(VIEW, RECENT), "failed by the network"),
             top=1,
             highest=1,
+            empty=NO_CALLS,
         ),
         lines(
             "FreeSWITCH's own count",
@@ -83,6 +84,7 @@ def refusals() -> Row:
             "Unanswered legs per minute by FreeSWITCH's hang-up cause.",
             units.CountsPerMinute,
             Query(VIEW.or_none(per_minute(total(unanswered, "cause")), "cause"), "{{cause}}"),
+            width=10,
         ),
         bars(
             "SIP answers to unanswered calls",
@@ -95,6 +97,7 @@ def refusals() -> Row:
                 ),
                 "{{code}}",
             ),
+            width=7,
         ),
         bars(
             "Rejections with a provider code",
@@ -107,6 +110,7 @@ def refusals() -> Row:
                 ),
                 "{{class}}",
             ),
+            width=7,
         ),
         table(
             "How calls ended",
@@ -115,14 +119,14 @@ def refusals() -> Row:
             Column(
                 "calls",
                 f"{total(VIEW.increase(families.CALL_HANGUPS, *ends), *ends)} > 0.5",
-                units.Short,
+                units.NoUnit,
                 decimals=0,
             ),
             sort_by="calls",
             descending=True,
             widths={"cause": CAUSE},
             empty=NO_CALLS,
-            width=8,
+            width=9,
         ),
         bars(
             "Failed by FreeSWITCH itself",
@@ -135,6 +139,7 @@ def refusals() -> Row:
                 ),
                 "{{reason}}",
             ),
+            width=7,
         ),
         table(
             "Provider codes",
@@ -143,12 +148,12 @@ def refusals() -> Row:
             Column(
                 "calls",
                 f"{total(VIEW.increase(families.CALL_PROVIDER_REJECTIONS, *rejections), *rejections)} > 0.5",
-                units.Short,
+                units.NoUnit,
                 decimals=0,
             ),
             sort_by="calls",
             descending=True,
-            empty="no rejection with a code of the provider's",
+            empty="none known",
             width=8,
         ),
     ]

@@ -10,13 +10,13 @@ from dashboards import looks
 from dashboards.frame import ONE_GATEWAY as VIEW
 from dashboards.frame import Row
 from dashboards.panels import Query, bars, lines, ranking
-from dashboards.promql import per_minute, ratio, total
+from dashboards.promql import MOST_LINES, per_minute, share, total
 from dashboards.queries import RECENT
 from dashboards.tables import Column, table
 from exporter.metrics import families
 
 EMPTY = "no call to a country; does the configuration list this gateway?"
-MOST = 8  # countries in a graph
+EMPTY_BAR = "no call to a country"  # a longer one ends outside the panel
 
 
 def destinations() -> Row:
@@ -29,27 +29,28 @@ def destinations() -> Row:
     return "Where calls go", [
         table(
             "Countries",
-            "Outbound calls that ended in the selected range, by country of the number dialled. Where one "
-            "country fails and others do not, it is the provider's route. Cost: by the table of rates.",
+            "Outbound calls that ended in the selected range, by country of the number dialled. failed: "
+            "rejected ones included. Where one country fails and others do not, it is the provider's route. "
+            "cost: by the table of rates.",
             ("country",),
-            Column("calls", f"{calls} > 0.5", units.Short, decimals=0, empty="0"),
+            Column("calls", f"{calls} > 0.5", units.NoUnit, decimals=0, empty="0"),
             Column(
                 "answered",
-                ratio(_calls('outcome="answered"'), calls),
+                share(_calls('outcome="answered"'), calls),
                 units.PercentUnit,
                 decimals=0,
                 empty="none",
             ),
             Column(
-                "rejected, failed",
-                ratio(_calls('outcome=~"rejected|failed"'), calls),
+                "failed",
+                share(_calls('outcome=~"rejected|failed"'), calls),
                 units.PercentUnit,
                 limits=looks.worse_above(*looks.NETWORK_FAILURES),
                 decimals=0,
                 empty="none",
             ),
             Column("talk", f"{talk} > 0", units.Seconds, decimals=1, empty="none"),
-            Column("cost", f"{cost} > 0", units.Short, decimals=2, empty="none"),
+            Column("cost", f"{cost} > 0", units.NoUnit, decimals=2, empty="none"),
             trailing=("currency",),
             sort_by="calls",
             descending=True,
@@ -61,8 +62,8 @@ def destinations() -> Row:
             "Talk time in the selected range by country of the number dialled, running calls included. A "
             "jump may be fraud.",
             units.Seconds,
-            Query(f"sort_desc(topk({MOST}, {talk} > 0))", "{{country}}"),
-            empty=EMPTY,
+            Query(f"sort_desc(topk({MOST_LINES}, {talk} > 0))", "{{country}}"),
+            empty=EMPTY_BAR,
             width=6,
             height=8,
         ),
@@ -79,9 +80,9 @@ def destinations() -> Row:
         ),
         bars(
             "Calls by country",
-            f"Outbound calls ended per minute, the {MOST} most frequent countries.",
+            f"Outbound calls ended per minute, the {MOST_LINES} most frequent countries.",
             units.CountsPerMinute,
-            Query(VIEW.or_none(per_minute(f"topk({MOST}, {rate})"), "country"), "{{country}}"),
+            Query(VIEW.or_none(per_minute(f"topk({MOST_LINES}, {rate})"), "country"), "{{country}}"),
             width=12,
         ),
         lines(
@@ -89,10 +90,10 @@ def destinations() -> Row:
             "Share of the calls to each country that were rejected or failed. One line above the others: the "
             "provider's route to that country.",
             units.PercentUnit,
-            Query(f"topk({MOST}, {ratio(failed_lately, _calls(window=RECENT))} > 0)", "{{country}}"),
+            Query(f"topk({MOST_LINES}, {share(failed_lately, _calls(window=RECENT))} > 0)", "{{country}}"),
             top=0.2,
             highest=1,
-            empty="no call was rejected or failed",
+            empty="none known",
             width=12,
         ),
     ]

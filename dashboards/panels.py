@@ -40,6 +40,7 @@ Limits = Sequence[tuple[float, str]]
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 NONE = r"/^\s*none(\s+none)*\s*$/"  # the names of series that stand for "nothing was counted"
 NOT_SCRAPED = "no data: is the exporter scraped?"
+LEGEND_BESIDE = 10  # columns; beside a narrower graph a legend of causes takes half of it and more
 NOT_SCRAPED_TILE = "no data"  # the longer one would be tiny
 
 
@@ -142,9 +143,9 @@ def bars(
     The axis reaches to `top` or, where the figures are above it, further, but never beyond `highest`. Series
     named none, which stand for no data, are not in the legend.
     """
-    panel = _over_time(
-        title, about, unit, queries, empty, width, height, 0, top, common_model.LegendPlacement.RIGHT
-    )
+    wide = width >= LEGEND_BESIDE
+    legend = common_model.LegendPlacement.RIGHT if wide else common_model.LegendPlacement.BOTTOM
+    panel = _over_time(title, about, unit, queries, empty, width, height, 0, top, legend)
     if highest is not None:
         panel.max(highest)
     hidden = {"legend": True, "tooltip": True, "viz": False}
@@ -204,6 +205,7 @@ def ranking(title: str, about: str, unit: str, bar: Query, *, empty: str, width:
         .unit(unit)
         .min(0)
         .no_value(empty)
+        .mappings(looks.nothing_as(empty))
         .thresholds(looks.plain())
         .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
         .orientation(common_model.VizOrientation.HORIZONTAL)

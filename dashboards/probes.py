@@ -14,11 +14,11 @@ from dashboards.frame import (
     FLEET,
     GATEWAY,
     PROBES,
-    Mark,
     Row,
     common_marks,
     compose,
     link,
+    probe_mark,
     row_link,
     runbook,
     variable,
@@ -27,7 +27,7 @@ from dashboards.frame import SEVERAL_PROBES as VIEW
 from dashboards.panels import Query, Strip, bars, lines, tile, timeline
 from dashboards.promql import RANGE, ratio, total
 from dashboards.queries import overdue_probes, probe_result, probe_success_ratio
-from dashboards.tables import Column, table
+from dashboards.tables import CAUSE, Column, table
 from exporter.metrics import families
 
 HOUR = "1h"
@@ -41,15 +41,6 @@ SERIES = "{{probe}} {{node}} {{gateway}}"
 def build() -> model.Dashboard:
     """The dashboard."""
     runs = families.PROBE_RUNS.name
-    failed = f"{VIEW.well(families.PROBE_SUCCESS)} == 0"
-    failure = Mark(
-        "Probe failed",
-        looks.CRITICAL,
-        f"1000 * {VIEW.value(families.PROBE_LAST_RUN)} and {failed}",
-        "{{probe}} failed through {{gateway}}",
-        LABELS,
-        at_value=True,
-    )
     return compose(
         PROBES,
         "Synthetic calls: whether they succeed, their delay and audio quality, and how much budget is left.",
@@ -64,7 +55,7 @@ def build() -> model.Dashboard:
             ),
         ],
         links=[link(FLEET, "Fleet", ("node",)), link(GATEWAY, "One gateway"), runbook()],
-        marks=[*common_marks(VIEW, gateways_shown=False), failure],
+        marks=[*common_marks(VIEW, gateways_shown=False), probe_mark(VIEW)],
         rows=[_is_it_ok(), _runs(), _last_run(), _budget()],
         since="now-24h",
     )
@@ -78,15 +69,15 @@ def _is_it_ok() -> Row:
     return "", [
         tile(
             "Failing",
-            "Probes whose last call failed. The table below shows how.",
-            units.Short,
+            "Probes whose last call failed. The tables below show which, and how.",
+            units.NoUnit,
             VIEW.or_zero(f"sum(1 - {VIEW.well(families.PROBE_SUCCESS)})"),
             looks.worse_above(*looks.NONE_ALLOWED),
         ),
         tile(
             "Degraded",
             "Probes whose last call succeeded but missed a threshold: slow, or bad audio.",
-            units.Short,
+            units.NoUnit,
             VIEW.or_zero(total(VIEW.value(families.PROBE_DEGRADED))),
             looks.worse_above((1, looks.WARNING)),
         ),
@@ -94,7 +85,7 @@ def _is_it_ok() -> Row:
             "Overdue",
             "Scheduled probes whose last run is older than two of their intervals and a minute. The trunk is "
             "not tested.",
-            units.Short,
+            units.NoUnit,
             VIEW.or_zero(overdue_probes(VIEW)),
             looks.worse_above((1, looks.WARNING)),
         ),
@@ -111,7 +102,7 @@ def _is_it_ok() -> Row:
         tile(
             "Runs",
             "Runs in the selected range, with any result.",
-            units.Short,
+            units.NoUnit,
             VIEW.or_zero(total(VIEW.increase(families.PROBE_RUNS, "result"))),
             looks.plain(),
             decimals=0,
@@ -126,7 +117,7 @@ def _is_it_ok() -> Row:
             decimals=0,
         ),
         tile(
-            "Minutes left",
+            "Time left",
             "Share of the day's budget of talk time that is left; it is reset at 00:00 UTC.",
             units.PercentUnit,
             f"min({time_left})",
@@ -137,7 +128,7 @@ def _is_it_ok() -> Row:
             "Refused",
             "Requests for probe calls that were refused in the selected range. Many refusals: a client or a "
             "schedule requests more than the guard allows.",
-            units.Short,
+            units.NoUnit,
             total(VIEW.increase(families.PROBE_REFUSED, "reason")),
             looks.worse_above((1, looks.NOTICE)),
             decimals=0,
@@ -147,12 +138,13 @@ def _is_it_ok() -> Row:
 
 def _runs() -> Row:
     results = {"refused": looks.NOTICE, "aborted": looks.UNKNOWN, **looks.RESULTS}
+    failure = ("probe", "phase", "cause")
     return "Runs", [
         table(
             "Last run of each probe",
             "One row per probe. Empty cells: the run ended before that phase. Click a gateway for details.",
             LABELS,
-            Column("result", probe_result(VIEW), units.Short, words=looks.RESULTS),
+            Column("result", probe_result(VIEW), units.NoUnit, words=looks.RESULTS),
             Column("when", f"1000 * {VIEW.value(families.PROBE_LAST_RUN)}", units.DateTimeFromNow),
             Column(
                 "success in range",
@@ -170,12 +162,13 @@ def _runs() -> Row:
             sort_by="result",
             descending=True,
             empty=NO_PROBE,
-            height=6,
+            height=9,
         ),
         timeline(
             "Results",
             "Result of each probe's last run, over time. A strip ends when its probe no longer runs.",
             Strip(probe_result(VIEW), SERIES, looks.RESULTS),
+            height=8,
         ),
         bars(
             "Runs in the hour before",
@@ -189,24 +182,24 @@ def _runs() -> Row:
             ),
             colours=results,
             empty=NO_PROBE,
+            width=6,
         ),
-        bars(
-            "Failures in the hour before",
-            "Failed runs by phase and FreeSWITCH's cause. originate: rejected, or no response; ringing: "
-            "not answered; media: answered, but silent.",
-            units.Short,
-            Query(
-                VIEW.or_none(
-                    total(
-                        VIEW.increase(families.PROBE_FAILURES, "phase", "cause", window=HOUR),
-                        "phase",
-                        "cause",
-                    ),
-                    "phase",
-                    "cause",
-                ),
-                "{{phase}} {{cause}}",
+        table(
+            "Failures",
+            "Failed runs in the selected range by phase and FreeSWITCH's cause. originate: rejected, or no "
+            "response; ringing: not answered; media: answered, but silent.",
+            failure,
+            Column(
+                "runs",
+                f"{total(VIEW.increase(families.PROBE_FAILURES, 'phase', 'cause'), *failure)} > 0.5",
+                units.NoUnit,
+                decimals=0,
             ),
+            sort_by="runs",
+            descending=True,
+            widths={"cause": CAUSE},
+            empty="none known",
+            width=11,
         ),
         lines(
             "Success over a day",
@@ -218,6 +211,7 @@ def _runs() -> Row:
             highest=1,
             lowest=None,
             empty=NO_PROBE,
+            width=7,
         ),
     ]
 
@@ -226,10 +220,10 @@ def _last_run() -> Row:
     return "Measurements", [
         lines(
             "Phases",
-            "Duration of each phase of the last run. Compare it with its own past: slow answers often come "
-            "before failures.",
+            "Duration of each phase of the last run, of the slowest probe selected. Compare it with its own "
+            "past: slow answers often come before failures.",
             units.Seconds,
-            Query(VIEW.value(families.PROBE_PHASE, "phase"), "{{phase}} {{probe}}"),
+            Query(f"max by (phase) ({VIEW.value(families.PROBE_PHASE, 'phase')})", "{{phase}}"),
             top=1,
             empty=NO_PROBE,
         ),
@@ -295,11 +289,11 @@ def _budget() -> Row:
         ),
         lines(
             "Talk time left today",
-            "Probe talk time left of the day's budget, and the budget. It is reset at 00:00 UTC.",
-            units.Seconds,
-            Query(VIEW.value(families.PROBE_BUDGET_SECONDS), "{{instance}} left"),
-            Query(VIEW.value(families.PROBE_BUDGET_SECONDS_LIMIT), "{{instance}} budget"),
-            top=60,
+            "Minutes of probe talk time left of the day's budget, and the budget. It is reset at 00:00 UTC.",
+            "suffix:min",
+            Query(f"{VIEW.value(families.PROBE_BUDGET_SECONDS)} / 60", "{{instance}} left"),
+            Query(f"{VIEW.value(families.PROBE_BUDGET_SECONDS_LIMIT)} / 60", "{{instance}} budget"),
+            top=10,
         ),
         bars(
             "Refused in the hour before",

@@ -22,6 +22,9 @@ from exporter.metrics.exposition import Family
 RATE_WINDOW = "$__rate_interval"
 RANGE = "$__range"
 
+MOST_STRIPS, MOST_LINES = 12, 8
+"""How many things a timeline and a graph show of those that can be hundreds: more cannot be told apart."""
+
 IDENTITY = ("node", "gateway", "profile", "direction", "probe")
 """Labels that identify the measured thing. Others give its kind, or the scrape target."""
 
@@ -58,6 +61,26 @@ class View:
         """Which value of a stateset is set, as its index in `words`; the highest if exporters differ."""
         terms = (f"{index} * {self.series(family, equals(label, word))}" for index, word in enumerate(words))
         return _merge(family, (), " or ".join(terms))
+
+    def highest_in_range(self, family: Family) -> str:
+        """The highest value of a gauge in the selected range, once per measured thing."""
+        return _merge(family, (), f"max_over_time({self.series(family)}[{RANGE}] @ end())")
+
+    def low_in_range(self, family: Family, *labels: str) -> str:
+        """What had this gauge, which is 1 if normal, at 0 in the selected range; those for the longest time.
+
+        The value is of no use.
+        """
+        share = _merge(family, labels, f"1 - avg_over_time({self.series(family)}[{RANGE}] @ end())")
+        return f"topk({MOST_STRIPS}, {share} > 0)"
+
+    def other_in_range(self, family: Family, where: str) -> str:
+        """What had such a value of a stateset in the selected range; those for the longest time.
+
+        The value is of no use.
+        """
+        once = f"avg_over_time({self.series(family, where)}[{RANGE}] @ end())"
+        return f"topk({MOST_STRIPS}, {_merge(family, (), once, how='sum')} > 0)"
 
     def buckets(self, family: Family, *by: str, where: str = "") -> str:
         """A histogram's buckets, as growth per second."""
@@ -111,6 +134,11 @@ def total(expression: str, *by: str) -> str:
 def ratio(part: str, whole: str) -> str:
     """A quotient that is absent where the whole is 0, instead of not a number."""
     return f"{part} / ({whole} > 0)"
+
+
+def share(part: str, whole: str) -> str:
+    """A quotient (0-1) of counters: what began before a window may end in it, and be more than all."""
+    return f"clamp_max({ratio(part, whole)}, 1)"
 
 
 def per_minute(expression: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dashboards.promql import RANGE, View, ratio, total
+from dashboards.promql import MOST_LINES, RANGE, View, share, total
 from exporter.metrics import families
 from exporter.metrics.exposition import Family
 
@@ -69,28 +69,25 @@ def network_failures(view: View, window: str, *by: str) -> str:
 
 def network_failure_ratio(view: View, window: str, *by: str) -> str:
     """The share (0-1) of outbound call attempts that failed by the network: 1 - NER."""
-    return ratio(f"({network_failures(view, window, *by)})", f"({call_attempts(view, window, *by)})")
+    return share(f"({network_failures(view, window, *by)})", f"({call_attempts(view, window, *by)})")
 
 
 def outbound_answer_ratio(view: View, window: str, *by: str) -> str:
-    """ASR (0-1) outbound: the share of call attempts that were answered.
-
-    Limited to 1: a call can start before the window and be answered in it.
-    """
+    """ASR (0-1) outbound: the share of call attempts that were answered."""
     answered = total(view.increase(families.CALLS_ANSWERED, where=OUTBOUND, window=window), *by)
-    return f"clamp_max({ratio(answered, f'({call_attempts(view, window, *by)})')}, 1)"
+    return share(answered, f"({call_attempts(view, window, *by)})")
 
 
 def inbound_answer_ratio(view: View, window: str, *by: str) -> str:
     """ASR (0-1) inbound: the share of calls received that were answered."""
     answered = total(view.increase(families.CALLS_ANSWERED, where=INBOUND, window=window), *by)
     started = total(view.increase(families.CALLS_STARTED, where=INBOUND, window=window), *by)
-    return f"clamp_max({ratio(answered, started)}, 1)"
+    return share(answered, started)
 
 
 def availability(view: View, window: str = RANGE) -> str:
     """The share (0-1) of the watched time in which a gateway was usable; a lost node is not watched."""
-    return ratio(
+    return share(
         view.increase(families.GATEWAY_USABLE_SECONDS, window=window),
         view.increase(families.GATEWAY_WATCHED_SECONDS, window=window),
     )
@@ -108,9 +105,8 @@ def faulty_gateways(view: View) -> str:
 
 
 def faulty_in_range(view: View) -> str:
-    """Each gateway that had such a verdict at any time of the selected range; the value is of no use."""
-    once = f"max_over_time({view.series(families.GATEWAY_PROBLEM, _FAULTY)}[{RANGE}] @ end())"
-    return f"max by ({', '.join(GATEWAY)}) ({once}) == 1"
+    """The gateways that had such a verdict in the selected range; those for the longest time."""
+    return view.other_in_range(families.GATEWAY_PROBLEM, _FAULTY)
 
 
 def faulty_since(view: View) -> str:
@@ -132,19 +128,13 @@ def broken_switches(view: View) -> str:
 
 
 def calls_by_gateway(view: View) -> str:
-    """Calls now by node and gateway, of those that had any in the selected range."""
-    calls = total(view.value(families.CALLS_ACTIVE), "node", "gateway")
-    any_calls = (
-        f"max by (node, gateway) (max_over_time({view.series(families.CALLS_ACTIVE)}[{RANGE}] @ end()))"
-    )
-    return no_gateway(f"{calls} and on (node, gateway) {any_calls} > 0")
+    """Calls now by node and gateway, of those that had most in the selected range."""
+    return _most_by_gateway(view, families.CALLS_ACTIVE)
 
 
 def silent_calls(view: View) -> str:
-    """Running calls that are silent now, by node and gateway, of those that had any in the selected range."""
-    calls = total(view.value(families.LIVE_CALLS_SILENT), "node", "gateway")
-    once = f"max_over_time({view.series(families.LIVE_CALLS_SILENT)}[{RANGE}] @ end())"
-    return no_gateway(f"{calls} and on (node, gateway) max by (node, gateway) ({once}) > 0")
+    """Running calls that are silent now, by node and gateway, of those that had most in that range."""
+    return _most_by_gateway(view, families.LIVE_CALLS_SILENT)
 
 
 def no_gateway(expression: str) -> str:
@@ -169,7 +159,7 @@ def probe_success_ratio(view: View, window: str, *by: str) -> str:
     counted = view.increase(
         families.PROBE_RUNS, "result", where='result=~"success|degraded|failed"', window=window
     )
-    return ratio(total(good, *by), total(counted, *by))
+    return share(total(good, *by), total(counted, *by))
 
 
 def overdue_probes(view: View) -> str:
@@ -184,6 +174,12 @@ def of_exporters(name: str) -> str:
 
 
 _FAULTY = f'problem!~"{NO_PROBLEM}"'
+
+
+def _most_by_gateway(view: View, family: Family) -> str:
+    calls = total(view.value(family), "node", "gateway")
+    most = total(view.highest_in_range(family), "node", "gateway")
+    return no_gateway(f"{calls} and on (node, gateway) topk({MOST_LINES}, {most} > 0)")
 
 
 def _refused(view: View, window: str, *by: str) -> str:

@@ -37,13 +37,15 @@ class Column:
     decimals: int | None = None
     empty: str = "-"
 
-    @property
-    def width(self) -> int:
+    def width(self, *, sorted_by: bool) -> int:
         """Pixels, by the longest text: the title with the mark of sorting, the words, a time, or a figure."""
-        texts = [len(self.title) + 3, len(self.empty), *map(len, self.words or ())]
+        title = len(self.title) + (3 if sorted_by else 0)
+        texts = [len("100.00 %"), len(self.empty), *map(len, self.words or ())]
         if self.unit == units.DateTimeFromNow:
             texts.append(len("a few seconds ago"))
-        return 20 + int(7.5 * max(*texts, len("100.00 %")))
+        if self.unit == units.DurationSeconds:
+            texts.append(len("59.9 minutes"))
+        return 16 + int(max(8.8 * title, 7.5 * max(texts)))  # titles are bold
 
 
 def table(
@@ -75,7 +77,7 @@ def table(
         .datasource(SOURCE)
         .span(width)
         .height(height)
-        .unit(units.Short)
+        .unit(units.NoUnit)
         .thresholds(looks.thresholds("text"))
         .no_value(empty)
         .cell_height(common_model.TableCellHeight.SM)
@@ -85,7 +87,7 @@ def table(
         panel.override_by_name(label, _label_cell((widths or {}).get(label)))
     for column in columns:
         panel.with_target(query(column.expression).instant().format(prometheus_model.PromQueryFormat.TABLE))
-        panel.override_by_name(column.title, _cell(column))
+        panel.override_by_name(column.title, _cell(column, sorted_by=column.title == sort_by))
     for label, (text, url) in (links or {}).items():
         panel.override_by_name(
             label, [model.DynamicConfigValue(id_val="links", value=[{"title": text, "url": url}])]
@@ -119,12 +121,12 @@ def _label_cell(width: int | None) -> list[model.DynamicConfigValue]:
     return [model.DynamicConfigValue(id_val=name, value=value) for name, value in properties.items()]
 
 
-def _cell(column: Column) -> list[model.DynamicConfigValue]:
+def _cell(column: Column, *, sorted_by: bool) -> list[model.DynamicConfigValue]:
     properties: dict[str, object] = {
         "unit": column.unit,
         "noValue": column.empty,
         "mappings": [*looks.mappings(column.words or {}), *looks.nothing_as(column.empty)],
-        "custom.width": column.width,
+        "custom.width": column.width(sorted_by=sorted_by),
     }
     if column.decimals is not None:
         properties["decimals"] = column.decimals

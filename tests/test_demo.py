@@ -148,11 +148,12 @@ def test_a_running_call_goes_silent_and_is_seen(base: str) -> None:
     demo.until(f"{base}/metrics", silent, 120)
 
 
-# Queries that have no data while no switch is lost, the trunk is up and no password has been guessed, and
-# without a state_dir.
+# Queries that have no data while all is well: no switch is lost or refuses calls, the trunk, the profiles and
+# the exporter work, no probe fails, no password has been guessed; and without a state_dir.
 ALL_IS_WELL: Final = re.compile(
     r"Up or down for B|Switches lost, or refusing calls [A-D]|Lost switches, over time B|Passwords guessed A"
-    r"|What the exporter does without B"
+    r"|SIP profiles B|Whether new calls are refused, and why B|Memory, backlog B|Failures A"
+    r"|What the exporter does without [BCDFH]"
 )
 
 

@@ -97,7 +97,7 @@ def test_every_panel_explains_itself(dashboard: Json) -> None:
         defaults = panel["fieldConfig"]["defaults"]
         assert panel["title"]
         assert len(panel["description"]) > 20, panel["title"]
-        assert defaults["unit"] in UNITS or defaults["unit"].startswith("suffix:"), panel["title"]
+        assert defaults["unit"] in UNITS or re.match(r"suffix:\S", defaults["unit"]), panel["title"]
         assert defaults["noValue"], panel["title"]
 
 

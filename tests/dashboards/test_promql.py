@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from dashboards import looks, queries
-from dashboards.frame import SEVERAL, SEVERAL_PROBES, common_marks
+from dashboards.frame import SEVERAL, SEVERAL_PROBES, common_marks, probe_mark
 from dashboards.promql import per_minute, total
 from exporter.metrics import families
 from tests.support.tools import program
@@ -30,6 +30,8 @@ PROBE = f'{NODE},gateway="telnyx",probe="echo"'
 SCRAPED: Series = {f"freeswitch_up{{{NODE}}}": "1x20"}
 
 CHANGED_SINCE: Series = {f"freeswitch_gateway_last_change_timestamp_seconds{{{GATEWAY}}}": "1190x20"}
+
+LOST = SEVERAL.low_in_range(families.UP)
 
 MARKS = {mark.name: mark.expression for mark in common_marks(SEVERAL, gateways_shown=True)}
 
@@ -65,6 +67,14 @@ def outage(values: str, changed: int) -> Series:
     return {
         f"freeswitch_gateway_outage{{{GATEWAY}}}": values,
         f"freeswitch_gateway_outage_change_timestamp_seconds{{{GATEWAY}}}": f"{changed}x20",
+    }
+
+
+def probe_failed(values: str) -> Series:
+    """Whether the probe succeeded, and when it ran last: 50 s ago."""
+    return {
+        f"freeswitch_probe_success{{{PROBE}}}": values,
+        f"freeswitch_probe_last_run_timestamp_seconds{{{PROBE}}}": "1150x20",
     }
 
 
@@ -146,8 +156,31 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         stateset(
             "freeswitch_gateway_problem", "problem", GATEWAY, {"none": "1x20", "rejected": "0x5 1x2 0x11"}
         ),
-        queries.faulty_in_range(SEVERAL),
+        f"{queries.faulty_in_range(SEVERAL)} > bool 0",
         {f"{{{GATEWAY}}}": 1},
+    ),
+    "so does a switch that was lost, by either of two exporters": (
+        {
+            f'freeswitch_up{{{NODE},instance="a"}}': "1x20",
+            f'freeswitch_up{{{NODE},instance="b"}}': "1x5 0x6 1x7",
+            'freeswitch_up{node="fs2"}': "1x20",
+        },
+        f"{LOST} > bool 0",
+        {f"{{{NODE}}}": 1},
+    ),
+    "of many that were lost it has those that were for the longest time": (
+        {f'freeswitch_up{{node="{number}"}}': "1x19 0" for number in range(20)}
+        | {'freeswitch_up{node="fs1"}': "0x20"},
+        f"count({LOST}) + count({LOST} == 1)",
+        {"{}": 12 + 1},
+    ),
+    "a graph of gateways has those with most calls": (
+        {
+            f'freeswitch_calls_active{{node="fs1",gateway="{number}",direction="outbound"}}': f"{number}x20"
+            for number in range(20)
+        },
+        f"min({queries.calls_by_gateway(SEVERAL)}) + count({queries.calls_by_gateway(SEVERAL)})",
+        {"{}": 12 + 8},
     ),
     "a gateway is faulty since its outage began": (
         outage("0x9 1x10", 600)
@@ -182,13 +215,27 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
     ),
     "without calls nothing has failed": (
         SCRAPED,
-        SEVERAL.or_zero(queries.network_failure_ratio(SEVERAL, "15m")),
+        queries.network_failures(SEVERAL, "15m"),
         {"{}": 0},
+    ),
+    "and there is nothing of which it is a share": (
+        SCRAPED,
+        queries.network_failure_ratio(SEVERAL, "15m"),
+        {},
     ),
     "without a scrape there is no result": (
         {},
-        SEVERAL.or_zero(queries.network_failure_ratio(SEVERAL, "15m")),
+        queries.network_failures(SEVERAL, "15m"),
         {},
+    ),
+    "calls that began before the window and failed in it do not make a share above 1": (
+        SCRAPED
+        | {
+            f"freeswitch_calls_started_total{{{OUT}}}": "0 9x9 9+1x10",
+            f'freeswitch_call_hangups_total{{{OUT},cause="CALL_REJECTED",answered="false"}}': "0x9 0+2x10",
+        },
+        queries.network_failure_ratio(SEVERAL, "5m"),
+        {"{}": 1},
     ),
     "busy is not a failure by the network, a rejection and a refused dial are": (
         SCRAPED
@@ -335,6 +382,21 @@ CASES: dict[str, tuple[Series, str, Answer]] = {
         {},
     ),
     "one that never failed is not marked": (outage("0x20", 850), MARKS["Gateway recovered"], {}),
+    "a probe that begins to fail is marked at the end of the run, in milliseconds": (
+        probe_failed("1x18 0x1"),
+        probe_mark(SEVERAL_PROBES).expression,
+        {f"{{{PROBE}}}": 1_150_000},
+    ),
+    "one that keeps failing is not marked at each run": (
+        probe_failed("1x10 0x9"),
+        probe_mark(SEVERAL_PROBES).expression,
+        {},
+    ),
+    "nor is one that fails by turns": (
+        probe_failed("1 0 1x12 0 1 1 1 0 0"),
+        probe_mark(SEVERAL_PROBES).expression,
+        {},
+    ),
     "a lost switch is a region": (
         {f"freeswitch_up{{{NODE}}}": "0x20"},
         MARKS["FreeSWITCH lost"],

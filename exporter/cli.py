@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from exporter import __version__, config
+from exporter import __version__, config, standard_output
 from exporter.command_help import PROGRAM, USAGE, HelpFormatter, epilog
 from exporter.config.model import Config, LogFormat, LogLevel
 
@@ -48,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except config.ConfigError as error:
         print(*(f"{PROGRAM}: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
         return REFUSED
-    except BrokenPipeError:  # `| head` has read enough; what is still buffered must not fail again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # `| head` has read enough
+        standard_output.let_go()
         return REFUSED
     return code
 
@@ -282,7 +282,7 @@ def _check_config(options: argparse.Namespace) -> int:
         from exporter import against_running
 
         return against_running.run(loaded, options.url)
-    print(config.effective(loaded), end="", flush=True)
+    standard_output.say(config.effective(loaded), end="")
     print(*(f"warning: {warning}" for warning in loaded.warnings), "OK", sep="\n", file=sys.stderr)
     return 0
 

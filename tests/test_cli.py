@@ -292,6 +292,24 @@ def test_a_reader_that_has_read_enough_is_no_traceback() -> None:
     assert (done.returncode, done.stderr) == (2, "")
 
 
+def test_the_verdict_on_a_config_does_not_depend_on_who_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "c.yml"
+    path.write_text("nodes: [{name: fs1, password: secret}]\n")
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "exporter", "check-config", str(path)],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "OK\n")
+
+
 def test_check_config_prints_the_schema(tmp_path: Path) -> None:
     done = run("check-config", "--schema", EXPORTER_CONFIG=str(tmp_path / "nowhere"))
     assert (done.returncode, done.stderr) == (0, "")

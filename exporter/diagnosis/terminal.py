@@ -5,6 +5,9 @@ same text, plain and unwrapped. Nothing is interpreted as markup; findings are p
 
 A doctor that watches clears the terminal before each look. Elsewhere it prints a look only if that found
 other faults than the one before.
+
+Where the reader of a pipe has read enough (`| head`), the rest is printed nowhere: what the doctor finds, the
+page that it writes and its exit code do not depend on who reads.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.text import Text
 
+from exporter import standard_output
 from exporter.diagnosis.conclusion import CHECK, CHECKS, Conclusion, Diagnosis
 from exporter.diagnosis.finding import STATUS_WORDS, Finding, Remedy, Status, heading, local_time
 from exporter.diagnosis.skipped import skipped_checks
@@ -32,6 +36,18 @@ _INDENT: Final = 2 + 2 + _TITLE_WIDTH + 2 + _WORD_WIDTH + 2
 _NARROWEST: Final = 30
 
 
+class _Printer(Console):
+    """Standard output. Once nobody reads it any more, `quiet` is True and nothing is printed."""
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        """Go on without printing; by default rich ends the process."""
+        self.quiet = True
+        standard_output.let_go()
+
+
 class Screen:
     """Prints diagnoses.
 
@@ -40,9 +56,14 @@ class Screen:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, markup=False, emoji=False)
+        self._console = console or _Printer()
         self._spinner: Spinner | None = None
         self._found: object = None  # by the last look that was printed
+
+    @property
+    def unread(self) -> bool:
+        """Nobody reads what is printed any more."""
+        return self._console.quiet
 
     def working(self, what: str) -> None:
         """Show what is being done; only on a terminal."""

@@ -241,6 +241,36 @@ async def test_a_page_that_cannot_be_written_ends_with_2(tmp_path: Path) -> None
     assert err == f"freeswitch-exporter: cannot write {path}: No such file or directory\n"
 
 
+@pytest.mark.parametrize("options", [(), ("--json",), ("--watch",)])
+async def test_the_page_and_the_verdict_do_not_depend_on_who_reads(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """`doctor --html FILE | head -1` writes the file; a watch ends once nobody reads it."""
+    path = tmp_path / "doctor.html"
+    reader, writer = os.pipe()
+    os.close(reader)
+    async with SimulatedSwitch(tick=0.05) as switch:
+        await switch.gateway_reaches("telnyx", "REGED")
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *(*QUICK_WATCH, "doctor", "--html", str(path), *options),
+                stdout=writer,
+                stderr=asyncio.subprocess.PIPE,
+                env={
+                    **os.environ,
+                    "EXPORTER_LISTEN": f"127.0.0.1:{NOBODY}",
+                    "FREESWITCH_PORT": str(switch.port),
+                },
+            )
+        finally:
+            os.close(writer)
+        async with asyncio.timeout(SECONDS):
+            _, err = await process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    assert "No problems found" in path.read_text()
+
+
 async def test_a_watch_shows_what_changes_until_it_is_interrupted(tmp_path: Path) -> None:
     page = tmp_path / "doctor.html"
     async with SimulatedSwitch(tick=0.05) as switch:

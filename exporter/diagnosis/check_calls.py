@@ -107,6 +107,7 @@ def check_calls(snapshot: Snapshot) -> Iterator[Finding]:
                 summary=f"FreeSWITCH had no RTP port for {_calls(without_port)}",
                 seen=_window(snapshot.recent),
                 remedy=remedy(snapshot, "commands", "no_rtp_ports"),
+                failed=without_port,
             ),
         )
     unnamed = snapshot.recent.refused_unnamed - known_targets(snapshot)

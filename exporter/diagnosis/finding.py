@@ -103,7 +103,8 @@ class Finding:
         seen: the evidence; for `not_checked` the reason.
         private: evidence that says where strangers or telephones are; only for those who may see it.
         lasting: the outage; None if it is about none, or the history does not know it.
-        failed: calls of the last minutes that it ended, as far as this check counts them.
+        failed: calls of the last minutes that it ended, and calls that are up and silent, as far as this
+            check counts them.
         alike: what it says of its gateway, for several such gateways in one line; empty: it stands alone.
     """
 

@@ -8,10 +8,10 @@ class HandClock(SwitchClock):
     """A clock that stands until it is set."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.seconds = 0.0
 
     def monotonic(self) -> float:
-        return self.now
+        return self.seconds
 
 
 def test_the_rate_is_that_of_the_last_whole_second_and_counts_what_was_refused() -> None:
@@ -22,14 +22,14 @@ def test_the_rate_is_that_of_the_last_whole_second_and_counts_what_was_refused()
     for _ in range(91):
         load.refused()
     assert (load.attempts, load.per_second, load.since_startup) == (120, 0, 29)
-    clock.now = 1.0
+    clock.seconds = 1.0
     load.began(1)
     assert (load.attempts, load.per_second, load.per_second_peak) == (1, 120, 120)
-    clock.now = 1.99
+    clock.seconds = 1.99
     assert load.per_second == 120
-    clock.now = 2.0
+    clock.seconds = 2.0
     assert load.per_second == 1
-    clock.now = 9.0
+    clock.seconds = 9.0
     assert (load.per_second, load.per_second_peak, load.per_second_five_minutes) == (0, 120, 120)
-    clock.now = WINDOW_SECONDS
+    clock.seconds = WINDOW_SECONDS
     assert (load.per_second_peak, load.per_second_five_minutes) == (120, 0)

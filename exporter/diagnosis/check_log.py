@@ -107,6 +107,7 @@ def _logged(snapshot: Snapshot, log: LogSeen) -> Iterator[Finding]:
         status=fault_of("log", "logged_errors").status,
         fault="logged_errors",
         gateway=gateways[0] if len(gateways) == 1 else "",
+        gateways=tuple(gateways) if len(gateways) > 1 else (),
         summary=f"FreeSWITCH logged {what}{about}",
         seen=_counts(log),
         private="; ".join(lines),

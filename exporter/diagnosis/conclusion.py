@@ -2,7 +2,7 @@
 
 `CHECKS` is the one table of the checks, in the order in which an operator makes them and causes lead to
 consequences. `EXPLAINS` has which fault of which check accounts for findings of which later checks; a fault
-of one gateway accounts only for findings about that gateway or about none. A failed synthetic call is better
+of some gateways accounts only for findings about one of them or about none. A failed synthetic call is better
 evidence of a fault than recent calls that fail in the same way, so it accounts for them.
 
 A problem that no other accounts for is a cause, as grave as the gravest of its consequences. Of several the
@@ -78,7 +78,7 @@ _GATEWAYS: Final[frozenset[CheckName]] = frozenset({"gateway", "registration", "
 _WHOLE_SWITCH: Final[frozenset[CheckName]] = frozenset({"port", "password", "commands", "events", "profile"})
 _UNUSABLE: Final = frozenset(GATEWAY_PROBLEMS) - {"none", "unmonitored", "unknown"}
 _REFUSES: Final = frozenset({*REFUSAL_REASONS, "rate_reached"}) - {"none"}
-# What becomes of a call that FreeSWITCH refuses itself.
+# What becomes of a call that FreeSWITCH refuses itself. Capacity of a gateway is a code of its provider.
 _REFUSED: Final = frozenset({"capacity", "no_rtp_ports", "DESTINATION_OUT_OF_ORDER"})
 # Faults of calls for which no gateway's own trouble accounts, be it the one named or another.
 _OF_NO_GATEWAY: Final = frozenset(
@@ -234,18 +234,25 @@ def conclude(findings: Sequence[Finding], listed: Collection[str] = ()) -> Concl
 
 
 def _explains(cause: Finding, finding: Finding) -> bool:
-    if cause.gateway and finding.gateway and cause.gateway != finding.gateway:
+    ours, others = _about(cause), _about(finding)
+    if ours and others and not ours & others:
         return False
+    fault = f"{finding.fault} of the provider" if finding.fault == "capacity" and others else finding.fault
     if (cause.check, finding.check) == ("call", "calls"):
         return cause.fault == finding.fault
     return any(
         cause.check == row.check
         and (not row.faults or cause.fault in row.faults)
         and finding.check in row.explains
-        and (not row.only or finding.fault in row.only)
-        and finding.fault not in row.but
+        and (not row.only or fault in row.only)
+        and fault not in row.but
         for row in EXPLAINS
     )
+
+
+def _about(finding: Finding) -> set[str]:
+    """The gateways that a finding is about; none: it is about the node."""
+    return {finding.gateway} if finding.gateway else set(finding.gateways)
 
 
 def _sentence(first: Finding) -> str:

@@ -98,7 +98,8 @@ class Finding:
         check: the check's name, a row of conclusion.CHECKS.
         fault: what is wrong, in one word; empty unless the status is warn or fail. With `check` it names the
             fault; for a gateway it is the word of `freeswitch_gateway_problem`.
-        gateway: the gateway it is about; empty if it is about the node.
+        gateway: the gateway it is about; empty if it is about the node, or about several.
+        gateways: those several; empty if it is about one or none.
         summary: one sentence without a full stop.
         seen: the evidence; for `not_checked` the reason.
         private: evidence that says where strangers or telephones are; only for those who may see it.
@@ -113,6 +114,7 @@ class Finding:
     summary: str
     fault: str = ""
     gateway: str = ""
+    gateways: tuple[str, ...] = ()
     seen: str = ""
     private: str = ""
     remedy: Remedy = Remedy()

@@ -84,6 +84,24 @@ def test_an_unrelated_problem_is_another_cause(one: Finding, other: Finding) -> 
     assert conclusion.consequences == ()
 
 
+def test_a_finding_about_several_gateways_goes_with_these_alone() -> None:
+    several = replace(problem("registration", "unreachable"), gateways=("a", "b"))
+    refused, other = problem("calls", "refused", "b"), problem("calls", "refused", "c")
+    log = replace(problem("log", "logged_errors", status="warn"), gateways=("b", "c"))
+    conclusion = conclude([several, refused, other, log])
+    assert causes(conclusion) == [several, other]
+    assert conclusion.consequences == (refused, log)
+    billing = problem("calls", "billing", "d")
+    assert causes(conclude([billing, log])) == [billing, log]
+
+
+def test_capacity_of_a_gateway_is_a_code_of_its_provider() -> None:
+    limit, code = problem("commands", "rate_limit"), problem("calls", "capacity", "a", "warn")
+    assert causes(conclude([limit, code])) == [limit, code]
+    down = problem("registration", "unreachable", "a")
+    assert conclude([down, code]).consequences == (code,)
+
+
 def test_a_failure_comes_before_a_warning_of_an_earlier_check() -> None:
     skew, rejected = (
         problem("commands", "clock_skew", status="warn"),

@@ -25,7 +25,7 @@ from exporter.diagnosis.finding import (
     SEVERITY,
     Finding,
     Remedy,
-    duration,
+    lately,
     not_checked,
     passed,
     shown,
@@ -338,7 +338,7 @@ def _summed(recent: RecentCalls) -> str:
 
 
 def _window(recent: RecentCalls) -> str:
-    return f"in the last {duration(recent.seconds)}"
+    return lately(recent.seconds)
 
 
 def _times(count: int) -> str:

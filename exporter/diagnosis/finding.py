@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from exporter.esl.errors import quoted
 from exporter.history.times import duration as duration
+from exporter.history.times import lately as lately
 from exporter.history.times import local_time as local_time
 from exporter.history.times import time_of_day as time_of_day
 from exporter.watch.changes import Change

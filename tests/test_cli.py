@@ -331,3 +331,12 @@ def test_a_file_name_that_is_not_text_is_refused_without_a_traceback(tmp_path: P
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
     assert b"cannot read" in done.stderr
+
+
+def test_check_config_names_the_line_that_is_not_utf_8(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "c.yml"
+    path.write_bytes("nodes:\n  - name: münchen\n".encode("latin-1"))
+    assert cli.main(["check-config", str(path)]) == 2
+    assert capsys.readouterr().err.startswith(f"{path}:2: ")

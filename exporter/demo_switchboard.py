@@ -78,7 +78,8 @@ _FAULTS: Final = (
     _Row(
         "mend-all",
         "Mend all",
-        "telnyx and FreeSWITCH work again within 20 s; calls that failed stay listed for some minutes",
+        "telnyx and FreeSWITCH work again within 20 s, after a flood within 80 s; calls that failed stay "
+        "listed for some minutes",
         _mend,
     ),
 )

@@ -1,11 +1,18 @@
-"""Standard output whose reader may have read enough, as `head` has.
+"""Standard output, which may have any encoding, and whose reader may have read enough, as `head` has.
 
-A command that does something, or whose exit code says something, goes on then: its calls are followed to
-their end, its files are written, its verdict is the same.
+A command that does something, or whose exit code says something, goes on without a reader: its calls are
+followed to their end, its files are written, its verdict is the same.
 """
 
+import io
 import os
 import sys
+
+
+def fit_any_text() -> None:
+    """Print `?` for a character that the terminal's encoding has not, such as ISO-8859-1, and never fail."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def say(text: str, end: str = "\n") -> None:

@@ -310,6 +310,23 @@ def test_the_verdict_on_a_config_does_not_depend_on_who_reads_it(tmp_path: Path)
     assert (done.returncode, done.stderr) == (0, "OK\n")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("doctor", "--gateway", ""),
+        ("history", "--node="),
+        ("probe", "--gateway", ""),
+        ("doctor", "--call", ""),
+    ],
+)
+def test_an_empty_name_is_refused(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """As of `--gateway "$UNSET"`: it would be taken for all of them, or for none."""
+    with pytest.raises(SystemExit) as end:
+        cli.main(words)
+    assert end.value.code == 2
+    assert "is empty; write a name, or leave the option out" in capsys.readouterr().err
+
+
 def test_check_config_prints_the_schema(tmp_path: Path) -> None:
     done = run("check-config", "--schema", EXPORTER_CONFIG=str(tmp_path / "nowhere"))
     assert (done.returncode, done.stderr) == (0, "")

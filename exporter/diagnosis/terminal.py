@@ -34,6 +34,7 @@ _TITLE_WIDTH: Final = max(len(check.title) for check in CHECKS)
 _WORD_WIDTH: Final = max(map(len, STATUS_WORDS.values()))
 _INDENT: Final = 2 + 2 + _TITLE_WIDTH + 2 + _WORD_WIDTH + 2
 _NARROWEST: Final = 30
+_NARROW_INDENT: Final = 4
 
 
 class _Printer(Console):
@@ -70,7 +71,9 @@ class Screen:
         if not self._console.is_terminal:
             return
         if self._spinner is None:
-            self._spinner = self._console.status(Text(f"{what} ..."))
+            # Its dots are in no encoding but UTF-8's.
+            drawn = "dots" if self._console.encoding.startswith("utf") else "line"
+            self._spinner = self._console.status(Text(f"{what} ..."), spinner=drawn)
             self._spinner.start()
         else:
             self._spinner.update(Text(f"{what} ..."))
@@ -159,10 +162,15 @@ class Screen:
 
     def _hang(self, head: Text, body: Text) -> None:
         """The body after the head, all its lines at one indent."""
-        width = self._console.width - head.cell_len
-        if not self._console.is_terminal or width < _NARROWEST:
+        if not self._console.is_terminal:
             self._print(head + body)
             return
+        width = self._console.width - head.cell_len
+        if width < _NARROWEST:  # the body begins on a line of its own
+            if head.plain.strip():
+                self._print(head)
+            head = Text(" " * _NARROW_INDENT)
+            width = max(self._console.width - _NARROW_INDENT, 1)
         for line in body.wrap(self._console, width):
             self._print(head + line)
             head = Text(" " * head.cell_len)

@@ -225,7 +225,8 @@ def conclude(findings: Sequence[Finding], listed: Collection[str] = ()) -> Concl
         status = min((finding.status for finding in (cause, *follows)), key=SEVERITY.__getitem__)
         failed = sum(finding.failed for finding in (cause, *follows))
         whole = status == "fail" and cause.check in _WHOLE_SWITCH
-        unlisted = bool(listed and cause.gateway) and cause.gateway not in listed
+        about = _about(cause)
+        unlisted = bool(listed and about) and about.isdisjoint(listed)
         rank = (SEVERITY[status], not whole, -failed, unlisted)
         ranked.append(Ranked(rank, replace(cause, status=status), follows))
     ranked.sort(key=lambda one: one.rank)

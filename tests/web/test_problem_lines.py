@@ -54,6 +54,10 @@ def test_of_forty_gateways_each_is_counted_with_its_fault() -> None:
     ]
     assert lines[0].members[-1].text == "10 more gateways: the provider rejects the credentials"
     assert lines[0].members[-1].seen == "a20, a21, a22, a23, a24 and 5 more"
+    strays = [rejected(f"a{number:02}", expected=number == 7) for number in range(30)]
+    (line,) = problem_lines([node(*strays)])
+    assert line.text.startswith("30 gateways: the provider rejects the credentials (a07, a00, a01,")
+    assert line.members[-1].text == "10 more gateways: the provider rejects the credentials"
     missing = [
         gateway(name=f"m{number:02}", listed=False, expected=True, problem="missing") for number in range(25)
     ]

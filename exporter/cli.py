@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from exporter import __version__, config
+from exporter import __version__, config, standard_output
 from exporter.command_help import PROGRAM, USAGE, HelpFormatter, epilog
 from exporter.config.model import Config, LogFormat, LogLevel
 
@@ -42,14 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words.insert(0, _DEFAULT_COMMAND)
     options = _parser().parse_args(words)
     run: Callable[[argparse.Namespace], int] = options.run
+    standard_output.fit_any_text()
     try:
         code = run(options)
         sys.stdout.flush()
     except config.ConfigError as error:
         print(*(f"{PROGRAM}: {problem}" for problem in error.problems), sep="\n", file=sys.stderr)
         return REFUSED
-    except BrokenPipeError:  # `| head` has read enough; what is still buffered must not fail again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # `| head` has read enough
+        standard_output.let_go()
         return REFUSED
     return code
 
@@ -81,6 +82,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 # Options
+
+
+def _name(text: str) -> str:
+    """A name that is not empty, as `--gateway "$UNSET"` would be."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; write a name, or leave the option out")
+    return text
 
 
 def _server_options(parser: argparse.ArgumentParser) -> None:
@@ -136,9 +144,13 @@ def _check_config_options(parser: argparse.ArgumentParser) -> None:
 
 def _doctor_options(parser: argparse.ArgumentParser) -> None:
     _config_option(parser)
-    parser.add_argument("--node", metavar="NAME", help="only this node (default: all that are configured)")
-    parser.add_argument("--gateway", metavar="NAME", help="only this gateway")
-    parser.add_argument("--call", metavar="PROBE", help="also place the synthetic call of this probe")
+    parser.add_argument(
+        "--node", type=_name, metavar="NAME", help="only this node (default: all that are configured)"
+    )
+    parser.add_argument("--gateway", type=_name, metavar="NAME", help="only this gateway")
+    parser.add_argument(
+        "--call", type=_name, metavar="PROBE", help="also place the synthetic call of this probe"
+    )
     parser.add_argument(
         "--backend-url", metavar="URL", help="also ask the calling application: http://host:3000"
     )
@@ -160,9 +172,11 @@ def _probe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", nargs="?", help="a probe of the config")
     parser.add_argument("--to", metavar="+E164", help="the number to call (default: the probe's own)")
     parser.add_argument(
-        "--gateway", metavar="NAME", help="the gateway to call through (default: the probe's)"
+        "--gateway", type=_name, metavar="NAME", help="the gateway to call through (default: the probe's)"
     )
-    parser.add_argument("--node", metavar="NAME", help="the node to call from (default: the probe's)")
+    parser.add_argument(
+        "--node", type=_name, metavar="NAME", help="the node to call from (default: the probe's)"
+    )
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object once it is over (docs/probes.md)"
     )
@@ -184,8 +198,8 @@ def _asking_options(parser: argparse.ArgumentParser, since: str) -> None:
         default=since,
         help=f"7d, 90m or 1h before now, or a time such as 2026-11-26T03:12 (default {since})",
     )
-    parser.add_argument("--node", metavar="NAME", help="only this node")
-    parser.add_argument("--gateway", metavar="NAME", help="only this gateway")
+    parser.add_argument("--node", type=_name, metavar="NAME", help="only this node")
+    parser.add_argument("--gateway", type=_name, metavar="NAME", help="only this gateway")
     _log_options(parser)
 
 
@@ -282,7 +296,7 @@ def _check_config(options: argparse.Namespace) -> int:
         from exporter import against_running
 
         return against_running.run(loaded, options.url)
-    print(config.effective(loaded), end="", flush=True)
+    standard_output.say(config.effective(loaded), end="")
     print(*(f"warning: {warning}" for warning in loaded.warnings), "OK", sep="\n", file=sys.stderr)
     return 0
 

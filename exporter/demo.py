@@ -22,6 +22,7 @@ from exporter.config import (
     NodeConfig,
     ProbeConfig,
     Thresholds,
+    is_loopback,
 )
 from exporter.config.rates import Rate, RateTable
 from exporter.demo_switchboard import DemoSwitchboard
@@ -41,7 +42,7 @@ Open {base}/ - a simulated FreeSWITCH with four gateways:
   after 1 min   flapping loses its provider again and again: see {base}/history
                 two probes have called through telnyx, and some calls have failed
 
-The buttons under "Try it" on the page break something and mend it.
+{switchboard}
 
 In another terminal:
 
@@ -50,6 +51,8 @@ In another terminal:
 
 Metrics: {base}/metrics. Ctrl-C ends it. What follows is the log.
 """
+_SWITCHBOARD: Final = 'The buttons under "Try it" on the page break something and mend it.'
+_NO_SWITCHBOARD: Final = "Others can reach this page, so it has no buttons that break something."
 
 
 def demo(config: Config) -> int:
@@ -83,6 +86,7 @@ def _print_what_to_see(config: Config, addresses: Sequence[tuple[str, int]]) -> 
         base=client.default_url(served).rstrip("/"),
         program=started if started.name == _PROGRAM else _PROGRAM,
         switch_port=config.nodes[0].port,
+        switchboard=_SWITCHBOARD if all(is_loopback(host) for host, _ in addresses) else _NO_SWITCHBOARD,
     )
     print(words, flush=True)
 

@@ -75,7 +75,13 @@ _FAULTS: Final = (
         "follows after 3 min",
         _let_flood,
     ),
-    _Row("mend-all", "Mend all", "telnyx and FreeSWITCH work again within 20 s", _mend),
+    _Row(
+        "mend-all",
+        "Mend all",
+        "telnyx and FreeSWITCH work again within 20 s, after a flood within 80 s; calls that failed stay "
+        "listed for some minutes",
+        _mend,
+    ),
 )
 
 

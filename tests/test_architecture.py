@@ -26,16 +26,18 @@ ALLOWED: dict[str, set[str]] = {
     "notify": {"clock"},
     "names": {"executors"},
     "sqlite_file": set(),
+    "standard_output": set(),
     "metrics": {"clock"},
     "config": set(),
     "esl": set(),
     "switch": {"esl"},
     "simulator": {"clock", "esl.protocol"},
     "watch": SHARED | {"switch", "esl", "config", "metrics"},
-    "probe": SHARED | {"watch", "switch", "config", "metrics", "esl.errors", "sqlite_file"},
+    "probe": SHARED
+    | {"watch", "switch", "config", "metrics", "esl.errors", "sqlite_file", "standard_output"},
     "history": SHARED | {"watch", "switch", "config", "metrics", "esl.errors", "client", "sqlite_file"},
     "diagnosis": SHARED
-    | {"probe", "history", "watch", "switch", "config", "metrics", "esl.errors", "client"},
+    | {"probe", "history", "watch", "switch", "config", "metrics", "esl.errors", "client", "standard_output"},
     "web": SHARED
     | {"descriptors", "diagnosis", "history", "probe", "watch", "switch", "config", "metrics", "esl"},
     "reload_plan": {"config"},

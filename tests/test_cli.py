@@ -292,6 +292,41 @@ def test_a_reader_that_has_read_enough_is_no_traceback() -> None:
     assert (done.returncode, done.stderr) == (2, "")
 
 
+def test_the_verdict_on_a_config_does_not_depend_on_who_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "c.yml"
+    path.write_text("nodes: [{name: fs1, password: secret}]\n")
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "exporter", "check-config", str(path)],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "OK\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("doctor", "--gateway", ""),
+        ("history", "--node="),
+        ("probe", "--gateway", ""),
+        ("doctor", "--call", ""),
+    ],
+)
+def test_an_empty_name_is_refused(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """As of `--gateway "$UNSET"`: it would be taken for all of them, or for none."""
+    with pytest.raises(SystemExit) as end:
+        cli.main(words)
+    assert end.value.code == 2
+    assert "is empty; write a name, or leave the option out" in capsys.readouterr().err
+
+
 def test_check_config_prints_the_schema(tmp_path: Path) -> None:
     done = run("check-config", "--schema", EXPORTER_CONFIG=str(tmp_path / "nowhere"))
     assert (done.returncode, done.stderr) == (0, "")
@@ -313,3 +348,12 @@ def test_a_file_name_that_is_not_text_is_refused_without_a_traceback(tmp_path: P
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
     assert b"cannot read" in done.stderr
+
+
+def test_check_config_names_the_line_that_is_not_utf_8(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "c.yml"
+    path.write_bytes("nodes:\n  - name: münchen\n".encode("latin-1"))
+    assert cli.main(["check-config", str(path)]) == 2
+    assert capsys.readouterr().err.startswith(f"{path}:2: ")

@@ -61,7 +61,10 @@ def test_a_fault_is_named_in_time_and_mended(name: str) -> None:
             took = await seconds_until(clock, lambda: bool(problems() & NAMED[name]), float(limit[1]))
             assert took <= float(limit[1])
             board.make("mend-all")
-            await seconds_until(clock, healthy, 20 + STEP)
+            words = r"after a flood within (\d+) s" if name == "flood" else r"again within (\d+) s"
+            mended = re.search(words, promised["mend-all"])
+            assert mended is not None
+            await seconds_until(clock, healthy, float(mended[1]) + STEP)
             await node.stop()
 
     with virtual_machine(acknowledged=name == "hang") as clock:

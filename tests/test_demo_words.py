@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,10 +25,11 @@ class Printed(NamedTuple):
     base: str
 
 
-@pytest.fixture(scope="module")
-def printed() -> Iterator[Printed]:
+@contextmanager
+def started(listen: str) -> Iterator[Printed]:
+    """A demo that serves there."""
     process = subprocess.Popen(
-        [PROGRAM, "demo", "--listen", "127.0.0.1:0"],
+        [PROGRAM, "demo", "--listen", listen],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -45,6 +47,12 @@ def printed() -> Iterator[Printed]:
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def printed() -> Iterator[Printed]:
+    with started("127.0.0.1:0") as found:
+        yield found
 
 
 def test_its_lines_fit_a_terminal_and_name_every_gateway(printed: Printed) -> None:
@@ -90,3 +98,9 @@ def test_its_commands_run(printed: Printed) -> None:
         )
         assert done.returncode == (1 if name == "doctor" else 0), done.stderr
         assert done.stdout
+
+
+def test_the_buttons_are_announced_where_the_page_has_them(printed: Printed) -> None:
+    assert ("Try it" in printed.text, "Try it" in demo.get(f"{printed.base}/")) == (True, True)
+    with started("0.0.0.0:0") as open_to_all:
+        assert ("Try it" in open_to_all.text, "Try it" in demo.get(f"{open_to_all.base}/")) == (False, False)

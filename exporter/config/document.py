@@ -24,12 +24,34 @@ _DIGITS = [*"-+0123456789"]
 _MAX_DEPTH = 20
 # A quotation in one of PyYAML's messages: of a character or a token's name, or (not captured) of more text.
 _QUOTED = re.compile(r"""((['"])(?:\\?.|\\x[0-9a-f]{2}|<[a-z ]+>)\2)|['"].*""", re.DOTALL)
-_REMEDIES = (
-    ("another document", "keep one, without a line ---"),
-    (r"'\t'", "indent with blanks, not with tabs"),
-    ("tag", "write the value without !"),
+_INDENT = "begin the keys of one mapping, and the dashes of one list, in the same column"
+_SENTENCES = (
+    (r"but found '<scalar>'", "has more text behind a value in quotes; put all of it into the quotes"),
+    ("expected <block end>", f"is not indented like the lines before it; {_INDENT}"),
+    (
+        "mapping values are not allowed",
+        f"has a colon where none is expected; put text with a colon in quotes, and {_INDENT}",
+    ),
+    ("undefined alias", "has text that begins with *; put it in quotes"),
+    ("another document", "begins a second document; keep one, without a line ---"),
+    (r"found character '\t'", "begins with a tab; indent with blanks, not with tabs"),
+    ("tag", "has a tag; write the value without !"),
 )
-"""By a part of PyYAML's message."""
+"""What to say instead of PyYAML's message, by a part of that."""
+_BEGINS = re.compile(r"found character '([!-~])' that cannot start any token")
+_OPEN = (
+    ("could not find expected ':'", "is a key without a colon; write KEY: VALUE"),
+    ("unexpected end of stream", "opens a quote that is never closed; close it, or leave it out"),
+    (
+        "expected ',' or ']'",
+        "opens a [ that is not closed behind its items; close it, and put text in quotes",
+    ),
+    (
+        "expected ',' or '}'",
+        "opens a { that is not closed behind its items; close it, and put text in quotes",
+    ),
+)
+"""The same, for what is wrong where it began."""
 _IN_QUOTES = "put text with any of : # * & ! % @ ` in quotes"
 # A comment that begins like a value: `password: #secret` or `ab #cd`, and not `password:  # a remark`.
 _LIKE_A_VALUE = re.compile(r"[ \t]+#[^\s#]")
@@ -139,12 +161,15 @@ def parse(text: str) -> object:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        problem = _QUOTED.sub(
-            lambda match: match[1] or "...", error.problem or error.context or "is not YAML"
-        )
-        line = _line(error.problem_mark or error.context_mark)
-        remedy = next((write for part, write in _REMEDIES if part in problem), _IN_QUOTES)
-        raise InvalidValue(f"{problem}; {remedy}", line=line) from None
+        said = error.problem or error.context or "is not YAML"
+        for part, sentence in _OPEN:
+            if part in said and error.context_mark is not None:
+                raise InvalidValue(sentence, line=_line(error.context_mark)) from None
+        problem = _QUOTED.sub(lambda match: match[1] or "...", said)
+        sentence = next((words for part, words in _SENTENCES if part in problem), f"{problem}; {_IN_QUOTES}")
+        if begins := _BEGINS.match(problem):
+            sentence = f"has text that begins with {begins[1]}; put it in quotes"
+        raise InvalidValue(sentence, line=_line(error.problem_mark or error.context_mark)) from None
     except yaml.reader.ReaderError as error:
         raise InvalidValue(
             "has a control character; write plain text, with blanks for indentation",

@@ -36,11 +36,14 @@ def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
             f"cannot read {path}: {error.strerror}; name a file that this user can read"
         ) from None
     if len(content) > max_bytes:
-        raise InvalidValue(f"{path} is larger than {max_bytes // 1024} KiB; name a file of plain text")
+        raise InvalidValue(f"{path} is larger than {max_bytes // 1024} KiB; name the file that is meant")
     try:
         return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidValue(f"{path} is not text in UTF-8; name a file of plain text") from None
+    except UnicodeDecodeError as error:
+        raise InvalidValue(
+            f"{path} is not text in UTF-8; save it as UTF-8, or name a file of plain text",
+            line=content.count(b"\n", 0, error.start) + 1,
+        ) from None
 
 
 def _read(file: int, path: Path, max_bytes: int) -> bytes:

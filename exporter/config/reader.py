@@ -326,9 +326,14 @@ class Reader:
 def _as_mapping(raw: object) -> str:
     """How to write what `raw`, a list of names or a single one, seems to mean."""
     items = raw if isinstance(raw, list) else [raw]
-    names = [next(iter(item), item) if isinstance(item, located.Mapping) else item for item in items]
+    names = [_name_in(item) if isinstance(item, located.Mapping) else item for item in items]
     try:
         shown = ", ".join(f"{values.gateway_key(name)}: {{}}" for name in names[:_MAX_NAMES])
     except InvalidValue:
         return "write a mapping of names to values"
     return f"write each name with a colon behind: {{{shown}{', ...' if len(names) > _MAX_NAMES else ''}}}"
+
+
+def _name_in(item: located.Mapping) -> object:
+    """What `- telnyx: ...` or `- name: telnyx` of a list seems to be named."""
+    return item.get("name") or next(iter(item), item)

@@ -25,7 +25,7 @@ from exporter.diagnosis.finding import (
     SEVERITY,
     Finding,
     Remedy,
-    duration,
+    lately,
     not_checked,
     passed,
     shown,
@@ -107,6 +107,7 @@ def check_calls(snapshot: Snapshot) -> Iterator[Finding]:
                 summary=f"FreeSWITCH had no RTP port for {_calls(without_port)}",
                 seen=_window(snapshot.recent),
                 remedy=remedy(snapshot, "commands", "no_rtp_ports"),
+                failed=without_port,
             ),
         )
     unnamed = snapshot.recent.refused_unnamed - known_targets(snapshot)
@@ -337,7 +338,7 @@ def _summed(recent: RecentCalls) -> str:
 
 
 def _window(recent: RecentCalls) -> str:
-    return f"in the last {duration(recent.seconds)}"
+    return lately(recent.seconds)
 
 
 def _times(count: int) -> str:

@@ -1,7 +1,8 @@
 """Checks 5 to 7: the SIP profile is running, the gateway exists, it is usable.
 
 The verdict on a gateway comes from watch.verdict; `_VERDICTS` has its sentence. A check names
-every gateway that fails it (the worst MAX_NAMED of them); if none does, one line covers all.
+every gateway that fails it: each of the worst MAX_NAMED, the others together by their fault. If none does,
+one line covers all.
 """
 
 import difflib
@@ -12,8 +13,10 @@ from exporter.diagnosis.check_provider import gateways_unread, is_private, is_pu
 from exporter.diagnosis.check_switch import unreached
 from exporter.diagnosis.finding import (
     SEVERITY,
+    CheckName,
     Finding,
     Lasting,
+    Remedy,
     Status,
     duration,
     not_checked,
@@ -33,6 +36,7 @@ from exporter.watch.verdict import PING_FLIP, TIMED_OUT
 MAX_NAMED: Final = 20  # gateways named in one check
 _SHOWN: Final = 5  # names in one sentence
 _TRUNKS: Final = "external"  # the profile for trunks in FreeSWITCH's example configuration
+_NOT_THERE: Final = "FreeSWITCH does not have them"
 _NEAR: Final = 0.7  # similarity of names, 0 to 1
 
 
@@ -151,6 +155,10 @@ def check_gateway(snapshot: Snapshot) -> Iterator[Finding]:
         return
     for gateway in missing[:MAX_NAMED]:
         yield _missing(snapshot, gateway, strays, listed)
+    if len(missing) == MAX_NAMED + 1:
+        yield _missing(snapshot, missing[-1], strays, listed)
+    elif missing[MAX_NAMED:]:
+        yield _together(snapshot, "gateway", "missing", missing[MAX_NAMED:], _NOT_THERE)
     if missing:
         return
     if any(gateway.problem == "profile_down" for gateway in expected):
@@ -173,14 +181,12 @@ def check_registration(snapshot: Snapshot) -> Iterator[Finding]:
     bad.sort(key=lambda g: (SEVERITY[_status(snapshot, g)], not g.expected, g.name))
     for gateway in bad[:MAX_NAMED]:
         yield _unusable(snapshot, gateway)
-    if len(bad) > MAX_NAMED:
-        yield Finding(
-            check="registration",
-            status=_status(snapshot, bad[MAX_NAMED]),
-            fault="more",
-            summary=f"{len(bad) - MAX_NAMED} more gateways have problems",
-            seen=_some([gateway.name for gateway in bad[MAX_NAMED:]]),
-        )
+    for fault in dict.fromkeys(map(_fault, bad[MAX_NAMED:])):
+        alike = [gateway for gateway in bad[MAX_NAMED:] if _fault(gateway) == fault]
+        if len(alike) == 1:
+            yield _unusable(snapshot, alike[0])
+        else:
+            yield _together(snapshot, "registration", fault, alike, _VERDICTS[fault].alike)
     if not here:
         yield not_checked("registration", "FreeSWITCH lists none of the gateways")
     elif not bad:
@@ -293,7 +299,26 @@ def _missing(snapshot: Snapshot, gateway: GatewaySeen, strays: list[str], listed
         seen=f"FreeSWITCH lists {_some(listed)}",
         remedy=remedy(snapshot, "gateway", fault, gateway=gateway.name, profile=gateway.profile),
         lasting=_lasting(snapshot, gateway),
-        alike="FreeSWITCH does not have them",
+        alike=_NOT_THERE,
+    )
+
+
+def _together(
+    snapshot: Snapshot, check: CheckName, fault: str, gateways: Sequence[GatewaySeen], alike: str
+) -> Finding:
+    """Those with one fault, beyond MAX_NAMED."""
+    row = fault_of(check, fault)
+    statuses = [_status(snapshot, gateway) if check == "registration" else row.status for gateway in gateways]
+    return Finding(
+        check=check,
+        status=min(statuses, key=SEVERITY.__getitem__),
+        fault=fault,
+        gateways=tuple(gateway.name for gateway in gateways),
+        summary=f"{len(gateways)} more gateways: {alike}",
+        seen=_some([gateway.name for gateway in gateways]),
+        remedy=Remedy(section=row.section),
+        lasting=_lasting(snapshot, *gateways),
+        alike=alike,
     )
 
 

@@ -34,4 +34,5 @@ def live_audio_findings(snapshot: Snapshot) -> Iterator[Finding]:
                     f"running {direction} calls",
                     seen="no packet for 10 s, although FreeSWITCH sends or the call was heard before",
                     remedy=remedy(snapshot, "calls", "silent_now"),
+                    failed=silent,
                 )

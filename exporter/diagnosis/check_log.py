@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from exporter.diagnosis.check_switch import unreached
-from exporter.diagnosis.finding import Finding, duration, not_checked, passed, shown
+from exporter.diagnosis.finding import Finding, lately, not_checked, passed, shown
 from exporter.diagnosis.remedies import remedy
 from exporter.diagnosis.severity import fault_of
 from exporter.diagnosis.snapshot import Snapshot
@@ -107,6 +107,7 @@ def _logged(snapshot: Snapshot, log: LogSeen) -> Iterator[Finding]:
         status=fault_of("log", "logged_errors").status,
         fault="logged_errors",
         gateway=gateways[0] if len(gateways) == 1 else "",
+        gateways=tuple(gateways) if len(gateways) > 1 else (),
         summary=f"FreeSWITCH logged {what}{about}",
         seen=_counts(log),
         private="; ".join(lines),
@@ -115,7 +116,7 @@ def _logged(snapshot: Snapshot, log: LogSeen) -> Iterator[Finding]:
 
 
 def _since(log: LogSeen) -> str:
-    return f"in the last {duration(log.seconds)}"
+    return lately(log.seconds)
 
 
 def _counts(log: LogSeen) -> str:

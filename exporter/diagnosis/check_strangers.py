@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from exporter.diagnosis.check_switch import unreached
-from exporter.diagnosis.finding import Finding, duration, not_checked, passed
+from exporter.diagnosis.finding import Finding, duration, lately, not_checked, passed
 from exporter.diagnosis.remedies import remedy
 from exporter.diagnosis.severity import fault_of
 from exporter.diagnosis.snapshot import Snapshot
@@ -80,7 +80,7 @@ def _scans(count: int) -> str:
 
 
 def _window(seen: StrangersSeen) -> str:
-    return f"in the last {duration(seen.seconds)}"
+    return lately(seen.seconds)
 
 
 def _addresses(seen: StrangersSeen) -> str:

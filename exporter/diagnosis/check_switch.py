@@ -20,6 +20,7 @@ from exporter.diagnosis.severity import fault_of
 from exporter.diagnosis.since import lasting, well
 from exporter.diagnosis.snapshot import Snapshot, SwitchSeen
 from exporter.switch.events import EVENTS_UNREADABLE
+from exporter.watch.accepting import over_rate
 from exporter.watch.live_poller import AUDIO_COMMANDS
 
 REPORTABLE_SKEW: Final = 1.0  # seconds, as freeswitch_time_synced
@@ -257,16 +258,25 @@ def _capacity(switch: SwitchSeen) -> Iterator[_Trouble]:
     elif most and (peak := max(sessions or 0, figures.session_peak_5min or 0)) >= REPORTABLE_USE * most:
         when = "" if peak == sessions else " in the last 5 min"
         yield _Trouble("session_room", f"Sessions are near their limit: {peak:g} of {most:g}{when}")
-    # FreeSWITCH accepts one leg per second fewer than its limit.
     rate, fastest = figures.sessions_per_second_last, figures.max_sessions_per_second
-    if not fastest:
+    if fastest is None:
         return
     peak = max(rate or 0, figures.sessions_per_second_peak_5min or 0)
-    if rate is not None and rate >= fastest - 1:
+    if rate is not None and fastest <= 1:
         yield _Trouble(
-            "rate_limit", f"The rate limit is reached: {rate:g} of {fastest:g} new legs per second"
+            "rate_limit",
+            f"FreeSWITCH refuses all calls: it accepts one leg a second fewer than its limit, {fastest:g}",
         )
-    elif peak >= fastest - 1:
+    elif over_rate(figures):
+        yield _Trouble(
+            "rate_limit",
+            f"The rate limit is reached: {rate:g} new legs in a second, the limit is {fastest:g}",
+        )
+    elif switch.over_rate:
+        yield _Trouble(
+            "rate_limit", f"The rate limit of {fastest:g} new legs per second was reached in the last minute"
+        )
+    elif peak >= fastest:
         yield _Trouble(
             "rate_reached", f"The rate limit of {fastest:g} new legs per second was reached in the last 5 min"
         )

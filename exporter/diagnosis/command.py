@@ -5,8 +5,8 @@ the configuration: first the checks that need the connection only, the others wh
 no check failed, 1 a check failed, 2 it could not be run (an unknown name, a call that was refused, a file
 that cannot be written).
 
-With `--watch` the nodes are looked at again and again, on the same connections, until a signal; the exit code
-is that of the last look.
+With `--watch` the nodes are looked at again and again, on the same connections, until a signal, or until
+nobody reads what is printed; the exit code is that of the last look.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import msgspec
 
 from exporter import config as configuration
 from exporter import log as logging
+from exporter import standard_output
 from exporter.clock import Clock
 from exporter.config import Config, ConfigError, InvalidValue, NodeConfig, values
 from exporter.diagnosis.check_gateways import near
@@ -131,9 +132,7 @@ async def _check(options: argparse.Namespace, config: Config, clock: Clock) -> i
         await asyncio.gather(*(run.close() for run in runs))
         executors.shutdown()
     if options.json:
-        sys.stdout.write(
-            msgspec.json.format(msgspec.json.encode(report(diagnoses)), indent=2).decode() + "\n"
-        )
+        standard_output.say(msgspec.json.format(msgspec.json.encode(report(diagnoses)), indent=2).decode())
     if worst(diagnoses).conclusion.status == "fail":
         return PROBLEM
     return REFUSED if any("call" in diagnosis.snapshot.unseen for diagnosis in diagnoses) else OK
@@ -168,9 +167,9 @@ async def _look_again(
     disk: Executor,
     clock: Clock,
 ) -> None:
-    """Look, show and write until cancelled; `diagnoses` always has the last ones."""
+    """Look, show and write until cancelled or unread; `diagnoses` always has the last ones."""
     screen.watching(diagnoses)
-    while True:
+    while not screen.unread:
         await clock.sleep(AGAIN)
         snapshots = await asyncio.gather(*(run.look_again() for run in runs))
         screen.done()

@@ -2,7 +2,7 @@
 
 `CHECKS` is the one table of the checks, in the order in which an operator makes them and causes lead to
 consequences. `EXPLAINS` has which fault of which check accounts for findings of which later checks; a fault
-of one gateway accounts only for findings about that gateway or about none. A failed synthetic call is better
+of some gateways accounts only for findings about one of them or about none. A failed synthetic call is better
 evidence of a fault than recent calls that fail in the same way, so it accounts for them.
 
 A problem that no other accounts for is a cause, as grave as the gravest of its consequences. Of several the
@@ -76,25 +76,50 @@ CHECK: Final = {check.name: check for check in CHECKS}
 _CALLS: Final[frozenset[CheckName]] = frozenset({"calls", "log", "call"})
 _GATEWAYS: Final[frozenset[CheckName]] = frozenset({"gateway", "registration", "provider", *_CALLS})
 _WHOLE_SWITCH: Final[frozenset[CheckName]] = frozenset({"port", "password", "commands", "events", "profile"})
-_OF_NO_GATEWAY: Final = frozenset({"unknown_gateway", "unknown_profile", "unknown_endpoint", "call_limit"})
-# Faults of calls for which no gateway's own trouble accounts, be it the one named or another.
 _UNUSABLE: Final = frozenset(GATEWAY_PROBLEMS) - {"none", "unmonitored", "unknown"}
+_REFUSES: Final = frozenset({*REFUSAL_REASONS, "rate_reached"}) - {"none"}
+# What becomes of a call that FreeSWITCH refuses itself. Capacity of a gateway is a code of its provider.
+_REFUSED: Final = frozenset({"capacity", "no_rtp_ports", "DESTINATION_OUT_OF_ORDER"})
+# Faults of calls for which no gateway's own trouble accounts, be it the one named or another.
+_OF_NO_GATEWAY: Final = frozenset(
+    {
+        *("unknown_gateway", "unknown_profile", "unknown_endpoint", "unknown_user", "not_registered"),
+        *("incomplete_dial", "bad_dial", "refused_on_purpose", "capacity", "no_rtp_ports", "call_limit"),
+    }
+)
+_OF_NO_PROFILE: Final = frozenset({"unknown_gateway", "unknown_profile", "not_registered"})
+# Those of them that a profile may bring about that does not run.
 
 
 class _Row(NamedTuple):
+    """One row.
+
+    Attributes:
+        faults: of the cause; empty: any.
+        only: the faults for which it accounts; empty: any.
+        but: those for which it does not.
+    """
+
     check: CheckName
-    faults: frozenset[str]  # empty: any
+    faults: frozenset[str]
     explains: frozenset[CheckName]
+    only: frozenset[str] = frozenset()
+    but: frozenset[str] = frozenset()
 
 
 EXPLAINS: Final = (
-    _Row("commands", frozenset({*REFUSAL_REASONS, "rate_reached"}) - {"none"}, _CALLS),
+    _Row("commands", _REFUSES, frozenset({"calls", "call"}), only=_REFUSED),
+    _Row("commands", _REFUSES, frozenset({"log"})),
     _Row("commands", frozenset({"hung", "unreadable"}), frozenset({"events", "profile", *_GATEWAYS})),
     _Row("events", frozenset({"events_stalled", "unreadable"}), _GATEWAYS),
-    _Row("profile", frozenset({"no_profile", "profile_down"}), _GATEWAYS),
-    _Row("gateway", frozenset(), frozenset({"registration", "provider", *_CALLS})),
-    _Row("provider", frozenset({"name_not_resolved"}), frozenset({"registration", *_CALLS})),
-    _Row("registration", _UNUSABLE, _CALLS),
+    _Row(
+        "profile", frozenset({"no_profile", "profile_down"}), _GATEWAYS, but=_OF_NO_GATEWAY - _OF_NO_PROFILE
+    ),
+    _Row("gateway", frozenset(), frozenset({"registration", "provider"})),
+    _Row("gateway", frozenset(), _CALLS, but=_OF_NO_GATEWAY - {"unknown_gateway"}),
+    _Row("provider", frozenset({"name_not_resolved"}), frozenset({"registration"})),
+    _Row("provider", frozenset({"name_not_resolved"}), _CALLS, but=_OF_NO_GATEWAY),
+    _Row("registration", _UNUSABLE, _CALLS, but=_OF_NO_GATEWAY),
     _Row("calls", frozenset(), frozenset({"log"})),
     _Row("call", frozenset(), frozenset({"log"})),
 )
@@ -200,7 +225,8 @@ def conclude(findings: Sequence[Finding], listed: Collection[str] = ()) -> Concl
         status = min((finding.status for finding in (cause, *follows)), key=SEVERITY.__getitem__)
         failed = sum(finding.failed for finding in (cause, *follows))
         whole = status == "fail" and cause.check in _WHOLE_SWITCH
-        unlisted = bool(listed and cause.gateway) and cause.gateway not in listed
+        about = _about(cause)
+        unlisted = bool(listed and about) and about.isdisjoint(listed)
         rank = (SEVERITY[status], not whole, -failed, unlisted)
         ranked.append(Ranked(rank, replace(cause, status=status), follows))
     ranked.sort(key=lambda one: one.rank)
@@ -209,18 +235,25 @@ def conclude(findings: Sequence[Finding], listed: Collection[str] = ()) -> Concl
 
 
 def _explains(cause: Finding, finding: Finding) -> bool:
-    if cause.gateway and finding.gateway and cause.gateway != finding.gateway:
+    ours, others = _about(cause), _about(finding)
+    if ours and others and not ours & others:
         return False
-    if cause.check == "registration" and finding.fault in _OF_NO_GATEWAY:
-        return False
+    fault = f"{finding.fault} of the provider" if finding.fault == "capacity" and others else finding.fault
     if (cause.check, finding.check) == ("call", "calls"):
         return cause.fault == finding.fault
     return any(
         cause.check == row.check
         and (not row.faults or cause.fault in row.faults)
         and finding.check in row.explains
+        and (not row.only or fault in row.only)
+        and fault not in row.but
         for row in EXPLAINS
     )
+
+
+def _about(finding: Finding) -> set[str]:
+    """The gateways that a finding is about; none: it is about the node."""
+    return {finding.gateway} if finding.gateway else set(finding.gateways)
 
 
 def _sentence(first: Finding) -> str:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from exporter.esl.errors import quoted
 from exporter.history.times import duration as duration
+from exporter.history.times import lately as lately
 from exporter.history.times import local_time as local_time
 from exporter.history.times import time_of_day as time_of_day
 from exporter.watch.changes import Change
@@ -98,12 +99,14 @@ class Finding:
         check: the check's name, a row of conclusion.CHECKS.
         fault: what is wrong, in one word; empty unless the status is warn or fail. With `check` it names the
             fault; for a gateway it is the word of `freeswitch_gateway_problem`.
-        gateway: the gateway it is about; empty if it is about the node.
+        gateway: the gateway it is about; empty if it is about the node, or about several.
+        gateways: those several; empty if it is about one or none.
         summary: one sentence without a full stop.
         seen: the evidence; for `not_checked` the reason.
         private: evidence that says where strangers or telephones are; only for those who may see it.
         lasting: the outage; None if it is about none, or the history does not know it.
-        failed: calls of the last minutes that it ended, as far as this check counts them.
+        failed: calls of the last minutes that it ended, and calls that are up and silent, as far as this
+            check counts them.
         alike: what it says of its gateway, for several such gateways in one line; empty: it stands alone.
     """
 
@@ -112,6 +115,7 @@ class Finding:
     summary: str
     fault: str = ""
     gateway: str = ""
+    gateways: tuple[str, ...] = ()
     seen: str = ""
     private: str = ""
     remedy: Remedy = Remedy()

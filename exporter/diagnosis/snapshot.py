@@ -40,6 +40,7 @@ class SwitchSeen:
         figures: the numbers of `status` and HEARTBEAT.
         paused: the directions in which new calls are refused.
         shutting_down: a shutdown refuses new calls. no_rtp_ports: a call found no RTP port a moment ago.
+        over_rate: new legs exceeded their limit a moment ago.
         profiles: the SIP profiles that run; None if they cannot be read.
         stopped: names of profiles that were running and have stopped.
         clock_skew: FreeSWITCH's clock less this machine's. round_trip: of the exporter's test event (the
@@ -56,6 +57,7 @@ class SwitchSeen:
     paused: tuple[str, ...] = ()
     shutting_down: bool = False
     no_rtp_ports: bool = False
+    over_rate: bool = False
     profiles: tuple[Profile, ...] | None = None
     stopped: frozenset[str] = frozenset()
     clock_skew: float | None = None
@@ -340,6 +342,7 @@ def _switch(node: Node, clock: Clock) -> SwitchSeen:
         paused=tuple(sorted(direction for direction, paused in facts.paused.items() if paused)),
         shutting_down=refusal_reason(condition, "inbound") == "shutting_down",
         no_rtp_ports=condition.no_rtp_ports,
+        over_rate=condition.over_rate,
         profiles=None if _unread(node, clock) else tuple(facts.profiles.values()),
         stopped=frozenset(facts.stopped),
         clock_skew=node.ticks.clock_skew,

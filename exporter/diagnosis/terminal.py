@@ -5,6 +5,9 @@ same text, plain and unwrapped. Nothing is interpreted as markup; findings are p
 
 A doctor that watches clears the terminal before each look. Elsewhere it prints a look only if that found
 other faults than the one before.
+
+Where the reader of a pipe has read enough (`| head`), the rest is printed nowhere: what the doctor finds, the
+page that it writes and its exit code do not depend on who reads.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.text import Text
 
+from exporter import standard_output
 from exporter.diagnosis.conclusion import CHECK, CHECKS, Conclusion, Diagnosis
 from exporter.diagnosis.finding import STATUS_WORDS, Finding, Remedy, Status, heading, local_time
 from exporter.diagnosis.skipped import skipped_checks
@@ -30,6 +34,19 @@ _TITLE_WIDTH: Final = max(len(check.title) for check in CHECKS)
 _WORD_WIDTH: Final = max(map(len, STATUS_WORDS.values()))
 _INDENT: Final = 2 + 2 + _TITLE_WIDTH + 2 + _WORD_WIDTH + 2
 _NARROWEST: Final = 30
+_NARROW_INDENT: Final = 4
+
+
+class _Printer(Console):
+    """Standard output. Once nobody reads it any more, `quiet` is True and nothing is printed."""
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        """Go on without printing; by default rich ends the process."""
+        self.quiet = True
+        standard_output.let_go()
 
 
 class Screen:
@@ -40,16 +57,23 @@ class Screen:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, markup=False, emoji=False)
+        self._console = console or _Printer()
         self._spinner: Spinner | None = None
         self._found: object = None  # by the last look that was printed
+
+    @property
+    def unread(self) -> bool:
+        """Nobody reads what is printed any more."""
+        return self._console.quiet
 
     def working(self, what: str) -> None:
         """Show what is being done; only on a terminal."""
         if not self._console.is_terminal:
             return
         if self._spinner is None:
-            self._spinner = self._console.status(Text(f"{what} ..."))
+            # Its dots are in no encoding but UTF-8's.
+            drawn = "dots" if self._console.encoding.startswith("utf") else "line"
+            self._spinner = self._console.status(Text(f"{what} ..."), spinner=drawn)
             self._spinner.start()
         else:
             self._spinner.update(Text(f"{what} ..."))
@@ -138,10 +162,15 @@ class Screen:
 
     def _hang(self, head: Text, body: Text) -> None:
         """The body after the head, all its lines at one indent."""
-        width = self._console.width - head.cell_len
-        if not self._console.is_terminal or width < _NARROWEST:
+        if not self._console.is_terminal:
             self._print(head + body)
             return
+        width = self._console.width - head.cell_len
+        if width < _NARROWEST:  # the body begins on a line of its own
+            if head.plain.strip():
+                self._print(head)
+            head = Text(" " * _NARROW_INDENT)
+            width = max(self._console.width - _NARROW_INDENT, 1)
         for line in body.wrap(self._console, width):
             self._print(head + line)
             head = Text(" " * head.cell_len)

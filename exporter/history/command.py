@@ -5,7 +5,6 @@ people, one JSON object, CSV, or of calls a text for the provider's support. Exi
 """
 
 import argparse
-import io
 import json
 import os
 import shutil
@@ -32,6 +31,7 @@ from exporter.switch.provider import PROVIDERS
 REFUSED: Final = 2
 MAX_PAGES: Final = 20
 PAGE: Final = 500  # rows
+_NAMED: Final = 20  # gateways in one message
 _PROGRAM: Final = "freeswitch-exporter"
 
 A = TypeVar("A", HistoryAnswer, AvailabilityAnswer, CallsAnswer)
@@ -51,6 +51,8 @@ def run_history(options: argparse.Namespace) -> int:
         asking = _Asking(config, options)
         answer = asking.history()
         availability = asking.availability()
+        if not answer.outages and not availability.gateways:
+            asking.check_gateway()
     except client.NoAnswer as error:
         return _fail(str(error))
     if options.json:
@@ -75,11 +77,13 @@ def run_calls(options: argparse.Namespace) -> int:
     config = _load(options)
     try:
         asking = _Asking(config, options)
+        answer = asking.calls(options.result)
+        if not answer.calls:
+            asking.check_gateway()
         if options.ticket:
             ticket = asking.get("/api/calls", {"result": options.result, "format": "ticket"})
             _print(ticket.decode(errors="replace").splitlines())
             return 0
-        answer = asking.calls(options.result)
     except client.NoAnswer as error:
         return _fail(str(error))
     if options.json:
@@ -145,6 +149,17 @@ class _Asking:
             complete.gateways.extend(page.gateways)
         return msgspec.structs.replace(complete, next=page.next)
 
+    def check_gateway(self) -> None:
+        """Raise NoAnswer if nothing is known of the gateway, and something of others: it may be misspelt."""
+        named = self._query["gateway"]
+        known = self._page("/api/availability", AvailabilityAnswer, gateway=None)
+        names = sorted({one.gateway for one in known.gateways})
+        if named is None or not names or named in names:
+            return
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        listed = ", ".join(names[:_NAMED])
+        raise client.NoAnswer(f"nothing is known of a gateway {named!r} in that time; known: {listed}{more}")
+
     def _page(self, path: str, answer: type[A], **query: object) -> A:
         body = self.get(path, query)
         try:
@@ -177,8 +192,6 @@ def _form() -> Form:
 
 
 def _print(lines: Iterable[str]) -> None:
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a name may have characters that the terminal has not
     for line in lines:
         print(client.plain(line))
 
@@ -188,8 +201,6 @@ def _print_json(answer: object) -> None:
 
 
 def _print_csv(of: type[msgspec.Struct], answers: Iterable[msgspec.Struct]) -> None:
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
     sys.stdout.write(csv_text(columns(of), map(row, answers)))
 
 

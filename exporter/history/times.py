@@ -82,6 +82,13 @@ def duration(seconds: float) -> str:
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 
+def lately(seconds: float) -> str:
+    """`in the last 12 min`, `in the last minute`."""
+    words = {"1 s": "second", "1 min": "minute", "1 h": "hour", "1 d": "day"}
+    length = duration(seconds)
+    return f"in the last {words.get(length, length)}"
+
+
 def local_time(epoch: float) -> datetime:
     """A moment in this machine's time zone."""
     return datetime.fromtimestamp(epoch, UTC).astimezone()

@@ -20,7 +20,7 @@ from typing import Final
 
 from exporter import config as configuration
 from exporter import log as logging
-from exporter import names
+from exporter import names, standard_output
 from exporter.clock import Clock
 from exporter.config import Config
 from exporter.executors import Executors
@@ -154,7 +154,7 @@ class Screen:
         """The result; gives the exit code."""
         record = answer.record
         if self._json:
-            print(encode(record).decode())
+            standard_output.say(encode(record).decode())
         else:
             for line in result_lines(answer, self._clock.epoch()):
                 self._say(line)
@@ -163,14 +163,15 @@ class Screen:
     def refused(self, refused: Refused) -> int:
         """No call was placed; gives the exit code."""
         if self._json:
-            print(json.dumps({"error": refused.reason, "message": refused.message, "hint": refused.hint}))
+            answer = {"error": refused.reason, "message": refused.message, "hint": refused.hint}
+            standard_output.say(json.dumps(answer))
         else:
             print(f"{_PROGRAM}: {refused.message} {refused.hint}", file=sys.stderr)
         return REFUSED
 
     def _say(self, line: str) -> None:
         if not self._json:
-            print(line, flush=True)
+            standard_output.say(line)
 
 
 def result_lines(answer: Answer, now: float) -> list[str]:

@@ -296,10 +296,10 @@ class Runner:
         if self._stopping:
             raise Refused("stopping", "The exporter is being stopped.", "Ask again once it is back.")
         if node is None or not node.connected:
-            reason = node.reason if node is not None else "it is not watched"
+            reason = node.reason.rstrip(".") if node is not None else "it is not watched"
             raise Refused(
                 "not_connected",
-                f"FreeSWITCH {settings.node} is not connected: {reason}",
+                f"FreeSWITCH {settings.node} is not connected: {reason}.",
                 "See freeswitch_connection_problem, or run freeswitch-exporter doctor.",
             )
         if len(self._runs) >= self._config.guard.max_concurrent:

@@ -2,9 +2,12 @@
 
 FreeSWITCH counts one session per leg. Its five-minute figures do not slide: they restart from zero every
 300 s (facts.md 4.5). A limit or a pause refuses a call before there is a session (facts.md 6.4).
+
+The rate is of whole seconds, and counts what is refused, too: each request for a session takes one from the
+second's allowance, and the first that leaves none is refused (switch_core_session.c). So in a flood the
+figure of the last second is above the limit.
 """
 
-from collections import deque
 from typing import Final
 
 from exporter.simulator import ending
@@ -25,8 +28,6 @@ class Load:
         count: live legs.
         peak: most live legs at one time.
         peak_five_minutes: the same in the current window.
-        per_second_peak: most sessions made in one second.
-        per_second_five_minutes: the same in the current window.
     """
 
     def __init__(self, clock: SwitchClock) -> None:
@@ -34,32 +35,66 @@ class Load:
         self.count = 0
         self.peak = 0
         self.peak_five_minutes = 0
-        self.per_second_peak = 0
-        self.per_second_five_minutes = 0
         self._clock = clock
-        self._window = clock.monotonic()
-        self._recent: deque[float] = deque()
+        self._began = clock.monotonic()
+        self._window = self._began
+        self._second = 0
+        self._attempts = 0  # in this second
+        self._last = 0  # in the second before
+        self._most = 0
+        self._most_five_minutes = 0
 
     def began(self, count: int) -> None:
         """Count a new session; `count` legs are live now."""
-        now = self._clock.monotonic()
-        if now - self._window >= WINDOW_SECONDS:
-            self._window, self.peak_five_minutes, self.per_second_five_minutes = now, 0, 0
+        self._advance()
+        self._attempts += 1
         self.since_startup += 1
-        self._recent.append(now)
         self.count = count
         self.peak = max(self.peak, count)
         self.peak_five_minutes = max(self.peak_five_minutes, count)
-        self.per_second_peak = max(self.per_second_peak, self.per_second)
-        self.per_second_five_minutes = max(self.per_second_five_minutes, self.per_second)
+
+    def refused(self) -> None:
+        """Count an attempt for which there was no session: it is one of its second, too."""
+        self._advance()
+        self._attempts += 1
+
+    @property
+    def attempts(self) -> int:
+        """Sessions asked for in the second that runs."""
+        self._advance()
+        return self._attempts
 
     @property
     def per_second(self) -> int:
-        """Sessions made in the last second."""
+        """Sessions asked for in the last whole second."""
+        self._advance()
+        return self._last
+
+    @property
+    def per_second_peak(self) -> int:
+        """The most of any second."""
+        self._advance()
+        return self._most
+
+    @property
+    def per_second_five_minutes(self) -> int:
+        """The same in the current window."""
+        self._advance()
+        return self._most_five_minutes
+
+    def _advance(self) -> None:
+        """FreeSWITCH closes a second at each tick of its clock (switch_time.c)."""
         now = self._clock.monotonic()
-        while self._recent and now - self._recent[0] >= 1.0:
-            self._recent.popleft()
-        return len(self._recent)
+        second = int(now - self._began)
+        if second == self._second:
+            return
+        self._last = self._attempts if second == self._second + 1 else 0
+        most = self._attempts
+        self._second, self._attempts = second, 0
+        if now - self._window >= WINDOW_SECONDS:
+            self._window, self.peak_five_minutes, self._most_five_minutes = now, self.count, 0
+        self._most = max(self._most, most)
+        self._most_five_minutes = max(self._most_five_minutes, most)
 
 
 class Sessions:
@@ -113,13 +148,16 @@ class Sessions:
         if leg_uuid in self.legs:
             self._core.log("crit", *_SOURCE, 2414, "Duplicate UUID!")
             return True
-        if len(self.legs) >= self.max_sessions:
-            if direction == "inbound":
-                return True  # mod_sofia refuses the INVITE before there is anything to log
-            self._core.log("crit", *_SOURCE, 2434, f"Over Session Limit! {self.max_sessions}")
-            return True
-        if self.load.per_second >= self.max_sps - 1:
+        full = len(self.legs) >= self.max_sessions
+        if full and direction == "inbound":
+            return True  # mod_sofia refuses the INVITE before there is anything to log
+        if self.load.attempts + 1 >= self.max_sps:
+            self.load.refused()
             self._core.log("crit", *_SOURCE, 2427, f"Throttle Error! {len(self.legs)}")
+            return True
+        if full:
+            self.load.refused()
+            self._core.log("crit", *_SOURCE, 2434, f"Over Session Limit! {self.max_sessions}")
             return True
         return False
 

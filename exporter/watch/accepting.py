@@ -10,7 +10,8 @@ shutting_down  SHUTDOWN has come; or a shutdown is requested and both directions
 paused         `fsctl pause`, in this direction
 not_ready      `status` says so, and no pause explains it
 session_limit  as many sessions as max-sessions
-rate_limit     in the last whole second as many as the limit of new ones leaves: FreeSWITCH accepts one fewer
+rate_limit     in the last whole second as many new legs as the limit, or more: FreeSWITCH accepts one fewer,
+               and counts what it refuses (switch_core_session.c, switch_time.c). A limit of 1 lets none pass
 idle_cpu       less idle CPU than min-idle-cpu
 no_rtp_ports   within NO_RTP_PORTS_HOLDS a call found none; of the ports nothing can be asked
 =============  ==============================================================================================
@@ -25,6 +26,7 @@ from typing import Final, NamedTuple
 from exporter.switch.status import SwitchFigures
 
 NO_RTP_PORTS_HOLDS: Final = 60.0  # seconds
+OVER_RATE_HOLDS: Final = 60.0  # seconds; a poll sees one second of many
 NEAR: Final = 0.9  # of a limit
 
 
@@ -38,6 +40,8 @@ class Condition(NamedTuple):
         paused: direction to the answer of `fsctl pause_check`; one that is missing is not known.
         figures: of `status` and HEARTBEAT.
         no_rtp_ports: a call found no RTP port within NO_RTP_PORTS_HOLDS.
+        over_rate: a poll within OVER_RATE_HOLDS saw the rate limit exceeded. For people: `rate_limit` is of
+            the last poll alone, and alerts have their own mean of it.
     """
 
     shutting_down: bool
@@ -46,6 +50,7 @@ class Condition(NamedTuple):
     paused: Mapping[str, bool]
     figures: SwitchFigures
     no_rtp_ports: bool
+    over_rate: bool
 
 
 def _shutting_down(seen: Condition, _direction: str) -> bool:
@@ -66,8 +71,7 @@ def _session_limit(seen: Condition, _direction: str) -> bool:
 
 
 def _rate_limit(seen: Condition, _direction: str) -> bool:
-    rate, fastest = seen.figures.sessions_per_second_last, seen.figures.max_sessions_per_second
-    return rate is not None and fastest is not None and rate >= fastest - 1
+    return over_rate(seen.figures)
 
 
 def _idle_cpu(seen: Condition, _direction: str) -> bool:
@@ -101,6 +105,12 @@ def refusal_reason(seen: Condition, direction: str) -> str | None:
     figures = seen.figures
     known = (figures.session_count, figures.max_sessions, figures.max_sessions_per_second)
     return None if None in known or direction not in seen.paused else "none"
+
+
+def over_rate(figures: SwitchFigures) -> bool:
+    """Whether FreeSWITCH refused a leg in the last second that it counted, or would refuse each."""
+    rate, fastest = figures.sessions_per_second_last, figures.max_sessions_per_second
+    return rate is not None and fastest is not None and (rate >= fastest or fastest <= 1)
 
 
 def near_a_limit(figures: SwitchFigures) -> bool:

@@ -24,7 +24,7 @@ from exporter.switch.provider import ProviderCode
 from exporter.switch.registration_event import Registered
 from exporter.switch.status import Heartbeat
 from exporter.switch.tick import TickEvent
-from exporter.watch.accepting import NO_RTP_PORTS_HOLDS, Condition
+from exporter.watch.accepting import NO_RTP_PORTS_HOLDS, OVER_RATE_HOLDS, Condition, over_rate
 from exporter.watch.calls import CallTable
 from exporter.watch.changes import Changes
 from exporter.watch.clock_changes import ClockChanges
@@ -164,15 +164,16 @@ class Knowledge:
     @property
     def condition(self) -> Condition:
         """What decides now whether FreeSWITCH accepts calls."""
-        switch = self.switch
-        since = switch.no_rtp_port_at
+        switch, now = self.switch, self._clock.monotonic()
+        no_port, over = switch.no_rtp_port_at, switch.over_rate_at
         return Condition(
             shutting_down=self.event_changes.shutting_down,
             shutdown_requested=switch.shutdown_requested,
             ready=switch.ready,
             paused=switch.paused,
             figures=switch.figures,
-            no_rtp_ports=since is not None and self._clock.monotonic() - since < NO_RTP_PORTS_HOLDS,
+            no_rtp_ports=no_port is not None and now - no_port < NO_RTP_PORTS_HOLDS,
+            over_rate=over is not None and now - over < OVER_RATE_HOLDS,
         )
 
     def recall(self) -> None:
@@ -212,6 +213,7 @@ class Knowledge:
         """A HEARTBEAT."""
         self.flow.on_heartbeat(self._clock.monotonic())
         self.switch.on_heartbeat(heartbeat)
+        self._note_rate()
         self._value_changes.on_figures(self.switch.figures)
         if heartbeat.sessions_since_startup is not None:
             seen = self.calls.creates + self.calls.refused_locally + self.calls.strangers
@@ -259,6 +261,7 @@ class Knowledge:
 
     def on_switch_polled(self) -> None:
         """Status and pauses have been asked for, and what was answered stands in `switch`."""
+        self._note_rate()
         self._value_changes.on_poll(self.switch)
 
     def on_profiles(self, profiles: Sequence[Profile], asked: float) -> None:
@@ -325,6 +328,10 @@ class Knowledge:
             self._on_no_rtp_port()
         if event.cause:
             self.dials.on_log_evidence(LogEvidence(event.cause, event.name))
+
+    def _note_rate(self) -> None:
+        if over_rate(self.switch.figures):
+            self.switch.over_rate_at = self._clock.monotonic()
 
     def _on_no_rtp_port(self) -> None:
         self.switch.no_rtp_port_at = self._clock.monotonic()

@@ -24,6 +24,7 @@ class SwitchFacts:
         shutdown_requested: `fsctl shutdown elegant` or `asap` waits for calls to end; looked at only while
             FreeSWITCH is not ready.
         no_rtp_port_at: when a call last found no RTP port, monotonic seconds; None: none did.
+        over_rate_at: when new legs were last seen to exceed their limit, monotonic seconds; None: never.
         profiles: profile name to the profile, MAX_PROFILES at most; one that stopped stays, and its name is
             in `stopped`.
         calls, channels, registrations: counts of FreeSWITCH's database.
@@ -41,6 +42,7 @@ class SwitchFacts:
         self.paused: dict[str, bool] = {}
         self.shutdown_requested = False
         self.no_rtp_port_at: float | None = None
+        self.over_rate_at: float | None = None
         self.profiles: dict[str, Profile] = {}
         self.stopped: set[str] = set()
         self.calls: int | None = None

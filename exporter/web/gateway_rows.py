@@ -17,7 +17,7 @@ from exporter.diagnosis.snapshot import GatewaySeen, Snapshot
 from exporter.history.past import Past
 from exporter.history.store import Subject
 from exporter.web.day_view import DayView
-from exporter.web.past_words import Standing, gateway_path, gateway_standing, problem_text
+from exporter.web.past_words import Standing, gateway_path, gateway_standing, problem_text, times_text
 
 PER_PAGE: Final = 50
 MAX_FILTER: Final = 100  # characters
@@ -68,6 +68,17 @@ class GatewayTable:
     pages: int
     previous: str
     following: str
+
+    @property
+    def found_text(self) -> str:
+        """`12 of 65 gateways, page 1 of 2, worst first`."""
+        total = times_text(self.total, "gateway")
+        parts = [total if self.found == self.total else f"{self.found} of {total}"]
+        if self.pages > 1:
+            parts.append(f"page {self.page} of {self.pages}")
+        if self.found > 1:
+            parts.append("worst first")
+        return ", ".join(parts)
 
     @property
     def subjects(self) -> list[Subject]:
@@ -187,7 +198,7 @@ def ping_text(gateway: GatewaySeen) -> str:
         return f"unanswered for {gateway.ping_pending:.0f} s"
     if gateway.ping_seconds is not None:
         return f"{gateway.ping_seconds * 1000:.0f} ms"
-    return "no answer yet" if gateway.ping_interval else "off"
+    return "no answer" if gateway.ping_interval else "off"
 
 
 def active_text(gateway: GatewaySeen) -> str:

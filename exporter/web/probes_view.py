@@ -81,7 +81,7 @@ def _row(name: str, gateway: str, records: Sequence[CallRecord], now: float) -> 
         status=_status(latest) if latest is not None else "not_checked",
         result=(latest.result or latest.status) if latest is not None else "",
         when=time_of_day(latest.started_at, now) if latest is not None else "",
-        message=shown(latest.message, 200) if latest is not None else "",
+        message=shown(latest.message, 300) if latest is not None else "",
         phases=_phases(latest.phases) if latest is not None else (),
         quality=_quality(latest) if latest is not None else "",
     )
@@ -103,11 +103,12 @@ def _quality(record: CallRecord) -> str:
     media = record.media
     quality = []
     if media is not None:
-        quality.append(f"{media.packets_received} packets")
+        quality.append(f"{media.packets_received} packets received")
         if media.mos is not None:
             quality.append(f"MOS {media.mos:.1f}")
         if media.packet_loss_ratio is not None:
-            quality.append(f"{media.packet_loss_ratio:.1%} lost")
+            quality.append(f"{media.packet_loss_ratio * 100:.1f} % lost")
+    quality = [part for part in quality if part not in record.message]  # which says some of it as a rule
     if record.tone is not None and record.tone.round_trip_seconds is not None:
         quality.append(f"round trip {record.tone.round_trip_seconds * 1000:.0f} ms")
     if record.result == "failed" and record.sip_call_id:

@@ -108,13 +108,13 @@ def _line(group: Sequence[tuple[Ranked, Snapshot]], *, several: bool) -> Problem
         seen="" if others else cause.evidence,
         follows=tuple(dict.fromkeys(f.summary for one, _ in group for f in one.follows)),
         remedy=Remedy(section=cause.remedy.section) if others else cause.remedy,
-        path="" if others else _path(snapshot, cause),
+        path="" if others or cause.gateways else _path(snapshot, cause),
         members=tuple(_member(one.cause, key) for one, _ in group) if others else (),
     )
 
 
 def _text_of_several(causes: Sequence[Finding]) -> str:
-    names = [shown(cause.gateway) for cause in causes]
+    names = [shown(name) for cause in causes for name in (cause.gateways or (cause.gateway,))]
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     return f"{len(names)} gateways: {causes[0].alike} ({', '.join(names[:MAX_NAMED])}{more})"
 

@@ -208,6 +208,72 @@ async def test_everything_works_by_keyboard(browser: Browser) -> None:
         await expect(page.get_by_role("heading", name="auth_rejected")).to_be_in_viewport()
 
 
+async def test_a_refresh_takes_neither_the_focus_nor_the_place(browser: Browser) -> None:
+    """Of a link in a row, too; and the page stays where it was scrolled to."""
+    async with trunks(65) as (switch, base), opened(browser, base, viewport=LAPTOP) as watched:
+        page = watched.page
+        link = page.get_by_role("row", name="trunk040 external").get_by_role("link")
+        await link.focus()
+        place = await page.evaluate("window.scrollY")
+        assert place > 0
+        switch.provider("trunk064").rejects(403)
+        switch.gateway("trunk064").ask_register()  # a line and a row more above it
+        await expect(page.locator("#problems")).to_contain_text("trunk064", timeout=20_000)
+        await expect(link).to_be_focused()
+        await expect(link).to_be_in_viewport()
+        history = page.get_by_role("link", name="History of fs1")
+        await history.focus()
+        switch.provider("trunk063").rejects(403)
+        switch.gateway("trunk063").ask_register()
+        await expect(page.locator("#problems")).to_contain_text("trunk063", timeout=20_000)
+        await expect(history).to_be_focused()
+
+
+_BROKEN = """words => words.filter((word) => {
+    const range = document.createRange();
+    range.selectNodeContents(word);
+    return new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1;
+}).map((word) => word.textContent)"""
+
+
+async def test_a_command_breaks_between_its_words(browser: Browser) -> None:
+    """Not at the hyphen of an option, which would then be taken for two words."""
+    async with rejected_demo() as base, opened(browser, base, viewport=PHONE) as watched:
+        page = watched.page
+        await page.get_by_role("button", name="Pause updates").click()
+        line = line_of_rejected(page)
+        await line.locator("summary").click()
+        command = line.locator("code", has_text="killgw")
+        assert re.fullmatch(
+            r"fs_cli -H 127.0.0.1 -P \d+ -x 'sofia profile external killgw rejected'",
+            await command.text_content() or "",
+        )
+        for width in range(320, 420, 10):
+            await page.set_viewport_size({"width": width, "height": 740})
+            broken = await line.locator("code > *").evaluate_all(_BROKEN)
+            assert [word for word in broken if len(word) < 20] == [], width
+
+
+LONG = "a-rather-long-name." * 5 + "x" * 5  # as long as a name may be
+
+
+async def test_long_names_do_not_widen_a_page(browser: Browser) -> None:
+    async with SimulatedSwitch([SimulatedGateway(LONG, expire_seconds=3000)], tick=0.05) as switch:
+        switch.provider(LONG).rejects(403, "x" * 70)
+        switch.gateway(LONG).ask_register()
+        await switch.gateway_reaches(LONG, "FAIL_WAIT")
+        node = NodeConfig(name="n" * 64, port=switch.port, gateways={LONG: GatewayConfig()})
+        async with served([node]) as base:
+            for path in ("/", "/history", f"/gateways/{node.name}/external/{LONG}"):
+                for viewport in (LAPTOP, PHONE, {"width": 320, "height": 256}):  # the last: zoomed to 400 %
+                    async with opened(browser, base, path, viewport=viewport) as watched:
+                        page = watched.page
+                        for details in await page.locator("details").all():
+                            await details.evaluate("details => details.open = true")
+                        wide = "document.documentElement.scrollWidth - window.innerWidth"
+                        assert await page.evaluate(wide) <= 0, (path, viewport)
+
+
 async def test_a_command_is_copied(browser: Browser) -> None:
     permissions = ["clipboard-read", "clipboard-write"]
     async with rejected_demo() as base, opened(browser, base, permissions=permissions) as watched:

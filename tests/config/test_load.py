@@ -345,6 +345,10 @@ guard: {allow: [15550000001, "+1555000*"], max_concurrent: 0}
             "nodes: [{gateways: [telnyx]}]",
             "nodes[0].gateways: is a list; write each name with a colon behind: {telnyx: {}}",
         ),
+        (
+            "nodes: [{gateways: [{name: telnyx, register: auto}, backup]}]",
+            "nodes[0].gateways: is a list; write each name with a colon behind: {telnyx: {}, backup: {}}",
+        ),
         ("nodes: [{gateways: [1]}]", "nodes[0].gateways: is a list; write a mapping of names to values"),
         (
             "nodes: [{gateways: {g: {provider: telnix}}}]",

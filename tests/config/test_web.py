@@ -187,7 +187,7 @@ TLS = "tls_server_config: {{cert_file: cert.pem, key_file: key.pem, {}}}"
         (f"basic_auth_users: {{'a:b': {HASH}}}", "basic_auth_users['a:...']: is not a user name"),
         ("basic_auth_users: [hunter2]", "basic_auth_users: is a list; write a mapping"),
         ("basic_auth_users: hunter2", "basic_auth_users: is text; write a mapping"),
-        ("a: b: c", "mapping values are not allowed here"),
+        ("a: b: c", "has a colon where none is expected"),
     ],
 )
 def test_what_is_refused(folder: Path, text: str, said: str) -> None:

@@ -22,6 +22,11 @@ def test_calls_that_are_heard_or_not_looked_at_are_no_finding(live: dict[str, tu
     assert one(snapshot(gateways=(gateway(live=live),)), "calls").status == "pass"
 
 
+def test_what_they_cost_is_their_number() -> None:
+    finding = one(snapshot(gateways=(gateway(live={"outbound": (12, 2)}),)), "calls")
+    assert (finding.fault, finding.failed) == ("silent_now", 2)
+
+
 def test_the_calls_of_two_gateways_of_one_name_are_told_once() -> None:
     live = {"outbound": (4, 4)}
     both = (gateway(live=live), gateway(profile="internal", live=live))

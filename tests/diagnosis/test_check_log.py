@@ -32,7 +32,7 @@ def test_a_log_that_is_not_read_is_not_checked() -> None:
 def test_a_flood_is_a_finding_with_its_figures() -> None:
     [finding] = log(LogSeen(60, unread=12_000, fastest=1_234))
     assert (finding.fault, finding.status) == ("flood", "warn")
-    assert "up to 1,234 in a second; 12,000 in the last 1 min only counted" in finding.seen
+    assert "up to 1,234 in a second; 12,000 in the last minute only counted" in finding.seen
     [behind] = log(LogSeen(60, closed_because="faster than it is read", behind=True))
     assert behind.fault == "flood"
     assert "faster than it is read" in behind.seen

@@ -64,9 +64,12 @@ def test_the_default_password_is_a_warning_where_others_can_reach_the_port(
         ({"figures": {"session_count": 1000}}, "session_limit", "fail"),
         ({"figures": {"session_count": 800}}, "session_room", "warn"),
         ({"figures": {"session_count": 799}}, "", "pass"),
-        ({"figures": {"sessions_per_second_last": 29}}, "rate_limit", "fail"),
-        ({"figures": {"sessions_per_second_last": 28}}, "rate_room", "warn"),
-        ({"figures": {"sessions_per_second_peak_5min": 29}}, "rate_reached", "warn"),
+        ({"figures": {"sessions_per_second_last": 30}}, "rate_limit", "fail"),
+        ({"figures": {"sessions_per_second_last": 29}}, "rate_room", "warn"),
+        ({"figures": {"sessions_per_second_last": 29}, "over_rate": True}, "rate_limit", "fail"),
+        ({"figures": {"sessions_per_second_last": 0, "max_sessions_per_second": 1}}, "rate_limit", "fail"),
+        ({"figures": {"sessions_per_second_peak_5min": 30}}, "rate_reached", "warn"),
+        ({"figures": {"sessions_per_second_peak_5min": 29}}, "rate_room", "warn"),
         ({"figures": {"sessions_per_second_peak_5min": 24}}, "rate_room", "warn"),
         ({"figures": {"sessions_per_second_peak_5min": 23}}, "", "pass"),
         ({"figures": {"session_peak_5min": 800}}, "session_room", "warn"),
@@ -89,7 +92,7 @@ def test_every_reason_to_refuse_calls_is_a_finding_with_a_remedy_and_explains_fa
         "paused": {"paused": ("inbound",)},
         "not_ready": {"ready": False},
         "session_limit": {"figures": fill_up},
-        "rate_limit": {"figures": {"sessions_per_second_last": 29}},
+        "rate_limit": {"figures": {"sessions_per_second_last": 30}},
         "idle_cpu": {"figures": {"min_idle_cpu": 95.0}},
         "no_rtp_ports": {"no_rtp_ports": True},
     }
@@ -437,6 +440,7 @@ def test_calls_without_an_rtp_port_are_freeswitchs_failure_and_not_the_gateways(
     finding = one(snapshot(recent=calls(no_rtp_ports=3)), "calls")
     assert (finding.fault, finding.status, finding.gateway) == ("no_rtp_ports", "fail", "")
     assert finding.summary == "FreeSWITCH had no RTP port for 3 calls"
+    assert finding.failed == 3
     assert "rtp-start-port" in finding.remedy.advice
     both = found(snapshot(recent=calls(no_rtp_ports=1, causes={"CALL_REJECTED": 9})), "calls")
     assert [problem.fault for problem in both] == ["no_rtp_ports", "CALL_REJECTED"]

@@ -1,9 +1,11 @@
 """`doctor` as a process: what it prints, its exit codes, and that no text can harm a terminal."""
 
 import asyncio
+import contextlib
 import io
 import json
 import os
+import pty
 import re
 import signal
 import sys
@@ -241,6 +243,36 @@ async def test_a_page_that_cannot_be_written_ends_with_2(tmp_path: Path) -> None
     assert err == f"freeswitch-exporter: cannot write {path}: No such file or directory\n"
 
 
+@pytest.mark.parametrize("options", [(), ("--json",), ("--watch",)])
+async def test_the_page_and_the_verdict_do_not_depend_on_who_reads(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """`doctor --html FILE | head -1` writes the file; a watch ends once nobody reads it."""
+    path = tmp_path / "doctor.html"
+    reader, writer = os.pipe()
+    os.close(reader)
+    async with SimulatedSwitch(tick=0.05) as switch:
+        await switch.gateway_reaches("telnyx", "REGED")
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *(*QUICK_WATCH, "doctor", "--html", str(path), *options),
+                stdout=writer,
+                stderr=asyncio.subprocess.PIPE,
+                env={
+                    **os.environ,
+                    "EXPORTER_LISTEN": f"127.0.0.1:{NOBODY}",
+                    "FREESWITCH_PORT": str(switch.port),
+                },
+            )
+        finally:
+            os.close(writer)
+        async with asyncio.timeout(SECONDS):
+            _, err = await process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    assert "No problems found" in path.read_text()
+
+
 async def test_a_watch_shows_what_changes_until_it_is_interrupted(tmp_path: Path) -> None:
     page = tmp_path / "doctor.html"
     async with SimulatedSwitch(tick=0.05) as switch:
@@ -389,6 +421,57 @@ def test_lines_on_a_narrow_terminal_keep_their_indent() -> None:
     lines = output.getvalue().splitlines()
     assert max(map(len, lines)) <= 70
     assert any(line.startswith(" " * 34) and line.strip() for line in lines)
+
+
+def test_on_a_very_narrow_terminal_a_finding_begins_on_a_line_of_its_own() -> None:
+    output = io.StringIO()
+    screen = Screen(Console(file=output, force_terminal=True, color_system=None, width=40))
+    diagnosis = diagnose(
+        snapshot(gateways=(gateway(problem="auth_rejected", usable=False, answer_code=403),))
+    )
+    screen.findings(diagnosis.findings)
+    screen.conclusion(diagnosis)
+    lines = [line for line in output.getvalue().splitlines() if not line.startswith("       $ ")]
+    assert max(map(len, lines)) <= 40
+    assert "    Gateway telnyx: the provider rejects" in lines
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+async def test_on_a_terminal_of_any_encoding(encoding: str) -> None:
+    """The sign that something is being done is drawn in what the terminal can show."""
+    primary, secondary = pty.openpty()
+    shown = b""
+
+    def read() -> None:
+        nonlocal shown
+        with contextlib.suppress(OSError):  # how Linux says that the other side is closed
+            shown += os.read(primary, 65536)
+
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *(*QUICK, "doctor"),
+            stdout=secondary,
+            stderr=asyncio.subprocess.PIPE,
+            env={
+                **os.environ,
+                "EXPORTER_LISTEN": f"127.0.0.1:{NOBODY}",
+                "FREESWITCH_PORT": "1",
+                "PYTHONIOENCODING": encoding,
+                "TERM": "xterm",
+            },
+        )
+        os.close(secondary)
+        os.set_blocking(primary, False)
+        asyncio.get_running_loop().add_reader(primary, read)
+        async with asyncio.timeout(SECONDS):
+            _, err = await process.communicate()
+    finally:
+        asyncio.get_running_loop().remove_reader(primary)
+        os.close(primary)
+    assert (process.returncode, err) == (1, b"")
+    assert b" ..." in shown
+    assert not re.search(rb"\?(\x1b\[0m)? \w", shown), "a sign that the terminal does not have"
 
 
 def test_causes_consequences_and_other_causes_are_told_apart() -> None:

@@ -36,7 +36,11 @@ def test_the_checks_are_numbered_as_they_stand() -> None:
             problem("commands", "rate_reached", status="warn"),
             problem("calls", "DESTINATION_OUT_OF_ORDER", "a"),
         ),
+        (problem("commands", "rate_limit"), problem("calls", "capacity", status="warn")),
+        (problem("commands", "no_rtp_ports"), problem("calls", "no_rtp_ports")),
         (problem("profile", "profile_down", "a"), problem("calls", "refused", "")),
+        (problem("profile", "profile_down"), problem("calls", "unknown_gateway", "a", "warn")),
+        (problem("gateway", "missing", "a"), problem("calls", "unknown_gateway", "a", "warn")),
         (problem("gateway", "missing", "a"), problem("call", "INVALID_GATEWAY", "a")),
         (problem("registration", "auth_rejected", "a"), problem("calls", "refused", "a")),
         (problem("provider", "name_not_resolved", "a"), problem("registration", "unreachable", "a")),
@@ -58,6 +62,17 @@ def test_consequences_are_told_apart_from_causes(cause: Finding, consequence: Fi
         (problem("commands", "paused"), problem("registration", "auth_rejected", "a")),
         (problem("commands", "clock_skew"), problem("call", "billing", "a")),
         (problem("registration", "unmonitored", "a", "warn"), problem("calls", "billing", "a", "warn")),
+        (problem("commands", "rate_limit"), problem("calls", "billing", "a")),
+        (problem("commands", "rate_limit"), problem("calls", "unknown_gateway", "b")),
+        (problem("commands", "paused"), problem("calls", "silent_now", "a")),
+        (problem("commands", "session_limit"), problem("calls", "call_limit", "a")),
+        (problem("registration", "unreachable", "a"), problem("calls", "capacity")),
+        (problem("registration", "unreachable", "a"), problem("calls", "not_registered")),
+        (problem("registration", "unreachable", "a"), problem("calls", "unknown_user")),
+        (problem("registration", "unreachable", "a"), problem("calls", "call_limit", "a")),
+        (problem("gateway", "missing", "a"), problem("calls", "not_registered")),
+        (problem("profile", "profile_down"), problem("calls", "capacity")),
+        (problem("provider", "name_not_resolved", "a"), problem("calls", "no_rtp_ports")),
         (problem("calls", "billing", "a"), problem("call", "no_media", "a")),
         (problem("calls", "billing", "a"), problem("backend", "disconnected")),
     ],
@@ -67,6 +82,24 @@ def test_an_unrelated_problem_is_another_cause(one: Finding, other: Finding) -> 
     assert conclusion.cause == one
     assert conclusion.others == (other,)
     assert conclusion.consequences == ()
+
+
+def test_a_finding_about_several_gateways_goes_with_these_alone() -> None:
+    several = replace(problem("registration", "unreachable"), gateways=("a", "b"))
+    refused, other = problem("calls", "refused", "b"), problem("calls", "refused", "c")
+    log = replace(problem("log", "logged_errors", status="warn"), gateways=("b", "c"))
+    conclusion = conclude([several, refused, other, log])
+    assert causes(conclusion) == [several, other]
+    assert conclusion.consequences == (refused, log)
+    billing = problem("calls", "billing", "d")
+    assert causes(conclude([billing, log])) == [billing, log]
+
+
+def test_capacity_of_a_gateway_is_a_code_of_its_provider() -> None:
+    limit, code = problem("commands", "rate_limit"), problem("calls", "capacity", "a", "warn")
+    assert causes(conclude([limit, code])) == [limit, code]
+    down = problem("registration", "unreachable", "a")
+    assert conclude([down, code]).consequences == (code,)
 
 
 def test_a_failure_comes_before_a_warning_of_an_earlier_check() -> None:
@@ -120,6 +153,13 @@ def test_of_equals_the_one_that_costs_most_calls_comes_first() -> None:
     conclusion = conclude([unlisted, idle, most, some, dials], listed=["a", "b", "c"])
     assert causes(conclusion) == [most, some, idle, unlisted]
     assert conclude([most, dials, paused], listed=["a"]).cause == paused
+
+
+def test_calls_that_cost_now_come_before_what_costs_none() -> None:
+    """Of running calls in which nothing is heard, and of those without an RTP port, the number counts."""
+    unmonitored = problem("registration", "unmonitored", "a", "warn")
+    silent = replace(costing("calls", "silent_now", "b", 1), status="warn")
+    assert causes(conclude([unmonitored, silent])) == [silent, unmonitored]
 
 
 def test_a_gateway_that_is_down_accounts_for_no_dial_to_one_that_does_not_exist() -> None:

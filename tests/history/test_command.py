@@ -97,6 +97,17 @@ async def test_calls_for_people(run: Any) -> None:
     assert {printed.code for printed in (every, silent, telnyx, none)} == {0}
 
 
+@pytest.mark.parametrize("words", [("history",), ("calls",), ("calls", "--ticket")])
+async def test_of_a_gateway_that_nobody_knows_it_is_not_said_that_all_is_well(
+    run: Any, words: tuple[str, ...]
+) -> None:
+    async with past(*ALL) as asking:
+        printed = await run(asking, *words, *SINCE, "--gateway", "telnix")
+    assert (printed.code, printed.out) == (2, "")
+    assert "nothing is known of a gateway 'telnix' in that time; known: " in printed.err
+    assert "telnyx" in printed.err
+
+
 async def test_json(run: Any) -> None:
     async with past(*ALL) as asking:
         history = json.loads((await run(asking, "history", *SINCE, "--json")).out)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config import InvalidValue
-from exporter.history.times import MAX_AGO, epoch, iso, moment
+from exporter.history.times import MAX_AGO, epoch, iso, lately, moment
 
 NOW = datetime(2026, 11, 26, 12, 0, 0, tzinfo=UTC).timestamp()
 
@@ -95,3 +95,17 @@ def test_iso_comes_back(seconds: int) -> None:
 
 def test_iso_has_whole_seconds_never_later_than_the_moment() -> None:
     assert iso(1795000000.999) == "2026-11-18T11:06:40+00:00"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (45, "in the last 45 s"),
+        (60, "in the last minute"),
+        (720, "in the last 12 min"),
+        (3600, "in the last hour"),
+        (86_400, "in the last day"),
+    ],
+)
+def test_a_window_is_told_as_people_say_it(seconds: float, words: str) -> None:
+    assert lately(seconds) == words

@@ -28,6 +28,7 @@ WELL = Condition(
     paused={"inbound": False, "outbound": False},
     figures=FIGURES,
     no_rtp_ports=False,
+    over_rate=False,
 )
 
 
@@ -46,8 +47,11 @@ ROWS = [
     ("session_limit", figures(session_count=100)),
     ("none", figures(session_count=99)),
     ("session_limit", figures(session_count=0, max_sessions=0)),
-    ("rate_limit", figures(sessions_per_second_last=29)),  # FreeSWITCH accepts one fewer than the limit
-    ("none", figures(sessions_per_second_last=28)),
+    ("rate_limit", figures(sessions_per_second_last=30)),  # FreeSWITCH accepts one fewer than the limit
+    ("none", figures(sessions_per_second_last=29)),
+    ("rate_limit", figures(sessions_per_second_last=0, max_sessions_per_second=1)),
+    ("none", figures(sessions_per_second_last=0, max_sessions_per_second=2)),
+    ("none", WELL._replace(over_rate=True)),  # that was a moment ago
     ("idle_cpu", figures(idle_cpu=4.9, min_idle_cpu=5.0)),
     ("none", figures(idle_cpu=5.0, min_idle_cpu=5.0)),
     ("none", figures(idle_cpu=0.0)),
@@ -81,6 +85,7 @@ def test_of_several_the_first_is_the_reason_whichever_end_first() -> None:
             FIGURES, session_count=100, sessions_per_second_last=30, idle_cpu=1.0, min_idle_cpu=5.0
         ),
         no_rtp_ports=True,
+        over_rate=True,
     )
     found = []
     for end in (

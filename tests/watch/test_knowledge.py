@@ -232,3 +232,23 @@ def test_a_restart_is_not_told_with_a_time_before_the_loss() -> None:
     side.known.switch.figures = SwitchFigures(uptime_seconds=1e6)
     side.known.on_switch_polled()
     assert [(change.what, change.at) for change in side.told.changes] == [("restarted", lost)]
+
+
+def test_a_rate_limit_seen_in_one_poll_of_many_holds_for_a_minute() -> None:
+    """Each poll sees another second: in a flood that comes in waves the finding would come and go."""
+    side = Known()
+
+    def polled(rate: int) -> bool:
+        side.known.switch.figures = SwitchFigures(sessions_per_second_last=rate, max_sessions_per_second=30)
+        side.known.on_switch_polled()
+        return side.known.condition.over_rate
+
+    assert not polled(29)
+    assert polled(30)
+    side.clock.now += 59
+    assert polled(29)
+    side.clock.now += 2
+    assert not polled(29)
+    assert polled(31)
+    side.known.forget()
+    assert not side.known.condition.over_rate

@@ -43,6 +43,28 @@ def test_gateways_with_the_same_fault_share_a_line_that_has_the_commands_of_each
     ]
 
 
+def test_of_forty_gateways_each_is_counted_with_its_fault() -> None:
+    rejects = [rejected(f"a{number:02}") for number in range(30)]
+    silent = [rejected(f"b{number}", problem="unreachable") for number in range(9)]
+    lines = problem_lines([node(*rejects, *silent, rejected("c", problem="unregistered"))])
+    assert [line.text for line in lines] == [
+        "30 gateways: the provider rejects the credentials (a00, a01, a02, a03, a04 and 25 more)",
+        "9 more gateways: the provider is unreachable",
+        "Gateway c: a command unregistered it",
+    ]
+    assert lines[0].members[-1].text == "10 more gateways: the provider rejects the credentials"
+    assert lines[0].members[-1].seen == "a20, a21, a22, a23, a24 and 5 more"
+    strays = [rejected(f"a{number:02}", expected=number == 7) for number in range(30)]
+    (line,) = problem_lines([node(*strays)])
+    assert line.text.startswith("30 gateways: the provider rejects the credentials (a07, a00, a01,")
+    assert line.members[-1].text == "10 more gateways: the provider rejects the credentials"
+    missing = [
+        gateway(name=f"m{number:02}", listed=False, expected=True, problem="missing") for number in range(25)
+    ]
+    (line,) = problem_lines([node(*missing)])
+    assert line.text.startswith("25 gateways: FreeSWITCH does not have them (m00,")
+
+
 def test_gateways_of_two_nodes_do_not_share_a_line() -> None:
     lines = problem_lines([node(rejected("a"), node="east"), node(rejected("a"), node="west")])
     assert [(line.node, line.text.partition(":")[0]) for line in lines] == [

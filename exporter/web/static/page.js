@@ -25,6 +25,7 @@ function place(element) {
     };
   }
   if (element.rel) return (part) => part.querySelector(`a[rel="${element.rel}"]`);
+  if (element.href) return (part) => [...part.querySelectorAll("a")].find((one) => one.href === element.href);
   return () => null;
 }
 

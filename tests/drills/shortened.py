@@ -23,7 +23,6 @@ _DURATION = re.compile(r"(?<![\w.])(\d+)([smhd])(?!\w)")
 SECONDS = (
     re.compile(r"(?<= / )(\d+)(?= / on \(\))"),  # the length of a burn rate's window
     re.compile(r"(?<=_seconds [+-] )(\d+)$", re.MULTILINE),  # the length of a probe's call
-    re.compile(r"(?<=ping_pending_seconds > )(\d+)"),
 )
 
 

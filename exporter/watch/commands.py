@@ -29,7 +29,7 @@ from exporter.switch.live_audio import AudioReading, parse_audio
 from exporter.switch.profile import Profile, parse_profiles
 from exporter.switch.registration import Registration, parse_registrations, parse_registrations_count
 from exporter.switch.reply import accepted, flag
-from exporter.switch.status import SwitchStatus, parse_count, parse_pause, parse_status
+from exporter.switch.status import SwitchStatus, parse_count, parse_domain, parse_pause, parse_status
 
 _T = TypeVar("_T")
 
@@ -130,6 +130,7 @@ class Command(Generic[_T]):
 
 CORE_UUID: Final[Command[str]] = Command("global_getvar core_uuid", str.strip)
 CONF_DIR: Final[Command[str]] = Command("global_getvar conf_dir", accepted)
+DOMAIN: Final[Command[str]] = Command("global_getvar domain", parse_domain)
 HOSTNAME: Final[Command[str]] = Command("hostname", str.strip)
 STATUS: Final[Command[SwitchStatus]] = Command('json {"command":"status","data":""}', parse_status)
 PAUSED: Final[Command[bool]] = Command("fsctl pause_check {direction}", parse_pause)

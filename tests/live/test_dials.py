@@ -36,6 +36,7 @@ DIALS: Final[tuple[tuple[str, Key, bool], ...]] = (
     ("sofia/nosuch/1@127.0.0.1", ("INVALID_PROFILE", "profile", ""), True),
     ("sofia/internal/1000%lab.local", ("USER_NOT_REGISTERED", "user", ""), True),
     ("user/1000@lab.local", ("USER_NOT_REGISTERED", "user", ""), True),
+    ("user/1000", ("USER_NOT_REGISTERED", "user", ""), True),
     ("user/3000@lab.local", ("USER_NOT_REGISTERED", "user", ""), False),
     ("user/nobody@lab.local", ("SUBSCRIBER_ABSENT", "user", ""), False),
     ("nosuch/x", ("CHAN_NOT_IMPLEMENTED", "endpoint", ""), False),
@@ -65,7 +66,7 @@ async def test_each_refused_dial_is_counted_once_by_its_cause(lab: Lab) -> None:
 
     keys = {dialled: key for dialled, key, _ in DIALS}
     async with watching(lab, gateways=GATEWAYS, subscribers=(WATCHED,)) as watch:
-        await watch.until(lambda node: node.known.subscribers.known)
+        await watch.until(lambda node: node.known.subscribers.known and bool(node.switch.domain))
         client = await another_client(lab)
         for dialled, key, shown in (*DIALS, (BUSY, ("", "", ""), False)):
             assert (await client.api(f"originate {dialled} &park", 60.0)).startswith("-ERR")

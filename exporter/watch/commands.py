@@ -27,7 +27,12 @@ from exporter.switch.gateway import (
 )
 from exporter.switch.live_audio import AudioReading, parse_audio
 from exporter.switch.profile import Profile, parse_profiles
-from exporter.switch.registration import Registration, parse_registrations, parse_registrations_count
+from exporter.switch.registration import (
+    Registration,
+    parse_registered_addresses,
+    parse_registrations,
+    parse_registrations_count,
+)
 from exporter.switch.reply import accepted, flag
 from exporter.switch.status import SwitchStatus, parse_count, parse_domain, parse_pause, parse_status
 
@@ -149,6 +154,9 @@ CALLS_COUNT: Final[Command[int]] = Command("show calls count", parse_count)
 REGISTRATIONS_COUNT: Final[Command[int]] = Command("show registrations count", parse_count)
 PROFILE_REGISTRATIONS: Final[Command[int | None]] = Command(
     "sofia status profile {profile}", parse_registrations_count
+)
+REGISTERED_ADDRESSES: Final[Command[frozenset[str]]] = Command(
+    "sofia status profile {profile} reg", parse_registered_addresses
 )
 SUBSCRIBER: Final[Command[list[Registration]]] = Command(
     "sofia status profile {profile} user {user}", parse_registrations

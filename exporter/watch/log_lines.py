@@ -14,7 +14,7 @@ between one half and all of it, whoever asks when.
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 SAMPLED: Final = 400  # lines of each second that are read
 RECENT: Final = 600.0  # seconds
 KEPT: Final = 50  # lines at ERR or above, and as many warnings
+_WORD: Final = re.compile(r"[\w.-]+")
 _LATELY: Final = 2.0  # seconds
 MAX_FILES: Final = 50  # source files with a count of their own; any other is `other`
 
@@ -166,14 +167,11 @@ class LogLines:
         if halves[0] is halves[1]:
             del halves[0]
         began = halves[0].began
-        names = sorted(gateways, key=len, reverse=True)
-        alternatives = "|".join(map(re.escape, names))
-        pattern = re.compile(rf"(?<![\w.-])({alternatives})(?![\w-])") if names else None
-        lines = []
+        names = frozenset(gateways)
+        lines: list[LogEntry] = []
         for error, kept in self._kept.items():
-            for text in (quoted(without_passwords(one.text)) for one in kept if one.at >= began):
-                found = pattern.search(text) if pattern is not None else None
-                lines.append(LogEntry(found[1] if found else "", error, text))
+            recent = (quoted(without_passwords(one.text)) for one in kept if one.at >= began)
+            lines += [LogEntry(first_named(text, names), error, text) for text in recent]
         return LogSeen(
             now - began,
             _sums(half.files[True] for half in halves),
@@ -218,6 +216,22 @@ class _Half:
         if file not in files and len(files) >= MAX_FILES:
             file = "other"
         files[file] = files.get(file, 0) + 1
+
+
+def first_named(text: str, names: Container[str]) -> str:
+    """The first of these names in a text, there the longest; empty if none is.
+
+    A name is made of letters, digits and `_.-`, and ends with its word or before a dot, as of a sentence. Each
+    word is cut at its dots, so that the time does not depend on the names, which FreeSWITCH's config chooses.
+    """
+    for found in _WORD.finditer(text):
+        word = found[0]
+        end = len(word)
+        while end > 0:
+            if word[:end] in names:
+                return word[:end]
+            end = word.rfind(".", 0, end)
+    return ""
 
 
 def _sums(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

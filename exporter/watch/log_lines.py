@@ -221,7 +221,7 @@ class _Half:
 def first_named(text: str, names: Container[str]) -> str:
     """The first of these names in a text, there the longest; empty if none is.
 
-    A name is made of letters, digits and `_.-`, and ends with its word or before a dot, as of a sentence. Each
+    A name is made of letters, digits and `_.-`, and ends with its word or before a dot, as of a text. Each
     word is cut at its dots, so that the time does not depend on the names, which FreeSWITCH's config chooses.
     """
     for found in _WORD.finditer(text):

@@ -92,7 +92,9 @@ RULES: Final = (
 """All commands, those of probes and the doctor included."""
 _OTHER: Final = Rule("", Lane.VITAL, VITAL_DEADLINE)
 
-OPTIONAL: Final = tuple(rule.optional for rule in RULES if rule.optional)
+LOG: Final = "log"
+"""What the log lane asks for (log_lane.py), as `freeswitch_optional_answers_ok` has it."""
+OPTIONAL: Final = (*(rule.optional for rule in RULES if rule.optional), LOG)
 COMMAND_NAMES: Final = tuple(sorted({rule.beginning.partition(" ")[0] for rule in RULES}))
 """First words of all commands that the exporter sends."""
 

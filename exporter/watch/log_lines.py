@@ -86,6 +86,7 @@ class LogLines:
         stream: down to which level the log is asked for.
         lines: by the level's word. events: by the words of LOG_EVENTS. Both have what can come at `stream`,
             and nothing before the first connection that gave the log.
+        read: whether the log is read; None where it is not asked for, not yet, or refused.
         closed_because, refused, behind: as in LogSeen.
     """
 
@@ -93,9 +94,8 @@ class LogLines:
         self.stream: LogStream = "off"
         self.lines: dict[str, int] = {}
         self.events: dict[str, int] = {}
-        self.closed_because = "not opened yet"
-        self.refused = False
-        self.behind = False
+        self.read: bool | None = None
+        self.on_not_asked("not opened yet")
         self._clock = clock
         self._on_event = on_event
         self._half = self._half_before = _Half(clock.monotonic())
@@ -108,6 +108,7 @@ class LogLines:
     def on_opened(self) -> None:
         """A connection gives the log."""
         self._late, self._least = 0.0, float("inf")
+        self.read = True
         self.closed_because, self.refused, self.behind = "", False, False
         errors_only = self.stream == "error"
         for level in LOG_LEVELS[:-1] if errors_only else LOG_LEVELS:
@@ -116,8 +117,14 @@ class LogLines:
             self.events.setdefault(what, 0)
 
     def on_closed(self, reason: str, *, refused: bool = False, behind: bool = False) -> None:
-        """There is no connection for the log."""
+        """There is no connection for the log, though it is wanted."""
+        self.read = None if refused else False
         self.closed_because, self.refused, self.behind = reason, refused, behind
+
+    def on_not_asked(self, reason: str) -> None:
+        """There is none, and none is missed."""
+        self.read = None
+        self.closed_because, self.refused, self.behind = reason, False, False
 
     def on_line(self, number: int, text: str) -> None:
         """A line of the log: FreeSWITCH's level, and the text. Quick, for there may be very many."""

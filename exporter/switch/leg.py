@@ -132,6 +132,11 @@ class ChannelEvent:
         return self._event.timestamp
 
     @property
+    def sequence(self) -> int:
+        """The number of the event: FreeSWITCH counts them as they happen, from 1 in each of its runs."""
+        return self._event.get_int(b"Event-Sequence") or 0
+
+    @property
     def never_began(self) -> bool:
         """The CHANNEL_DESTROY of a dial that FreeSWITCH refused before any INVITE."""
         return self._event.get(b"Channel-State") == "CS_NONE"

@@ -376,8 +376,8 @@ class Dials:
             return "other"
         if cause == "INVALID_URL":
             return "gateway" if "gateway" in kinds else "profile"
-        if cause == "DESTINATION_OUT_OF_ORDER" and (kinds == {"other"} or dial.uuid in self._calls):
-            return "other"  # the line cannot be read, or its UUID is in use
+        if cause == "DESTINATION_OUT_OF_ORDER" and (kinds == {"other"} or self._calls.knows(dial.uuid)):
+            return "other"  # the line cannot be read, or its UUID is in use, as by the target before
         return _KINDS.get(cause, "endpoint")
 
     def _target(self, cause: str, kind: RefusedKind, dial: Dial) -> DialTarget:

@@ -633,6 +633,21 @@ def test_a_user_dialled_without_a_domain_is_one_of_freeswitchs_own(domain: str, 
     assert side.shown() == [("USER_NOT_REGISTERED", "user", "1000", 1)] * told
 
 
+@pytest.mark.parametrize("by", ["reply", "line"])
+def test_a_second_target_finds_the_uuid_of_the_first_in_use_which_is_no_limit(by: str) -> None:
+    side = Side()
+    arguments = "{origination_uuid=u7}sofia/gateway/telnyx/1|sofia/gateway/backup/1 &park"
+    leg = {"Unique__ID": "u7", "Call__Direction": "outbound", "variable_sip_gateway_name": "telnyx"}
+    side.fire("CHANNEL_CREATE", **leg)
+    side.fire("CHANNEL_HANGUP_COMPLETE", Hangup__Cause="USER_BUSY", **leg)
+    if by == "line":
+        side.known.dials.on_log_evidence(LogEvidence(OUT_OF_ORDER, ""))
+        side.api(arguments)
+    else:
+        side.bgapi(arguments, f"-ERR {OUT_OF_ORDER}\n")
+    assert {key.kind: count for key, count in side.counted().items()} == {"other": 1}
+
+
 def test_a_line_about_a_gateway_is_of_a_dial_that_names_it_likewise() -> None:
     side = Side()
     side.known.dials.on_log_evidence(LogEvidence("GATEWAY_DOWN", "noreg"))

@@ -1,9 +1,9 @@
 """Every way in which an event socket can fail, as one small tree of exceptions.
 
 Callers match on the class. Metrics use `problem`, a value of the metric `freeswitch_connection_problem`. A
-message never contains a password that `mask` was told of. What the far end sent appears in it masked, cut
-short and made printable by `quoted`, in this order: what is cut first may end in the middle of a password,
-which no later mask finds.
+message never contains a password that `mask` was told of, nor one in an address (`user:password@host`). What
+the far end sent appears in it masked, cut short and made printable by `quoted`, in this order: what is cut
+first may end in the middle of a password, which no later mask finds.
 """
 
 import errno
@@ -16,6 +16,15 @@ _SHOWN: Final = 200
 _LOOKED_AT: Final = 40_000  # so far passwords are searched: past what is shown, however many are masked
 _MIN_MASKED: Final = 4  # characters; masking every "a" would leave no text
 _MAX_MASKED: Final = 1000  # passwords, the newest
+_USER: Final = r"(?:[^\s:@/%<>\"'\[\](){}=,;|]|%(?!3A)){1,64}(?::|%3A)"  # and what is before its password
+_IN_ADDRESS: Final = re.compile(
+    rf"(?<![^\s/<>\"'\[\](){{}}=,;|])((?:(?:sips?|tel|pres|im|mailto)(?::|%3A))?+{_USER})[^\s@/<>\"'|,]{{1,128}}(?=@)",
+    re.IGNORECASE,
+)
+_IN_CHANNEL: Final = re.compile(
+    rf"(\b(?:sofia/(?:gateway/)?+[^\s/]{{1,64}}|loopback)/(?:sips?(?::|%3A))?+{_USER})[^\s@/<>\"'|,()\[\]]{{1,128}}",
+    re.IGNORECASE,
+)
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -55,7 +64,19 @@ def mask(secret: str) -> None:
 
 def masked(text: str) -> str:
     """The text, as far as anything of it may be shown, with every password masked."""
-    return _MASKING.apply(text[:_LOOKED_AT])
+    return without_passwords_in_addresses(_MASKING.apply(text[:_LOOKED_AT]))
+
+
+def without_passwords_in_addresses(text: str) -> str:
+    """The text with the password of each `user:password@host` or `sofia/PROFILE/user:password` masked.
+
+    FreeSWITCH dials such an address as any other, and writes its colon as `%3A` mostly.
+    """
+    if "@" in text:
+        text = _IN_ADDRESS.sub(rf"\1{MASK}", text)
+    if "sofia/" in text or "loopback/" in text:
+        text = _IN_CHANNEL.sub(rf"\1{MASK}", text)
+    return text
 
 
 def printable(text: str | bytes) -> str:

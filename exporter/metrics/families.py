@@ -130,7 +130,7 @@ COMMAND_DURATION = _histogram(
 )
 OPTIONAL_ANSWERS_OK = _gauge(
     "freeswitch_optional_answers_ok",
-    "0 while FreeSWITCH's answer to this question is late or unusable; its families are absent then.",
+    "0 while this answer of FreeSWITCH is late or unusable: its families are absent or (log) stand still.",
     ("node", "command"),
 )
 LOOP_LAG = _gauge(

@@ -33,7 +33,10 @@ def sofia(switch: Switch, arguments: str) -> str:
             return _gateway_list(switch)
         case ["status", "profile", name, "user", user]:
             profile = switch.sofia.running_profile(name)
-            return _user_text(switch, profile, user) if profile else INVALID_PROFILE
+            return _registrations_text(switch, profile, user) if profile else INVALID_PROFILE
+        case ["status", "profile", name, "reg"]:
+            profile = switch.sofia.running_profile(name)
+            return _registrations_text(switch, profile) if profile else INVALID_PROFILE
         case ["status", "profile", name, *_]:
             profile = switch.sofia.running_profile(name)
             return _profile_text(switch, profile) if profile else INVALID_PROFILE
@@ -251,14 +254,12 @@ def _registrations(switch: Switch, profile: Profile) -> int:
     return switch.registrations + len(switch.telephones.rows)
 
 
-def _user_text(switch: Switch, profile: Profile, user: str) -> str:
-    """The registrations of one user; none in any other profile than that of the telephones."""
-    here = profile.name == telephones.PROFILE
-    name, _, domain = user.partition("@")
-    phone = switch.telephones.rows.get(name) if here and domain == telephones.DOMAIN else None
-    row = _telephone_text(switch, phone) if phone is not None else ""
-    count = 1 if phone is not None else 0
-    return f"\nRegistrations:\n{LINE}{row}Total items returned: {count}\n{LINE}"
+def _registrations_text(switch: Switch, profile: Profile, user: str | None = None) -> str:
+    """The registrations, of one user if asked; none in any other profile than that of the telephones."""
+    phones = switch.telephones.rows.values() if profile.name == telephones.PROFILE else ()
+    listed = [phone for phone in phones if user in (None, f"{phone.user}@{telephones.DOMAIN}")]
+    rows = "".join(_telephone_text(switch, phone) for phone in listed)
+    return f"\nRegistrations:\n{LINE}{rows}Total items returned: {len(listed)}\n{LINE}"
 
 
 def _telephone_text(switch: Switch, phone: telephones.Telephone) -> str:

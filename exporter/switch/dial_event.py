@@ -101,7 +101,7 @@ class Dropped(NamedTuple):
     @classmethod
     def of(cls, event: ChannelEvent) -> Self:
         """Reads an event whose `never_began` is true."""
-        return cls(event.raw.get_int(b"Event-Sequence") or 0, event.stamp)
+        return cls(event.sequence, event.stamp)
 
 
 class RefusedBridge(NamedTuple):

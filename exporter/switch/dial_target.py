@@ -39,7 +39,7 @@ _CLOSING: Final = {"<": ">", "{": "}", "[": "]"}
 _BOUNDS: Final = {opening: re.compile(f"[{re.escape(opening + _CLOSING[opening])}]") for opening in _CLOSING}
 _SEPARATOR: Final = re.compile(r"[,\[]")
 _UUID: Final = re.compile(r"(?:^|[{,|:;])origination_uuid=([\w.:@+-]{1,128})", re.ASCII)
-_NAME: Final = re.compile(r"[\w.:+-]{1,64}", re.ASCII)
+_NAME: Final = re.compile(r"(?=.{1,64}\Z)[\w.+-]++(?:::[\w.+-]++)?+", re.ASCII)  # `user:password` is none
 _USER: Final = re.compile(r"[\w.+~-]{1,64}(?:@[\w.:-]{1,128})?", re.ASCII)
 _NUMBER: Final = re.compile(r"\+?[0-9]{1,32}")
 _SHORTEST: Final = 7  # digits; a shorter number is an extension

@@ -14,6 +14,8 @@ Facts (facts-more.md E; traps that a reader of the headers would fall into):
   though the disposition reads `recv_refuse`.
 - The first leg of a bridge gets `sip_invite_failure_*`, `sip_reason` and `sip_rh_*` of the second one copied.
   So status and phrase are those of outbound legs, and a Reason counts only where the far end ended the leg.
+- A password may have been dialled (`user:password@host`, leg.py). The first leg of a bridge then has it alone
+  as the number of the second one. It is never kept.
 - `hangup_cause_q850` is 16 for every cause that Q.850 does not have.
 - A leg that was never authenticated (a scanner, an address that the ACL refuses) has no times: it is no call.
 """
@@ -21,9 +23,9 @@ Facts (facts-more.md E; traps that a reader of the headers would fall into):
 from typing import Final, Literal, NamedTuple
 
 from exporter.esl import Event
-from exporter.esl.errors import printable
+from exporter.esl.errors import printable, without_passwords_in_addresses
 from exporter.switch.cause import CAUSES
-from exporter.switch.leg import ChannelEvent
+from exporter.switch.leg import ChannelEvent, without_password
 from exporter.switch.whole_event import read_whole
 
 Direction = Literal["inbound", "outbound"]
@@ -33,6 +35,7 @@ _LAST_Q850: Final = 127
 _LOWEST_STATUS: Final = 100
 _HIGHEST_STATUS: Final = 999  # 904 is one that FreeSWITCH's SIP stack adds (exporter.switch.sip)
 _CONTACT: Final = "gw+"  # the user part of the contact with which FreeSWITCH registers a gateway
+_DIALLED: Final = (b"variable_last_arg", b"variable_current_application_data")  # of a bridge
 _OTHER_UUIDS: Final = (
     b"Other-Leg-Unique-ID",
     b"variable_bridge_uuid",
@@ -143,27 +146,31 @@ def _text(raw: Event, header: bytes) -> str:
     return printable(raw.get(header) or "")
 
 
+def _user(raw: Event, header: bytes) -> str:
+    return printable(without_password(raw.get(header) or ""))
+
+
 def _caller(raw: Event) -> str:
     """The number that FreeSWITCH's INVITE had."""
-    return _text(raw, b"variable_pre_transfer_caller_id_number") or _text(raw, b"Caller-Caller-ID-Number")
+    return _user(raw, b"variable_pre_transfer_caller_id_number") or _user(raw, b"Caller-Caller-ID-Number")
 
 
 def _calling(raw: Event) -> str:
     """The number that the far end called from."""
     return (
-        _text(raw, b"Caller-Orig-Caller-ID-Number")
-        or _text(raw, b"variable_sip_from_user")
-        or _text(raw, b"Caller-Caller-ID-Number")
+        _user(raw, b"Caller-Orig-Caller-ID-Number")
+        or _user(raw, b"variable_sip_from_user")
+        or _user(raw, b"Caller-Caller-ID-Number")
     )
 
 
 def _called(raw: Event) -> str:
     """The number that the far end called."""
     for header in (b"variable_sip_req_user", b"variable_sip_to_user"):
-        user = _text(raw, header)
+        user = _user(raw, header)
         if user and not user.startswith(_CONTACT):
             return user
-    return _text(raw, b"Caller-Destination-Number")
+    return _user(raw, b"Caller-Destination-Number")
 
 
 def _address(raw: Event, host_header: bytes, port_header: bytes) -> str:
@@ -201,8 +208,20 @@ def _other(raw: Event, *, outbound: bool) -> OtherEvidence | None:
     return OtherEvidence(
         uuid=uuid,
         direction="inbound" if inbound else "outbound",
-        from_number=_text(raw, callers[0]) or _text(raw, callers[1]),
-        to_number=_text(raw, b"Other-Leg-Destination-Number")
-        or (originated[-1] if originated[0] == uuid and len(originated) > 1 else ""),
+        from_number=_user(raw, callers[0]) or _user(raw, callers[1]),
+        to_number=_not_a_password(
+            raw,
+            _user(raw, b"Other-Leg-Destination-Number")
+            or (originated[-1] if originated[0] == uuid and len(originated) > 1 else ""),
+        ),
         cause=cause or _text(raw, b"variable_last_bridge_hangup_cause"),
     )
+
+
+def _not_a_password(raw: Event, number: str) -> str:
+    """The number that the leg bridged to; empty if the bridge had it as a password only."""
+    for header in _DIALLED:
+        dialled = raw.get(header) or ""
+        if number in dialled and number not in without_passwords_in_addresses(dialled):
+            return ""
+    return number

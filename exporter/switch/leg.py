@@ -14,6 +14,8 @@ Facts (facts.md 4, tried.md 3 and 4):
   one that is not a word counts as none.
 - `variable_sip_req_uri` is the number that was dialled, `Caller-Destination-Number` follows the leg through
   the dialplan. `variable_dialed_user` is set where a user of the directory was dialled (mod_dptools.c).
+- A leg dialled as `sip:anna:secret@host` has `anna%3Asecret@host` there; one dialled as `anna:secret` through
+  a gateway has `anna:secret@proxy`, and `secret` alone as `Caller-Destination-Number`.
 - `variable_sofia_profile_name` is the profile of an outbound leg's gateway: its name may stand in several.
 - An INVITE that was never authenticated is a leg without CREATE: its end has Channel-Name, Hangup-Cause
   (CALL_REJECTED: wrong password or access list; WRONG_CALL_STATE: the challenge was not answered) and no
@@ -40,6 +42,9 @@ _UUID: Final = re.compile(r"[\w.:@+-]{1,128}", re.ASCII)
 _SOFIA_NAME: Final = re.compile(r"sofia/([^/]{1,128})/")
 _MAX_NUMBER: Final = 100
 _SCHEME: Final = re.compile(r"^(?:sips?|tel):", re.IGNORECASE)
+_PASSWORD: Final = re.compile(
+    r"((?!\[)(?:(?:sips?|tel)(?::|%3A))?+[^:%]*+(?:%(?!3A)[^:%]*+)*+)(?::|%3A).*", re.IGNORECASE | re.DOTALL
+)
 _SEPARATORS: Final = re.compile(r"[-.() ]")
 _NUMBER: Final = re.compile(r"\+?[0-9]+", re.ASCII)
 _RTP_FIRST: Final = b"variable_rtp_audio_in_raw_bytes"
@@ -127,6 +132,11 @@ class ChannelEvent:
         return self._event.timestamp
 
     @property
+    def sequence(self) -> int:
+        """The number of the event: FreeSWITCH counts them as they happen, from 1 in each of its runs."""
+        return self._event.get_int(b"Event-Sequence") or 0
+
+    @property
     def never_began(self) -> bool:
         """The CHANNEL_DESTROY of a dial that FreeSWITCH refused before any INVITE."""
         return self._event.get(b"Channel-State") == "CS_NONE"
@@ -170,7 +180,7 @@ class ChannelEvent:
         address = self._event.get_late(b"variable_sip_req_uri")
         if address:
             return plain_number(user_part(address))
-        return plain_number(self._event.get(b"Caller-Destination-Number") or "")
+        return plain_number(without_password(self._event.get(b"Caller-Destination-Number") or ""))
 
     @property
     def in_house(self) -> bool:
@@ -238,8 +248,16 @@ class ChannelEvent:
 
 
 def user_part(address: str) -> str:
-    """The user of `user;parameters@host`."""
-    return address.partition("@")[0].partition(";")[0]
+    """The user of `user:password;parameters@host`."""
+    return without_password(address.partition("@")[0].partition(";")[0])
+
+
+def without_password(user: str) -> str:
+    """The user of `user:password`, whether the colon is escaped or not."""
+    if ":" not in user and "%3" not in user:
+        return user
+    found = _PASSWORD.fullmatch(user)
+    return user if found is None else found[1]
 
 
 def plain_number(text: str) -> str:

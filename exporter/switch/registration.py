@@ -1,7 +1,7 @@
-"""The registrations of one profile: how many, and those of one user.
+"""The registrations of one profile: how many, those of one user, and the addresses of all.
 
-`sofia status profile P` and `sofia status profile P user U` read the profile's own table, which is right at
-once. `show registrations` reads FreeSWITCH's core table, which keeps the rows of telephones that are gone
+`sofia status profile P`, `... user U` and `... reg` read the profile's own table, which is right at once.
+`show registrations` reads FreeSWITCH's core table, which keeps the rows of telephones that are gone
 (facts-more.md A.3).
 
 Source: mod_sofia.c (cmd_status, show_reg_callback).
@@ -45,6 +45,23 @@ def parse_registrations_count(text: str) -> int | None:
     if found is None:
         raise ReplyError(f"a profile without REGISTRATIONS: {quoted(text)}")
     return int(found[1])
+
+
+def parse_registered_addresses(text: str) -> frozenset[str]:
+    """Reads the reply of `sofia status profile P reg`; none if the profile does not run. It may be megabytes.
+
+    Raises:
+        ReplyError: a refusal, or something else.
+    """
+    try:
+        body = accepted(text)
+    except GatewayNotFound:
+        return frozenset()
+    total = _TOTAL.search(body, max(body.rfind("\nTotal"), 0))
+    _, *rows = body.split("\nIP:")
+    if total is None or len(rows) != int(total[1]):
+        raise ReplyError(f"not a list of registrations: {quoted(text)}")
+    return frozenset(filter(None, map(network_address, {row.partition("\n")[0].strip() for row in rows})))
 
 
 def parse_registrations(text: str) -> list[Registration]:

@@ -19,8 +19,9 @@ import msgspec
 
 from exporter.esl.errors import printable, quoted
 from exporter.esl.event import Event
-from exporter.switch.reply import ReplyError, accepted, decoded, flag
+from exporter.switch.reply import EmptyReply, ReplyError, accepted, decoded, flag
 
+_NO_DOMAIN: Final = "freeswitch.local"  # switch_core_get_domain, where the configuration sets none
 _LARGEST: Final = 2**63  # more than any of FreeSWITCH's counters can hold
 
 
@@ -268,6 +269,18 @@ def parse_count(text: str) -> int:
     elif total := _TOTAL.fullmatch(body):
         return int(total[1])
     raise ReplyError(f"not a count: {quoted(body)}")
+
+
+def parse_domain(text: str) -> str:
+    """Reads the reply of `global_getvar domain`: the domain of a user who is dialled without one.
+
+    Raises:
+        ReplyError: a refusal.
+    """
+    try:
+        return accepted(text)
+    except EmptyReply:
+        return _NO_DOMAIN
 
 
 def parse_pause(text: str) -> bool:

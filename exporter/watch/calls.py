@@ -11,6 +11,10 @@ Events may be missing, doubled or out of order, and this still holds: a leg with
 of a leg that never had a CREATE is a dial that FreeSWITCH refused itself. To know them again, the latest
 _ENDED_KEPT legs that ended are remembered.
 
+A UUID may be used again: `originate {origination_uuid=U}sofia/gateway/a/1|sofia/gateway/b/1` uses one for all
+its targets, and so may a client that dials once more. A CREATE, or a dial refused, that FreeSWITCH numbered
+after the end of the leg before is another one.
+
 A leg whose end was lost stays until `lose` is told that FreeSWITCH does not have it any more.
 
 The leg of an INVITE that was never authenticated (no CREATE, and an end that says so) is a stranger's, and no
@@ -22,7 +26,7 @@ counters, and these include them.
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from exporter.metrics.exposition import Exemplar
 from exporter.switch.leg import ChannelEvent, LegEnd, LegStart, is_probe
@@ -34,6 +38,7 @@ from exporter.watch.country_calls import CountryCalls, Talk
 MAX_LEGS: Final = 100_000
 DIRECTIONS: Final = ("inbound", "outbound")
 _ENDED_KEPT: Final = 4096  # so that a late list or event does not bring a leg back
+_LAST: Final = 1 << 63  # a number that no event has
 _UUID: Final = re.compile(r"[0-9a-f-]{36}", re.ASCII)
 _T = TypeVar("_T")
 
@@ -48,6 +53,13 @@ class _Leg:
         self.created = False
         self.answered = False
         self.progressed = False
+
+
+class _Ended(NamedTuple):
+    """A leg that ended: whether its CREATE was seen, and the number of its last event."""
+
+    created: bool
+    sequence: int
 
 
 class CallTable:
@@ -87,8 +99,7 @@ class CallTable:
         self._on_no_rtp_port = on_no_rtp_port
         self._on_stranger = on_stranger
         self._legs: dict[str, _Leg] = {}
-        # In the order in which they ended, the latest _ENDED_KEPT; whether their CREATE was seen.
-        self._ended: dict[str, bool] = {}
+        self._ended: dict[str, _Ended] = {}  # in the order in which they ended, the latest _ENDED_KEPT
         self._probes: dict[str, None] = {}  # those created, the latest _ENDED_KEPT
         self.stats: dict[tuple[str, str], CallStats] = {}
         self.creates = 0
@@ -126,6 +137,10 @@ class CallTable:
         """The legs up now."""
         return set(self._legs)
 
+    def knows(self, uuid: str) -> bool:
+        """There is, or was lately, a leg or a refused dial with that UUID."""
+        return uuid in self._legs or uuid in self._ended
+
     def answered(self, uuid: str) -> CallStats | None:
         """The counters of a leg that is up and answered; None of any other."""
         leg = self._legs.get(uuid)
@@ -147,10 +162,11 @@ class CallTable:
             if uuid not in self._probes:
                 self.creates += 1
                 _remember(self._probes, uuid, None)
-        elif uuid in self._ended:
-            self.creates += not self._ended[uuid]
-            self._ended[uuid] = True
+        elif self._has_ended(event):
+            self.creates += not self._ended[uuid].created
+            self._ended[uuid] = self._ended[uuid]._replace(created=True)
         else:
+            self._ended.pop(uuid, None)
             self.creates += 1
             leg = self._enter(event.start())
             if leg is None:
@@ -194,7 +210,7 @@ class CallTable:
         if uuid not in self._legs and event.strangers:
             self.strangers += 1
             if uuid:
-                _remember(self._ended, uuid, True)
+                _remember(self._ended, uuid, _Ended(True, event.sequence))
             self._on_stranger(event)
         else:
             self._end(event)
@@ -202,12 +218,13 @@ class CallTable:
     def on_destroy(self, event: ChannelEvent) -> None:
         """CHANNEL_DESTROY: the last event of a leg, and the only one of dials refused before any INVITE."""
         uuid = event.uuid
-        if uuid in self._legs:  # its HANGUP_COMPLETE was lost; DESTROY repeats all of it
-            self._end(event)
-        elif event.never_began and uuid not in self._ended:
+        if not event.never_began:
+            if uuid in self._legs:  # its HANGUP_COMPLETE was lost; DESTROY repeats all of it
+                self._end(event)
+        elif not self._has_ended(event):
             self.refused_locally += 1
             if uuid:
-                _remember(self._ended, uuid, True)
+                _remember(self._ended, uuid, _Ended(True, event.sequence))
 
     # -- the switch comes and goes ----------------------------------------------------------------------
 
@@ -249,7 +266,11 @@ class CallTable:
                 if leg.talk is not None:
                     self._countries.lost(leg.talk)
                 if uuids is not None:
-                    _remember(self._ended, uuid, leg.created)
+                    _remember(self._ended, uuid, _Ended(leg.created, _LAST))
+
+    def on_restart(self) -> None:
+        """FreeSWITCH was restarted, and numbers its events anew."""
+        self._ended.clear()
 
     # -- inside ---------------------------------------------------------------------------------------
 
@@ -291,7 +312,12 @@ class CallTable:
                 self._countries.ended(event, end, leg.stats.gateway, leg.talk)
             self._on_ended(event, end, leg.stats.gateway, code)
         if uuid:
-            _remember(self._ended, uuid, leg.created if leg is not None else True)
+            _remember(self._ended, uuid, _Ended(leg.created if leg is not None else True, event.sequence))
+
+    def _has_ended(self, event: ChannelEvent) -> bool:
+        """The leg of an event has ended, and its UUID has not been used again."""
+        ended = self._ended.get(event.uuid)
+        return ended is not None and event.sequence <= ended.sequence
 
 
 def _remember(table: dict[str, _T], uuid: str, value: _T) -> None:

@@ -7,11 +7,11 @@ from typing import Final
 
 from exporter.metrics import families
 from exporter.metrics.exposition import Page, labels
-from exporter.switch.events import EXPIRE, REGISTER, REGISTER_FAILURE
+from exporter.switch.events import EXPIRE, REGISTER_FAILURE
 from exporter.watch.node import Node
+from exporter.watch.subscriptions import SUSPICION
 
 _FAILURES: Final = f"CUSTOM {REGISTER_FAILURE.name}"
-_SUCCESSES: Final = f"CUSTOM {REGISTER.name}"
 _EXPIRIES: Final = f"CUSTOM {EXPIRE.name}"
 
 
@@ -24,7 +24,7 @@ def write_user_counters(page: Page, node: Node) -> None:
             page.add(families.SIP_AUTH_FAILURES, failed, count)
     for profile, count in strangers.scans.items():
         page.add(families.SIP_SCANS, labels(node=node.name, profile=profile), count)
-    if not {_FAILURES, _SUCCESSES} & node.denied:
+    if not SUSPICION & node.denied:
         for profile, count in strangers.guessed.items():
             page.add(families.SIP_SUCCESSES_AFTER_FAILURES, labels(node=node.name, profile=profile), count)
     if _EXPIRIES not in node.denied:

@@ -19,7 +19,7 @@ from exporter.switch.sip import known_code
 from exporter.watch.accepting import REFUSAL_REASONS, refusal_reason
 from exporter.watch.call_stats import CallStats
 from exporter.watch.calls import DIRECTIONS
-from exporter.watch.collect_log import write_log
+from exporter.watch.collect_log import write_log, write_log_read
 from exporter.watch.collect_users import write_user_counters, write_user_gauges
 from exporter.watch.gateway import GatewayWatch
 from exporter.watch.node import Node
@@ -142,6 +142,7 @@ class NodeCollector:
         page.add(families.EVENT_BACKLOG, own, node.backlog())
         for command, ok in node.connections.optional_answers.ok.items():
             page.add(families.OPTIONAL_ANSWERS_OK, f'{own},command="{command}"', ok)
+        write_log_read(page, own, node.known.log)
         if node.ticks.round_trip is not None:
             page.add(families.EVENT_ROUND_TRIP, own, node.ticks.round_trip)
         if node.ticks.clock_skew is not None:

@@ -27,9 +27,14 @@ from exporter.switch.gateway import (
 )
 from exporter.switch.live_audio import AudioReading, parse_audio
 from exporter.switch.profile import Profile, parse_profiles
-from exporter.switch.registration import Registration, parse_registrations, parse_registrations_count
+from exporter.switch.registration import (
+    Registration,
+    parse_registered_addresses,
+    parse_registrations,
+    parse_registrations_count,
+)
 from exporter.switch.reply import accepted, flag
-from exporter.switch.status import SwitchStatus, parse_count, parse_pause, parse_status
+from exporter.switch.status import SwitchStatus, parse_count, parse_domain, parse_pause, parse_status
 
 _T = TypeVar("_T")
 
@@ -87,7 +92,9 @@ RULES: Final = (
 """All commands, those of probes and the doctor included."""
 _OTHER: Final = Rule("", Lane.VITAL, VITAL_DEADLINE)
 
-OPTIONAL: Final = tuple(rule.optional for rule in RULES if rule.optional)
+LOG: Final = "log"
+"""What the log lane asks for (log_lane.py), as `freeswitch_optional_answers_ok` has it."""
+OPTIONAL: Final = (*(rule.optional for rule in RULES if rule.optional), LOG)
 COMMAND_NAMES: Final = tuple(sorted({rule.beginning.partition(" ")[0] for rule in RULES}))
 """First words of all commands that the exporter sends."""
 
@@ -130,6 +137,7 @@ class Command(Generic[_T]):
 
 CORE_UUID: Final[Command[str]] = Command("global_getvar core_uuid", str.strip)
 CONF_DIR: Final[Command[str]] = Command("global_getvar conf_dir", accepted)
+DOMAIN: Final[Command[str]] = Command("global_getvar domain", parse_domain)
 HOSTNAME: Final[Command[str]] = Command("hostname", str.strip)
 STATUS: Final[Command[SwitchStatus]] = Command('json {"command":"status","data":""}', parse_status)
 PAUSED: Final[Command[bool]] = Command("fsctl pause_check {direction}", parse_pause)
@@ -148,6 +156,9 @@ CALLS_COUNT: Final[Command[int]] = Command("show calls count", parse_count)
 REGISTRATIONS_COUNT: Final[Command[int]] = Command("show registrations count", parse_count)
 PROFILE_REGISTRATIONS: Final[Command[int | None]] = Command(
     "sofia status profile {profile}", parse_registrations_count
+)
+REGISTERED_ADDRESSES: Final[Command[frozenset[str]]] = Command(
+    "sofia status profile {profile} reg", parse_registered_addresses
 )
 SUBSCRIBER: Final[Command[list[Registration]]] = Command(
     "sofia status profile {profile} user {user}", parse_registrations

@@ -2,7 +2,8 @@
 
 In this order: how many channels there are; the calls that were up before the connection, until they are
 learned, later those whose end was lost; how many calls and registrations there are; how many registrations
-each running profile has, and those of the subscribers that the config names.
+each running profile has, and those of the subscribers that the config names; once a connection, from which
+addresses telephones are registered at each profile, for what is said of strangers.
 
 All of it runs on the database lane: an answer that is late, too large or unusable makes its figures absent
 and is asked for again in the next round, and nothing else waits for it. Where the lane had no connection, as
@@ -19,7 +20,7 @@ beyond MAX_LEARNED, legs whose UUID is not one word, and all of a list that does
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -34,12 +35,14 @@ from exporter.watch.connections import Connections
 from exporter.watch.knowledge import Knowledge
 from exporter.watch.optional_lane import QUERY_LIMIT
 from exporter.watch.parts import in_parts
+from exporter.watch.subscriptions import SUSPICION
 
 if TYPE_CHECKING:
     from exporter.switch.registration import Registration
 
 COUNTS_INTERVAL: Final = 60.0  # seconds
 DOUBT: Final = 1.0  # seconds
+MAX_LISTED: Final = 10_000  # registrations of a profile: a list of 4 MB, which takes 20 ms to read
 COMPARE_EVERY: Final = 10  # rounds: a list of 2,000 channels has 1.5 MB
 MAX_LEARNED: Final = 2000  # legs
 TOGETHER: Final = 25  # commands sent at once: FreeSWITCH has 0.2 s for each until the answer is late
@@ -64,10 +67,12 @@ class DatabasePoller:
         self._ask = connections.ask
         self._learned = False
         self._too_large = False
+        self._listed: set[str] = set()  # profiles whose registered addresses have been asked for
 
     async def run(self) -> None:
         """Ask until cancelled; on a new connection."""
         self._learned = self._too_large = False
+        self._listed.clear()
         rounds = 0
         while True:
             began = self._clock.monotonic()
@@ -129,6 +134,17 @@ class DatabasePoller:
             return  # not because all profiles are stopped
         if await self._list_subscribers(list(subscribers.watched)):
             subscribers.known = True
+        await self._learn_addresses(counts)
+
+    async def _learn_addresses(self, counts: Mapping[str, int]) -> None:
+        """From where telephones are registered at the profiles that have not been asked yet."""
+        if SUSPICION & self._connections.denied:
+            return
+        for name in counts.keys() - self._listed:
+            self._listed.add(name)
+            if 0 < counts[name] <= MAX_LISTED:
+                addresses = await self._ask(commands.REGISTERED_ADDRESSES.of(profile=name))
+                self._known.strangers.on_listed(addresses or ())
 
     async def _list_subscribers(self, accounts: Sequence[str]) -> bool:
         """The registrations of watched subscribers in all profiles; False if they could not be had."""

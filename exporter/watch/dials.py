@@ -11,7 +11,8 @@ under way looks the same. What shows it, by who dials:
             gateway named is unknown or down, the profile does not run, the number is missing), and a session
             must have been dropped (CHANNEL_DESTROY, CS_NONE) whose Event-Sequence follows the dial's. The
             number of its arguments may show it alone; and where the one user dialled is a watched subscriber
-            who was not registered, that the dial ended AT_ONCE.
+            who was not registered, that the dial ended AT_ONCE. A user dialled without a domain is one of
+            FreeSWITCH's `domain` (mod_dptools.c: user_outgoing_channel).
     bridge  the last event of the first leg has cause and target.
 
 Each line and each dropped session is used once. FreeSWITCH logs the refusals of jobs, bridges and probes too:
@@ -299,7 +300,10 @@ class Dials:
         return subscriber.since <= began and took <= AT_ONCE
 
     def _subscriber(self, target: DialTarget) -> Subscriber | None:
-        return self._subscribers.watched.get(account(*target.name.partition("@")[::2]))
+        name, _, domain = target.name.partition("@")
+        if not domain and not target.profile:
+            domain = self._switch.domain
+        return self._subscribers.watched.get(account(name, domain))
 
     def _explained(self, target: DialTarget) -> tuple[str, bool]:
         """With which cause mod_sofia must refuse that target; False: as far as the state shows it may.
@@ -372,8 +376,8 @@ class Dials:
             return "other"
         if cause == "INVALID_URL":
             return "gateway" if "gateway" in kinds else "profile"
-        if cause == "DESTINATION_OUT_OF_ORDER" and (kinds == {"other"} or dial.uuid in self._calls):
-            return "other"  # the line cannot be read, or its UUID is in use
+        if cause == "DESTINATION_OUT_OF_ORDER" and (kinds == {"other"} or self._calls.knows(dial.uuid)):
+            return "other"  # the line cannot be read, or its UUID is in use, as by the target before
         return _KINDS.get(cause, "endpoint")
 
     def _target(self, cause: str, kind: RefusedKind, dial: Dial) -> DialTarget:

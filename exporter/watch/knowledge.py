@@ -192,6 +192,7 @@ class Knowledge:
             if self.core_uuid:
                 log.warning("FreeSWITCH was restarted", node=self._config.name)
                 self.gateways.on_restart()
+                self.calls.on_restart()
                 self._value_changes.on_restart()
             self.core_uuid = core_uuid
 

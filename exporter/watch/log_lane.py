@@ -69,10 +69,11 @@ class LogLane:
     async def keep_open(self) -> None:
         """Have the log read, until cancelled; then the connection is closed."""
         failures = 0
+        self._lines.on_not_asked("not opened yet")
         while True:
             self._changed.clear()
             if self._lines.stream == "off":
-                self._lines.on_closed("log_stream is off")
+                self._lines.on_not_asked("log_stream is off")
                 await self._changed.wait()
                 continue
             began = self._clock.monotonic()

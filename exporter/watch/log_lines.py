@@ -14,7 +14,7 @@ between one half and all of it, whoever asks when.
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 SAMPLED: Final = 400  # lines of each second that are read
 RECENT: Final = 600.0  # seconds
 KEPT: Final = 50  # lines at ERR or above, and as many warnings
+_WORD: Final = re.compile(r"[\w.-]+")
 _LATELY: Final = 2.0  # seconds
 MAX_FILES: Final = 50  # source files with a count of their own; any other is `other`
 
@@ -85,6 +86,7 @@ class LogLines:
         stream: down to which level the log is asked for.
         lines: by the level's word. events: by the words of LOG_EVENTS. Both have what can come at `stream`,
             and nothing before the first connection that gave the log.
+        read: whether the log is read; None where it is not asked for, not yet, or refused.
         closed_because, refused, behind: as in LogSeen.
     """
 
@@ -92,9 +94,8 @@ class LogLines:
         self.stream: LogStream = "off"
         self.lines: dict[str, int] = {}
         self.events: dict[str, int] = {}
-        self.closed_because = "not opened yet"
-        self.refused = False
-        self.behind = False
+        self.read: bool | None = None
+        self.on_not_asked("not opened yet")
         self._clock = clock
         self._on_event = on_event
         self._half = self._half_before = _Half(clock.monotonic())
@@ -107,6 +108,7 @@ class LogLines:
     def on_opened(self) -> None:
         """A connection gives the log."""
         self._late, self._least = 0.0, float("inf")
+        self.read = True
         self.closed_because, self.refused, self.behind = "", False, False
         errors_only = self.stream == "error"
         for level in LOG_LEVELS[:-1] if errors_only else LOG_LEVELS:
@@ -115,8 +117,14 @@ class LogLines:
             self.events.setdefault(what, 0)
 
     def on_closed(self, reason: str, *, refused: bool = False, behind: bool = False) -> None:
-        """There is no connection for the log."""
+        """There is no connection for the log, though it is wanted."""
+        self.read = None if refused else False
         self.closed_because, self.refused, self.behind = reason, refused, behind
+
+    def on_not_asked(self, reason: str) -> None:
+        """There is none, and none is missed."""
+        self.read = None
+        self.closed_because, self.refused, self.behind = reason, False, False
 
     def on_line(self, number: int, text: str) -> None:
         """A line of the log: FreeSWITCH's level, and the text. Quick, for there may be very many."""
@@ -166,14 +174,11 @@ class LogLines:
         if halves[0] is halves[1]:
             del halves[0]
         began = halves[0].began
-        names = sorted(gateways, key=len, reverse=True)
-        alternatives = "|".join(map(re.escape, names))
-        pattern = re.compile(rf"(?<![\w.-])({alternatives})(?![\w-])") if names else None
-        lines = []
+        names = frozenset(gateways)
+        lines: list[LogEntry] = []
         for error, kept in self._kept.items():
-            for text in (quoted(without_passwords(one.text)) for one in kept if one.at >= began):
-                found = pattern.search(text) if pattern is not None else None
-                lines.append(LogEntry(found[1] if found else "", error, text))
+            recent = (quoted(without_passwords(one.text)) for one in kept if one.at >= began)
+            lines += [LogEntry(first_named(text, names), error, text) for text in recent]
         return LogSeen(
             now - began,
             _sums(half.files[True] for half in halves),
@@ -218,6 +223,22 @@ class _Half:
         if file not in files and len(files) >= MAX_FILES:
             file = "other"
         files[file] = files.get(file, 0) + 1
+
+
+def first_named(text: str, names: Container[str]) -> str:
+    """The first of these names in a text, there the longest; empty if none is.
+
+    A name is made of letters, digits and `_.-`, and ends with its word or before a dot, as of a text. Each
+    word is cut at its dots, so that the time does not depend on the names, which FreeSWITCH's config chooses.
+    """
+    for found in _WORD.finditer(text):
+        word = found[0]
+        end = len(word)
+        while end > 0:
+            if word[:end] in names:
+                return word[:end]
+            end = word.rfind(".", 0, end)
+    return ""
 
 
 def _sums(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -294,7 +294,7 @@ class Node:
         await self.connections.while_open(
             poller.poll(),
             poller.watch_events(),
-            poller.ask_folder(),
+            poller.ask_settings(),
             self.connections.keep_lane(Lane.DATABASE),
             self._database.run(),
             self._live.run(),

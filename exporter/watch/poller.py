@@ -1,8 +1,8 @@
 """What is asked of FreeSWITCH on the vital lane, and when: the sync of a new connection, polls and ticks.
 
 ====================  =====================================================================================
-at each sync          core UUID, a tick, status, pauses, configuration folder, profiles, gateways; then the
-                      tick must come back
+at each sync          core UUID, a tick, status, pauses, profiles, gateways; then the tick must come back;
+                      beside it the configuration folder and the users' domain
 every poll_interval   profiles, all gateways
 every 9 s at most     status, pauses; more often near a limit and while calls are refused
                       (accepting_poller.py)
@@ -93,13 +93,14 @@ class Poller:
                     f"{TICK_OVERDUE:g} s"
                 ) from None
 
-    async def ask_folder(self) -> None:
-        """Where the configuration is: for remedies alone, so that connecting does not wait for it.
+    async def ask_settings(self) -> None:
+        """What connecting does not wait for: where the configuration is, and users' domain.
 
         Raises:
             EslError: the connection ended.
         """
         self._known.conf_dir = await self._ask(commands.CONF_DIR) or self._known.conf_dir
+        self._known.switch.domain = await self._ask(commands.DOMAIN) or ""
 
     # -- while connected: each runs until cancelled or until the connection is of no use ---------------------
 

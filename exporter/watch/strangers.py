@@ -5,7 +5,8 @@ in a bounded table (top_addresses.py) and never become a label.
 
 Guessed. A registration from an address with GUESSES failures in the hour before counts as a guessed password,
 unless telephones had registered from that address before it failed so often: behind one address there may be
-many, one of them with an old password. KNOWN_KEPT such addresses are known.
+many, one of them with an old password. KNOWN_KEPT such addresses are known; those from which telephones are
+registered already when the exporter connects are learned then (database.py).
 
 A scan is counted by the end of its leg, which names the profile; wrong_call_state has the address.
 
@@ -14,6 +15,7 @@ second to learn nothing new. The subscription to them is then let go of for PAUS
 does that), and tried again; meanwhile nothing is counted, and the diagnosis says so.
 """
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from exporter.clock import Clock
@@ -119,6 +121,15 @@ class Strangers:
             profile = self._label(event.profile)
             self.guessed[profile] = self.guessed.get(profile, 0) + 1
             self._guessed_from = address
+
+    def on_listed(self, addresses: Iterable[str]) -> None:
+        """Where telephones are registered, as FreeSWITCH lists them; the last of them may have guessed."""
+        now = self._clock.monotonic()
+        for address in addresses:
+            if len(self._known) >= KNOWN_KEPT:
+                return
+            if self._failed.count(address, now) < GUESSES:
+                self._known.setdefault(address)
 
     # -- letting go -----------------------------------------------------------------------------------
 

@@ -33,6 +33,8 @@ SUBSCRIPTIONS: Final = tuple(f"CUSTOM {name}" if "::" in name else name for name
 TICK_SUBSCRIPTION: Final = f"CUSTOM {TICK.name}"
 STRANGERS: Final = tuple(f"CUSTOM {kind.name}" for kind in (REGISTER_FAILURE, WRONG_CALL_STATE, REGISTER))
 """What strangers, and telephones gone wrong, can make FreeSWITCH fire as often as they like."""
+SUSPICION: Final = frozenset(f"CUSTOM {kind.name}" for kind in (REGISTER_FAILURE, REGISTER))
+"""Without one of these no guessed password can be noticed."""
 TOGETHER: Final = 5
 _IN_PART: Final = (CHANNEL_DESTROY.name, DIAL_ENDED.name)
 _FILTERS: Final = (

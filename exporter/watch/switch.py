@@ -18,6 +18,7 @@ class SwitchFacts:
     Attributes:
         version: of `status` only, since a HEARTBEAT writes the same version in another form.
         hostname: empty until it is known.
+        domain: of a user who is dialled without one; empty until it is known.
         ready: False while FreeSWITCH starts or shuts down.
         figures: the numbers of `status` and HEARTBEAT.
         paused: direction to whether FreeSWITCH refuses new calls in it.
@@ -37,6 +38,7 @@ class SwitchFacts:
         """The node is lost: nothing is known."""
         self.version = ""
         self.hostname = ""
+        self.domain = ""
         self.ready = True
         self.figures = SwitchFigures()
         self.paused: dict[str, bool] = {}

@@ -36,6 +36,7 @@ DIALS: Final[tuple[tuple[str, Key, bool], ...]] = (
     ("sofia/nosuch/1@127.0.0.1", ("INVALID_PROFILE", "profile", ""), True),
     ("sofia/internal/1000%lab.local", ("USER_NOT_REGISTERED", "user", ""), True),
     ("user/1000@lab.local", ("USER_NOT_REGISTERED", "user", ""), True),
+    ("user/1000", ("USER_NOT_REGISTERED", "user", ""), True),
     ("user/3000@lab.local", ("USER_NOT_REGISTERED", "user", ""), False),
     ("user/nobody@lab.local", ("SUBSCRIBER_ABSENT", "user", ""), False),
     ("nosuch/x", ("CHAN_NOT_IMPLEMENTED", "endpoint", ""), False),
@@ -65,7 +66,7 @@ async def test_each_refused_dial_is_counted_once_by_its_cause(lab: Lab) -> None:
 
     keys = {dialled: key for dialled, key, _ in DIALS}
     async with watching(lab, gateways=GATEWAYS, subscribers=(WATCHED,)) as watch:
-        await watch.until(lambda node: node.known.subscribers.known)
+        await watch.until(lambda node: node.known.subscribers.known and bool(node.switch.domain))
         client = await another_client(lab)
         for dialled, key, shown in (*DIALS, (BUSY, ("", "", ""), False)):
             assert (await client.api(f"originate {dialled} &park", 60.0)).startswith("-ERR")
@@ -106,3 +107,21 @@ async def test_each_refused_dial_is_counted_once_by_its_cause(lab: Lab) -> None:
             summary.startswith(f"5 dials to user {WATCHED}, not registered since ") for summary in told
         )
         client.abort(Disconnected("the test is over"))
+
+
+async def test_a_uuid_that_several_targets_share_hides_no_call(lab: Lab) -> None:
+    answering, used = f"sofia/gateway/telnyx/{PROVIDER_PREFIX}01", str(uuid.uuid4())
+    async with watching(lab, gateways=GATEWAYS, log_stream="warning") as watch:
+        variables = f"{{origination_uuid={used},ignore_early_media=true}}"
+        for number, targets in enumerate(
+            (f"sofia/gateway/noreg/1|{answering}", answering, f"{answering}|sofia/gateway/noreg/1")
+        ):
+            assert (await lab.cli(f"originate {variables}{targets} &park")).startswith("+OK")
+            await watch.until_value("freeswitch_calls_answered_total", number + 1, gateway="telnyx")
+            await lab.cli(f"uuid_kill {used}")
+            await watch.until_value("freeswitch_calls_active", 0, gateway="telnyx")
+        assert await watch.value("freeswitch_calls_started_total", gateway="telnyx") == 3
+        assert await watch.value("freeswitch_calls_refused_locally_total") == 1
+        assert (await lab.cli(f"originate {variables}{BUSY}|{answering} &park")).startswith("-ERR")
+        await watch.until_value(REFUSED, 1, kind="other")
+        assert await watch.value(REFUSED) == 2

@@ -195,3 +195,30 @@ async def test_kept_calls_carry_the_call_ids_that_the_far_end_saw(lab: Lab, tmp_
         assert (call["sipCallId"] in ticket) == (result == "failed"), number
     assert (found["07"]["packetsIn"], found["07"]["origin"]) == (0, "far_end")
     assert found["07"]["packetsOut"] > 0
+
+
+async def test_a_password_that_was_dialled_is_kept_nowhere(lab: Lab, tmp_path: Path) -> None:
+    secret = "geheim4711"
+    async with daemon(config(tmp_path, lab, history={"numbers": "full"}, log_stream="warning")) as running:
+        for dialled in (
+            f"sofia/external/sip:anna:{secret}@127.0.0.1:9",
+            f"sofia/external/anna:{secret}@127.0.0.1:9",
+            f"sofia/gateway/telnyx/anna:{secret}",
+            f"sofia/gateway/noreg/anna:{secret}",
+            f"sofia/anna:{secret}",
+            f"loopback/anna:{secret}/default",
+        ):
+            await lab.cli(f"originate {dialled} &park")
+            await lab.cli(f"originate loopback/9196/default &bridge({dialled})")
+            await lab.cli(f"bgapi originate {dialled} &park")
+
+        async def kept() -> bool:
+            calls = (await ask(running, "/api/calls?limit=200"))["calls"]
+            return len([call for call in calls if call["to"] == "anna"]) >= 9
+
+        await until("the calls are kept", kept, 15)
+        for path in ("/api/calls?limit=200", "/api/diagnosis", "/api/history"):
+            assert secret not in json.dumps(await ask(running, path))
+        for path in ("/", "/metrics", "/history"):
+            assert secret not in (await running.get(path))[1]
+    assert all(secret.encode() not in file.read_bytes() for file in (tmp_path / "state").iterdir())

@@ -73,6 +73,20 @@ async def test_wrong_passwords_are_counted_and_the_right_one_after_them_is_notic
         await watch.until_value("freeswitch_sip_successes_after_failures_total", 1, profile="internal")
 
 
+async def test_an_office_with_one_old_password_is_not_suspected_after_a_start(lab: Lab) -> None:
+    async with telephone("1000", "127.0.0.8") as good, telephone("1001", "127.0.0.8") as old:
+        assert await good.register() == 200
+        async with watching(lab) as watch:
+            await watch.until(lambda node: node.known.subscribers.known)
+            for _ in range(25):
+                assert await old.register("wrong") == 403
+            await watch.until_value(FAILURES, 25, profile="internal", method="REGISTER")
+            assert await good.register() == 200
+            assert await old.register() == 200
+            await watch.until_value("freeswitch_events_total", 2, event="sofia::register")
+            assert await watch.value("freeswitch_sip_successes_after_failures_total", profile="internal") == 0
+
+
 async def test_a_scan_is_no_call_and_its_session_is_not_missed(lab: Lab) -> None:
     async with watching(lab) as watch:
         scanners = [await Telephone.open(f"90{number}") for number in range(5)]

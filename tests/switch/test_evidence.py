@@ -60,6 +60,46 @@ def test_the_number_dialled_is_not_where_the_dialplan_sent_the_leg() -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "dialled", "user"),
+    [
+        ("variable_sip_req_uri", "anna%3Ageheim@127.0.0.1:9;transport=udp", "anna"),
+        ("variable_sip_req_uri", "anna:geheim@127.0.0.1:5070", "anna"),
+        ("variable_sip_req_uri", "%2B15550000001%3ageheim@h", "+15550000001"),
+        ("variable_sip_req_uri", "sip:+15550000001@h", "+15550000001"),
+        ("variable_sip_req_uri", "[2001:db8::1]:5060", "[2001:db8::1]:5060"),
+        ("Caller_Destination_Number", "anna:geheim", "anna"),
+        ("Caller_Destination_Number", "sip:anna:geheim", "sip:anna"),
+    ],
+)
+def test_a_password_that_was_dialled_is_not_kept(header: str, dialled: str, user: str) -> None:
+    without = {} if header == "variable_sip_req_uri" else {"variable_sip_req_uri": None}
+    seen = changed(ended(REFUSED), **without, **{header: dialled})
+    assert seen.to_number == user
+    assert "geheim" not in repr(seen)
+
+
+@pytest.mark.parametrize("header", ["variable_last_arg", "variable_current_application_data"])
+@pytest.mark.parametrize(
+    ("dialled", "number", "kept"),
+    [
+        ("sofia/external/sip:anna:geheim@h", "geheim", ""),
+        ("{a=b}sofia/gateway/telnyx/anna:geheim|user/1000", "geheim", ""),
+        ("sofia/external/anna%3A1234@h", "1234", ""),
+        ("sofia/external/sip:1000@h", "1000", "1000"),
+        ("sofia/external/sip:1000:1234@h,user/1234", "1234", "1234"),
+        ("1000", "+15550000001", "+15550000001"),
+    ],
+)
+def test_a_number_of_the_other_leg_that_is_its_password_is_not_kept(
+    header: str, dialled: str, number: str, kept: str
+) -> None:
+    legs = f"11111111-2222-4333-8444-555555555555;Outbound Call;{number}"
+    other = changed(ended(REFUSED), variable_originated_legs=legs, **{header: dialled}).other
+    assert other is not None
+    assert other.to_number == kept
+
+
+@pytest.mark.parametrize(
     ("user", "number"),
     [
         ("%2B1-555-000-0001", "+15550000001"),  # a far end reads them as the same

@@ -126,7 +126,13 @@ def test_levels(level: int, text: str, is_a: str | None) -> None:
 
 
 def test_a_long_hostile_line_takes_no_time() -> None:
-    for text in ("[" * 100_000, "[CRIT] switch_core_sqldb.c:1 [" + "]" * 100_000, "Can't find user [" * 9999):
+    for text in (
+        "[" * 100_000,
+        "[CRIT] switch_core_sqldb.c:1 [" + "]" * 100_000,
+        "Can't find user [" * 9999,
+        "=a:" * 30_000 + "@",
+        "sofia/a/b:" * 9999,
+    ):
         line = parse_log_line(CRIT, DATE + text)
         assert line is not None
         assert len(line.text) <= 400
@@ -137,3 +143,37 @@ def test_what_stands_as_a_password_is_not_shown() -> None:
     text = "dial {sip_auth_password=geheim,a=b} password: geheim passwd='geheim' pass=geheim"
     assert "geheim" not in without_passwords(text)
     assert re.search("a=b", without_passwords(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sofia/external/anna%3Ageheim@127.0.0.1:9 Abandoned",
+        "Session 45 (sofia/external/anna:geheim) Ended",
+        "loopback/anna:geheim-b [CS_ROUTING]",
+        "<sip:+1555:geheim@h>",
+        "Cannot create outgoing channel [{a=b}sofia/gateway/telnyx/anna:geheim|sofia/x/sip:anna:geheim@h]",
+        "fetching https://anna:geheim@example.com/x",
+    ],
+)
+def test_a_password_in_an_address_is_not_kept(text: str) -> None:
+    line = parse_log_line(WARNING, DATE + "[WARNING] sofia.c:1 " + text)
+    assert line is not None
+    assert "geheim" not in line.text
+    assert "<secret>" in line.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Can't find user [1000@lab.local] from IP 10.0.0.1",
+        "sofia/internal/1000@10.0.0.1:5060 and sip:1000@10.0.0.1:5060",
+        "sofia/internal/sip:1000@10.0.0.1",
+        "at 10:20:30 user x@y",
+        "Invalid Gateway 'external::telnyx'",
+    ],
+)
+def test_an_address_without_a_password_is_left_alone(text: str) -> None:
+    line = parse_log_line(WARNING, DATE + "[WARNING] sofia.c:1 " + text)
+    assert line is not None
+    assert line.text.endswith(text)

@@ -3,7 +3,12 @@
 import pytest
 from hypothesis import given
 
-from exporter.switch.registration import Registration, parse_registrations, parse_registrations_count
+from exporter.switch.registration import (
+    Registration,
+    parse_registered_addresses,
+    parse_registrations,
+    parse_registrations_count,
+)
 from exporter.switch.reply import ReplyError
 from tests.switch.replies import anything, damaged, reply
 
@@ -30,6 +35,23 @@ def test_the_registrations_of_a_recorded_user_are_read() -> None:
     assert parse_registrations(STOPPED) == []
     silent = recorded.replace("Reachable", "Unreachable")
     assert parse_registrations(silent) == [phone._replace(reachable=False)]
+
+
+def test_the_addresses_of_all_registrations_are_read() -> None:
+    recorded = reply(USER)  # `reg` lists all in the same form
+    head, _, rest = recorded.partition("Call-ID:")
+    block = "Call-ID:" + rest.partition("Total items")[0]
+    foot = rest[rest.index("Total items") :]
+    blocks = [
+        block.replace("127.0.0.1\nPort", f"{address}\nPort") for address in ("192.0.2.1", "2001:db8::1", "")
+    ]
+    assert parse_registered_addresses(recorded) == {"127.0.0.1"}
+    several = head + "".join(blocks * 2) + foot.replace("1", "6")
+    assert parse_registered_addresses(several) == {"192.0.2.1", "2001:db8::1"}
+    assert parse_registered_addresses(head + foot.replace("1", "0")) == frozenset()
+    assert parse_registered_addresses(STOPPED) == frozenset()
+    with pytest.raises(ReplyError):
+        parse_registered_addresses(head + block * 2 + foot)
 
 
 @pytest.mark.parametrize(

@@ -325,6 +325,36 @@ def test_events_that_come_twice_change_nothing() -> None:
     assert (tracked.out.started, tracked.out.active) == (1, 0)
 
 
+def numbered(number: int, one: Event) -> Event:
+    """The event as the one that FreeSWITCH numbered so."""
+    return Event(one.text.replace(b"\n", f"\nEvent-Sequence: {number}\n".encode(), 1))
+
+
+def test_a_uuid_that_is_used_again_is_another_leg() -> None:
+    refused = leg("CHANNEL_DESTROY", Channel_State="CS_NONE")
+    busy = leg("CHANNEL_HANGUP_COMPLETE", Hangup_Cause="USER_BUSY")
+    tracked = Tracked()
+    for number, one in enumerate(
+        (refused, leg("CHANNEL_CREATE"), busy, refused, leg("CHANNEL_CREATE"), busy)
+    ):
+        tracked.take(*[numbered(number, one)] * 2)
+    assert (tracked.calls.creates, tracked.calls.refused_locally) == (2, 2)
+    assert (tracked.out.started, tracked.out.active) == (2, 0)
+    tracked.take(numbered(10, leg("CHANNEL_CREATE")), numbered(11, leg("CHANNEL_ANSWER")))
+    assert tracked.calls.answered("u1") is tracked.out
+    tracked.take(numbered(7, refused))  # late: it does not end the leg
+    assert tracked.calls.uuids() == {"u1"}
+    assert tracked.agrees()
+
+
+def test_a_leg_that_ended_is_not_brought_back_by_what_freeswitch_fired_before() -> None:
+    tracked = Tracked().take(numbered(3, hangup()), numbered(1, leg("CHANNEL_CREATE")))
+    assert (tracked.calls.creates, tracked.calls.live) == (1, 0)
+    tracked.calls.on_restart()
+    tracked.take(numbered(2, leg("CHANNEL_CREATE")))
+    assert (tracked.out.started, tracked.calls.live) == (1, 1)
+
+
 def test_a_create_that_comes_late_is_still_a_session_seen() -> None:
     tracked = Tracked().take(leg("CHANNEL_PROGRESS"), leg("CHANNEL_CREATE"), hangup(), leg("CHANNEL_CREATE"))
     assert (tracked.calls.creates, tracked.out.learned, tracked.out.started) == (1, 1, 0)

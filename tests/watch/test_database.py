@@ -11,8 +11,9 @@ import pytest
 from exporter.config import DestinationsConfig, GatewayConfig, NodeConfig
 from exporter.esl import ProtocolError
 from exporter.switch.leg import LegStart
+from exporter.switch.profile import Profile
 from exporter.watch import database
-from exporter.watch.database import COMPARE_EVERY, COUNTS_INTERVAL, LIST_LAG, DatabasePoller
+from exporter.watch.database import COMPARE_EVERY, COUNTS_INTERVAL, LIST_LAG, MAX_LISTED, DatabasePoller
 from exporter.watch.knowledge import Knowledge
 from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
@@ -257,3 +258,33 @@ def test_a_leg_whose_end_was_lost_is_found_though_another_channel_hides_it(side:
     side.run(scenario())
     assert side.known.calls.live == 0
     assert side.known.calls.stats["telnyx", "outbound"].lost == 1
+
+
+# -- addresses of telephones --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("count", "denied", "asked"),
+    [
+        (1, "", 1),
+        (0, "", 0),
+        (MAX_LISTED, "", 1),
+        (MAX_LISTED + 1, "", 0),
+        (1, "CUSTOM sofia::register", 0),
+        (1, "CUSTOM sofia::register_failure", 0),
+    ],
+)
+def test_registered_addresses_are_asked_for_once_where_a_guess_could_be_noticed(
+    side: Side, count: int, denied: str, asked: int
+) -> None:
+    running = Profile(
+        name="internal", url="", state="RUNNING", running=True, in_use=0, gateways=(), aliases=()
+    )
+    side.known.on_profiles([running], 0.0)
+    side.switch.denied = {denied}
+    side.switch.answers["sofia status profile internal"] = f"REGISTRATIONS    \t{count}\n"
+    side.switch.answers["sofia status profile internal reg"] = "-ERR no reply\n"  # nor is it asked again
+    side.asked_in(2 * COUNTS_INTERVAL + 1)
+    assert len(side.switch.commands("sofia status profile internal reg")) == asked
+    side.asked_in(1)  # a new connection
+    assert len(side.switch.commands("sofia status profile internal reg")) == 2 * asked

@@ -379,10 +379,16 @@ def test_a_dial_to_a_watched_subscriber_who_is_not_registered_is_counted(user: s
 
 @pytest.mark.parametrize(
     "arguments",
-    ["user/1001@lab.local &park", "user/1000 &park", "user/1000@lab.local|sofia/gateway/telnyx/1 &park"],
+    [
+        "user/1001@lab.local &park",
+        "user/1000@other.local &park",
+        "sofia/internal/1000 &park",  # a registration of the profile's, in whatever domain
+        "user/1000@lab.local|sofia/gateway/telnyx/1 &park",
+    ],
 )
 def test_a_dial_that_may_have_reached_somebody_is_not_counted(arguments: str) -> None:
     side = Side()
+    side.known.switch.domain = "lab.local"
     side.known.subscribers.on_listed("1000@lab.local", [], side.clock.now)
     side.clock.now += 1
     side.api(arguments)
@@ -587,7 +593,6 @@ def test_a_user_of_the_log_is_shown_as_one_that_was_dialled() -> None:
     ("dialled", "took", "gone_for", "told"),
     [
         ("user/1000@lab.local &park", 0.0, 60.0, 1),
-        ("user/1000 &park", 0.0, 60.0, 0),  # in which domain, FreeSWITCH's configuration tells
         ("user/1000@lab.local &park", 30.0, 60.0, 0),  # its dial string is another one: it rang
         ("user/1000@lab.local &park", 0.0, 0.0, 0),  # it was registered when it was dialled
         ("user/1000@lab.local &park", 0.0, None, 0),  # it is registered
@@ -611,6 +616,36 @@ def test_a_dial_to_a_watched_subscriber_that_is_gone_was_refused(
         side.clock.now += 0.5
         subscribers.on_gone(Gone("1000@lab.local", "internal", "c", "unregistered"))
     assert sum(side.counted().values()) == told
+
+
+@pytest.mark.parametrize(
+    ("domain", "told"), [("lab.local", 1), ("LAB.local", 1), ("other.local", 0), ("", 0)]
+)
+def test_a_user_dialled_without_a_domain_is_one_of_freeswitchs_own(domain: str, told: int) -> None:
+    side = Side()
+    side.known.switch.domain = domain
+    side.known.subscribers.on_listed("1000@lab.local", [], side.clock.now)
+    side.clock.now += 1
+    side.api("user/1000 &park")
+    assert side.shown() == [("USER_NOT_REGISTERED", "user", "1000", 1)] * told
+    side.known.switch.forget()
+    side.api("user/1000 &park")
+    assert side.shown() == [("USER_NOT_REGISTERED", "user", "1000", 1)] * told
+
+
+@pytest.mark.parametrize("by", ["reply", "line"])
+def test_a_second_target_finds_the_uuid_of_the_first_in_use_which_is_no_limit(by: str) -> None:
+    side = Side()
+    arguments = "{origination_uuid=u7}sofia/gateway/telnyx/1|sofia/gateway/backup/1 &park"
+    leg = {"Unique__ID": "u7", "Call__Direction": "outbound", "variable_sip_gateway_name": "telnyx"}
+    side.fire("CHANNEL_CREATE", **leg)
+    side.fire("CHANNEL_HANGUP_COMPLETE", Hangup__Cause="USER_BUSY", **leg)
+    if by == "line":
+        side.known.dials.on_log_evidence(LogEvidence(OUT_OF_ORDER, ""))
+        side.api(arguments)
+    else:
+        side.bgapi(arguments, f"-ERR {OUT_OF_ORDER}\n")
+    assert {key.kind: count for key, count in side.counted().items()} == {"other": 1}
 
 
 def test_a_line_about_a_gateway_is_of_a_dial_that_names_it_likewise() -> None:

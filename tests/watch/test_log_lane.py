@@ -16,6 +16,7 @@ from tests.watch.recorder import Recorder
 from tests.watch.watching import watching
 
 LINES = "freeswitch_log_lines_total"
+ANSWERED = "freeswitch_optional_answers_ok"
 Scenario = Callable[[SimulatedSwitch, VirtualClock], Coroutine[Any, Any, None]]
 
 
@@ -114,6 +115,7 @@ def test_an_account_that_may_not_read_the_log_loses_only_its_families() -> None:
             switch, clock=clock, log_stream="warning", user="exporter@lab.local", password="own"
         ) as watch:
             await watch.until(lambda node: node.known.log.refused)
+            assert await watch.value(ANSWERED, command="log") is None
             clients = len(switch.clients)
             await clock.sleep(2 * LAST_PAUSE)
             assert watch.node.attempts == {"connected": 1}
@@ -149,10 +151,14 @@ def test_it_is_closed_when_the_exporter_falls_behind(monkeypatch: pytest.MonkeyP
             await watch.until(is_read)
             monkeypatch.setattr(log_lane, "MAX_BACKLOG", -1)
             await watch.until(lambda node: node.known.log.behind)
+            assert await watch.value(ANSWERED, command="log") == 0
             assert "faster than" in watch.node.known.log.closed_because
             monkeypatch.setattr(log_lane, "MAX_BACKLOG", 1 << 20)
             await watch.until(is_read, 60)
             assert not watch.node.known.log.behind
+            assert await watch.value(ANSWERED, command="log") == 1
+            watch.node.read_log("off")
+            await watch.until_gone(ANSWERED, command="log")
             assert watch.node.attempts == {"connected": 1}
 
     run(scenario)

@@ -4,7 +4,7 @@ import pytest
 
 from exporter.esl.errors import mask
 from exporter.switch.log_event import ERROR_EVENTS, LOG_EVENTS, LogEvent
-from exporter.watch.log_lines import KEPT, MAX_FILES, RECENT, SAMPLED, LogLines
+from exporter.watch.log_lines import KEPT, MAX_FILES, RECENT, SAMPLED, LogLines, first_named
 from tests.watch.builders import HandClock
 
 CRIT, ERR, WARNING, NOTICE, CONSOLE = 2, 3, 4, 5, 0
@@ -152,6 +152,40 @@ def test_what_is_shown_says_how_far_back_it_goes() -> None:
         side.clock.now += RECENT / 7
         side.err("x")
         assert side.log.seen([]).seconds < RECENT
+
+
+class Counting(frozenset[str]):
+    """Names, and how often one was looked up."""
+
+    lookups = 0
+
+    def __contains__(self, name: object) -> bool:
+        self.lookups += 1
+        return super().__contains__(name)
+
+
+@pytest.mark.parametrize("text", ["a" * 200, "a." * 100, "a-" * 100, "." * 200, "a:" * 100])
+def test_looking_for_gateways_takes_no_longer_for_names_that_nearly_fit(text: str) -> None:
+    names = Counting(
+        {text[:length] + "b" for length in range(1, 200)} | {f"gw{number}" for number in range(800)}
+    )
+    assert first_named(text, names) == ""
+    assert names.lookups <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Gateway 'a.b' is down, a too", "a.b"),
+        ("a. b", "a"),
+        ("a.b.c", "a.b"),
+        ("b then a", "b"),
+        ("a-b xa ax a_ .a", ""),
+        ("", ""),
+    ],
+)
+def test_the_first_name_is_taken_and_there_the_longest(text: str, name: str) -> None:
+    assert first_named(text, {"a", "b", "a.b"}) == name
 
 
 def test_a_gateways_name_counts_only_as_a_whole_word() -> None:

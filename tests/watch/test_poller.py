@@ -86,13 +86,23 @@ def test_a_sync_asks_everything_once_and_knows_it(side: Side) -> None:
 
 def test_the_folder_is_kept_where_a_later_connection_does_not_say_it(side: Side) -> None:
     async def scenario() -> None:
-        await side.poller.ask_folder()
+        await side.poller.ask_settings()
         side.switch.answers["global_getvar conf_dir"] = ""
-        await side.poller.ask_folder()
+        await side.poller.ask_settings()
 
     run(side, scenario())
     assert side.switch.commands().count("global_getvar conf_dir") == 2
     assert side.known.conf_dir == "/usr/local/freeswitch/conf"
+
+
+@pytest.mark.parametrize(
+    ("answer", "domain"),
+    [("example.com", "example.com"), ("-ERR no reply\n", "freeswitch.local"), ("-ERR\n", "")],
+)
+def test_the_domain_of_users_dialled_without_one(side: Side, answer: str, domain: str) -> None:
+    side.switch.answers["global_getvar domain"] = answer
+    run(side, side.poller.ask_settings())
+    assert side.known.switch.domain == domain
 
 
 def test_a_tick_that_does_not_come_back_ends_the_sync(side: Side) -> None:

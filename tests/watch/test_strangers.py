@@ -7,12 +7,12 @@ from exporter.esl import Event
 from exporter.simulator import SimulatedSwitch, User
 from exporter.switch.registration_event import Registered
 from exporter.switch.stranger_event import AuthFailure, Scan
-from exporter.watch import poller, strangers
+from exporter.watch import database, poller, strangers
 from exporter.watch.dispatcher import Dispatcher, wire
 from exporter.watch.knowledge import Knowledge
 from exporter.watch.observer import NodeObserver
 from exporter.watch.registration_memory import RegistrationMemory
-from exporter.watch.strangers import GUESSES, MAX_PROFILES, RECENT, TOO_MANY, Strangers
+from exporter.watch.strangers import GUESSES, KNOWN_KEPT, MAX_PROFILES, RECENT, TOO_MANY, Strangers
 from tests.switch.recordings import events
 from tests.watch.builders import HandClock, event
 from tests.watch.watching import watching
@@ -136,6 +136,31 @@ def test_an_address_of_telephones_with_one_old_password_is_not_suspected() -> No
     for _ in range(100):
         watched.on_failure(FAILURE)
         watched.on_registered(registered("192.0.2.1"))
+    assert watched.guessed == {"internal": 0}
+
+
+def test_addresses_of_registered_telephones_are_known_from_the_first_look() -> None:
+    watched = Strangers(HandClock())
+    watched.start_tracking("internal")
+    for _ in range(GUESSES):
+        watched.on_failure(FAILURE)
+    watched.on_listed(["192.0.2.1", "192.0.2.2"])  # the first may have guessed before the look
+    for _ in range(GUESSES):
+        watched.on_failure(FAILURE._replace(address="192.0.2.2"))
+    watched.on_registered(registered("192.0.2.2"))
+    assert watched.guessed == {"internal": 0}
+    watched.on_registered(registered("192.0.2.1"))
+    assert watched.guessed == {"internal": 1}
+
+
+def test_a_list_does_not_displace_addresses_that_registered() -> None:
+    watched = Strangers(HandClock())
+    watched.start_tracking("internal")
+    watched.on_registered(registered("192.0.2.1"))
+    watched.on_listed(f"10.1.{number}" for number in range(2 * KNOWN_KEPT))
+    for _ in range(GUESSES):
+        watched.on_failure(FAILURE)
+    watched.on_registered(registered("192.0.2.1"))
     assert watched.guessed == {"internal": 0}
 
 
@@ -305,3 +330,27 @@ async def test_an_account_without_these_events_loses_the_families_alone() -> Non
         assert "freeswitch_calls_unaccounted_total" in samples
         for family in ("sip_auth_failures", "sip_successes_after_failures", "registrations_expired"):
             assert f"freeswitch_{family}_total" not in samples, "0 would say that nothing happened"
+
+
+async def test_an_office_with_one_old_password_is_not_suspected_after_a_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database, "COUNTS_INTERVAL", 0.1)
+    async with SimulatedSwitch(tick=0.05) as switch:
+        switch.register("1000", "192.0.2.1")
+        async with watching(switch) as watch:
+            count = "api show channels count"
+            await watch.until(lambda _: switch.commands_seen.count(count) > 1)  # the first round is over
+            failures, guessed = (
+                f"freeswitch_sip_{what}_total" for what in ("auth_failures", "successes_after_failures")
+            )
+            for address in ("192.0.2.1", "192.0.2.2"):
+                for _ in range(GUESSES):
+                    switch.guess_password(address)
+            await watch.until_value(failures, 2 * GUESSES)
+            switch.register("1000", "192.0.2.1")
+            switch.register("1001", "192.0.2.2")
+            await watch.until_value(guessed, 1)
+            assert watch.node.known.strangers.seen(1).guessed_from == "192.0.2.2"
+            asked = [line for line in switch.commands_seen if line.endswith(" reg")]
+            assert asked == ["api sofia status profile internal reg"]  # once, and only where there are some

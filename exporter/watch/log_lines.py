@@ -154,7 +154,7 @@ class LogLines:
             self._on_event(event)
 
     def take_late(self) -> float | None:
-        """Seconds by which the latest line was later than the first; None if none came since the last look."""
+        """Seconds by which the latest line was later than the first; None if none came since a look."""
         late, self._late = self._late, None
         return late
 

@@ -4,8 +4,9 @@ A busy switch logs thousands of lines a second, and a client of the log that sto
 event socket, for all clients (facts-more.md C). So the log has a connection of its own, asks for `log 4` at
 most, is read as fast as it comes, and is closed when the exporter falls behind or its loop stands still
 (`sever`). It is behind if at two looks, CHECK_EVERY apart, more than MAX_BACKLOG bytes are unread, or lines
-are more than MAX_LATE seconds late: the kernel may hold far less than MAX_BACKLOG, and the rest waits in
-FreeSWITCH, which has room for 100,000 lines. `fsctl loglevel` is never sent: as a question it switches
+that came since the look before are more than MAX_LATE seconds late: the kernel may hold far less than
+MAX_BACKLOG, and the rest waits in FreeSWITCH, which has room for 100,000 lines. Late lines at one look are
+what is left of a pause of the whole process. `fsctl loglevel` is never sent: as a question it switches
 FreeSWITCH's logging off.
 
 The lane opens after the node is connected and is lost with it; nothing else depends on it. After a loss or a
@@ -123,8 +124,11 @@ class LogLane:
         while not await self._unless_changed(CHECK_EVERY, connection.closed):
             if connection.closed.done():
                 raise connection.closed.result()
-            late = self._lines.late > MAX_LATE or connection.backlog() > MAX_BACKLOG
-            behind = behind + 1 if late else 0
+            late = self._lines.take_late()
+            if connection.backlog() > MAX_BACKLOG or (late is not None and late > MAX_LATE):
+                behind += 1
+            elif late is not None:
+                behind = 0
             if behind > 1:
                 raise FellBehind("FreeSWITCH's log comes faster than this exporter reads it")
 

@@ -37,7 +37,6 @@ SAMPLED: Final = 400  # lines of each second that are read
 RECENT: Final = 600.0  # seconds
 KEPT: Final = 50  # lines at ERR or above, and as many warnings
 _WORD: Final = re.compile(r"[\w.-]+")
-_LATELY: Final = 2.0  # seconds
 MAX_FILES: Final = 50  # source files with a count of their own; any other is `other`
 
 
@@ -102,12 +101,12 @@ class LogLines:
         self._kept = {True: deque[_Kept](maxlen=KEPT), False: deque[_Kept](maxlen=KEPT)}
         self._second = 0.0
         self._of_second = 0
-        self._late = 0.0
+        self._late: float | None = None
         self._least = float("inf")
 
     def on_opened(self) -> None:
         """A connection gives the log."""
-        self._late, self._least = 0.0, float("inf")
+        self._late, self._least = None, float("inf")
         self.read = True
         self.closed_because, self.refused, self.behind = "", False, False
         errors_only = self.stream == "error"
@@ -154,10 +153,10 @@ class LogLines:
                 half.events[event.what] = half.events.get(event.what, 0) + 1
             self._on_event(event)
 
-    @property
-    def late(self) -> float:
-        """Seconds by which the lines that come now are later than the first that came; 0 if none come."""
-        return self._late if self._clock.monotonic() - self._second < _LATELY else 0.0
+    def take_late(self) -> float | None:
+        """Seconds by which the latest line was later than the first; None if none came since a look."""
+        late, self._late = self._late, None
+        return late
 
     def _note_late(self, text: str) -> None:
         written = written_at(text)

@@ -201,6 +201,20 @@ def test_it_is_closed_when_lines_come_late_though_the_kernel_holds_few() -> None
     run(scenario)
 
 
+def test_one_late_line_is_what_a_pause_leaves_and_closes_nothing() -> None:
+    async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
+        async with watching(switch, clock=clock, log_stream="warning") as watch:
+            await watch.until(is_read)
+            for late in (0, 10, 0, 10, 0):
+                written = datetime.fromtimestamp(clock.epoch() - late, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+                watch.node.known.log.on_line(4, f"{written} [WARNING] a.c:1 x")
+                await clock.sleep(5)
+                assert is_read(watch.node)
+            assert asked(switch) == ["log 4"]
+
+    run(scenario)
+
+
 def test_it_is_closed_with_the_others_when_the_loop_stands_still() -> None:
     async def scenario(switch: SimulatedSwitch, clock: VirtualClock) -> None:
         async with watching(switch, clock=clock, log_stream="warning") as watch:

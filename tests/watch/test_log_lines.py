@@ -67,16 +67,19 @@ def test_lines_are_late_by_what_comes_on_top_of_the_difference_between_the_clock
     for second, written in enumerate((10, 11, 11.5, 12, 15)):
         side.clock.now = 100.0 + second
         side.log.on_line(ERR, at(written))
-        late.append(side.log.late)
+        late.append(side.log.take_late())
     assert late == pytest.approx([0, 0, 0.5, 1, 0])
     side.clock.now += 1
     side.log.on_line(ERR, at(10))
-    assert side.log.late > 5
-    side.clock.now += 3  # none comes any more
-    assert side.log.late == 0
+    assert side.log.take_late() == pytest.approx(6)
+    assert side.log.take_late() is None  # none has come since
+    side.clock.now += 1
+    side.log.on_line(ERR, at(11))
     side.log.on_opened()
-    side.log.on_line(ERR, at(10))
-    assert side.log.late == 0
+    assert side.log.take_late() is None
+    side.clock.now += 1
+    side.log.on_line(ERR, at(12))
+    assert side.log.take_late() == 0
 
 
 @pytest.mark.parametrize("text", ["", "x", "2026-13-45 99:00:00.000000 x", "2026-01-31 00:00:00+010000 x"])
@@ -84,8 +87,9 @@ def test_a_line_without_a_date_is_not_late(text: str) -> None:
     side = Side()
     side.log.on_line(ERR, at(10))
     side.clock.now += 1
+    assert side.log.take_late() == 0
     side.log.on_line(ERR, text)
-    assert side.log.late == 0
+    assert side.log.take_late() is None
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,13 @@ def test_joins_ignore_types_and_units() -> None:
             assert labels == "le" or labels.endswith("__type__, __unit__"), expression
 
 
+def test_a_calculation_joins_what_is_scraped_by_named_labels() -> None:
+    """Else Prometheus 3.5 compares them under type-and-unit-labels, and nothing of a calculation matches."""
+    for expression in EXPRESSIONS:
+        for before, family in re.findall(r"(\S+)\s+(?:and|unless) (freeswitch_\w+)", expression):
+            assert re.search(rf"\b{family}\b", before), expression
+
+
 def test_objectives_are_set_once() -> None:
     assert RECORDED["slo:freeswitch_gateway_availability:objective"] == "vector(0.999)"
     assert RECORDED["slo:freeswitch_probe_success:objective"] == "vector(0.99)"

@@ -414,8 +414,9 @@ SWITCH_DRILLS = (
         "FreeswitchHung",
         "FreeSWITCH switch-hung hangs",
         "accepts connections and answers no command",
-        # A question that was stuck keeps its lane closed for up to 30 s, which are 10 min for the rules.
-        also=frozenset({"FreeswitchDatabaseSlow"}),
+        # A question that was stuck keeps its lane closed for up to 30 s, which are 10 min for the rules. The
+        # ping that hung with the switch stays without an answer until the next one.
+        also=frozenset({"FreeswitchDatabaseSlow", "FreeswitchGatewayPingOverdue"}),
     ),
     switch(
         "events_stalled",

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 START_SECONDS = 30
@@ -37,9 +38,13 @@ def running() -> Iterator[str]:
 
 def get(url: str, **headers: str) -> str:
     """The text of a page."""
-    with urlopen(Request(url, headers=headers), timeout=10) as answer:
-        text: str = answer.read().decode()
-        return text
+    try:
+        with urlopen(Request(url, headers=headers), timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
+    except HTTPError as error:
+        error.close()
+        raise
 
 
 def until(url: str, pattern: str, seconds: float) -> str:

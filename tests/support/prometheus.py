@@ -84,7 +84,8 @@ def ask(base: str, expression: str) -> list[dict[str, Any]]:
             result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
             return result
     except HTTPError as error:
-        raise AssertionError(f"{error.read().decode()}\n{expression}") from None
+        with error:
+            raise AssertionError(f"{error.read().decode()}\n{expression}") from None
 
 
 def rules(base: str) -> list[dict[str, Any]]:

@@ -124,6 +124,7 @@ class Lab:
             if (await self.gateway(name)).get("state") != state:
                 await self.cli(f"sofia profile external register {name}")
         await self.until("the gateways have recovered", self._recovered, 60)
+        await self.until("no call was dialled for a second", self._rested, 10)
 
     async def profile(self, order: str) -> None:
         """Start, stop, restart or rescan the profile `external`, as soon as FreeSWITCH permits it."""
@@ -148,6 +149,10 @@ class Lab:
             and states["noreg"].get("state") == "FAIL_WAIT"
             and (states["backup"].get("state"), states["backup"].get("status")) == ("NOREG", "UP")
         )
+
+    async def _rested(self) -> bool:
+        """After more dials than its limit FreeSWITCH refuses the others of that second."""
+        return (await self.cli("fsctl last_sps")).strip().endswith(": 0")
 
     # -- FreeSWITCH's own figures -----------------------------------------------------------------------
 

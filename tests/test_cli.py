@@ -276,12 +276,13 @@ def test_check_config_says_how_many_errors_there_are(
         assert printed.err.splitlines()[-1] == last
 
 
-def test_a_reader_that_has_read_enough_is_no_traceback() -> None:
+def run_unread(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command whose output is a pipe that nobody reads."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "exporter", "check-config", "--schema"],
+        return subprocess.run(
+            [sys.executable, "-m", "exporter", *arguments],
             stdout=writer,
             stderr=subprocess.PIPE,
             text=True,
@@ -289,24 +290,17 @@ def test_a_reader_that_has_read_enough_is_no_traceback() -> None:
         )
     finally:
         os.close(writer)
+
+
+def test_a_reader_that_has_read_enough_is_no_traceback() -> None:
+    done = run_unread("check-config", "--schema")
     assert (done.returncode, done.stderr) == (2, "")
 
 
 def test_the_verdict_on_a_config_does_not_depend_on_who_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "c.yml"
     path.write_text("nodes: [{name: fs1, password: secret}]\n")
-    reader, writer = os.pipe()
-    os.close(reader)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "exporter", "check-config", str(path)],
-            stdout=writer,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-    finally:
-        os.close(writer)
+    done = run_unread("check-config", str(path))
     assert (done.returncode, done.stderr) == (0, "OK\n")
 
 
